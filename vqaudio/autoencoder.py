@@ -1,0 +1,81 @@
+"""Encoder, bottleneck and decoder in a row: the model, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from vqaudio.bottleneck import build_bottleneck
+from vqaudio.config import ModelConfig
+from vqaudio.decoder import build_decoder
+from vqaudio.encoder import build_encoder
+
+
+@dataclass
+class Reconstruction:
+    """What :meth:`Autoencoder.forward` returns.
+
+    Attributes:
+        waveform: ``(batch, 1, samples)``.
+        tokens: one LongTensor ``(batch, frames / stride)`` per stream.
+        loss: the bottleneck's own loss, a scalar.
+        stats: named scalars for logs.
+    """
+
+    waveform: Tensor
+    tokens: list[Tensor]
+    loss: Tensor
+    stats: dict[str, Tensor]
+
+
+class Autoencoder(nn.Module):
+    """Waveform to tokens to waveform: ``(batch, 1, samples)``, samples a multiple of ``hop_length``, full scale 1.0.
+
+    Differentiable from end to end; works on the device and in the dtype that its weights have.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = build_encoder(config.encoder, config.latent_dim)
+        self.bottleneck = build_bottleneck(config.bottleneck, config.latent_dim)
+        self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length)
+
+    def forward(self, waveform: Tensor, quantize: bool = True) -> Reconstruction:
+        """Reconstruct a batch; without ``quantize`` the features reach the decoder as they are."""
+        features = self.encoder(waveform)
+        if not quantize:
+            return Reconstruction(self.decoder(features), [], features.new_zeros(()), {})
+        passed = self.bottleneck(features)
+        return Reconstruction(self.decoder(passed.latents), passed.tokens, passed.loss, passed.stats)
+
+    def encode(self, waveform: Tensor) -> list[Tensor]:
+        """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream."""
+        return self.bottleneck.encode(self.encoder(waveform))
+
+    def decode(self, tokens: list[Tensor]) -> Tensor:
+        """Tokens to ``(batch, 1, frames * hop_length)``."""
+        return self.decoder(self.bottleneck.decode(tokens))
+
+    @property
+    def encoder_context(self) -> int:
+        """Frames of sound that a frame's tokens depend on, to either side of its own."""
+        span = self.encoder.span
+        return -(-max(span.left, span.right) // self.config.hop_length)
+
+    @property
+    def decoder_context(self) -> int:
+        """Frames of tokens that a frame's sound depends on, to either side of its own."""
+        return max(self.decoder.span.left, self.decoder.span.right)
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples of input that one frame of output depends on: encoder and decoder together."""
+        hop, encoder, decoder = self.config.hop_length, self.encoder.span, self.decoder.span
+        return encoder.left + encoder.right + (1 + decoder.left + decoder.right) * hop
+
+    @property
+    def receptive_seconds(self) -> float:
+        """:attr:`receptive_field` in seconds."""
+        return self.receptive_field / self.config.sample_rate

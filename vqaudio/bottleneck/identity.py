@@ -1,0 +1,20 @@
+"""No bottleneck but its width: a plain autoencoder."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+
+
+class Identity(Bottleneck):
+    """Features pass as they are; there are no tokens, so nothing can be stored."""
+
+    def forward(self, features: Tensor) -> Bottlenecked:
+        return Bottlenecked(features, [], features.new_zeros(()), {})
+
+    def encode(self, features: Tensor) -> list[Tensor]:
+        return []
+
+    def decode(self, tokens: list[Tensor]) -> Tensor:
+        raise ValueError("a plain autoencoder has no tokens to decode from")

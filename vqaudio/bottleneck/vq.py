@@ -1,0 +1,167 @@
+"""Vector quantization: the VQ-VAE's codebook (van den Oord et al., "Neural Discrete Representation Learning", 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn import functional
+
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.config import VQConfig
+from vqaudio.container import Stream
+from vqaudio.layers import full_precision
+
+
+def straight_through(features: Tensor, quantized: Tensor) -> Tensor:
+    """The quantized values, with the gradient of the features: ``z_e + sg(z_q - z_e)`` (section 3.2)."""
+    return features + (quantized - features).detach()
+
+
+class Codebook(nn.Module):
+    """K vectors ``e_k`` of D dimensions, learned from what is assigned to them.
+
+    With ``update="ema"`` (appendix A.1 of the paper) each ``e_k`` is the ratio of two moving averages: the sum of the
+    vectors assigned to it, and their number. With ``update="loss"`` the entries are parameters pulled by
+    ``||sg(z_e) - e||²`` (eq. 3, second term). Either way, codes that are hardly used are moved onto vectors of the
+    current batch. Under DDP, sums, counts and seeds are shared, so that all processes keep equal codebooks.
+    """
+
+    entries: Tensor
+    counts: Tensor
+    sums: Tensor
+
+    def __init__(self, config: VQConfig, dim: int):
+        super().__init__()
+        size = config.codebook_size
+        self.update, self.revive_below, self.decay = config.update, config.revive_below, config.decay
+        entries = torch.randn(size, dim)
+        if self.update == "loss":
+            self.entries = nn.Parameter(entries)
+        else:
+            self.register_buffer("entries", entries)
+            self.register_buffer("sums", entries.clone())
+        self.register_buffer("counts", torch.ones(size))
+
+    def assign(self, vectors: Tensor) -> Tensor:
+        """``(n, D)`` vectors to the index ``(n,)`` of the nearest entry: ``argmin_k ||z_e - e_k||`` (eq. 1)."""
+        with full_precision(vectors):
+            entries = self.entries.float()
+            return (entries.square().sum(1) - 2.0 * vectors.float() @ entries.T).argmin(1)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Codes of any shape to entries, with D as the last axis."""
+        return functional.embedding(codes, self.entries)
+
+    @torch.no_grad()
+    def learn(self, vectors: Tensor, codes: Tensor) -> None:
+        """Update averages, and the entries made from them, by ``(n, D)`` vectors assigned to ``(n,)`` codes."""
+        size = len(self.counts)
+        counts = torch.bincount(codes, minlength=size).to(self.counts.dtype)
+        _all_reduce(counts)
+        self.counts.lerp_(counts, 1.0 - self.decay)
+        if self.update == "ema":
+            sums = torch.zeros_like(self.sums).index_add_(0, codes, vectors.to(self.sums.dtype))
+            _all_reduce(sums)
+            self.sums.lerp_(sums, 1.0 - self.decay)
+            self.entries.copy_(self.sums / self.counts.clamp(min=1e-5)[:, None])
+        self._revive(vectors)
+
+    def _revive(self, vectors: Tensor) -> None:
+        mean = float(self.counts.mean())
+        dead = self.counts < self.revive_below * mean
+        if bool(dead.any()):
+            self._place(dead.nonzero()[:, 0], vectors, mean)
+
+    def _place(self, where: Tensor, vectors: Tensor, count: float) -> None:
+        """Move the entries at ``where`` onto randomly drawn vectors, as if each had ``count`` assignments."""
+        seeds = vectors[torch.randint(len(vectors), (len(where),), device=vectors.device)].to(self.entries.dtype)
+        if _distributed():
+            dist.broadcast(seeds, 0)
+        self.entries.data[where] = seeds
+        self.counts[where] = count
+        if self.update == "ema":
+            self.sums[where] = seeds * count
+
+    @torch.no_grad()
+    def initialise(self, vectors: Tensor, iterations: int = 10) -> None:
+        """Start from ``(n, D)`` vectors of real data: random ones, then a few rounds of k-means (Lloyd, 1982)."""
+        everything = torch.arange(len(self.counts), device=vectors.device)
+        self._place(everything, vectors, 1.0)
+        for _ in range(iterations):
+            codes = self.assign(vectors)
+            counts = torch.bincount(codes, minlength=len(self.counts)).to(vectors.dtype)
+            sums = torch.zeros_like(self.entries).index_add_(0, codes, vectors.to(self.entries.dtype))
+            _all_reduce(counts)
+            _all_reduce(sums)
+            means = sums / counts.clamp(min=1.0)[:, None]
+            self.entries.data.copy_(torch.where(counts[:, None] > 0, means, self.entries))
+        self.counts.fill_(1.0)
+        if self.update == "ema":
+            self.sums.copy_(self.entries)
+
+    def loss(self, vectors: Tensor, quantized: Tensor) -> Tensor:
+        """``||sg(z_e) - e||²`` where entries learn by gradient (eq. 3, second term), else 0."""
+        if self.update == "ema":
+            return vectors.new_zeros(())
+        return functional.mse_loss(quantized, vectors.detach())
+
+    def stats(self) -> dict[str, Tensor]:
+        """Perplexity (eq. in appendix: exp of the usage's entropy) and the share of codes in use."""
+        share = self.counts / self.counts.sum().clamp(min=1e-9)
+        perplexity = torch.exp(-(share * share.clamp(min=1e-12).log()).sum())
+        used = (self.counts > self.revive_below * self.counts.mean()).float().mean()
+        return {"perplexity": perplexity, "used": used}
+
+
+class VQ(Bottleneck):
+    """One codebook."""
+
+    def __init__(self, config: VQConfig, dim: int):
+        super().__init__()
+        self.streams = (Stream(config.codebook_size, 1),)
+        self.codebook = Codebook(config, dim)
+        self.commitment = config.commitment
+
+    def forward(self, features: Tensor) -> Bottlenecked:
+        """Loss: codebook loss plus ``β ||z_e - sg(e)||²``, the commitment (eq. 3, third term), means over D."""
+        batch, _, frames = features.shape
+        vectors = to_vectors(features)
+        codes = self.codebook.assign(vectors)
+        quantized = self.codebook(codes)
+        loss = self.codebook.loss(vectors, quantized)
+        loss = loss + self.commitment * functional.mse_loss(vectors, quantized.detach())
+        latents = straight_through(features, from_vectors(quantized, batch))
+        if self.training:
+            self.codebook.learn(vectors.detach(), codes)
+        return Bottlenecked(latents, [codes.view(batch, frames)], loss, self.codebook.stats())
+
+    def encode(self, features: Tensor) -> list[Tensor]:
+        return [self.codebook.assign(to_vectors(features)).view(features.shape[0], -1)]
+
+    def decode(self, tokens: list[Tensor]) -> Tensor:
+        if len(tokens) != 1:
+            raise ValueError(f"one stream of tokens expected, found {len(tokens)}")
+        return self.codebook(tokens[0]).transpose(1, 2)
+
+    def initialise(self, features: Tensor) -> None:
+        self.codebook.initialise(to_vectors(features))
+
+
+def to_vectors(features: Tensor) -> Tensor:
+    """``(batch, D, frames)`` to ``(batch * frames, D)`` in float32."""
+    return features.transpose(1, 2).flatten(0, 1).float()
+
+
+def from_vectors(vectors: Tensor, batch: int) -> Tensor:
+    """``(batch * frames, D)`` to ``(batch, D, frames)``."""
+    return vectors.unflatten(0, (batch, -1)).transpose(1, 2)
+
+
+def _distributed() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def _all_reduce(tensor: Tensor) -> None:
+    if _distributed():
+        dist.all_reduce(tensor)

@@ -1,0 +1,142 @@
+"""Models on disk: float16 safetensors with the config embedded. No pickle, no code in files.
+
+The metadata of a checkpoint holds ``config`` (JSON), ``silence`` (the codes of digital silence, one per stream) and,
+where known, ``training`` (how it came to be). A model's fingerprint is a digest of its tensors and config: it names the
+model inside every ``.vq`` file, so that codes are never decoded by the wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from vqaudio.autoencoder import Autoencoder
+from vqaudio.config import ModelConfig, dump_json, parse
+from vqaudio.errors import ConfigError, ModelError
+from vqaudio.files import atomic_write
+
+MODELS = Path(__file__).parent / "models"
+DEFAULT_MODEL = "speech-16k"
+_LEARNING_ONLY = (".sums", ".counts")  # codebooks' moving averages: of use in training alone
+
+
+@dataclass
+class Checkpoint:
+    """A model ready for use.
+
+    Attributes:
+        model: in evaluation mode, float32, on the CPU.
+        fingerprint: 12 hexadecimal digits.
+        silence: the code of digital silence in each stream.
+        name: as asked for, or the file's stem.
+        training: how it was trained, where known.
+    """
+
+    model: Autoencoder
+    fingerprint: str
+    silence: list[int]
+    name: str
+    training: dict[str, Any]
+
+
+def shipped_models() -> list[str]:
+    """Names of the models inside the package."""
+    return sorted(path.stem for path in MODELS.glob("*.safetensors"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file of a shipped model's name, or of a path.
+
+    Raises:
+        ModelError: neither; the message lists the shipped models.
+    """
+    shipped = MODELS / f"{name_or_path}.safetensors"
+    if str(name_or_path) in shipped_models():
+        return shipped
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    known = ", ".join(shipped_models()) or "none"
+    raise ModelError(f"{name_or_path}: no such model; shipped models: {known}; or give the path of a .safetensors file")
+
+
+def save(model: Autoencoder, path: str | Path, training: dict[str, Any] | None = None) -> None:
+    """Write a model's weights as float16, with its config, atomically."""
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.endswith(_LEARNING_ONLY)
+    }
+    rounded = _build(model.config, tensors)
+    metadata = {
+        "config": dump_json(model.config),
+        "silence": json.dumps(silence_codes(rounded)),
+        "training": json.dumps(training or {}, sort_keys=True),
+    }
+    with atomic_write(Path(path)) as file:
+        file.write(to_bytes(tensors, metadata=metadata))
+
+
+def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Read a shipped model by name, or any checkpoint by path.
+
+    Raises:
+        ModelError: no such model, not a safetensors file, or tensors that do not fit the config.
+    """
+    path = find(name_or_path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
+    try:
+        config = parse(ModelConfig, json.loads(metadata["config"]), str(path))
+        silence = json.loads(metadata["silence"])
+        training = json.loads(metadata.get("training", "{}"))
+    except (KeyError, ValueError, ConfigError) as error:
+        raise ModelError(f"{path}: holds no vqaudio config ({error}); train one with python -m vqaudio.train") from None
+    try:
+        model = _build(config, tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ModelError(f"{path}: tensors do not fit the embedded config ({reason}); the file is damaged") from None
+    name = path.stem
+    return Checkpoint(model.to(device), fingerprint(config, tensors), silence, name, training)
+
+
+def fingerprint(config: ModelConfig, tensors: dict[str, Tensor]) -> str:
+    """First 12 hexadecimal digits of a SHA-256 over the config and every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(dump_json(config).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+@torch.inference_mode()
+def silence_codes(model: Autoencoder) -> list[int]:
+    """The code of digital silence in each stream, far from any edge."""
+    frames = 2 * model.encoder_context + 1
+    tokens = model.encode(torch.zeros(1, 1, frames * model.config.hop_length))
+    return [int(stream[0, stream.shape[1] // 2]) for stream in tokens]
+
+
+def _build(config: ModelConfig, tensors: dict[str, Tensor]) -> Autoencoder:
+    """A float32 model in evaluation mode from stored tensors; averages used in training alone stay at their start."""
+    model = Autoencoder(config)
+    wanted = model.state_dict()
+    absent = {name: wanted[name] for name in wanted if name.endswith(_LEARNING_ONLY)}
+    floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    model.load_state_dict(absent | floats)
+    model.eval()
+    return model.requires_grad_(False)

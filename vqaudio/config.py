@@ -1,0 +1,304 @@
+"""Typed configs: what a model and a training run are made of.
+
+Every section refuses unknown keys and values out of range, and names the key's full path in the message
+(``model.encoder.channels: ...``). Configs are plain data: YAML on disk, JSON inside a checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vqaudio.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A group of settings; unknown keys are refused and values cannot change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# ---------------------------------------------------------------------------------------------------------- encoders
+
+
+class SpectralEncoderConfig(Section):
+    """The default encoder: a windowed Fourier basis as first strided convolution, then learned layers."""
+
+    kind: Literal["spectral"] = "spectral"
+    window: int = Field(640, ge=16, description="samples in one analysis window")
+    hop: int = Field(160, ge=4, description="samples between windows: the stride of the first convolution")
+    stem_channels: int = Field(256, ge=4)
+    stem_units: int = Field(2, ge=0, description="units before the learned stride")
+    stride: int = Field(2, ge=1, description="stride of the learned convolution; hop × stride = hop_length")
+    channels: int = Field(320, ge=4)
+    units: int = Field(4, ge=1)
+    kernel_size: int = Field(7, ge=1)
+    expansion: int = Field(3, ge=1)
+
+    @property
+    def hop_length(self) -> int:
+        """Samples per frame of features."""
+        return self.hop * self.stride
+
+
+class StridedEncoderConfig(Section):
+    """Every stride learned from the waveform, as in the VQ-VAE paper's audio encoder (van den Oord et al., 2017)."""
+
+    kind: Literal["strided"] = "strided"
+    strides: tuple[Annotated[int, Field(ge=1)], ...] = (4, 4, 4, 5)
+    base_channels: int = Field(32, ge=1, description="channels of the first layer, doubled after each stride")
+    max_channels: int = Field(320, ge=4)
+    units: int = Field(1, ge=0, description="units after each stride")
+    kernel_size: int = Field(7, ge=1)
+    expansion: int = Field(3, ge=1)
+
+    @property
+    def hop_length(self) -> int:
+        """Samples per frame of features."""
+        product = 1
+        for stride in self.strides:
+            product *= stride
+        return product
+
+
+EncoderConfig = Annotated[SpectralEncoderConfig | StridedEncoderConfig, Field(discriminator="kind")]
+
+
+# ---------------------------------------------------------------------------------------------------------- decoders
+
+
+class SpectralDecoderConfig(Section):
+    """The default decoder: units at the frame rate, then magnitude and phase of an inverse STFT."""
+
+    kind: Literal["spectral"] = "spectral"
+    window: int = Field(1280, ge=16, description="samples in one synthesis window, a multiple of hop_length")
+    channels: int = Field(384, ge=4)
+    units: int = Field(6, ge=1)
+    kernel_size: int = Field(7, ge=1)
+    expansion: int = Field(3, ge=1)
+
+
+class StridedDecoderConfig(Section):
+    """Transposed convolutions back to the waveform, the strided encoder's mirror."""
+
+    kind: Literal["strided"] = "strided"
+    strides: tuple[Annotated[int, Field(ge=1)], ...] = (5, 4, 4, 4)
+    base_channels: int = Field(32, ge=1)
+    max_channels: int = Field(320, ge=4)
+    units: int = Field(1, ge=0)
+    kernel_size: int = Field(7, ge=1)
+    expansion: int = Field(3, ge=1)
+
+
+DecoderConfig = Annotated[SpectralDecoderConfig | StridedDecoderConfig, Field(discriminator="kind")]
+
+
+# ------------------------------------------------------------------------------------------------------- bottlenecks
+
+
+class IdentityConfig(Section):
+    """No quantization: a plain autoencoder."""
+
+    kind: Literal["identity"] = "identity"
+
+
+class VQConfig(Section):
+    """One codebook (VQ-VAE)."""
+
+    kind: Literal["vq"] = "vq"
+    codebook_size: int = Field(1024, ge=2, le=65536, description="K")
+    commitment: float = Field(0.25, ge=0, description="β")
+    update: Literal["ema", "loss"] = Field("ema", description="codebook learned by moving averages or by its own loss")
+    decay: float = Field(0.98, gt=0, lt=1, description="of the moving averages")
+    revive_below: float = Field(0.02, ge=0, description="codes with fewer assignments a batch (averaged) are re-seeded")
+
+
+class ResidualConfig(VQConfig):
+    """Residual VQ: each codebook quantizes what the ones before it left."""
+
+    kind: Literal["residual"] = "residual"  # type: ignore[assignment]
+    n_codebooks: int = Field(8, ge=1, le=64)
+    dropout: float = Field(0.5, ge=0, le=1, description="share of a batch decoded from a random number of codebooks")
+
+
+BottleneckConfig = Annotated[IdentityConfig | VQConfig | ResidualConfig, Field(discriminator="kind")]
+
+
+# ------------------------------------------------------------------------------------------------------------- model
+
+
+class ModelConfig(Section):
+    """Encoder, bottleneck and decoder, and the sounds they are for."""
+
+    sample_rate: int = Field(16000, ge=100, description="Hz")
+    latent_dim: int = Field(64, ge=1, description="D, dimensions of a frame at the bottleneck")
+    encoder: EncoderConfig = SpectralEncoderConfig()
+    bottleneck: BottleneckConfig = ResidualConfig()
+    decoder: DecoderConfig = SpectralDecoderConfig()
+
+    @property
+    def hop_length(self) -> int:
+        """Samples per frame."""
+        return self.encoder.hop_length
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second (Hz)."""
+        return self.sample_rate / self.hop_length
+
+    @model_validator(mode="after")
+    def _strides_agree(self) -> ModelConfig:
+        if isinstance(self.decoder, StridedDecoderConfig):
+            product = 1
+            for stride in self.decoder.strides:
+                product *= stride
+            if product != self.hop_length:
+                raise ValueError(
+                    f"decoder.strides multiply to {product} but the encoder's hop_length is {self.hop_length}: "
+                    "make them equal"
+                )
+        elif self.decoder.window % self.hop_length or self.decoder.window < 2 * self.hop_length:
+            raise ValueError(
+                f"decoder.window is {self.decoder.window} but must be a multiple (2 or more) of the hop_length "
+                f"{self.hop_length}"
+            )
+        return self
+
+
+# ---------------------------------------------------------------------------------------------------------- training
+
+
+class DataConfig(Section):
+    """Which recordings are heard, how often, and how they are varied."""
+
+    folder: str | None = Field(None, description="folder of audio; default: $VQAUDIO_DATA/speech or ../shared/data/speech")
+    weights: dict[str, float] = Field(
+        {}, description="share of crops by corpus (manifest) or first-level folder; others share by duration"
+    )
+    crop_seconds: float = Field(1.28, gt=0)
+    batch_size: int = Field(9, ge=1, description="crops per process and step")
+    speed_probability: float = Field(0.5, ge=0, le=1, description="share of crops played faster or slower")
+    speed_range: tuple[float, float] = Field((0.85, 1.15), description="by how much; pitch and formants move too")
+    level_probability: float = Field(0.5, ge=0, le=1, description="share of crops moved to a random level")
+    level_db: tuple[float, float] = Field((-40.0, -16.0), description="range of that level, dB RMS re full scale")
+    silence_db: float = Field(-55.0, description="crops below this level (dB RMS) are mostly drawn again")
+    valid_seconds: float = Field(60.0, gt=0, description="speech scored at each validation")
+
+
+class LossConfig(Section):
+    """Weights of the reconstruction losses; 0 leaves a term out."""
+
+    mel: float = Field(1.0, ge=0)
+    complex: float = Field(2.0, ge=0, description="compressed complex STFT")
+    waveform: float = Field(0.0, ge=0, description="L1 between waveforms over the crop's RMS level")
+    margin_seconds: float = Field(0.1, ge=0, description="left out of the loss at either end of a crop")
+
+
+class AdversarialConfig(Section):
+    """Multi-resolution STFT discriminators with feature matching, for the last part of a run."""
+
+    start: float = Field(0.6, ge=0, le=1, description="share of the run after which they begin")
+    windows: tuple[int, ...] = (1024, 512, 256)
+    channels: int = Field(32, ge=1)
+    learning_rate: float = Field(3e-4, gt=0)
+    adversarial: float = Field(0.1, ge=0, description="weight of the hinge loss")
+    feature_matching: float = Field(0.2, ge=0)
+
+
+class TrainConfig(Section):
+    """One run of ``python -m vqaudio.train``."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    loss: LossConfig = LossConfig()
+    adversarial: AdversarialConfig | None = None
+    out: str = Field("runs/default", description="folder for logs, resume state and the trained model")
+    steps: int = Field(10000, ge=1, description="length of the schedule; --minutes sets it by time instead")
+    learning_rate: float = Field(1e-3, gt=0)
+    final_learning_rate: float = Field(1e-5, ge=0, description="at the end of the cosine")
+    warmup_steps: int = Field(200, ge=0)
+    weight_decay: float = Field(0.01, ge=0)
+    betas: tuple[float, float] = (0.8, 0.99)
+    clip_norm: float = Field(5.0, gt=0)
+    quantize_after: int = Field(400, ge=0, description="steps of plain autoencoding before the codebooks start")
+    late_decay: float = Field(0.99, gt=0, lt=1, description="codebooks' moving-average decay in the last half")
+    weight_ema: float = Field(0.0, ge=0, lt=1, description="decay of an average of weights and codebooks; 0: none")
+    init_from: str | None = Field(None, description="a model to start from, instead of random weights")
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    compile: bool = Field(False, description="torch.compile the networks (needs a C++ compiler on a CPU)")
+    seed: int = 0
+    log_every: int = Field(20, ge=1, description="steps")
+    valid_every: int = Field(1000, ge=1, description="steps")
+    save_every_minutes: float = Field(3.0, gt=0)
+    devices: int = Field(1, ge=1, description="processes on one machine; torchrun overrules it")
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+# ----------------------------------------------------------------------------------------------------------- reading
+
+T = TypeVar("T", bound=Section)
+
+
+def parse(kind: type[T], data: Any, source: str = "config") -> T:
+    """Check ``data`` (nested dictionaries) against a section.
+
+    Raises:
+        ConfigError: unknown key or bad value; each problem is named by its path.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            path = ".".join(str(part) for part in item["loc"]) or "(top level)"
+            if item["type"] == "extra_forbidden":
+                problems.append(f"{path}: unknown key, remove it or correct its name")
+            else:
+                problems.append(f"{path}: {item['msg']} (found {_short(item['input'])})")
+        raise ConfigError(f"{source}: " + "; ".join(problems)) from None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def load_yaml(path: str | Path, overrides: list[str] | None = None) -> dict[str, Any]:
+    """Read a YAML file and apply ``a.b=value`` overrides (values are YAML too).
+
+    Raises:
+        ConfigError: no such file, not YAML, not a mapping, or an override without ``=``.
+    """
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: holds {type(data).__name__}, expected `key: value` lines")
+    for override in overrides or []:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {override}: expected KEY=VALUE, as in --set data.batch_size=4")
+        node = data
+        *parents, last = key.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"--set {override}: {parent} is a value, not a section")
+        try:
+            node[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {override}: {value!r} is not a YAML value") from None
+    return data
+
+
+def dump_json(section: Section) -> str:
+    """The section as one line of JSON with sorted keys: the form that checkpoints embed."""
+    return json.dumps(section.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))

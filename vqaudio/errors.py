@@ -1,0 +1,24 @@
+"""The one exception that a user of vqaudio needs to know, and its few refinements."""
+
+
+class VqaudioError(Exception):
+    """Something the caller can put right: says what was found, what was expected and what to do.
+
+    Command lines print the message as one line and exit with a non-zero status; they never show a traceback for it.
+    """
+
+
+class ConfigError(VqaudioError):
+    """A config with an unknown key or a value out of range; the message starts with the key's path."""
+
+
+class AudioError(VqaudioError):
+    """An audio file or array that cannot be read, or holds values that cannot be coded."""
+
+
+class ContainerError(VqaudioError):
+    """Bytes that are not a ``.vq`` file, or one that cannot be parsed any further."""
+
+
+class ModelError(VqaudioError):
+    """A model that is missing, damaged, or not the one that wrote a file."""

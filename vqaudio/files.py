@@ -1,0 +1,171 @@
+"""Files in and out: inputs that can always be searched, outputs that are whole or not there at all.
+
+``-`` stands for standard input or output. Every failure is one sentence in a :class:`FileError`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from vqaudio.errors import VqaudioError
+
+Path = str | os.PathLike[str]
+
+_COPY_BYTES = 1 << 20
+
+_READ_REASONS = {
+    errno.ENOENT: "no such file; check the name",
+    errno.ENOTDIR: "no such file; check the name",
+    errno.EISDIR: "is a folder; name a file in it",
+    errno.EACCES: "you are not allowed to read it; change its permissions",
+}
+_WRITE_REASONS = {
+    errno.ENOENT: "its folder does not exist; create the folder or write elsewhere",
+    errno.ENOTDIR: "its folder is a file; write elsewhere",
+    errno.EISDIR: "is a folder; add a file name",
+    errno.EACCES: "you are not allowed to write there; choose another folder",
+    errno.EPERM: "you are not allowed to write there; choose another folder",
+    errno.EROFS: "that disk is read-only; choose another folder",
+    errno.ENOSPC: "the disk is full; free some space or write elsewhere",
+    errno.EDQUOT: "your share of the disk is used up; free some space or write elsewhere",
+    errno.EFBIG: "the file grew beyond what this system allows; write elsewhere or in parts",
+    errno.EPIPE: "the program reading it stopped early; the output is incomplete",
+}
+
+
+class FileError(VqaudioError):
+    """A file that cannot be opened, read or written, or must not be overwritten."""
+
+
+def _sentence(name: str, error: OSError, reasons: dict[int, str]) -> FileError:
+    reason = reasons.get(error.errno or 0, f"{error.strerror or error}; try another place")
+    return FileError(f"{name}: {reason}")
+
+
+# ------------------------------------------------------------------------------------------------------------- input
+
+
+def input_name(path: Path) -> str:
+    """What messages call an input."""
+    return "standard input" if os.fspath(path) == "-" else os.fspath(path)
+
+
+def open_input(path: Path) -> IO[bytes]:
+    """Open a file, a pipe or ``-`` for reading; the caller closes it.
+
+    The result can always seek: what arrives through a pipe is first copied to an unnamed temporary file, 1 MiB at a
+    time, so that memory does not grow with it.
+
+    Raises:
+        FileError: no such file, a folder, not readable, or no room for the copy.
+    """
+    if os.fspath(path) == "-":
+        return _copy_to_temporary(sys.stdin.buffer, input_name(path))
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+    except OSError as error:
+        raise _sentence(input_name(path), error, _READ_REASONS) from None
+    if file.seekable():
+        return file
+    with file:
+        return _copy_to_temporary(file, input_name(path))
+
+
+def _copy_to_temporary(pipe: IO[bytes], name: str) -> IO[bytes]:
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        shutil.copyfileobj(pipe, copy, _COPY_BYTES)
+        copy.seek(0)
+    except BaseException as error:
+        copy.close()
+        if isinstance(error, OSError):
+            place = tempfile.gettempdir()
+            raise FileError(
+                f"{name}: cannot be copied to {place} ({error.strerror}); set TMPDIR to a folder with more room"
+            ) from None
+        raise
+    return copy
+
+
+# ------------------------------------------------------------------------------------------------------------ output
+
+
+def writes_in_place(path: Path) -> bool:
+    """Whether output streams straight through: standard output, devices and named pipes.
+
+    Renaming a finished file over those would replace the device itself.
+    """
+    return os.fspath(path) == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
+
+
+def refuse_existing(path: Path, force: bool) -> None:
+    """Do nothing if ``path`` may be written: it is new, a device or pipe, or ``force`` is set.
+
+    Raises:
+        FileError: a file stands there already.
+    """
+    if not force and not writes_in_place(path) and os.path.lexists(path):
+        raise FileError(f"{os.fspath(path)}: exists already; add --force to overwrite it, or choose another name")
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file for output that appears under its name only when the ``with`` block ends well.
+
+    Until then it is a temporary file beside the target; after any exception it is removed, and a file that stood under
+    the name stays as it was. A symbolic link is followed, a replaced file's permissions are kept, a new file's follow
+    the umask. Devices, named pipes and ``-`` are written directly and cannot seek.
+
+    Raises:
+        FileError: the folder is missing or not writable, the target is a folder, the disk is full, a pipe was closed.
+    """
+    if writes_in_place(path):
+        with _stream(path) as file:
+            yield file
+        return
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise FileError(f"{os.fspath(path)}: {_WRITE_REASONS[errno.EISDIR]}")
+    temporary = os.path.join(os.path.dirname(target), f".vqaudio-{secrets.token_hex(8)}.part")
+    with _explained(os.fspath(path), temporary):
+        try:
+            with open(temporary, "x+b") as file:
+                if os.path.exists(target):
+                    os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+                yield file
+            os.replace(temporary, target)
+        except BaseException:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+            raise
+
+
+@contextmanager
+def _stream(path: Path) -> Iterator[IO[bytes]]:
+    if os.fspath(path) != "-":
+        with _explained(os.fspath(path), os.fspath(path)), open(path, "wb") as file:
+            yield file
+        return
+    with _explained("standard output"):
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _explained(name: str, *paths: str) -> Iterator[None]:
+    """Turn an ``OSError`` of this output into a sentence; one that names another file is not ours and passes."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and error.filename not in paths:
+            raise
+        raise _sentence(name, error, _WRITE_REASONS) from None

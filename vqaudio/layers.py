@@ -1,0 +1,167 @@
+"""Building blocks that see a bounded stretch of time, and say how long it is.
+
+Nothing here looks across time except finite convolutions: normalisation acts on the channels of one frame. That is
+what lets a file be coded in blocks with the receptive field as context.
+
+A :class:`Span` says what one output column sees: ``left`` and ``right`` input columns beside the ones at its own place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Span:
+    """How far an output column sees to either side, in columns of the input."""
+
+    left: int = 0
+    right: int = 0
+
+    def then(self, other: Span, stride: int = 1) -> Span:
+        """The span of two layers in a row, where ``stride`` input columns make one column between them."""
+        return Span(self.left + other.left * stride, self.right + other.right * stride)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each frame, for ``(batch, channels, frames)`` tensors.
+
+    Source: Ba et al., "Layer Normalization", 2016, eq. 4; never across time.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class Unit(nn.Module):
+    """A residual unit: depthwise convolution over time, then two dense layers over channels.
+
+    Source: Liu et al., "A ConvNet for the 2020s", 2022, fig. 4, in one dimension as in Vocos (Siuzdak, 2023).
+    Shapes: ``(batch, channels, frames)`` in and out.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, expansion: int, depth: int):
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.mix_time = nn.Conv1d(channels, channels, kernel_size, groups=channels)
+        self.norm = nn.LayerNorm(channels, eps=1e-6)
+        self.expand = nn.Linear(channels, expansion * channels)
+        self.contract = nn.Linear(expansion * channels, channels)
+        self.scale = nn.Parameter(torch.full((channels,), 1.0 / depth))
+        nn.init.trunc_normal_(self.expand.weight, std=0.02)
+        nn.init.trunc_normal_(self.contract.weight, std=0.02)
+        nn.init.zeros_(self.expand.bias)
+        nn.init.zeros_(self.contract.bias)
+
+    @property
+    def span(self) -> Span:
+        return same_span(self.kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        span = self.span
+        mixed = self.mix_time(functional.pad(x, (span.left, span.right))).transpose(1, 2)
+        mixed = self.contract(functional.gelu(self.expand(self.norm(mixed)), approximate="tanh"))
+        return x + (self.scale * mixed).transpose(1, 2)
+
+
+def full_precision(x: Tensor) -> torch.autocast:
+    """A context in which autocast leaves float32 alone: for codebooks and heads, which bf16 would blur."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
+def same_span(kernel_size: int, stride: int = 1) -> Span:
+    """What each output of a "same" convolution sees, beside the ``stride`` inputs at its own place."""
+    extra = kernel_size - stride
+    return Span(extra // 2, extra - extra // 2)
+
+
+class SameConv1d(nn.Conv1d):
+    """A convolution whose output has ``frames / stride`` columns; zeros stand outside the input.
+
+    Errors: ``kernel_size`` must be at least ``stride``, or inputs would be skipped.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1):
+        if kernel_size < stride:
+            raise ValueError(f"kernel_size {kernel_size} is below the stride {stride}: samples would be skipped")
+        super().__init__(in_channels, out_channels, kernel_size, stride)
+
+    @property
+    def span(self) -> Span:
+        return same_span(self.kernel_size[0], self.stride[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(functional.pad(x, (self.span.left, self.span.right)))
+
+
+class Analysis(nn.Module):
+    """A strided convolution with a fixed Fourier basis: the short-time spectrum, compressed.
+
+    ``(batch, 1, samples)`` to ``(batch, 3 * (window // 2 + 1), samples / hop)``: real and imaginary part of
+    ``|X|^0.3 exp(i arg X)``, then ``log |X|``. Samples must be a multiple of ``hop``. Column ``t`` is centred on the
+    middle of its own ``hop`` samples. The sum over the window is taken by an FFT, which is the same sum.
+
+    The 0.3 follows the magnitude compression of Wilson et al., "Exploring tradeoffs in models for low-latency speech
+    enhancement", 2018.
+    """
+
+    power = 0.3
+    floor = 1e-5
+
+    def __init__(self, window: int, hop: int):
+        super().__init__()
+        self.window, self.hop = window, hop
+        self.register_buffer("taper", torch.hann_window(window), persistent=False)
+        self.out_channels = 3 * (window // 2 + 1)
+
+    @property
+    def span(self) -> Span:
+        return same_span(self.window, self.hop)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        padded = functional.pad(waveform[:, 0].float(), (self.span.left, self.span.right))
+        frames = padded.unfold(-1, self.window, self.hop) * self.taper
+        spectrum = torch.fft.rfft(frames) * (2.0 / self.window**0.5)
+        magnitude = torch.sqrt(spectrum.real.square() + spectrum.imag.square() + self.floor**2)
+        gain = magnitude.pow(self.power - 1.0)
+        parts = (spectrum.real * gain, spectrum.imag * gain, magnitude.log() * 0.2)
+        return torch.cat(parts, dim=-1).transpose(1, 2)
+
+
+class Synthesis(nn.Module):
+    """The inverse short-time Fourier transform as a transposed convolution with a fixed basis.
+
+    ``(batch, window // 2 + 1, frames)`` complex to ``(batch, 1, frames * hop)``, windows overlapped and added with
+    "same" alignment (frame ``t`` is centred on its own ``hop`` samples), divided by the windows' summed squares as
+    they stand in the middle of a signal: the ends of a finite signal fade, and nothing depends on where they are.
+    """
+
+    def __init__(self, window: int, hop: int):
+        super().__init__()
+        self.window, self.hop = window, hop
+        taper = torch.hann_window(window)
+        self.register_buffer("taper", taper, persistent=False)
+        envelope = taper.square().reshape(-1, hop).sum(0)
+        self.register_buffer("inverse_envelope", 1.0 / envelope, persistent=False)
+
+    @property
+    def span(self) -> Span:
+        """In frames: the neighbours whose windows reach into a frame's own samples."""
+        reach = (self.window // self.hop) // 2
+        return Span(reach, reach)
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        overlaps = self.window // self.hop
+        frames = torch.fft.irfft(spectrum.transpose(1, 2), n=self.window) * self.taper
+        pieces = frames.unflatten(-1, (overlaps, self.hop))
+        batch, count = pieces.shape[:2]
+        total = pieces.new_zeros(batch, count + overlaps - 1, self.hop)
+        for index in range(overlaps):
+            total[:, index : index + count] += pieces[:, :, index]
+        waveform = (total * self.inverse_envelope).flatten(1)
+        start = (self.window - self.hop) // 2
+        return waveform[:, None, start : start + count * self.hop]

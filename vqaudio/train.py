@@ -1,0 +1,36 @@
+"""``python -m vqaudio.train CONFIG.yaml``: train a model."""
+
+from __future__ import annotations
+
+import argparse
+
+from vqaudio.cli import command
+from vqaudio.config import TrainConfig, load_yaml, parse
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(prog="vqaudio train", description="Train a model on a folder of recordings.")
+    parser.add_argument("config", metavar="CONFIG.yaml", help="the run: model, data, losses, schedule")
+    parser.add_argument(
+        "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="change a value: data.batch_size=4"
+    )
+    parser.add_argument("--minutes", type=float, help="length of the run and its schedule by time, instead of `steps`")
+    parser.add_argument("--resume", action="store_true", help="go on from the state in the run's folder, if there is one")
+    return parser
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = arguments().parse_args(argv)
+    config = parse(TrainConfig, load_yaml(options.config, options.overrides), options.config)
+    from vqaudio.training.loop import Trainer  # after the config is known to be good: this import takes seconds
+
+    path = Trainer(config, options.minutes).run(options.resume)
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

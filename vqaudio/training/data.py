@@ -1,0 +1,137 @@
+"""Recordings in memory, and crops of them: which crops a step hears is a function of seed, step and rank alone."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from vqaudio.config import DataConfig
+from vqaudio.errors import AudioError
+
+SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".opus", ".mp3"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file: where it is, what it belongs to, and whether it is for training."""
+
+    path: Path
+    corpus: str
+    split: str
+
+
+def data_folder(configured: str | None = None) -> Path:
+    """The folder of recordings: the configured one, else ``$VQAUDIO_DATA/speech``, else ``../shared/data/speech``."""
+    if configured is not None:
+        return Path(configured)
+    return Path(os.environ.get("VQAUDIO_DATA", "../shared/data")) / "speech"
+
+
+def list_recordings(folder: Path) -> list[Recording]:
+    """The folder's ``manifest.csv`` (columns path, corpus, split), or else all audio files below it.
+
+    Without a manifest a first-level subfolder counts as a corpus, and every twentieth file is for validation.
+
+    Raises:
+        AudioError: no such folder, no audio in it, or a manifest without the needed columns.
+    """
+    if not folder.is_dir():
+        raise AudioError(f"{folder}: no such folder; set data.folder or VQAUDIO_DATA to a folder of recordings")
+    manifest = folder / "manifest.csv"
+    if manifest.is_file():
+        with manifest.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if not rows or not {"path", "corpus", "split"} <= set(rows[0]):
+            raise AudioError(f"{manifest}: expected rows with the columns path, corpus and split")
+        return [Recording(folder / row["path"], row["corpus"], row["split"]) for row in rows]
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise AudioError(f"{folder}: holds no audio files; put WAV or FLAC files there")
+    found = []
+    for index, path in enumerate(paths):
+        parts = path.relative_to(folder).parts
+        corpus = parts[0] if len(parts) > 1 else "audio"
+        found.append(Recording(path, corpus, "valid" if index % 20 == 19 or len(paths) == 1 else "train"))
+    return found
+
+
+def read_mono(path: Path, sample_rate: int) -> NDArray[np.int16]:
+    """A file as int16 mono at ``sample_rate`` Hz."""
+    try:
+        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(f"{path}: cannot be read as audio ({error}); remove it or convert it to WAV") from None
+    mono = sound.mean(axis=1)
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate)
+    return (np.clip(mono, -1.0, 1.0) * 32767.0).round().astype(np.int16)
+
+
+class Crops:
+    """Batches of crops from the recordings of one split, all held in memory as int16 (115 MB an hour at 16 kHz)."""
+
+    def __init__(self, config: DataConfig, sample_rate: int, split: str, seed: int = 0, progress: bool = True):
+        self.config, self.sample_rate, self.seed = config, sample_rate, seed
+        self.samples = round(config.crop_seconds * sample_rate)
+        folder = data_folder(config.folder)
+        chosen = [item for item in list_recordings(folder) if item.split == split]
+        unknown = set(config.weights) - {item.corpus for item in list_recordings(folder)}
+        if unknown:
+            raise AudioError(f"data.weights names {', '.join(sorted(unknown))}, but {folder} holds no such corpus")
+        sounds: dict[str, list[NDArray[np.int16]]] = {}
+        bar = tqdm(chosen, desc=f"reading {split}", unit="file", disable=not progress)
+        for item in bar:
+            sound = read_mono(item.path, sample_rate)
+            if len(sound):
+                sounds.setdefault(item.corpus, []).append(sound)
+        if not sounds:
+            raise AudioError(f"{folder}: no recordings in the split {split!r}; add some or set data.folder")
+        self.corpora = sorted(sounds)
+        self.sounds = [sounds[corpus] for corpus in self.corpora]
+        seconds = np.array([sum(map(len, group)) for group in self.sounds], dtype=float)
+        share = [config.weights.get(name, float(s / seconds.sum())) for name, s in zip(self.corpora, seconds, strict=True)]
+        self.share = np.array(share) / np.sum(share)
+        self.by_length = [np.array([len(sound) for sound in group], dtype=float) for group in self.sounds]
+        self.seconds = float(seconds.sum()) / sample_rate
+
+    def batch(self, step: int, rank: int = 0, size: int | None = None) -> Tensor:
+        """The crops of one step: float32 ``(size, 1, samples)``, always the same for the same seed, step and rank."""
+        random = np.random.default_rng([self.seed, step, rank])
+        crops = [self._draw(random) for _ in range(size or self.config.batch_size)]
+        return torch.from_numpy(np.stack(crops))[:, None]
+
+    def _draw(self, random: np.random.Generator) -> NDArray[np.float32]:
+        for _ in range(8):
+            crop = self._cut(random)
+            level = 10.0 * np.log10(float(np.mean(crop**2)) + 1e-12)
+            if level > self.config.silence_db:
+                break
+        if random.random() < self.config.level_probability:
+            crop = crop * np.float32(10.0 ** ((random.uniform(*self.config.level_db) - max(level, -70.0)) / 20.0))
+            crop = crop / np.float32(max(1.0, float(np.abs(crop).max())))
+        return crop * np.float32(random.choice((-1.0, 1.0)))
+
+    def _cut(self, random: np.random.Generator) -> NDArray[np.float32]:
+        """A random stretch of a random file (longer files more often), perhaps played faster or slower."""
+        corpus = random.choice(len(self.corpora), p=self.share)
+        lengths = self.by_length[corpus]
+        sound = self.sounds[corpus][random.choice(len(lengths), p=lengths / lengths.sum())]
+        speed = random.uniform(*self.config.speed_range) if random.random() < self.config.speed_probability else 1.0
+        wanted = int(np.ceil(self.samples * speed)) + 2
+        start = int(random.integers(-wanted // 8, max(1, len(sound) - wanted + wanted // 8)))
+        piece = np.zeros(wanted, dtype=np.float32)
+        first, last = max(0, start), min(len(sound), start + wanted)
+        piece[first - start : last - start] = sound[first:last] / np.float32(32768.0)
+        if speed != 1.0:
+            piece = soxr.resample(piece, self.sample_rate * speed, self.sample_rate, quality="MQ")
+        return np.ascontiguousarray(piece[: self.samples])

@@ -1,0 +1,133 @@
+"""Reconstruction losses between waveforms ``(batch, 1, samples)``: each returns a scalar, 0 for equal sounds."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from vqaudio.config import LossConfig
+
+MEL_SCALES = ((2048, 80), (1024, 80), (512, 40), (256, 20), (128, 10))
+COMPLEX_WINDOWS = (1024, 512, 256)
+
+
+Spectra = dict[int, Tensor]  # by window length: complex (batch, frames, bins), see `stft`
+
+
+class ReconstructionLoss(nn.Module):
+    """The weighted sum of the terms that a config asks for, on the middle of each crop."""
+
+    def __init__(self, config: LossConfig, sample_rate: int):
+        super().__init__()
+        self.config = config
+        self.margin = round(config.margin_seconds * sample_rate)
+        self.mel = MelLoss(sample_rate)
+        self.complex = ComplexLoss()
+
+    def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum, and each unweighted term by name, for ``(batch, 1, samples)``."""
+        middle = slice(self.margin, target.shape[-1] - self.margin)
+        estimate, target = estimate[:, 0, middle].float(), target[:, 0, middle].float()
+        made, wanted = ({window: stft(x, window) for window, _ in MEL_SCALES} for x in (estimate, target))
+        terms: dict[str, Tensor] = {}
+        if self.config.mel:
+            terms["mel"] = self.mel(made, wanted)
+        if self.config.complex:
+            terms["complex"] = self.complex(made, wanted)
+        if self.config.waveform:
+            terms["waveform"] = waveform_loss(estimate, target)
+        total = sum((getattr(self.config, name) * term for name, term in terms.items()), estimate.new_zeros(()))
+        return total, terms
+
+
+class MelLoss(nn.Module):
+    """L1 between log-mel spectra at five window lengths, hop a quarter (natural log, floor 1e-5), mean over scales.
+
+    Source: Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN", 2023, section 3.4.
+    """
+
+    floor = 1e-5
+
+    def __init__(self, sample_rate: int):
+        super().__init__()
+        for window, bands in MEL_SCALES:
+            bank = torchaudio.functional.melscale_fbanks(window // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate)
+            self.register_buffer(f"bank_{window}", bank * window**-0.5, persistent=False)
+
+    def log_mel(self, spectrum: Tensor, window: int) -> Tensor:
+        """Complex ``(batch, frames, bins)`` to ``(batch, frames, bands)``; a full-scale sine peaks near 0."""
+        return (spectrum.abs() @ self.get_buffer(f"bank_{window}")).clamp(min=self.floor).log()
+
+    def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+        distances = [
+            (self.log_mel(made[window], window) - self.log_mel(wanted[window], window)).abs().mean()
+            for window, _ in MEL_SCALES
+        ]
+        return torch.stack(distances).mean()
+
+
+class ComplexLoss(nn.Module):
+    """Distance between ``|X|^0.3 exp(i arg X)`` of both sounds at three window lengths: magnitude and phase at once.
+
+    The compression is that of Braun & Tashev, "A consolidated view of loss functions for supervised deep
+    learning-based speech enhancement", 2021, eq. 6.
+    """
+
+    power = 0.3
+    floor = 1e-4
+
+    def compress(self, spectrum: Tensor) -> Tensor:
+        """Complex ``(batch, frames, bins)`` to ``(batch, frames, bins, 2)``."""
+        parts = torch.view_as_real(spectrum)
+        energy = parts.square().sum(-1, keepdim=True) + self.floor**2
+        return parts * energy.pow((self.power - 1.0) / 2.0)
+
+    def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+        distances = []
+        for window in COMPLEX_WINDOWS:
+            difference = self.compress(made[window]) - self.compress(wanted[window])
+            distances.append((difference.square().sum(-1) + 1e-8).sqrt().mean())
+        return torch.stack(distances).mean()
+
+
+def waveform_loss(estimate: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference over the target's level: loud low harmonics weigh most, and with them their phase."""
+    level = target.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-3)
+    return ((estimate - target) / level).abs().mean()
+
+
+def stft(waveform: Tensor, window: int) -> Tensor:
+    """``(batch, samples)`` to complex ``(batch, frames, window // 2 + 1)``, hop a quarter, scaled by ``2 / window^0.5``.
+
+    Frames lie wholly inside the waveform. They are put together from blocks of one hop, because the gradient of that is
+    four additions, where the gradient of overlapping views is a scatter.
+    """
+    hop = window // 4
+    count = waveform.shape[-1] // hop
+    blocks = waveform[..., : count * hop].unflatten(-1, (count, hop))
+    frames = torch.cat([blocks[:, offset : count - 3 + offset] for offset in range(4)], dim=-1)
+    taper = torch.hann_window(window, device=waveform.device) * (2.0 / window**0.5)
+    return cast(Tensor, RealFFT.apply(frames * taper))
+
+
+class RealFFT(torch.autograd.Function):
+    """``torch.fft.rfft`` over an even number of samples, with a gradient that is a real inverse FFT.
+
+    PyTorch's own gradient is a complex FFT of full length, which took a sixth of a training step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, frames: Tensor) -> Tensor:
+        ctx.length = frames.shape[-1]
+        return torch.fft.rfft(frames)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        # The inverse counts each bin but the first and last twice: once for itself, once for its mirror image.
+        halved = gradient * 0.5
+        halved[..., 0] = gradient[..., 0]
+        halved[..., -1] = gradient[..., -1]
+        return torch.fft.irfft(halved, n=ctx.length, norm="forward")
