@@ -1,13 +1,11 @@
 """Models on disk: float16 safetensors with the config embedded. No pickle, no code in files.
 
 The metadata of a checkpoint holds ``config`` (JSON), ``silence`` (the codes of digital silence, one per stream) and,
-where known, ``training`` (how it came to be). A model's fingerprint is a digest of its tensors and config: it names the
-model inside every ``.vq`` file, so that codes are never decoded by the wrong one.
+where known, ``training`` (how it came to be).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +20,8 @@ from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import ModelConfig, dump_json, parse
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write
+from vqaudio.registry import find, fingerprint
 
-MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "speech-16k"
 _LEARNING_ONLY = (".sums", ".counts")  # codebooks' moving averages: of use in training alone
 
 
@@ -36,7 +33,7 @@ class Checkpoint:
         model: in evaluation mode, float32, on the CPU.
         fingerprint: 12 hexadecimal digits.
         silence: the code of digital silence in each stream.
-        name: as asked for, or the file's stem.
+        name: the file's stem.
         training: how it was trained, where known.
     """
 
@@ -45,27 +42,6 @@ class Checkpoint:
     silence: list[int]
     name: str
     training: dict[str, Any]
-
-
-def shipped_models() -> list[str]:
-    """Names of the models inside the package."""
-    return sorted(path.stem for path in MODELS.glob("*.safetensors"))
-
-
-def find(name_or_path: str | Path) -> Path:
-    """The file of a shipped model's name, or of a path.
-
-    Raises:
-        ModelError: neither; the message lists the shipped models.
-    """
-    shipped = MODELS / f"{name_or_path}.safetensors"
-    if str(name_or_path) in shipped_models():
-        return shipped
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    known = ", ".join(shipped_models()) or "none"
-    raise ModelError(f"{name_or_path}: no such model; shipped models: {known}; or give the path of a .safetensors file")
 
 
 def save(model: Autoencoder, path: str | Path, training: dict[str, Any] | None = None) -> None:
@@ -109,18 +85,7 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: tensors do not fit the embedded config ({reason}); the file is damaged") from None
-    name = path.stem
-    return Checkpoint(model.to(device), fingerprint(config, tensors), silence, name, training)
-
-
-def fingerprint(config: ModelConfig, tensors: dict[str, Tensor]) -> str:
-    """First 12 hexadecimal digits of a SHA-256 over the config and every tensor's name, type, shape and bytes."""
-    digest = hashlib.sha256(dump_json(config).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:12]
+    return Checkpoint(model.to(device), fingerprint(path), silence, path.stem, training)
 
 
 @torch.inference_mode()

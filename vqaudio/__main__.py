@@ -1,0 +1,5 @@
+"""``python -m vqaudio COMMAND ...``."""
+
+from vqaudio.cli import main
+
+raise SystemExit(main())

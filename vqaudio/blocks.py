@@ -1,0 +1,142 @@
+"""Whole sounds as blocks of one chunk each, with the context that the networks see beyond a block's edges.
+
+Every block is computed from a window of the same length at the same alignment, however the sound arrives and whatever
+part of it is asked for: the codes, and the samples decoded from them, do not depend on it. Before its start and after
+its end a sound is silent. The networks see a bounded stretch of time, so that blocks join without a seam, and memory
+does not grow with the sound.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqaudio.audio import Source, Window
+from vqaudio.autoencoder import Autoencoder
+from vqaudio.container import Codes, Stream
+
+_CACHED_BLOCKS = 3
+
+
+@torch.inference_mode()
+def encode_blocks(
+    model: Autoencoder, sound: Source, block_frames: int, n_streams: int, done: Callable[[float], object] | None = None
+) -> Iterator[Codes]:
+    """The codes of each block of ``block_frames`` frames: an int32 array ``(channels, codes)`` per stream.
+
+    The last block has as many frames as the sound needs. ``sound`` must be at the model's sample rate. ``done`` is
+    called with the seconds coded after each block.
+    """
+    hop, context = model.config.hop_length, model.encoder_context
+    n_frames = -(-sound.n_samples // hop)
+    for first in range(0, n_frames, block_frames):
+        window = sound.read((first - context) * hop, (first + block_frames + context) * hop)
+        kept = min(block_frames, n_frames - first)
+        per_channel = _each_channel(window, lambda channel: _encode_window(model, channel, context, kept, n_streams))
+        yield [np.stack(codes) for codes in zip(*per_channel, strict=True)]
+        if done is not None:
+            done(min(kept * hop, sound.n_samples - first * hop) / sound.sample_rate)
+
+
+def _encode_window(model: Autoencoder, channel: Window, context: int, kept: int, n_streams: int) -> Codes:
+    device = next(model.parameters()).device
+    tokens = model.encode(torch.from_numpy(channel)[None, None].to(device))
+    codes = []
+    for stream, found in zip(model.bottleneck.streams[:n_streams], tokens, strict=False):
+        start = context // stream.stride
+        codes.append(found[0, start : start + stream.codes_in(kept)].to("cpu", torch.int32).numpy())
+    return codes
+
+
+def _each_channel(window: NDArray[np.generic], work: Callable[[Window], Codes]) -> list[Codes]:
+    """``work`` on each channel by itself, once for channels that are equal."""
+    results: dict[bytes, Codes] = {}
+    order = []
+    for channel in window:
+        key = channel.tobytes()
+        if key not in results:
+            results[key] = work(np.ascontiguousarray(channel))
+        order.append(results[key])
+    return order
+
+
+class Decoded:
+    """The sound that codes stand for, at the model's rate: a :class:`vqaudio.audio.Source`.
+
+    ``codes_of(index)`` gives a block's codes, or None for a block that is lost: it is silent, and its neighbours, which
+    would have seen its codes, see those of silence.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        silence: list[int],
+        codes_of: Callable[[int], Codes | None],
+        channels: int,
+        n_samples: int,
+        block_frames: int,
+        n_streams: int,
+    ):
+        self.model, self.codes_of, self.block_frames = model, codes_of, block_frames
+        self.streams: tuple[Stream, ...] = model.bottleneck.streams[:n_streams]
+        self.silence = silence[:n_streams]
+        self.sample_rate = model.config.sample_rate
+        self.channels, self.n_samples = channels, n_samples
+        self.n_blocks = -(-n_samples // (block_frames * model.config.hop_length))
+        widest = max(stream.stride for stream in self.streams)
+        self.context = -(-model.decoder_context // widest) * widest  # a window starts with a code of every stream
+        self._blocks: OrderedDict[int, Window] = OrderedDict()
+
+    def read(self, start: int, stop: int) -> Window:
+        """Samples ``start`` to ``stop`` as float32 ``(channels, stop - start)``; zeros outside the sound."""
+        window = np.zeros((self.channels, stop - start), np.float32)
+        size = self.block_frames * self.model.config.hop_length
+        first, last = max(start, 0), min(stop, self.n_samples)
+        for index in range(first // size, -(-last // size)):
+            begin, end = max(first, index * size), min(last, (index + 1) * size)
+            window[:, begin - start : end - start] = self._block(index)[:, begin - index * size : end - index * size]
+        return window
+
+    def _block(self, index: int) -> Window:
+        if index not in self._blocks:
+            self._blocks[index] = self._decode(index)
+            if len(self._blocks) > _CACHED_BLOCKS:
+                self._blocks.popitem(last=False)
+        return self._blocks[index]
+
+    @torch.inference_mode()
+    def _decode(self, index: int) -> Window:
+        hop, frames = self.model.config.hop_length, self.block_frames
+        if self.codes_of(index) is None:
+            return np.zeros((self.channels, frames * hop), np.float32)
+        device = next(self.model.parameters()).device
+        windows = [self._window(index, level) for level in range(len(self.streams))]
+        sounds: dict[bytes, Window] = {}
+        block = np.empty((self.channels, frames * hop), np.float32)
+        for channel in range(self.channels):
+            tokens = [window[channel] for window in windows]
+            key = b"".join(codes.tobytes() for codes in tokens)
+            if key not in sounds:
+                made = self.model.decode([torch.from_numpy(codes)[None].to(device) for codes in tokens])
+                sounds[key] = made[0, 0, self.context * hop : (self.context + frames) * hop].float().cpu().numpy()
+            block[channel] = sounds[key]
+        return block
+
+    def _window(self, index: int, level: int) -> NDArray[np.int64]:
+        """One stream's codes for a block and its context, silence's where there are none."""
+        stride = self.streams[level].stride
+        size, context = self.block_frames // stride, self.context // stride
+        window = np.full((self.channels, size + 2 * context), self.silence[level], np.int64)
+        reach = -(-context // size)
+        for neighbour in range(max(0, index - reach), min(self.n_blocks, index + reach + 1)):
+            codes = self.codes_of(neighbour)
+            if codes is None:
+                continue
+            offset = context + (neighbour - index) * size
+            first, last = max(0, offset), min(window.shape[1], offset + codes[level].shape[1])
+            window[:, first:last] = codes[level][:, first - offset : last - offset]
+        return window

@@ -1,0 +1,146 @@
+"""An evaluation as a Markdown table, as JSON, and as a rate-quality plot."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from vqaudio.evaluation import require
+from vqaudio.evaluation.metrics import METRICS, Mean, Metric
+from vqaudio.evaluation.scoring import CodeUsage, Evaluation, SystemScore, undefined
+from vqaudio.files import atomic_write
+
+PLOTTED = ("pesq_wb", "stoi")
+
+
+# ------------------------------------------------------------------------------------------------------------- table
+
+
+def table(evaluation: Evaluation) -> str:
+    """Systems as rows, metrics as ``mean ± half the 95 % interval``, then the usage of our codebooks, in Markdown."""
+    header = ["system", "kb/s", *(metric.title for metric in METRICS.values()), "clips"]
+    parts = [_markdown(header, [_row(scored) for scored in evaluation.systems])]
+    notes = [
+        f"{scored.name}: {METRICS[name].title} undefined on {count} of {len(scored.clips)} clips (silent, or too short)"
+        for scored in evaluation.systems
+        for name, count in undefined(scored).items()
+    ]
+    if notes:
+        parts.append("\n".join(notes))
+    if evaluation.usage:
+        parts.append(_markdown(["codebook", "codes used", "perplexity", "of", "frames"], _usage_rows(evaluation.usage)))
+    return "\n\n".join(parts)
+
+
+def _row(scored: SystemScore) -> list[str]:
+    cells = [_cell(scored.mean(name), metric) for name, metric in METRICS.items()]
+    return [scored.name, f"{scored.kbps:.2f}", *cells, str(len(scored.clips))]
+
+
+def _cell(mean: Mean, metric: Metric) -> str:
+    if mean.count == 0:
+        return "-"
+    text = f"{mean.mean:.{metric.decimals}f}"
+    return text if math.isnan(mean.half_width) else f"{text} ± {mean.half_width:.{metric.decimals}f}"
+
+
+def _usage_rows(usage: list[CodeUsage]) -> list[list[str]]:
+    return [
+        [str(index), f"{codes.used:.1%}", f"{codes.perplexity:.0f}", str(len(codes.counts)), str(codes.frames)]
+        for index, codes in enumerate(usage, start=1)
+    ]
+
+
+def _markdown(header: list[str], rows: list[list[str]]) -> str:
+    """A table with aligned columns: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+
+    def line(cells: list[str]) -> str:
+        first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        return "| " + " | ".join([first.strip().ljust(widths[0]), *others]) + " |"
+
+    rule = "|" + "|".join("-" * (width + 1) + (":" if column else "-") for column, width in enumerate(widths)) + "|"
+    return "\n".join([line(header), rule, *map(line, rows)])
+
+
+# -------------------------------------------------------------------------------------------------------------- JSON
+
+
+def as_data(evaluation: Evaluation) -> dict[str, Any]:
+    """Means and per-file values as JSON can hold them: what is undefined is null, rates are in kb/s."""
+    return {
+        "metrics": {name: metric.title for name, metric in METRICS.items()},
+        "systems": [_system_data(scored) for scored in evaluation.systems],
+        "codebooks": [
+            {
+                "codebook": index,
+                "codebook_size": len(codes.counts),
+                "used": codes.used,
+                "perplexity": codes.perplexity,
+                "frames": codes.frames,
+            }
+            for index, codes in enumerate(evaluation.usage, start=1)
+        ],
+    }
+
+
+def _system_data(scored: SystemScore) -> dict[str, Any]:
+    means = {name: scored.mean(name) for name in METRICS}
+    return {
+        "name": scored.name,
+        "family": scored.family,
+        "kbps": scored.kbps,
+        "means": {
+            name: {"mean": _value(mean.mean), "half_width_95": _value(mean.half_width), "clips": mean.count}
+            for name, mean in means.items()
+        },
+        "files": [
+            {
+                "file": clip.clip,
+                "seconds": clip.seconds,
+                "bytes": clip.n_bytes,
+                "kbps": clip.kbps,
+                **{name: _value(value) for name, value in clip.metrics.items()},
+            }
+            for clip in scored.clips
+        ],
+    }
+
+
+def _value(number: float) -> float | None:
+    return None if math.isnan(number) else number
+
+
+# -------------------------------------------------------------------------------------------------------------- plot
+
+
+def plot(evaluation: Evaluation, path: Path) -> None:
+    """Write a PNG: PESQ-WB and STOI over the rate, a line per family of systems, bars for the 95 % intervals.
+
+    Raises:
+        EvaluationError: matplotlib is missing. FileError: the file cannot be written.
+    """
+    figure = require("matplotlib.figure").Figure(figsize=(10, 4.5), layout="constrained")
+    ticker = require("matplotlib.ticker")
+    families: dict[str, list[SystemScore]] = {}
+    for scored in sorted(evaluation.systems, key=lambda scored: scored.kbps):
+        families.setdefault(scored.family, []).append(scored)
+    for axes, name in zip(figure.subplots(1, len(PLOTTED)), PLOTTED, strict=True):
+        for family, members in families.items():
+            means = [scored.mean(name) for scored in members]
+            axes.errorbar(
+                [scored.kbps for scored in members],
+                [mean.mean for mean in means],
+                yerr=[0.0 if math.isnan(mean.half_width) else mean.half_width for mean in means],
+                marker="o",
+                capsize=3,
+                label=family,
+            )
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axes.set(xlabel="kb/s (whole files)", ylabel=METRICS[name].title)
+        axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    with atomic_write(path) as file:
+        figure.savefig(file, format="png", dpi=120)

@@ -1,0 +1,90 @@
+"""Command lines that turn files into files: which inputs become which outputs, and one report for each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from vqaudio.errors import VqaudioError
+from vqaudio.files import refuse_existing
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its output; ``-`` stands for standard input and output."""
+
+    source: Path
+    target: Path
+
+
+def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str) -> None:
+    """The arguments that :func:`list_jobs` reads."""
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help=f"IN OUT; or, with --out-dir, any number of {kind} files and folders"
+    )
+    parser.add_argument("--out-dir", type=Path, metavar="DIR", help=f"write each input's {made} there, under its own name")
+    parser.add_argument("--force", action="store_true", help="overwrite outputs that exist")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
+
+
+def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix: str) -> list[Job]:
+    """Pairs of input and output; folders are searched for files with one of ``suffixes``.
+
+    Raises:
+        VqaudioError: not IN OUT, an empty folder, two inputs with one output, or outputs that exist already.
+    """
+    paths = [Path(path) for path in options.paths]
+    if options.out_dir is None:
+        if len(paths) != 2:
+            raise VqaudioError(f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR")
+        jobs = [Job(*paths)]
+    else:
+        jobs = [job for path in paths for job in _into(options.out_dir, path, suffixes, out_suffix)]
+    targets: dict[Path, Path] = {}
+    for job in jobs:
+        if str(job.target) != "-" and job.target in targets:
+            raise VqaudioError(f"{targets[job.target]} and {job.source} would both become {job.target}: rename one of them")
+        if str(job.source) != "-" and job.target.exists() and job.source.exists() and job.target.samefile(job.source):
+            raise VqaudioError(f"{job.source}: input and output are the same file; choose another name for the output")
+        targets[job.target] = job.source
+        refuse_existing(job.target, options.force)
+    return jobs
+
+
+def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: str) -> list[Job]:
+    if not path.is_dir():
+        return [Job(path, folder / path.with_suffix(out_suffix).name)]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    if not files:
+        raise VqaudioError(f"{path}: holds no files to convert; expected names ending in {', '.join(sorted(suffixes))}")
+    return [Job(file, folder / file.relative_to(path).with_suffix(out_suffix)) for file in files]
+
+
+def run_jobs(jobs: list[Job], convert: Callable[[Job], str], quiet: bool) -> int:
+    """Convert each; a failure is reported and the rest goes on. Returns the exit status."""
+    failed = 0
+    for job in jobs:
+        try:
+            if len(jobs) > 1:
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+            summary = convert(job)
+        except VqaudioError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        if not quiet:
+            print(summary, file=sys.stderr)
+    if failed and len(jobs) > 1:
+        print(f"error: {failed} of {len(jobs)} files could not be converted", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def seconds_bar(total: float, name: str, quiet: bool) -> tqdm[None]:
+    """A progress bar over seconds of sound; hidden where standard error is no terminal."""
+    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
+    return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)
