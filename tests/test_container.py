@@ -92,7 +92,8 @@ def test_golden_file_is_written_and_read():
     assert reader.header == TINY
     assert (reader.n_samples, reader.n_chunks, reader.has_trailer, reader.problems) == (TINY_SAMPLES, 2, True, [])
     for chunk, codes in zip(reader, TINY_CODES, strict=True):
-        assert chunk.problem is None and same(chunk.codes, codes)
+        assert chunk.problem is None
+        assert same(chunk.codes, codes)
         assert all(block.dtype == np.int32 for block in chunk.codes)
 
 
@@ -123,12 +124,16 @@ def test_codes_come_back_exactly(data, more, fine, channels, seed):
             block[-1] = block[twin]
 
     reader = read(written(header, chunks, n_samples))
-    assert reader.header == header and reader.has_trailer and not reader.problems
-    assert reader.n_samples == n_samples and reader.n_chunks == header.n_chunks(n_samples) == len(chunks)
+    assert reader.header == header
+    assert reader.has_trailer
+    assert not reader.problems
+    assert reader.n_samples == n_samples
+    assert reader.n_chunks == header.n_chunks(n_samples) == len(chunks)
     order = data.draw(st.permutations(range(len(chunks))))
     for index in order:
         chunk = reader.chunk(index)
-        assert chunk.problem is None and chunk.n_frames == chunk.codes[laid_out.index(Stream(fine))].shape[1]
+        assert chunk.problem is None
+        assert chunk.n_frames == chunk.codes[laid_out.index(Stream(fine))].shape[1]
         assert same(chunk.codes, chunks[index])
     assert sum(map(reader.n_frames, range(reader.n_chunks))) == n_frames
 
@@ -152,7 +157,7 @@ def test_identical_channels_are_stored_once():
     assert size(6, equal=False) > 5.5 * size(1, equal=False)
 
 
-@pytest.mark.parametrize("n_chunks, last", [(1, 1), (1, 250), (2, 249), (127, 250), (130, 7), (16384, 131)])
+@pytest.mark.parametrize(("n_chunks", "last"), [(1, 1), (1, 250), (2, 249), (127, 250), (130, 7), (16384, 131)])
 def test_overhead_is_at_most_40_bytes_and_12_a_chunk(n_chunks, last):
     n_frames = (n_chunks - 1) * 250 + last
     full, short = ([np.zeros((1, count), int)] * 3 for count in (250, last))
@@ -186,7 +191,7 @@ def test_times_rates_and_places():
 
 
 @pytest.mark.parametrize(
-    "codes, message",
+    ("codes", "message"),
     [
         ([np.zeros((2, 4), int)], "expected 2 streams"),
         ([np.zeros((2, 4), int), np.zeros((2, 4), int)], r"stream 1: expected integers of shape \(2, 2\)"),
@@ -224,7 +229,7 @@ def test_writer_refuses_chunks_and_lengths_out_of_place():
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         ({"channels": 0}, "channels is 0, expected 1 to 1024"),
         ({"source_rate": 2**31}, "source_rate is 2147483648"),
@@ -255,7 +260,8 @@ def outcome_is_honest(data):
     try:
         reader = read(data)
     except ContainerError as error:
-        assert str(error).startswith("x.vq: ") and "\n" not in str(error)
+        assert str(error).startswith("x.vq: ")
+        assert "\n" not in str(error)
         return None
     chunks = list(reader)
     right = set()
@@ -323,10 +329,12 @@ def test_a_scan_finds_the_chunks_after_a_gap_and_guesses_the_length():
     removed = data[: hole.start] + data[hole.stop :]
     for damaged in (zeroed, removed):
         reader = read(damaged)
-        assert not reader.has_trailer and "the trailer is missing or damaged" in reader.problems[0]
+        assert not reader.has_trailer
+        assert "the trailer is missing or damaged" in reader.problems[0]
         assert (reader.n_chunks, reader.n_samples) == (11, 2600 * 882)
         lost = [chunk.index for chunk in reader if chunk.problem]
-        assert lost == [2, 3, 4, 5] and "not found" in reader.chunk(3).problem
+        assert lost == [2, 3, 4, 5]
+        assert "not found" in reader.chunk(3).problem
         assert all(same(chunk.codes, chunks[chunk.index]) for chunk in reader if chunk.index not in lost)
 
 
@@ -337,8 +345,10 @@ def test_a_damaged_size_loses_one_chunk_where_the_index_is_right():
     assert data[second : second + 2] == b"\xc0\x01"
     data[second + 2] ^= 0x7F
     reader = read(bytes(data))
-    assert [bool(chunk.problem) for chunk in reader] == [False, True, False, False] and not reader.problems
-    assert "checksum" in reader.chunk(1).problem and reader.time_range(1) == (5, 10)
+    assert [bool(chunk.problem) for chunk in reader] == [False, True, False, False]
+    assert not reader.problems
+    assert "checksum" in reader.chunk(1).problem
+    assert reader.time_range(1) == (5, 10)
 
 
 FULL = bytes.fromhex("c000 07 00 0040200fe780 4287")
@@ -361,13 +371,14 @@ FORGERIES = [
 ]
 
 
-@pytest.mark.parametrize("body, message", FORGERIES)
+@pytest.mark.parametrize(("body", "message"), FORGERIES)
 def test_chunks_that_only_their_checksum_vouches_for_are_refused(body, message):
     chunk = sealed(body)
     index = {16: b"\x20", 17: b"\x22", 19: b"\x26", 24: b"\x30", 25: b"\x32"}[len(chunk)]
     data = GOLDEN[:HEADER_SIZE] + chunk + trailer(bytes.fromhex("b81b") + index)  # 3512 samples take 4 frames
     reader = read(data)
-    assert reader.has_trailer and message in reader.chunk(0).problem
+    assert reader.has_trailer
+    assert message in reader.chunk(0).problem
 
 
 def test_a_trailer_of_another_kind_or_with_a_chunk_too_large_is_not_believed():
@@ -390,7 +401,8 @@ def test_a_channel_cannot_equal_one_that_is_not_stored_itself():
 def test_a_chunk_found_twice_is_read_once():
     first, second = map(bytes.fromhex, TINY_CHUNKS)
     reader = read(GOLDEN[:HEADER_SIZE] + first + first + second)
-    assert [same(chunk.codes, TINY_CODES[chunk.index]) for chunk in reader] == [True, True] and reader.problems
+    assert [same(chunk.codes, TINY_CODES[chunk.index]) for chunk in reader] == [True, True]
+    assert reader.problems
 
 
 def test_nothing_follows_a_short_chunk():
@@ -398,11 +410,13 @@ def test_nothing_follows_a_short_chunk():
     third = sealed(full[:1] + b"\x02" + full[2:-4])
     for rest in (b"", trailer(bytes.fromhex("b057 20 02 01"))):  # 11184 samples take 13 frames; sizes 16, 17, 16
         reader = read(GOLDEN[:HEADER_SIZE] + full + short + third + rest)
-        assert not reader.has_trailer and reader.n_chunks == 2
+        assert not reader.has_trailer
+        assert reader.n_chunks == 2
         assert f"the last {16 + len(rest)} bytes hold no readable chunk" in reader.problems
     three = trailer(bytes.fromhex("ac52 20 02 01"))  # 10540 samples take 12 frames
     reader = read(GOLDEN[:HEADER_SIZE] + full + short + third + three)
-    assert reader.has_trailer and [bool(chunk.problem) for chunk in reader] == [False, True, False]
+    assert reader.has_trailer
+    assert [bool(chunk.problem) for chunk in reader] == [False, True, False]
     assert "count of frames is 2, expected 4" in reader.chunk(1).problem
 
 
@@ -420,8 +434,10 @@ def test_nothing_follows_a_short_chunk():
 )
 def test_a_trailer_that_disagrees_with_the_file_is_not_believed(body):
     reader = read(GOLDEN[:HEADER_SIZE] + b"".join(map(bytes.fromhex, TINY_CHUNKS)) + trailer(body))
-    assert not reader.has_trailer and reader.problems
-    assert all(same(chunk.codes, TINY_CODES[chunk.index]) for chunk in reader) and reader.n_chunks == 2
+    assert not reader.has_trailer
+    assert reader.problems
+    assert all(same(chunk.codes, TINY_CODES[chunk.index]) for chunk in reader)
+    assert reader.n_chunks == 2
 
 
 # ----------------------------------------------------------------------------------------------- errors and resources
@@ -436,7 +452,7 @@ BILLION = "8094ebdc03"
 
 
 @pytest.mark.parametrize(
-    "data, message",
+    ("data", "message"),
     [
         (b"", r"is not a \.vq file \(starts with nothing"),
         (b"RIFF\x24\x00", r"is not a \.vq file \(starts with 52 49 46, expected 8a 56 51\)"),
@@ -478,7 +494,9 @@ def test_absurd_sizes_after_the_header_take_no_memory():
         huge_trailer = trailer(b"\xff" * 8 + b"\x7f" + b"\xfe" * 8 + b"\x7f")
         for rest in (chunk, forged_index, chunk + b"\xff\xff\xff", huge_trailer):
             reader = read(largest.to_bytes() + rest)
-            assert not reader.has_trailer and reader.n_chunks == 0 and reader.problems
+            assert not reader.has_trailer
+            assert reader.n_chunks == 0
+            assert reader.problems
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()

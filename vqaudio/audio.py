@@ -1,4 +1,4 @@
-"""Sound in and out of files and arrays, at any rate, in windows of any size.
+"""Sound from files and arrays, in windows of any size.
 
 Whatever yields sound is a :class:`Source`: a file, an array, either of them at another rate, a decoder. A window of a
 source is a float32 array ``(channels, samples)`` with full scale at ±1, and a sample's value never depends on how the
@@ -7,26 +7,20 @@ windows were cut.
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
-import shutil
-import tempfile
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import PurePath
-from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from vqaudio.errors import AudioError
-from vqaudio.files import Path, atomic_write, input_name, open_input, writes_in_place
+from vqaudio.files import Path, input_name, open_input
+from vqaudio.sndfile import Guarded, OneWay
 
 Window = NDArray[np.float32]
 
@@ -43,7 +37,8 @@ class Source(Protocol):
         """Hz."""
 
     @property
-    def channels(self) -> int: ...
+    def channels(self) -> int:
+        """How many; a mono sound has 1."""
 
     @property
     def n_samples(self) -> int:
@@ -57,7 +52,7 @@ class Source(Protocol):
         """
 
 
-def _framed(source: Source, start: int, stop: int, inside: Callable[[int, int], Window]) -> Window:
+def framed(source: Source, start: int, stop: int, inside: Callable[[int, int], Window]) -> Window:
     """The window ``[start, stop)``, with ``inside(first, last)`` for what exists of it and zeros elsewhere."""
     if stop < start:
         raise ValueError(f"a window cannot end ({stop}) before it starts ({start})")
@@ -68,7 +63,12 @@ def _framed(source: Source, start: int, stop: int, inside: Callable[[int, int], 
     return window
 
 
-def _check_rate(sample_rate: int, name: str) -> int:
+def check_rate(sample_rate: int, name: str) -> int:
+    """``sample_rate`` as an int; ``name`` is for the message.
+
+    Raises:
+        AudioError: not a whole number of Hz, or out of range.
+    """
     if not MIN_RATE <= sample_rate <= MAX_RATE or sample_rate != int(sample_rate):
         raise AudioError(
             f"{name}: the sample rate is {sample_rate} Hz, expected a whole number from {MIN_RATE} to {MAX_RATE}; "
@@ -109,7 +109,7 @@ class ArraySource:
     """
 
     def __init__(self, wav: Any, sample_rate: int, name: str = "the array"):
-        self.sample_rate = _check_rate(sample_rate, name)
+        self.sample_rate = check_rate(sample_rate, name)
         samples = _to_numpy(wav, name)
         if samples.dtype.kind != "f":
             raise AudioError(
@@ -133,7 +133,8 @@ class ArraySource:
         _check_values(self._samples, 0, self.sample_rate, name)
 
     def read(self, start: int, stop: int) -> Window:
-        return _framed(self, start, stop, lambda first, last: self._samples[:, first:last])
+        """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
+        return framed(self, start, stop, lambda first, last: self._samples[:, first:last])
 
 
 def _to_numpy(wav: Any, name: str) -> NDArray[Any]:
@@ -160,54 +161,6 @@ _FOREIGN = (
     (0, b"\xff\xf9", "AAC"),
     (0, b"#!AMR", "AMR"),
 )
-
-
-class _Guarded:
-    """What libsndfile needs of a file, with its name hidden and its errors kept.
-
-    Without a name, only content decides the format: a text called ``x.vox`` is not taken for headerless sound. Errors
-    cannot pass through C code, so they wait here until :meth:`check`.
-    """
-
-    def __init__(self, file: IO[bytes]):
-        self._file = file
-        self.error: OSError | None = None
-        self.tell = file.tell
-
-    def _attempt(self, action: Callable[..., int], *arguments: Any) -> int:
-        try:
-            return action(*arguments)
-        except OSError as error:
-            self.error = self.error or error
-            return 0
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._attempt(self._file.seek, offset, whence)
-
-    def read(self, count: int) -> bytes:
-        buffer = bytearray(count)
-        return bytes(buffer[: self.readinto(buffer)])
-
-    def readinto(self, buffer: Any) -> int:
-        return self._attempt(self._file.readinto, buffer)  # type: ignore[attr-defined]
-
-    def write(self, data: bytes) -> int:
-        return self._attempt(self._file.write, data)
-
-    def check(self) -> None:
-        """Raise the first error that was met."""
-        if self.error is not None:
-            raise self.error
-
-
-class _OneWay(soundfile.SoundFile):  # type: ignore[misc]
-    """A ``SoundFile`` that does not seek after each read or write, as the original does.
-
-    Within lossy formats those seeks are slow and change the samples by a rounding error.
-    """
-
-    def seekable(self) -> bool:
-        return False
 
 
 class FileSource:
@@ -241,7 +194,7 @@ class FileSource:
                 self._file = file
             self._restart()
             stack.callback(lambda: self._sound.close())
-            self.sample_rate = _check_rate(self._sound.samplerate, self.name)
+            self.sample_rate = check_rate(self._sound.samplerate, self.name)
             self.channels = self._sound.channels
             self._seeks_exactly = self._sound.subtype in _EXACT_SEEK
             self.n_samples = self._sound.frames
@@ -262,7 +215,8 @@ class FileSource:
         self._close()
 
     def read(self, start: int, stop: int) -> Window:
-        return _framed(self, start, stop, self._inside)
+        """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
+        return framed(self, start, stop, self._inside)
 
     def _inside(self, first: int, last: int) -> Window:
         if not self._start <= first <= self._position:
@@ -280,12 +234,12 @@ class FileSource:
 
     def _restart(self) -> None:
         """Open the decoder afresh at sample 0."""
-        self._guard = _Guarded(self._file)
+        self._guard = Guarded(self._file)
         if self._file.seek(0, 2) == 0:
             raise AudioError(f"{self.name}: is empty (0 bytes), expected a sound file")
         self._file.seek(0)
         try:
-            self._sound = _OneWay(self._guard)
+            self._sound = OneWay(self._guard)
         except soundfile.LibsndfileError as error:
             failed = self._guard.error
             message = (
@@ -360,172 +314,3 @@ def _convert(name: str) -> str:
         return "convert it first: ffmpeg -i in.m4a in.wav"
     wav = path.with_name(f"{path.stem}-converted.wav") if path.suffix.lower() == ".wav" else path.with_suffix(".wav")
     return f"convert it first: ffmpeg -i {shlex.quote(name)} {shlex.quote(str(wav))}"
-
-
-# -------------------------------------------------------------------------------------------------------- resampling
-
-BLOCK_SECONDS = 4
-_REACH = 256  # samples at the lower rate; the filter of soxr's HQ sees 105 to either side
-_CACHED_BLOCKS = 3
-
-
-class Resampled:
-    """A source at another rate (soxr, quality HQ: flat to 0.91 of the band, 20 bits).
-
-    Blocks of 4 whole seconds are resampled each in one go with a margin longer than the filter, so that they join
-    without a seam and a sample's value is the same in every window. Whole seconds, and the left margin, lie on samples
-    of both rates.
-
-    ``n_samples`` fixes the length; without it, every sample that starts before the source's end is there.
-    """
-
-    def __init__(self, source: Source, sample_rate: int, n_samples: int | None = None):
-        self.source = source
-        self.sample_rate = _check_rate(sample_rate, "resampling")
-        self.channels = source.channels
-        self.n_samples = -(-source.n_samples * sample_rate // source.sample_rate) if n_samples is None else n_samples
-        reach = math.ceil(_REACH * source.sample_rate / min(sample_rate, source.sample_rate))
-        grid = source.sample_rate // math.gcd(source.sample_rate, sample_rate)
-        self._left, self._right = -(-reach // grid) * grid, reach
-        self._skip = self._left * sample_rate // source.sample_rate
-        self._blocks: OrderedDict[int, Window] = OrderedDict()
-
-    def read(self, start: int, stop: int) -> Window:
-        return _framed(self, start, stop, self._inside)
-
-    def _inside(self, first: int, last: int) -> Window:
-        size = BLOCK_SECONDS * self.sample_rate
-        pieces = []
-        for index in range(first // size, (last - 1) // size + 1):
-            origin = index * size
-            pieces.append(self._block(index)[:, max(first - origin, 0) : last - origin])
-        return np.concatenate(pieces, axis=1)
-
-    def _block(self, index: int) -> Window:
-        if index in self._blocks:
-            self._blocks.move_to_end(index)
-            return self._blocks[index]
-        size = BLOCK_SECONDS * self.source.sample_rate
-        window = self.source.read(index * size - self._left, (index + 1) * size + self._right)
-        resampled = soxr.resample(
-            np.ascontiguousarray(window.T), self.source.sample_rate, self.sample_rate, quality="HQ"
-        )
-        block = np.ascontiguousarray(resampled[self._skip : self._skip + BLOCK_SECONDS * self.sample_rate].T)
-        self._blocks[index] = block
-        if len(self._blocks) > _CACHED_BLOCKS:
-            self._blocks.popitem(last=False)
-        return block
-
-
-def resample(source: Source, sample_rate: int, n_samples: int | None = None) -> Source:
-    """``source`` at ``sample_rate`` (Hz): itself where nothing changes, else :class:`Resampled`."""
-    if sample_rate != source.sample_rate:
-        return Resampled(source, sample_rate, n_samples)
-    if n_samples not in (None, source.n_samples):
-        raise ValueError(f"at an unchanged rate there are {source.n_samples} samples, not {n_samples}")
-    return source
-
-
-# ------------------------------------------------------------------------------------------------------------ output
-
-
-@dataclass(frozen=True)
-class _Container:
-    """What a kind of output file can hold; the first subtype is the default."""
-
-    format: str
-    subtypes: tuple[str, ...]
-    max_channels: int = MAX_CHANNELS
-    max_rate: int = MAX_RATE
-
-
-_PCM = ("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT")
-_CONTAINERS = {
-    ".wav": _Container("WAV", _PCM),
-    ".w64": _Container("W64", _PCM),
-    ".flac": _Container("FLAC", ("PCM_16", "PCM_24"), max_channels=8, max_rate=655_350),
-    ".ogg": _Container("OGG", ("VORBIS",), max_channels=8, max_rate=200_000),  # libvorbis crashes beyond these
-}
-_SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
-_STEPS = {"PCM_U8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}  # to full scale; 32 bits are finer than float32
-_WAV_BYTES = 2**32 - 4096  # sizes in a WAV are 32 bits wide; 4 KiB are left to its headers
-
-
-class SoundFileSink:
-    """Writes a sound file block by block: a context manager, after which the file is whole or not there at all.
-
-    The suffix chooses the container: ``.wav`` (RF64 where ``n_samples`` will not fit), ``.w64``, ``.flac``, ``.ogg``;
-    ``-`` is a WAV on standard output, collected in a temporary file because its header comes last. ``subtype`` is one
-    of PCM_16 (the default), PCM_24, PCM_32, PCM_U8, FLOAT, or VORBIS within ``.ogg``. PCM is rounded to the nearest
-    step and clipped at full scale.
-
-    Raises:
-        AudioError: the container cannot hold this. FileError: the file cannot be written.
-    """
-
-    def __init__(self, path: Path, sample_rate: int, channels: int, n_samples: int, subtype: str | None = None):
-        self.path = path
-        name = "standard output" if str(path) == "-" else str(path)
-        suffix = PurePath(path).suffix.lower() or (".wav" if writes_in_place(path) else "")
-        if suffix not in _CONTAINERS:
-            raise AudioError(f"{name}: cannot write {suffix or 'a name without suffix'}; use {', '.join(_CONTAINERS)}")
-        container = _CONTAINERS[suffix]
-        self.subtype = subtype or container.subtypes[0]
-        if self.subtype not in container.subtypes:
-            raise AudioError(f"{name}: {suffix} cannot hold {subtype}; use {', '.join(container.subtypes)}")
-        if not 1 <= channels <= container.max_channels:
-            raise AudioError(f"{name}: {suffix} holds 1 to {container.max_channels} channels, not {channels}; use .wav")
-        if not MIN_RATE <= sample_rate <= container.max_rate:
-            raise AudioError(
-                f"{name}: {suffix} holds rates of {MIN_RATE} to {container.max_rate} Hz, not {sample_rate}; use .wav"
-            )
-        self.sample_rate, self.channels, self.n_samples = sample_rate, channels, n_samples
-        too_big = n_samples * channels * _SAMPLE_BYTES.get(self.subtype, 0) > _WAV_BYTES
-        self.format = "RF64" if suffix == ".wav" and too_big else container.format
-        self._written = 0
-
-    def __enter__(self) -> Self:
-        self._context = self._opened()
-        self._context.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return self._context.__exit__(kind, error, trace)
-
-    def write(self, block: Window) -> None:
-        """Append ``(channels, samples)``; more than ``n_samples`` in all is a ``ValueError``."""
-        self._written += block.shape[1]
-        if self._written > self.n_samples:
-            raise ValueError(f"{self._written} samples written to a file meant for {self.n_samples}")
-        try:
-            self._sound.write(np.ascontiguousarray(self._rounded(block).T, np.float32))
-        finally:  # a full disk also makes soundfile fail: ours is the better message
-            self._guard.check()
-
-    def _rounded(self, block: Window) -> Window:
-        """To the nearest step of PCM, within full scale: libsndfile itself rounds down."""
-        if self.subtype not in _STEPS:
-            return block
-        steps = np.float32(_STEPS[self.subtype])
-        rounded: Window = np.clip(np.rint(np.clip(block, -1, 1) * steps), -steps, steps - 1) / steps
-        return rounded
-
-    @contextmanager
-    def _opened(self) -> Iterator[None]:
-        with atomic_write(self.path) as target, ExitStack() as stack:
-            streams = writes_in_place(self.path)
-            file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile()) if streams else target
-            self._guard = _Guarded(file)
-            settings = (self.sample_rate, self.channels, self.subtype)
-            try:
-                with _OneWay(self._guard, "w", *settings, format=self.format) as self._sound:
-                    yield
-                self._guard.check()
-            except soundfile.LibsndfileError as error:
-                self._guard.check()
-                raise AudioError(f"{self.path}: cannot be written ({error.error_string})") from None
-            if streams:
-                file.seek(0)
-                shutil.copyfileobj(file, target)

@@ -56,7 +56,8 @@ class Autoencoder(nn.Module):
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``."""
-        return self.decoder(self.bottleneck.decode(tokens))
+        waveform: Tensor = self.decoder(self.bottleneck.decode(tokens))
+        return waveform
 
     @property
     def encoder_context(self) -> int:

@@ -8,18 +8,27 @@ does not grow with the sound.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqaudio.audio import Source, Window
+from vqaudio.audio import Source, Window, framed
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.container import Codes, Stream
+from vqaudio.resampling import resample
 
 _CACHED_BLOCKS = 3
+
+
+def aligned(n_frames: int, streams: Sequence[Stream]) -> int:
+    """The next number of frames, ``n_frames`` or more, that is a whole number of codes in every stream."""
+    step = math.lcm(*(stream.stride for stream in streams))
+    return -(-n_frames // step) * step
 
 
 @torch.inference_mode()
@@ -31,18 +40,18 @@ def encode_blocks(
     The last block has as many frames as the sound needs. ``sound`` must be at the model's sample rate. ``done`` is
     called with the seconds coded after each block.
     """
-    hop, context = model.config.hop_length, model.encoder_context
+    hop, context = model.config.hop_length, aligned(model.encoder_context, model.bottleneck.streams)
     n_frames = -(-sound.n_samples // hop)
     for first in range(0, n_frames, block_frames):
         window = sound.read((first - context) * hop, (first + block_frames + context) * hop)
         kept = min(block_frames, n_frames - first)
-        per_channel = _each_channel(window, lambda channel: _encode_window(model, channel, context, kept, n_streams))
+        per_channel = _each_channel(window, partial(_encode_window, model, context, kept, n_streams))
         yield [np.stack(codes) for codes in zip(*per_channel, strict=True)]
         if done is not None:
             done(min(kept * hop, sound.n_samples - first * hop) / sound.sample_rate)
 
 
-def _encode_window(model: Autoencoder, channel: Window, context: int, kept: int, n_streams: int) -> Codes:
+def _encode_window(model: Autoencoder, context: int, kept: int, n_streams: int, channel: Window) -> Codes:
     device = next(model.parameters()).device
     tokens = model.encode(torch.from_numpy(channel)[None, None].to(device))
     codes = []
@@ -87,18 +96,19 @@ class Decoded:
         self.sample_rate = model.config.sample_rate
         self.channels, self.n_samples = channels, n_samples
         self.n_blocks = -(-n_samples // (block_frames * model.config.hop_length))
-        widest = max(stream.stride for stream in self.streams)
-        self.context = -(-model.decoder_context // widest) * widest  # a window starts with a code of every stream
+        self.context = aligned(model.decoder_context, self.streams)
         self._blocks: OrderedDict[int, Window] = OrderedDict()
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as float32 ``(channels, stop - start)``; zeros outside the sound."""
-        window = np.zeros((self.channels, stop - start), np.float32)
+        return framed(self, start, stop, self._inside)
+
+    def _inside(self, first: int, last: int) -> Window:
         size = self.block_frames * self.model.config.hop_length
-        first, last = max(start, 0), min(stop, self.n_samples)
+        window = np.empty((self.channels, last - first), np.float32)
         for index in range(first // size, -(-last // size)):
             begin, end = max(first, index * size), min(last, (index + 1) * size)
-            window[:, begin - start : end - start] = self._block(index)[:, begin - index * size : end - index * size]
+            window[:, begin - first : end - first] = self._block(index)[:, begin - index * size : end - index * size]
         return window
 
     def _block(self, index: int) -> Window:
@@ -114,7 +124,7 @@ class Decoded:
         if self.codes_of(index) is None:
             return np.zeros((self.channels, frames * hop), np.float32)
         device = next(self.model.parameters()).device
-        windows = [self._window(index, level) for level in range(len(self.streams))]
+        windows = self._windows(index)
         sounds: dict[bytes, Window] = {}
         block = np.empty((self.channels, frames * hop), np.float32)
         for channel in range(self.channels):
@@ -126,17 +136,41 @@ class Decoded:
             block[channel] = sounds[key]
         return block
 
-    def _window(self, index: int, level: int) -> NDArray[np.int64]:
-        """One stream's codes for a block and its context, silence's where there are none."""
-        stride = self.streams[level].stride
-        size, context = self.block_frames // stride, self.context // stride
-        window = np.full((self.channels, size + 2 * context), self.silence[level], np.int64)
+    def _windows(self, index: int) -> list[NDArray[np.int64]]:
+        """Each stream's codes ``(channels, codes)`` for a block and its context, silence's where there are none."""
+        size, context = self.block_frames, self.context
+        windows = [
+            np.full((self.channels, (size + 2 * context) // stream.stride), silence, np.int64)
+            for stream, silence in zip(self.streams, self.silence, strict=True)
+        ]
         reach = -(-context // size)
         for neighbour in range(max(0, index - reach), min(self.n_blocks, index + reach + 1)):
             codes = self.codes_of(neighbour)
             if codes is None:
                 continue
-            offset = context + (neighbour - index) * size
-            first, last = max(0, offset), min(window.shape[1], offset + codes[level].shape[1])
-            window[:, first:last] = codes[level][:, first - offset : last - offset]
-        return window
+            for stream, window, found in zip(self.streams, windows, codes, strict=True):
+                offset = (context + (neighbour - index) * size) // stream.stride
+                first, last = max(0, offset), min(window.shape[1], offset + found.shape[1])
+                window[:, first:last] = found[:, first - offset : last - offset]
+        return windows
+
+
+def coded_samples(n_samples: int, sample_rate: int, coded_rate: int) -> int:
+    """Samples at ``coded_rate`` (Hz) that a sound of ``n_samples`` samples at ``sample_rate`` takes."""
+    return -(-n_samples * coded_rate // sample_rate)
+
+
+def decoded(
+    model: Autoencoder,
+    silence: list[int],
+    codes_of: Callable[[int], Codes | None],
+    channels: int,
+    n_samples: int,
+    sample_rate: int,
+    block_frames: int,
+    n_streams: int,
+) -> Source:
+    """:class:`Decoded` with the sample rate and the length that were coded."""
+    inside = coded_samples(n_samples, sample_rate, model.config.sample_rate)
+    sound = Decoded(model, silence, codes_of, channels, inside, block_frames, n_streams)
+    return resample(sound, sample_rate, n_samples)

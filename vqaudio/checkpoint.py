@@ -78,14 +78,26 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
         config = parse(ModelConfig, json.loads(metadata["config"]), str(path))
         silence = json.loads(metadata["silence"])
         training = json.loads(metadata.get("training", "{}"))
-    except (KeyError, ValueError, ConfigError) as error:
+    except (KeyError, ValueError, RecursionError, ConfigError) as error:
         raise ModelError(f"{path}: holds no vqaudio config ({error}); train one with python -m vqaudio.train") from None
     try:
         model = _build(config, tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: tensors do not fit the embedded config ({reason}); the file is damaged") from None
+    alphabets = [stream.alphabet for stream in model.bottleneck.streams]
+    if not _are_codes(silence, alphabets):
+        raise ModelError(
+            f"{path}: its silence codes do not fit the bottleneck's {len(alphabets)} streams; the file is damaged"
+        )
     return Checkpoint(model.to(device), fingerprint(path), silence, path.stem, training)
+
+
+def _are_codes(value: Any, alphabets: list[int]) -> bool:
+    """Whether ``value`` is a list of one code for each alphabet size."""
+    if not isinstance(value, list) or len(value) != len(alphabets):
+        return False
+    return all(type(code) is int and 0 <= code < size for code, size in zip(value, alphabets, strict=True))
 
 
 @torch.inference_mode()
@@ -97,11 +109,14 @@ def silence_codes(model: Autoencoder) -> list[int]:
 
 
 def _build(config: ModelConfig, tensors: dict[str, Tensor]) -> Autoencoder:
-    """A float32 model in evaluation mode from stored tensors; averages used in training alone stay at their start."""
+    """A float32 model in evaluation mode from stored tensors; codebooks' averages start anew from their entries."""
     model = Autoencoder(config)
-    wanted = model.state_dict()
-    absent = {name: wanted[name] for name in wanted if name.endswith(_LEARNING_ONLY)}
     floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    absent = {name: tensor for name, tensor in model.state_dict().items() if name.endswith(_LEARNING_ONLY)}
+    for name in absent:
+        entries = name.removesuffix(".sums") + ".entries"
+        if name.endswith(".sums") and entries in floats:
+            absent[name] = floats[entries]  # counts start at one, so this is what keeps the entries in place
     model.load_state_dict(absent | floats)
     model.eval()
     return model.requires_grad_(False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
-from collections.abc import Callable
+from typing import Protocol
 
 from vqaudio.errors import VqaudioError
 
@@ -18,24 +19,45 @@ COMMANDS = {
 }
 
 
-def command(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
+class Command(Protocol):
+    """A command line."""
+
+    def __call__(self, argv: list[str] | None = None) -> int:
+        """Arguments (those of the process by default) to an exit status."""
+
+
+def command(main: Command) -> Command:
     """Turn expected failures into one line on stderr and an exit status, without a traceback."""
 
     @functools.wraps(main)
     def wrapped(argv: list[str] | None = None) -> int:
         try:
-            return main(argv)
+            status = main(argv)
+            sys.stdout.flush()
+            return status
         except VqaudioError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130
-        except BrokenPipeError:
-            sys.stderr.close()  # the reader of our output went away: nothing is left to say, or to whom
+        except BrokenPipeError:  # the reader of our output went away: nothing is left to say
             return 141
+        except OSError as error:
+            print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+            return 1
+        finally:
+            _give_up_unread_output()
 
     return wrapped
+
+
+def _give_up_unread_output() -> None:
+    """Where nobody reads standard output any more, drop what is left of it, or Python complains on its way out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(argv: list[str] | None = None) -> int:

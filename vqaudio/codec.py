@@ -10,21 +10,25 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vqaudio import checkpoint
-from vqaudio.audio import ArraySource, Source, Window, resample
-from vqaudio.blocks import Decoded, encode_blocks
+from vqaudio.audio import ArraySource, Source, Window
+from vqaudio.blocks import aligned, coded_samples, decoded, encode_blocks
 from vqaudio.container import Header, Reader, Writer
 from vqaudio.errors import ContainerError, ModelError
-from vqaudio.registry import DEFAULT_MODEL, find, name_of
+from vqaudio.registry import DEFAULT_MODEL
+from vqaudio.resampling import resample
+from vqaudio.stored import Damage, Stored, called, model_for, refuse_large
+
+__all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_for"]
 
 CHUNK_SECONDS = 5.0
 
@@ -44,24 +48,19 @@ class Codes:
     n_samples: int
 
 
-@dataclass(frozen=True)
-class Damage:
-    """A stretch of sound that could not be decoded as it was coded: from, to (seconds), and why."""
-
-    start: float
-    stop: float
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.start:.2f}-{self.stop:.2f} s: {self.reason}"
-
-
 def load(name_or_path: str | Path = DEFAULT_MODEL, device: str = "cpu") -> Codec:
     """A codec with a shipped model, by name, or with any trained model, by path.
 
     Raises:
-        ModelError: no such model, or a file that is none.
+        ModelError: no such model, a file that is none, or a device that cannot be used.
     """
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError) as error:  # the latter: a device that this torch was not built for
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ModelError(
+            f"device {device!r} cannot be used here ({reason}): use cpu, or cuda where there is a GPU"
+        ) from None
     return Codec(checkpoint.load(name_or_path, device))
 
 
@@ -87,7 +86,12 @@ class Codec:
     # ------------------------------------------------------------------------------------------------------ rates
 
     def kbps(self, n_codebooks: int) -> float:
-        """The rate of one channel's codes with the first ``n_codebooks`` codebooks, kb/s."""
+        """The rate of one channel's codes with the first ``n_codebooks`` codebooks, kb/s.
+
+        Raises:
+            ModelError: the model does not have as many.
+        """
+        self.check_codebooks(n_codebooks)
         return sum(self.frame_rate * stream.bits / stream.stride for stream in self.streams[:n_codebooks]) / 1000.0
 
     def codebooks_for(self, kbps: float) -> int:
@@ -98,12 +102,21 @@ class Codec:
         """
         fitting = [n for n in range(1, self.n_codebooks + 1) if self.kbps(n) <= kbps + 1e-9]
         if not fitting:
-            raise ModelError(f"{kbps:g} kb/s is below the lowest rate of {self.name}, {self.kbps(1):g} kb/s: ask for that")
+            raise ModelError(
+                f"{kbps:g} kb/s is below the lowest rate of {self.name}, {self.kbps(1):g} kb/s: ask for that"
+            )
         return fitting[-1]
 
-    def _checked(self, n_codebooks: int | None) -> int:
+    def check_codebooks(self, n_codebooks: int | None) -> int:
+        """The number of codebooks to use: what is asked for, or all.
+
+        Raises:
+            ModelError: the model does not have as many, or has none.
+        """
         if not self.streams:
-            raise ModelError(f"{self.name} has no tokens (a plain autoencoder), so nothing can be stored: use another model")
+            raise ModelError(
+                f"{self.name} has no tokens (a plain autoencoder), so nothing can be stored: use another model"
+            )
         if n_codebooks is None:
             return self.n_codebooks
         if not 1 <= n_codebooks <= self.n_codebooks:
@@ -124,7 +137,7 @@ class Codec:
             AudioError: samples that are no sound: integers, NaN, a transposed array.
         """
         sound = ArraySource(wav, sample_rate)
-        n_streams = self._checked(n_codebooks)
+        n_streams = self.check_codebooks(n_codebooks)
         blocks = encode_blocks(self.model, resample(sound, self.sample_rate), self._chunk_frames(), n_streams)
         streams = [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
         return Codes(streams, sample_rate, sound.n_samples)
@@ -133,20 +146,30 @@ class Codec:
         """Codes to sound: float32 ``(channels, samples)`` with the rate and length of what was encoded.
 
         Raises:
-            ModelError: more streams than the model has, or codes beyond its codebooks.
+            ModelError: more streams than the model has, codes beyond its codebooks, or not as many as the sound needs.
         """
-        self._checked(len(codes.streams))
-        for stream, values in zip(self.streams, codes.streams, strict=False):
+        n_streams = self.check_codebooks(len(codes.streams))
+        streams, frames = self.streams[:n_streams], self._chunk_frames()
+        channels = codes.streams[0].shape[0]
+        n_frames = -(-coded_samples(codes.n_samples, codes.sample_rate, self.sample_rate) // self.hop_length)
+        for stream, values in zip(streams, codes.streams, strict=True):
+            if values.shape != (channels, stream.codes_in(n_frames)):
+                raise ModelError(
+                    f"codes of shape {values.shape} found, expected {(channels, stream.codes_in(n_frames))} for "
+                    f"{codes.n_samples} samples at {codes.sample_rate} Hz in {channels} channels"
+                )
             if values.size and not 0 <= int(values.min()) <= int(values.max()) < stream.alphabet:
-                raise ModelError(f"codes from {values.min()} to {values.max()} do not fit a codebook of {stream.alphabet}")
-        frames = self._chunk_frames()
+                raise ModelError(
+                    f"codes from {values.min()} to {values.max()} do not fit a codebook of {stream.alphabet}"
+                )
 
         def block(index: int) -> list[NDArray[np.int32]]:
-            cuts = [(index * frames // stream.stride, frames // stream.stride) for stream in self.streams]
-            return [part[:, at : at + size] for part, (at, size) in zip(codes.streams, cuts, strict=False)]
+            cuts = [(index * frames // stream.stride, frames // stream.stride) for stream in streams]
+            return [part[:, at : at + size] for part, (at, size) in zip(codes.streams, cuts, strict=True)]
 
-        n_streams, channels = len(codes.streams), codes.streams[0].shape[0]
-        sound = self._decoded(block, channels, codes.n_samples, codes.sample_rate, frames, n_streams)
+        sound = decoded(
+            self.model, self.silence, block, channels, codes.n_samples, codes.sample_rate, frames, n_streams
+        )
         return sound.read(0, codes.n_samples)
 
     def compress(self, wav: Any, sample_rate: int, n_codebooks: int | None = None) -> bytes:
@@ -163,11 +186,11 @@ class Codec:
             ModelError: written by another model.
         """
         stored = self.open(io.BytesIO(data), "the data")
-        wav = stored.sound.read(0, stored.n_samples)
+        stored.check()  # before room is made for a sound that a damaged file only claims to hold
         if stored.problems or stored.damage:
             what = "; ".join([*stored.problems, *map(str, stored.damage)])
             raise ContainerError(f"the data is damaged: {what}; Codec.open() decodes the rest")
-        return wav, stored.sound.sample_rate
+        return stored.sound.read(0, stored.n_samples), stored.sound.sample_rate
 
     # --------------------------------------------------------------------------------------------------------- files
 
@@ -182,8 +205,12 @@ class Codec:
         """Code a sound of any length into a file that need not seek; returns the number of bytes.
 
         ``done`` is called with the seconds coded after each chunk. Memory does not grow with the sound.
+
+        Raises:
+            ModelError: not as many codebooks. AudioError: the sound cannot be read.
+            ContainerError: chunks too long for so many channels.
         """
-        n_streams, frames = self._checked(n_codebooks), self._chunk_frames(chunk_seconds)
+        n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)
         header = Header(
             codec=self.fingerprint,
             source_rate=sound.sample_rate,
@@ -193,6 +220,7 @@ class Codec:
             channels=sound.channels,
             streams=self.streams[:n_streams],
         )
+        refuse_large(header)
         writer = Writer(cast(Any, file), header)
         size = len(header.to_bytes())
         for codes in encode_blocks(self.model, resample(sound, self.sample_rate), frames, n_streams, done):
@@ -203,93 +231,22 @@ class Codec:
         """A ``.vq`` file as a sound to read from, whole or in part.
 
         Raises:
-            ContainerError: not a ``.vq`` file. ModelError: written by another model.
+            ContainerError: not a ``.vq`` file, or none that this codec can have written.
+            ModelError: written by another model.
         """
         reader = Reader(cast(Any, file), name)
         header = reader.header
         if header.codec != self.fingerprint:
             raise ModelError(
-                f"{name}: was written by the model {_called(header.codec)}, not by {self.name} ({self.fingerprint}): "
+                f"{name}: was written by the model {called(header.codec)}, not by {self.name} ({self.fingerprint}): "
                 "give that model with --model, or install the version of vqaudio that ships it"
             )
         ours = (self.sample_rate, self.hop_length, self.streams[: len(header.streams)])
-        if (header.coded_rate, header.hop_length, header.streams) != ours:
+        described = (header.coded_rate, header.hop_length, header.streams) == ours
+        if not described or header.chunk_frames != aligned(header.chunk_frames, self.streams):
             raise ContainerError(f"{name}: its header does not describe the model that it names: it is damaged")
-        return Stored(self, reader)
+        return Stored(self.model, self.silence, reader)
 
     def _chunk_frames(self, seconds: float = CHUNK_SECONDS) -> int:
         """Frames of a chunk: a multiple of every stream's stride."""
-        step = math.lcm(*(stream.stride for stream in self.streams))
-        return max(1, round(seconds * self.frame_rate / step)) * step
-
-    def _decoded(
-        self,
-        codes_of: Callable[[int], list[NDArray[np.int32]] | None],
-        channels: int,
-        n_samples: int,
-        sample_rate: int,
-        chunk_frames: int,
-        n_streams: int,
-    ) -> Source:
-        coded_samples = -(-n_samples * self.sample_rate // sample_rate)
-        decoded = Decoded(self.model, self.silence, codes_of, channels, coded_samples, chunk_frames, n_streams)
-        return resample(decoded, sample_rate, n_samples)
-
-
-class Stored:
-    """A ``.vq`` file open for decoding.
-
-    Attributes:
-        reader: the container.
-        sound: a :class:`vqaudio.audio.Source` at the rate, with the channels and samples, that were coded.
-        damage: the stretches found damaged in what was read from ``sound`` so far.
-    """
-
-    def __init__(self, codec: Codec, reader: Reader):
-        self.codec, self.reader = codec, reader
-        header = reader.header
-        self.n_samples = reader.n_samples
-        self._lost: dict[int, str] = {}
-        self.sound = codec._decoded(
-            self._codes_of, header.channels, self.n_samples, header.source_rate, header.chunk_frames, len(header.streams)
-        )
-
-    @property
-    def problems(self) -> list[str]:
-        """A sentence for whatever is wrong with the file as a whole."""
-        return self.reader.problems
-
-    @property
-    def damage(self) -> list[Damage]:
-        """Lost chunks with their time range, wider by what the decoder sees beyond a chunk's edges."""
-        context = self.codec.model.decoder_context / self.codec.frame_rate
-        end = self.n_samples / self.reader.header.source_rate
-        found = []
-        for index, reason in sorted(self._lost.items()):
-            start, stop = self.reader.time_range(index)
-            found.append(Damage(max(0.0, start - context), min(end, stop + context), f"chunk {index}: {reason}"))
-        return found
-
-    def _codes_of(self, index: int) -> list[NDArray[np.int32]] | None:
-        chunk = self.reader.chunk(index)
-        if chunk.problem is not None:
-            self._lost[index] = chunk.problem
-        return chunk.codes
-
-
-def model_for(file: IO[bytes], name: str) -> Path:
-    """The shipped model that wrote a ``.vq`` file.
-
-    Raises:
-        ContainerError: not a ``.vq`` file. ModelError: no shipped model wrote it.
-    """
-    wanted = Reader(cast(Any, file), name).header.codec
-    found = name_of(wanted)
-    if found is None:
-        raise ModelError(f"{name}: was written by the model {wanted}, which is not shipped here: give its file with --model")
-    return find(found)
-
-
-def _called(fingerprint: str) -> str:
-    name = name_of(fingerprint)
-    return f"{name} ({fingerprint})" if name else fingerprint
+        return aligned(max(1, round(seconds * self.frame_rate)), self.streams)

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from vqaudio.cli import command
-from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar
+from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar, summary
 from vqaudio.registry import DEFAULT_MODEL
 
-SUFFIXES = frozenset(f".{name}" for name in "wav wave rf64 w64 flac ogg oga opus mp3 aif aiff aifc au caf".split())
+KINDS = ("wav", "wave", "rf64", "w64", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "caf")
+SUFFIXES = frozenset(f".{kind}" for kind in KINDS)
 
 
 def arguments() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(
         prog="vqaudio compress",
-        description="Compress audio: WAV, FLAC, OGG, MP3, Opus and whatever else libsndfile reads, at any rate, with any "
-        "number of channels. - stands for standard input or output.",
+        description="Compress audio: WAV, FLAC, OGG, MP3, Opus and whatever else libsndfile reads, at any rate, with "
+        "any number of channels. - stands for standard input or output.",
     )
     add_file_arguments(parser, "audio", ".vq file")
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer are smaller (default: all)")
+    rate.add_argument(
+        "--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer are smaller (default: all)"
+    )
     rate.add_argument("--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel")
     parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
-    parser.add_argument("--chunk", type=float, default=5.0, metavar="S", help="seconds in a chunk (default: %(default)g)")
+    parser.add_argument(
+        "--chunk", type=float, default=5.0, metavar="S", help="seconds in a chunk (default: %(default)g)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
     return parser
 
@@ -41,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(options.model, options.device)
-    n_codebooks = codec.codebooks_for(options.kbps) if options.kbps is not None else options.codebooks
+    wanted = options.codebooks if options.kbps is None else codec.codebooks_for(options.kbps)
+    n_codebooks = codec.check_codebooks(wanted)
     from vqaudio.audio import FileSource
     from vqaudio.files import atomic_write
 
@@ -51,20 +56,9 @@ def main(argv: list[str] | None = None) -> int:
             seconds = sound.n_samples / sound.sample_rate
             with seconds_bar(seconds, job.source.name, options.quiet) as bar, atomic_write(job.target) as file:
                 size = codec.write(sound, file, n_codebooks, options.chunk, bar.update)
-        return report(job, seconds, size, time.perf_counter() - started)
+        return summary(job, seconds, time.perf_counter() - started, size)
 
     return run_jobs(jobs, convert, options.quiet)
-
-
-def report(job: Job, seconds: float, size: int, elapsed: float) -> str:
-    """One line: what became what, its size, rate and speed."""
-    names = f"{_shown(job.source, 'stdin')} -> {_shown(job.target, 'stdout')}"
-    kbps = size * 8 / seconds / 1000
-    return f"{names}: {seconds:.2f} s, {size} bytes, {kbps:.2f} kb/s, {seconds / elapsed:.0f} x real time"
-
-
-def _shown(path: Path, pipe: str) -> str:
-    return pipe if str(path) == "-" else str(path)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vqaudio.errors import ConfigError
 
+Positive = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class Section(BaseModel):
     """A group of settings; unknown keys are refused and values cannot change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 # ---------------------------------------------------------------------------------------------------------- encoders
@@ -43,6 +46,12 @@ class SpectralEncoderConfig(Section):
     def hop_length(self) -> int:
         """Samples per frame of features."""
         return self.hop * self.stride
+
+    @model_validator(mode="after")
+    def _windows_touch(self) -> SpectralEncoderConfig:
+        if self.window < self.hop:
+            raise ValueError(f"window is {self.window}, below the hop {self.hop}: samples would be skipped")
+        return self
 
 
 class StridedEncoderConfig(Section):
@@ -175,18 +184,28 @@ class ModelConfig(Section):
 class DataConfig(Section):
     """Which recordings are heard, how often, and how they are varied."""
 
-    folder: str | None = Field(None, description="folder of audio; default: $VQAUDIO_DATA/speech or ../shared/data/speech")
-    weights: dict[str, float] = Field(
+    folder: str | None = Field(
+        None, description="folder of audio; default: $VQAUDIO_DATA/speech or ../shared/data/speech"
+    )
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="share of crops by corpus (manifest) or first-level folder; others share by duration"
     )
     crop_seconds: float = Field(1.28, gt=0)
     batch_size: int = Field(9, ge=1, description="crops per process and step")
     speed_probability: float = Field(0.5, ge=0, le=1, description="share of crops played faster or slower")
-    speed_range: tuple[float, float] = Field((0.85, 1.15), description="by how much; pitch and formants move too")
+    speed_range: tuple[Positive, Positive] = Field((0.85, 1.15), description="by how much; pitch and formants move too")
     level_probability: float = Field(0.5, ge=0, le=1, description="share of crops moved to a random level")
     level_db: tuple[float, float] = Field((-40.0, -16.0), description="range of that level, dB RMS re full scale")
     silence_db: float = Field(-55.0, description="crops below this level (dB RMS) are mostly drawn again")
     valid_seconds: float = Field(60.0, gt=0, description="speech scored at each validation")
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> DataConfig:
+        for name in ("speed_range", "level_db"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is ({low}, {high}): put the lower value first")
+        return self
 
 
 class LossConfig(Section):
@@ -202,7 +221,9 @@ class AdversarialConfig(Section):
     """Multi-resolution STFT discriminators with feature matching, for the last part of a run."""
 
     start: float = Field(0.6, ge=0, le=1, description="share of the run after which they begin")
-    windows: tuple[int, ...] = (1024, 512, 256)
+    windows: tuple[Annotated[int, Field(ge=16, le=2048, multiple_of=4)], ...] = Field(
+        (1024, 512, 256), min_length=1, description="samples in one window, one discriminator each"
+    )
     channels: int = Field(32, ge=1)
     learning_rate: float = Field(3e-4, gt=0)
     adversarial: float = Field(0.1, ge=0, description="weight of the hinge loss")
@@ -222,7 +243,7 @@ class TrainConfig(Section):
     final_learning_rate: float = Field(1e-5, ge=0, description="at the end of the cosine")
     warmup_steps: int = Field(200, ge=0)
     weight_decay: float = Field(0.01, ge=0)
-    betas: tuple[float, float] = (0.8, 0.99)
+    betas: tuple[Decay, Decay] = (0.8, 0.99)
     clip_norm: float = Field(5.0, gt=0)
     quantize_after: int = Field(400, ge=0, description="steps of plain autoencoding before the codebooks start")
     late_decay: float = Field(0.99, gt=0, lt=1, description="codebooks' moving-average decay in the last half")
@@ -234,7 +255,8 @@ class TrainConfig(Section):
     log_every: int = Field(20, ge=1, description="steps")
     valid_every: int = Field(1000, ge=1, description="steps")
     save_every_minutes: float = Field(3.0, gt=0)
-    devices: int = Field(1, ge=1, description="processes on one machine; torchrun overrules it")
+    devices: int = Field(1, ge=1, description="processes on each machine; torchrun overrules it")
+    nodes: int = Field(1, ge=1, description="machines; torchrun overrules it")
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
 
 
@@ -254,12 +276,30 @@ def parse(kind: type[T], data: Any, source: str = "config") -> T:
     except ValidationError as error:
         problems = []
         for item in error.errors():
-            path = ".".join(str(part) for part in item["loc"]) or "(top level)"
+            path = ".".join(_keys(item["loc"], data)) or "(top level)"
             if item["type"] == "extra_forbidden":
                 problems.append(f"{path}: unknown key, remove it or correct its name")
+            elif item["type"] == "union_tag_not_found":
+                problems.append(f"{path}: has no kind; add {path}.kind, which says what its other keys mean")
+            elif item["type"] == "value_error":  # from one of our own checks, which say what they found
+                problems.append(f"{path}: {item['ctx']['error']}")
             else:
                 problems.append(f"{path}: {item['msg']} (found {_short(item['input'])})")
         raise ConfigError(f"{source}: " + "; ".join(problems)) from None
+
+
+def _keys(location: tuple[int | str, ...], data: Any) -> list[str]:
+    """The keys that lead to a problem, as they are written in the config: pydantic adds a section's kind to them."""
+    keys = []
+    for part in location:
+        if isinstance(data, dict):
+            if part not in data and part == data.get("kind"):
+                continue
+            data = data.get(part)
+        elif isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        keys.append(str(part))
+    return keys
 
 
 def _short(value: Any) -> str:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vqaudio.config import DecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
-from vqaudio.layers import ChannelNorm, SameConv1d, Span, Synthesis, Unit, full_precision, same_span
+from vqaudio.layers import ChannelNorm, SameConv1d, Span, Synthesis, Unit, at_least_float32, full_precision
 
 
 class Decoder(nn.Module):
@@ -52,12 +50,14 @@ class SpectralDecoder(Decoder):
         self.span = self.span.then(self.synthesis.span)
 
     def forward(self, latents: Tensor) -> Tensor:
+        """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
         features = self.layers(latents).transpose(1, 2)
         with full_precision(latents):
-            predicted = self.head(features.float()).transpose(1, 2)
+            predicted = self.head(features.to(self.head.weight.dtype)).transpose(1, 2)
         log_magnitude, phase = predicted.split(self.bins, dim=1)
         magnitude = log_magnitude.clamp(max=self.largest_log_magnitude).exp()
-        return self.synthesis(torch.complex(magnitude * phase.cos(), magnitude * phase.sin()))
+        waveform: Tensor = self.synthesis(torch.complex(magnitude * phase.cos(), magnitude * phase.sin()))
+        return waveform
 
 
 class StridedDecoder(Decoder):
@@ -69,32 +69,39 @@ class StridedDecoder(Decoder):
         widths = [min(width, config.max_channels) for width in widths]
         depth = max(1, config.units * len(config.strides))
         first = SameConv1d(latent_dim, widths[0], config.kernel_size)
-        layers: list[nn.Module] = [first]
-        reach = float(first.span.right)  # in frames; each stride makes later layers' columns shorter
-        column = 1.0
+        layers: list[SameConv1d | Upsample | Unit] = [first]
         for stride, narrower, width in zip(config.strides, widths[1:], widths[:-1], strict=True):
-            layers += [Upsample(width, narrower, stride)]
-            reach, column = reach + column, column / stride
-            for _ in range(config.units):
-                layers.append(Unit(narrower, config.kernel_size, config.expansion, depth))
-                reach += column * same_span(config.kernel_size).right
-        last = SameConv1d(widths[-1], 1, config.kernel_size)
-        reach += column * last.span.right
+            layers.append(Upsample(width, narrower, stride))
+            layers += [Unit(narrower, config.kernel_size, config.expansion, depth) for _ in range(config.units)]
         self.layers = nn.Sequential(*layers)
-        self.last = last
-        self.span = Span(math.ceil(reach), math.ceil(reach))
+        self.last = SameConv1d(widths[-1], 1, config.kernel_size)
+        self.span = self.last.span
+        for layer in reversed(layers):  # from samples back to frames
+            self.span = layer.before(self.span) if isinstance(layer, Upsample) else layer.span.then(self.span)
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.last(functional.gelu(self.layers(latents), approximate="tanh")).float()
+        """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
+        waveform = self.last(functional.gelu(self.layers(latents), approximate="tanh"))
+        return at_least_float32(waveform)
 
 
 class Upsample(nn.ConvTranspose1d):
-    """A transposed convolution to ``stride`` columns for each column; sees one neighbour on either side."""
+    """A transposed convolution to ``stride`` columns for each column; sees one neighbour on either side.
+
+    Input ``i`` reaches outputs ``i * stride - stride // 2`` to ``(i + 2) * stride - stride // 2 - 1``.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int):
         super().__init__(in_channels, out_channels, 2 * stride, stride)
 
+    def before(self, span: Span) -> Span:
+        """The input columns, beside a frame's own, that reach the outputs up to ``span`` beside the same frame's."""
+        stride = self.stride[0]
+        half = stride // 2
+        return Span((span.left + 2 * stride - half - 1) // stride, (span.right + stride + half - 1) // stride)
+
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """``(batch, in_channels, columns)`` to ``(batch, out_channels, columns * stride)``."""
         stride = self.stride[0]
         grown = super().forward(functional.gelu(x, approximate="tanh"), output_size)
         start = stride // 2

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.cli import command
-from vqaudio.compress import report
 from vqaudio.errors import VqaudioError
-from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar
+from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar, summary
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec, Stored
@@ -23,15 +22,17 @@ def arguments() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(
         prog="vqaudio decompress",
-        description="Decode .vq files to WAV, FLAC, W64 or OGG, with the rate, channels and length of what was compressed. "
-        "- stands for standard input or output (a WAV). Exits with status 1 where a part was damaged; the rest is decoded, "
-        "with silence in its place.",
+        description="Decode .vq files to WAV, FLAC, W64 or OGG, with the rate, channels and length of what was "
+        "compressed. - stands for standard input or output (a WAV). Exits with status 1 where a part was damaged; the "
+        "rest is decoded, with silence in its place.",
     )
     add_file_arguments(parser, ".vq", "WAV file")
     parser.add_argument("--start", type=float, metavar="S", help="decode from this second on")
     parser.add_argument("--end", type=float, metavar="S", help="decode up to this second")
     parser.add_argument(
-        "--subtype", choices=("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT"), help="samples in the output (default: PCM_16)"
+        "--subtype",
+        choices=("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT"),
+        help="samples in the output (default: PCM_16)",
     )
     parser.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model that wrote the file")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
@@ -58,34 +59,33 @@ def main(argv: list[str] | None = None) -> int:
             if chosen not in codecs:
                 codecs[chosen] = load(chosen, options.device)
             stored = codecs[chosen].open(file, name)
-            seconds = _write(stored, job, options)
-            size = file.seek(0, 2)
-        for problem in [*stored.problems, *stored.damage]:
+            start, stop = _span(stored, options.start, options.end)
+            _write(stored, start, stop, job, options)
+        rate = stored.sound.sample_rate
+        heard = [damage for damage in stored.damage if damage.start * rate < stop and damage.stop * rate > start]
+        for problem in [*stored.problems, *heard]:
             print(f"damaged: {name}: {problem}", file=sys.stderr)
             damaged = True
-        return report(job, seconds, size, time.perf_counter() - started)
+        return summary(job, (stop - start) / rate, time.perf_counter() - started)
 
     status = run_jobs(jobs, convert, options.quiet)
     return 1 if damaged else status
 
 
-def _write(stored: Stored, job: Job, options: argparse.Namespace) -> float:
-    """Decode what is asked for into the target; returns its seconds."""
-    from vqaudio.audio import SoundFileSink
+def _write(stored: Stored, start: int, stop: int, job: Job, options: argparse.Namespace) -> None:
+    """Decode samples ``start`` to ``stop`` into the target."""
+    from vqaudio.sink import SoundFileSink
 
     sound = stored.sound
-    start, stop = _span(stored, options.start, options.end)
-    seconds = (stop - start) / sound.sample_rate
     step = BLOCK_SECONDS * sound.sample_rate
     with (
-        seconds_bar(seconds, job.source.name, options.quiet) as bar,
+        seconds_bar((stop - start) / sound.sample_rate, job.source.name, options.quiet) as bar,
         SoundFileSink(job.target, sound.sample_rate, sound.channels, stop - start, options.subtype) as sink,
     ):
         for at in range(start, stop, step):
             block = sound.read(at, min(at + step, stop))
             sink.write(block)
             bar.update(block.shape[1] / sound.sample_rate)
-    return seconds
 
 
 def _span(stored: Stored, start: float | None, end: float | None) -> tuple[int, int]:
@@ -95,15 +95,19 @@ def _span(stored: Stored, start: float | None, end: float | None) -> tuple[int, 
         VqaudioError: a span that is empty or starts outside the sound.
     """
     rate, total = stored.sound.sample_rate, stored.n_samples
-    first = 0 if start is None else round(start * rate)
-    last = total if end is None else min(total, round(end * rate))
-    if not 0 <= first < last:
-        seconds = f"{total / rate:.3f} s"
-        raise VqaudioError(
-            f"{stored.reader.name}: nothing to decode from {first / rate:g} to {last / rate:g} s in {seconds} of sound: "
-            "expected 0 <= START < END"
-        )
-    return first, last
+    seconds = total / rate
+    first = 0.0 if start is None else start
+    last = seconds if end is None else min(end, seconds)
+    if 0 <= first < last:  # false for NaN too
+        span = round(first * rate), round(last * rate)
+        if span[0] < span[1]:
+            return span
+    if total == 0:
+        raise VqaudioError(f"{stored.reader.name}: holds no sound that can be decoded")
+    raise VqaudioError(
+        f"{stored.reader.name}: nothing to decode from {first:g} to {last:g} s in {seconds:.3f} s of sound: "
+        "expected 0 <= START < END"
+    )
 
 
 if __name__ == "__main__":

@@ -36,9 +36,12 @@ class Encoder(nn.Module):
             ValueError: samples are not a multiple of ``hop_length``.
         """
         if waveform.shape[-1] % self.hop_length:
-            raise ValueError(f"{waveform.shape[-1]} samples are no multiple of the hop_length {self.hop_length}: pad them")
-        features = self.layers(waveform)
-        return self.normalise(features.transpose(1, 2)).transpose(1, 2)
+            raise ValueError(
+                f"{waveform.shape[-1]} samples are no multiple of the hop_length {self.hop_length}: pad them"
+            )
+        features: Tensor = self.layers(waveform)
+        features = self.normalise(features.transpose(1, 2))
+        return features.transpose(1, 2)
 
 
 class SpectralEncoder(Encoder):
@@ -94,6 +97,7 @@ class Activation(nn.Module):
     """GELU between convolutions (Hendrycks & Gimpel, 2016)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Any shape, in and out."""
         return functional.gelu(x, approximate="tanh")
 
 

@@ -12,6 +12,10 @@ class ConfigError(VqaudioError):
     """A config with an unknown key or a value out of range; the message starts with the key's path."""
 
 
+class FileError(VqaudioError):
+    """A file that cannot be opened, read or written, or must not be overwritten."""
+
+
 class AudioError(VqaudioError):
     """An audio file or array that cannot be read, or holds values that cannot be coded."""
 

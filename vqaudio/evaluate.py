@@ -29,7 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vqaudio evaluate",
         description="Code recordings with a model and with other codecs; print PESQ-WB, STOI, SI-SDR, log-mel distance "
-        "and rate as a Markdown table of means with 95 %% intervals. Recordings become mono at 16 kHz first.",
+        "and rate as a Markdown table of means with 95 % intervals. Recordings become mono at 16 kHz first.",
     )
     parser.add_argument(
         "folder", metavar="FOLDER", type=Path, help="all audio below it, or what its manifest.csv lists"

@@ -1,6 +1,6 @@
 """Files in and out: inputs that can always be searched, outputs that are whole or not there at all.
 
-``-`` stands for standard input or output. Every failure is one sentence in a :class:`FileError`.
+``-`` stands for standard input or output. Every failure is one sentence in a :class:`vqaudio.errors.FileError`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from vqaudio.errors import VqaudioError
+from vqaudio.errors import FileError
 
 Path = str | os.PathLike[str]
 
@@ -40,10 +40,6 @@ _WRITE_REASONS = {
     errno.EFBIG: "the file grew beyond what this system allows; write elsewhere or in parts",
     errno.EPIPE: "the program reading it stopped early; the output is incomplete",
 }
-
-
-class FileError(VqaudioError):
-    """A file that cannot be opened, read or written, or must not be overwritten."""
 
 
 def _sentence(name: str, error: OSError, reasons: dict[int, str]) -> FileError:

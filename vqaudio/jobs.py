@@ -7,19 +7,24 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from vqaudio.errors import VqaudioError
+from vqaudio.errors import FileError, VqaudioError
 from vqaudio.files import refuse_existing
 
 
 @dataclass(frozen=True)
 class Job:
-    """One input and its output; ``-`` stands for standard input and output."""
+    """One input and its output; ``-`` stands for standard input and output.
+
+    With ``--out-dir`` the folders of the output are made as needed.
+    """
 
     source: Path
     target: Path
+    makes_folders: bool = False
 
 
 def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str) -> None:
@@ -27,7 +32,9 @@ def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str) ->
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help=f"IN OUT; or, with --out-dir, any number of {kind} files and folders"
     )
-    parser.add_argument("--out-dir", type=Path, metavar="DIR", help=f"write each input's {made} there, under its own name")
+    parser.add_argument(
+        "--out-dir", type=Path, metavar="DIR", help=f"write each input's {made} there, under its own name"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite outputs that exist")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
 
@@ -41,14 +48,18 @@ def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix
     paths = [Path(path) for path in options.paths]
     if options.out_dir is None:
         if len(paths) != 2:
-            raise VqaudioError(f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR")
-        jobs = [Job(*paths)]
+            raise VqaudioError(
+                f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR"
+            )
+        jobs = [Job(paths[0], paths[1])]
     else:
         jobs = [job for path in paths for job in _into(options.out_dir, path, suffixes, out_suffix)]
     targets: dict[Path, Path] = {}
     for job in jobs:
         if str(job.target) != "-" and job.target in targets:
-            raise VqaudioError(f"{targets[job.target]} and {job.source} would both become {job.target}: rename one of them")
+            raise VqaudioError(
+                f"{targets[job.target]} and {job.source} would both become {job.target}: rename one of them"
+            )
         if str(job.source) != "-" and job.target.exists() and job.source.exists() and job.target.samefile(job.source):
             raise VqaudioError(f"{job.source}: input and output are the same file; choose another name for the output")
         targets[job.target] = job.source
@@ -58,11 +69,11 @@ def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix
 
 def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: str) -> list[Job]:
     if not path.is_dir():
-        return [Job(path, folder / path.with_suffix(out_suffix).name)]
+        return [Job(path, folder / path.with_suffix(out_suffix).name, makes_folders=True)]
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
     if not files:
         raise VqaudioError(f"{path}: holds no files to convert; expected names ending in {', '.join(sorted(suffixes))}")
-    return [Job(file, folder / file.relative_to(path).with_suffix(out_suffix)) for file in files]
+    return [Job(file, folder / file.relative_to(path).with_suffix(out_suffix), makes_folders=True) for file in files]
 
 
 def run_jobs(jobs: list[Job], convert: Callable[[Job], str], quiet: bool) -> int:
@@ -70,8 +81,8 @@ def run_jobs(jobs: list[Job], convert: Callable[[Job], str], quiet: bool) -> int
     failed = 0
     for job in jobs:
         try:
-            if len(jobs) > 1:
-                job.target.parent.mkdir(parents=True, exist_ok=True)
+            if job.makes_folders:
+                _make_folder(job.target.parent)
             summary = convert(job)
         except VqaudioError as error:
             print(f"error: {error}", file=sys.stderr)
@@ -84,7 +95,25 @@ def run_jobs(jobs: list[Job], convert: Callable[[Job], str], quiet: bool) -> int
     return 1 if failed else 0
 
 
-def seconds_bar(total: float, name: str, quiet: bool) -> tqdm[None]:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made a folder ({error.strerror}); choose another --out-dir") from None
+
+
+def summary(job: Job, seconds: float, elapsed: float, size: int | None = None) -> str:
+    """One line: what became what, seconds of sound, size and rate where something was compressed, and speed."""
+    names = f"{_shown(job.source, 'stdin')} -> {_shown(job.target, 'stdout')}"
+    rate = "" if size is None else f" {size} bytes, {size * 8 / seconds / 1000:.2f} kb/s,"
+    return f"{names}: {seconds:.2f} s,{rate} {seconds / elapsed:.0f} x real time"
+
+
+def _shown(path: Path, pipe: str) -> str:
+    return pipe if str(path) == "-" else str(path)
+
+
+def seconds_bar(total: float, name: str, quiet: bool) -> tqdm[Any]:
     """A progress bar over seconds of sound; hidden where standard error is no terminal."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
     return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)

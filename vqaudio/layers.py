@@ -34,6 +34,7 @@ class ChannelNorm(nn.LayerNorm):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(batch, channels, frames)`` in and out."""
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
@@ -59,11 +60,13 @@ class Unit(nn.Module):
 
     @property
     def span(self) -> Span:
+        """What a frame sees beside itself."""
         return same_span(self.kernel_size)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(batch, channels, frames)`` in and out."""
         span = self.span
-        mixed = self.mix_time(functional.pad(x, (span.left, span.right))).transpose(1, 2)
+        mixed: Tensor = self.mix_time(functional.pad(x, (span.left, span.right))).transpose(1, 2)
         mixed = self.contract(functional.gelu(self.expand(self.norm(mixed)), approximate="tanh"))
         return x + (self.scale * mixed).transpose(1, 2)
 
@@ -71,6 +74,11 @@ class Unit(nn.Module):
 def full_precision(x: Tensor) -> torch.autocast:
     """A context in which autocast leaves float32 alone: for codebooks and heads, which bf16 would blur."""
     return torch.autocast(x.device.type, enabled=False)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """bfloat16 and float16 to float32; float32 and float64 as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def same_span(kernel_size: int, stride: int = 1) -> Span:
@@ -92,9 +100,11 @@ class SameConv1d(nn.Conv1d):
 
     @property
     def span(self) -> Span:
+        """In columns of the input."""
         return same_span(self.kernel_size[0], self.stride[0])
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(batch, channels, frames)`` to ``(batch, channels, frames / stride)``."""
         return super().forward(functional.pad(x, (self.span.left, self.span.right)))
 
 
@@ -111,6 +121,7 @@ class Analysis(nn.Module):
 
     power = 0.3
     floor = 1e-5
+    taper: Tensor
 
     def __init__(self, window: int, hop: int):
         super().__init__()
@@ -120,10 +131,12 @@ class Analysis(nn.Module):
 
     @property
     def span(self) -> Span:
+        """In samples."""
         return same_span(self.window, self.hop)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        padded = functional.pad(waveform[:, 0].float(), (self.span.left, self.span.right))
+        """``(batch, 1, samples)`` to ``(batch, 3 * (window // 2 + 1), samples / hop)``."""
+        padded = functional.pad(waveform[:, 0].to(self.taper.dtype), (self.span.left, self.span.right))
         frames = padded.unfold(-1, self.window, self.hop) * self.taper
         spectrum = torch.fft.rfft(frames) * (2.0 / self.window**0.5)
         magnitude = torch.sqrt(spectrum.real.square() + spectrum.imag.square() + self.floor**2)
@@ -140,6 +153,9 @@ class Synthesis(nn.Module):
     they stand in the middle of a signal: the ends of a finite signal fade, and nothing depends on where they are.
     """
 
+    taper: Tensor
+    inverse_envelope: Tensor
+
     def __init__(self, window: int, hop: int):
         super().__init__()
         self.window, self.hop = window, hop
@@ -155,13 +171,14 @@ class Synthesis(nn.Module):
         return Span(reach, reach)
 
     def forward(self, spectrum: Tensor) -> Tensor:
+        """``(batch, window // 2 + 1, frames)`` complex to ``(batch, 1, frames * hop)``."""
         overlaps = self.window // self.hop
         frames = torch.fft.irfft(spectrum.transpose(1, 2), n=self.window) * self.taper
-        pieces = frames.unflatten(-1, (overlaps, self.hop))
-        batch, count = pieces.shape[:2]
+        batch, count = frames.shape[:2]
+        pieces = frames.reshape(batch, count, overlaps, self.hop)
         total = pieces.new_zeros(batch, count + overlaps - 1, self.hop)
         for index in range(overlaps):
             total[:, index : index + count] += pieces[:, :, index]
-        waveform = (total * self.inverse_envelope).flatten(1)
+        waveform: Tensor = (total * self.inverse_envelope).flatten(1)
         start = (self.window - self.hop) // 2
         return waveform[:, None, start : start + count * self.hop]

@@ -38,7 +38,6 @@ def find(name_or_path: str | Path) -> Path:
     raise ModelError(f"{name_or_path}: no such model; use one of {known}, or the path of a .safetensors file")
 
 
-@cache
 def fingerprint(path: Path) -> str:
     """First 12 hexadecimal digits of a SHA-256 over the embedded config and each tensor's name, type, shape and bytes.
 
@@ -46,13 +45,23 @@ def fingerprint(path: Path) -> str:
         ModelError: not a safetensors file.
     """
     try:
+        now = path.stat()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
+    return _digest(path.absolute(), now.st_ino, now.st_mtime_ns, now.st_size)
+
+
+@cache
+def _digest(path: Path, *version: int) -> str:
+    """The fingerprint of one ``version`` of a file: training writes new ones under the same name."""
+    try:
         with safe_open(path, framework="numpy") as file:
             digest = hashlib.sha256((file.metadata() or {}).get("config", "").encode())
             for name in sorted(file.keys()):
                 tensor = file.get_tensor(name)
                 digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
                 digest.update(tensor.tobytes())
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types that numpy lacks
         raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
     return digest.hexdigest()[:12]
 

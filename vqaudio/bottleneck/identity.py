@@ -11,10 +11,13 @@ class Identity(Bottleneck):
     """Features pass as they are; there are no tokens, so nothing can be stored."""
 
     def forward(self, features: Tensor) -> Bottlenecked:
+        """The features themselves, and no loss."""
         return Bottlenecked(features, [], features.new_zeros(()), {})
 
     def encode(self, features: Tensor) -> list[Tensor]:
+        """No tokens."""
         return []
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
+        """Refused: there are no tokens."""
         raise ValueError("a plain autoencoder has no tokens to decode from")

@@ -60,6 +60,7 @@ class ResidualVQ(Bottleneck):
         return torch.where(torch.rand(batch, device=device) < self.dropout, depth, every)
 
     def encode(self, features: Tensor) -> list[Tensor]:
+        """See :meth:`Bottleneck.encode`."""
         residual = to_vectors(features)
         tokens = []
         for codebook in self.codebooks:
@@ -70,6 +71,7 @@ class ResidualVQ(Bottleneck):
         return tokens
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
+        """From the first few streams or all: the sum of their entries."""
         if not 1 <= len(tokens) <= len(self.codebooks):
             raise ValueError(f"1 to {len(self.codebooks)} streams of tokens expected, found {len(tokens)}")
         latents = sum(codebook(codes) for codebook, codes in zip(self.codebooks, tokens, strict=False))
@@ -77,6 +79,7 @@ class ResidualVQ(Bottleneck):
         return latents.transpose(1, 2)
 
     def initialise(self, features: Tensor) -> None:
+        """k-means level by level, each on what the levels before it leave."""
         residual = to_vectors(features)
         for codebook in self.codebooks:
             assert isinstance(codebook, Codebook)

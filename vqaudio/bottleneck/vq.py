@@ -10,7 +10,7 @@ from torch.nn import functional
 from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
 from vqaudio.config import VQConfig
 from vqaudio.container import Stream
-from vqaudio.layers import full_precision
+from vqaudio.layers import at_least_float32, full_precision
 
 
 def straight_through(features: Tensor, quantized: Tensor) -> Tensor:
@@ -64,7 +64,9 @@ class Codebook(nn.Module):
             sums = torch.zeros_like(self.sums).index_add_(0, codes, vectors.to(self.sums.dtype))
             _all_reduce(sums)
             self.sums.lerp_(sums, 1.0 - self.decay)
-            self.entries.copy_(self.sums / self.counts.clamp(min=1e-5)[:, None])
+            heard = self.counts > 1e-5  # below, the ratio is not to be trusted: a forgotten code stays where it was
+            means = self.sums / self.counts.clamp(min=1e-5)[:, None]
+            self.entries.copy_(torch.where(heard[:, None], means, self.entries))
         self._revive(vectors)
 
     def _revive(self, vectors: Tensor) -> None:
@@ -74,8 +76,13 @@ class Codebook(nn.Module):
             self._place(dead.nonzero()[:, 0], vectors, mean)
 
     def _place(self, where: Tensor, vectors: Tensor, count: float) -> None:
-        """Move the entries at ``where`` onto randomly drawn vectors, as if each had ``count`` assignments."""
-        seeds = vectors[torch.randint(len(vectors), (len(where),), device=vectors.device)].to(self.entries.dtype)
+        """Move the entries at ``where`` onto randomly drawn vectors, as if each had ``count`` assignments.
+
+        No vector is drawn twice before all are: of two equal entries one would never be chosen.
+        """
+        rounds = -(-len(where) // len(vectors))
+        drawn = torch.cat([torch.randperm(len(vectors), device=vectors.device) for _ in range(rounds)])
+        seeds = vectors[drawn[: len(where)]].to(self.entries.dtype)
         if _distributed():
             dist.broadcast(seeds, 0)
         self.entries.data[where] = seeds
@@ -137,25 +144,29 @@ class VQ(Bottleneck):
         return Bottlenecked(latents, [codes.view(batch, frames)], loss, self.codebook.stats())
 
     def encode(self, features: Tensor) -> list[Tensor]:
+        """See :meth:`Bottleneck.encode`."""
         return [self.codebook.assign(to_vectors(features)).view(features.shape[0], -1)]
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
+        """From exactly one stream."""
         if len(tokens) != 1:
             raise ValueError(f"one stream of tokens expected, found {len(tokens)}")
-        return self.codebook(tokens[0]).transpose(1, 2)
+        latents: Tensor = self.codebook(tokens[0])
+        return latents.transpose(1, 2)
 
     def initialise(self, features: Tensor) -> None:
+        """k-means on the features."""
         self.codebook.initialise(to_vectors(features))
 
 
 def to_vectors(features: Tensor) -> Tensor:
-    """``(batch, D, frames)`` to ``(batch * frames, D)`` in float32."""
-    return features.transpose(1, 2).flatten(0, 1).float()
+    """``(batch, D, frames)`` to ``(batch * frames, D)``, in float32 at least."""
+    return at_least_float32(features.transpose(1, 2).flatten(0, 1))
 
 
 def from_vectors(vectors: Tensor, batch: int) -> Tensor:
     """``(batch * frames, D)`` to ``(batch, D, frames)``."""
-    return vectors.unflatten(0, (batch, -1)).transpose(1, 2)
+    return vectors.reshape(batch, -1, vectors.shape[1]).transpose(1, 2)
 
 
 def _distributed() -> bool:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -71,6 +72,7 @@ class OwnCodec:
         self.name = f"{codec.name}, {n_codebooks} codebook{'s' if n_codebooks > 1 else ''}"
 
     def run(self, clip: Wave) -> Coded:
+        """See :class:`System`."""
         data = self.codec.compress(clip[None], SAMPLE_RATE, n_codebooks=self.n_codebooks)
         decoded, _ = self.codec.decompress(data)
         return Coded(_fitted(decoded[0], len(clip)), len(data))
@@ -99,6 +101,7 @@ class Opus:
         return [cls(kbps) for kbps in cls.settings]
 
     def run(self, clip: Wave) -> Coded:
+        """See :class:`System`."""
         with tempfile.TemporaryDirectory(prefix="vqaudio-") as name:
             folder = Path(name)
             source, coded, decoded = folder / "in.wav", folder / "coded.opus", folder / "out.wav"
@@ -112,6 +115,8 @@ class Opus:
 class Codec2:
     """Codec2 in its own ``.c2`` file, in one of its modes (b/s), on the clip at 8 kHz.
 
+    Its files hold whole bytes a frame: 700C takes 800 b/s.
+
     Its output is late by a fixed number of samples, which is taken out. It is written down here and not estimated: the
     decoder makes up its phases, so that the cross-correlation of the waveforms peaks up to 15 ms beside the delay,
     and such an error costs STOI up to 0.1. These are the shifts at which STOI over several voices is highest.
@@ -123,7 +128,7 @@ class Codec2:
     settings = ("3200", "1200", "700C")
     sample_rate = 8000  # Hz
     frame = 320  # samples: a whole number of frames in every mode, the shorter ones are 160
-    delays = {"3200": 160, "1200": 160, "700C": 240}  # samples
+    delays = MappingProxyType({"3200": 160, "1200": 160, "700C": 240})  # samples
 
     def __init__(self, mode: str):
         self.mode = mode
@@ -135,6 +140,7 @@ class Codec2:
         return [cls(mode) for mode in cls.settings]
 
     def run(self, clip: Wave) -> Coded:
+        """See :class:`System`."""
         narrow = soxr.resample(clip, SAMPLE_RATE, self.sample_rate)
         narrow = np.pad(narrow, (0, -len(narrow) % self.frame))  # c2enc drops what does not fill a frame
         with tempfile.TemporaryDirectory(prefix="vqaudio-") as name:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from vqaudio.config import DataConfig
+from vqaudio.config import DataConfig, ModelConfig
 from vqaudio.errors import AudioError
 
-SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".opus", ".mp3"}
+# A raw file says nothing of its rate; the rest are other names of formats in the list.
+SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"} | {".aif", ".opus", ".mp3"}
 
 
 @dataclass(frozen=True)
@@ -40,58 +41,80 @@ def data_folder(configured: str | None = None) -> Path:
 def list_recordings(folder: Path) -> list[Recording]:
     """The folder's ``manifest.csv`` (columns path, corpus, split), or else all audio files below it.
 
-    Without a manifest a first-level subfolder counts as a corpus, and every twentieth file is for validation.
+    Without a manifest a first-level subfolder counts as a corpus, and every twentieth file is for validation (of fewer
+    files, the last).
 
     Raises:
-        AudioError: no such folder, no audio in it, or a manifest without the needed columns.
+        AudioError: no such folder, fewer than two audio files in it, or a manifest without the needed columns.
     """
     if not folder.is_dir():
         raise AudioError(f"{folder}: no such folder; set data.folder or VQAUDIO_DATA to a folder of recordings")
-    manifest = folder / "manifest.csv"
-    if manifest.is_file():
-        with manifest.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        if not rows or not {"path", "corpus", "split"} <= set(rows[0]):
-            raise AudioError(f"{manifest}: expected rows with the columns path, corpus and split")
-        return [Recording(folder / row["path"], row["corpus"], row["split"]) for row in rows]
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise AudioError(f"{folder}: holds no audio files; put WAV or FLAC files there")
+    if (folder / "manifest.csv").is_file():
+        return _read_manifest(folder / "manifest.csv")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = [path for path in paths if not path.name.startswith(".")]
+    if len(paths) < 2:
+        raise AudioError(
+            f"{folder}: holds {len(paths)} audio files, expected two or more (the last is for validation); put WAV or "
+            "FLAC files there"
+        )
+    every = min(20, len(paths))
     found = []
     for index, path in enumerate(paths):
         parts = path.relative_to(folder).parts
         corpus = parts[0] if len(parts) > 1 else "audio"
-        found.append(Recording(path, corpus, "valid" if index % 20 == 19 or len(paths) == 1 else "train"))
+        found.append(Recording(path, corpus, "valid" if index % every == every - 1 else "train"))
     return found
 
 
+def _read_manifest(manifest: Path) -> list[Recording]:
+    with manifest.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"path", "corpus", "split"} <= set(rows[0]):
+        raise AudioError(f"{manifest}: expected rows with the columns path, corpus and split")
+    for line, row in enumerate(rows, start=2):
+        if not (row["path"] and row["corpus"] and row["split"]):
+            raise AudioError(f"{manifest}: row {line} lacks a path, corpus or split; complete or remove it")
+    return [Recording(manifest.parent / row["path"], row["corpus"], row["split"]) for row in rows]
+
+
 def read_mono(path: Path, sample_rate: int) -> NDArray[np.int16]:
-    """A file as int16 mono at ``sample_rate`` Hz."""
+    """A file as int16 mono at ``sample_rate`` Hz.
+
+    Raises:
+        AudioError: no such file, not audio, or samples that are not finite.
+    """
     try:
         sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioError(f"{path}: cannot be read as audio ({error}); remove it or convert it to WAV") from None
     mono = sound.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise AudioError(f"{path}: holds samples that are not finite (NaN or Inf); remove it or repair it")
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate)
-    return (np.clip(mono, -1.0, 1.0) * 32767.0).round().astype(np.int16)
+    rounded: NDArray[np.int16] = (np.clip(mono, -1.0, 1.0) * 32767.0).round().astype(np.int16)
+    return rounded
 
 
 class Crops:
-    """Batches of crops from the recordings of one split, all held in memory as int16 (115 MB an hour at 16 kHz)."""
+    """Batches of crops from the recordings of one split, all held in memory as int16 (115 MB an hour at 16 kHz).
 
-    def __init__(self, config: DataConfig, sample_rate: int, split: str, seed: int = 0, progress: bool = True):
-        self.config, self.sample_rate, self.seed = config, sample_rate, seed
-        self.samples = round(config.crop_seconds * sample_rate)
+    Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples.
+    """
+
+    def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
+        self.config, self.sample_rate, self.seed = config, model.sample_rate, seed
+        self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         folder = data_folder(config.folder)
-        chosen = [item for item in list_recordings(folder) if item.split == split]
-        unknown = set(config.weights) - {item.corpus for item in list_recordings(folder)}
+        recordings = list_recordings(folder)
+        chosen = [item for item in recordings if item.split == split]
+        unknown = set(config.weights) - {item.corpus for item in recordings}
         if unknown:
             raise AudioError(f"data.weights names {', '.join(sorted(unknown))}, but {folder} holds no such corpus")
         sounds: dict[str, list[NDArray[np.int16]]] = {}
-        bar = tqdm(chosen, desc=f"reading {split}", unit="file", disable=not progress)
-        for item in bar:
-            sound = read_mono(item.path, sample_rate)
+        for item in tqdm(chosen, desc=f"reading {split}", unit="file", leave=False, disable=not progress):
+            sound = read_mono(item.path, self.sample_rate)
             if len(sound):
                 sounds.setdefault(item.corpus, []).append(sound)
         if not sounds:
@@ -99,10 +122,14 @@ class Crops:
         self.corpora = sorted(sounds)
         self.sounds = [sounds[corpus] for corpus in self.corpora]
         seconds = np.array([sum(map(len, group)) for group in self.sounds], dtype=float)
-        share = [config.weights.get(name, float(s / seconds.sum())) for name, s in zip(self.corpora, seconds, strict=True)]
+        share = [
+            config.weights.get(name, float(s / seconds.sum())) for name, s in zip(self.corpora, seconds, strict=True)
+        ]
+        if not any(share):
+            raise AudioError(f"data.weights gives every corpus of {folder} ({split}) the share 0; raise one")
         self.share = np.array(share) / np.sum(share)
         self.by_length = [np.array([len(sound) for sound in group], dtype=float) for group in self.sounds]
-        self.seconds = float(seconds.sum()) / sample_rate
+        self.seconds = float(seconds.sum()) / self.sample_rate
 
     def batch(self, step: int, rank: int = 0, size: int | None = None) -> Tensor:
         """The crops of one step: float32 ``(size, 1, samples)``, always the same for the same seed, step and rank."""

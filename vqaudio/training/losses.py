@@ -1,7 +1,11 @@
-"""Reconstruction losses between waveforms ``(batch, 1, samples)``: each returns a scalar, 0 for equal sounds."""
+"""Reconstruction losses between waveforms ``(batch, 1, samples)``: each returns a scalar, 0 for equal sounds.
+
+(The complex loss returns 1e-4 for them, which keeps its gradient finite there.)
+"""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, cast
 
 import torch
@@ -9,10 +13,11 @@ import torchaudio
 from torch import Tensor, nn
 
 from vqaudio.config import LossConfig
+from vqaudio.errors import ConfigError
 
 MEL_SCALES = ((2048, 80), (1024, 80), (512, 40), (256, 20), (128, 10))
 COMPLEX_WINDOWS = (1024, 512, 256)
-
+LONGEST_WINDOW = max(window for window, _ in MEL_SCALES)
 
 Spectra = dict[int, Tensor]  # by window length: complex (batch, frames, bins), see `stft`
 
@@ -28,9 +33,12 @@ class ReconstructionLoss(nn.Module):
         self.complex = ComplexLoss()
 
     def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum, and each unweighted term by name, for ``(batch, 1, samples)``."""
-        middle = slice(self.margin, target.shape[-1] - self.margin)
-        estimate, target = estimate[:, 0, middle].float(), target[:, 0, middle].float()
+        """The sum, and each unweighted term by name, for ``(batch, 1, samples)``.
+
+        Raises:
+            ConfigError: the crop is too short for the longest window.
+        """
+        estimate, target = self.trim(estimate), self.trim(target)
         made, wanted = ({window: stft(x, window) for window, _ in MEL_SCALES} for x in (estimate, target))
         terms: dict[str, Tensor] = {}
         if self.config.mel:
@@ -41,6 +49,16 @@ class ReconstructionLoss(nn.Module):
             terms["waveform"] = waveform_loss(estimate, target)
         total = sum((getattr(self.config, name) * term for name, term in terms.items()), estimate.new_zeros(()))
         return total, terms
+
+    def trim(self, waveform: Tensor) -> Tensor:
+        """The middle of crops ``(batch, 1, samples)``, where the model had sound on both sides: ``(batch, fewer)``."""
+        samples = waveform.shape[-1] - 2 * self.margin
+        if samples < LONGEST_WINDOW:
+            raise ConfigError(
+                f"data.crop_seconds: crops have {waveform.shape[-1]} samples, but the losses need "
+                f"{LONGEST_WINDOW + 2 * self.margin} (loss.margin_seconds at both ends included): make it longer"
+            )
+        return waveform[:, 0, self.margin : self.margin + samples].float()
 
 
 class MelLoss(nn.Module):
@@ -54,7 +72,9 @@ class MelLoss(nn.Module):
     def __init__(self, sample_rate: int):
         super().__init__()
         for window, bands in MEL_SCALES:
-            bank = torchaudio.functional.melscale_fbanks(window // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate)
+            with warnings.catch_warnings():  # at high rates the lowest bands fall between two bins: they stay empty
+                warnings.filterwarnings("ignore", "At least one mel filterbank has all zero values")
+                bank = torchaudio.functional.melscale_fbanks(window // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate)
             self.register_buffer(f"bank_{window}", bank * window**-0.5, persistent=False)
 
     def log_mel(self, spectrum: Tensor, window: int) -> Tensor:
@@ -62,6 +82,7 @@ class MelLoss(nn.Module):
         return (spectrum.abs() @ self.get_buffer(f"bank_{window}")).clamp(min=self.floor).log()
 
     def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+        """A scalar."""
         distances = [
             (self.log_mel(made[window], window) - self.log_mel(wanted[window], window)).abs().mean()
             for window, _ in MEL_SCALES
@@ -70,25 +91,13 @@ class MelLoss(nn.Module):
 
 
 class ComplexLoss(nn.Module):
-    """Distance between ``|X|^0.3 exp(i arg X)`` of both sounds at three window lengths: magnitude and phase at once.
-
-    The compression is that of Braun & Tashev, "A consolidated view of loss functions for supervised deep
-    learning-based speech enhancement", 2021, eq. 6.
-    """
-
-    power = 0.3
-    floor = 1e-4
-
-    def compress(self, spectrum: Tensor) -> Tensor:
-        """Complex ``(batch, frames, bins)`` to ``(batch, frames, bins, 2)``."""
-        parts = torch.view_as_real(spectrum)
-        energy = parts.square().sum(-1, keepdim=True) + self.floor**2
-        return parts * energy.pow((self.power - 1.0) / 2.0)
+    """Distance between the :func:`compress`-ed spectra at three window lengths: magnitude and phase at once."""
 
     def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+        """A scalar."""
         distances = []
         for window in COMPLEX_WINDOWS:
-            difference = self.compress(made[window]) - self.compress(wanted[window])
+            difference = compress(made[window]) - compress(wanted[window])
             distances.append((difference.square().sum(-1) + 1e-8).sqrt().mean())
         return torch.stack(distances).mean()
 
@@ -99,18 +108,29 @@ def waveform_loss(estimate: Tensor, target: Tensor) -> Tensor:
     return ((estimate - target) / level).abs().mean()
 
 
+def compress(spectrum: Tensor, power: float = 0.3, floor: float = 1e-4) -> Tensor:
+    """``|X|^0.3 exp(i arg X)``: complex ``(batch, frames, bins)`` to real and imaginary parts on a new last axis.
+
+    Source: Braun & Tashev, "A consolidated view of loss functions for supervised deep learning-based speech
+    enhancement", 2021, eq. 6.
+    """
+    parts = torch.view_as_real(spectrum)
+    energy = parts.square().sum(-1, keepdim=True) + floor**2
+    return parts * energy.pow((power - 1.0) / 2.0)
+
+
 def stft(waveform: Tensor, window: int) -> Tensor:
-    """``(batch, samples)`` to complex ``(batch, frames, window // 2 + 1)``, hop a quarter, scaled by ``2 / window^0.5``.
+    """``(batch, samples)`` to complex ``(batch, frames, window // 2 + 1)``: hop a quarter, scale ``2 / window^0.5``.
 
     Frames lie wholly inside the waveform. They are put together from blocks of one hop, because the gradient of that is
     four additions, where the gradient of overlapping views is a scatter.
     """
     hop = window // 4
     count = waveform.shape[-1] // hop
-    blocks = waveform[..., : count * hop].unflatten(-1, (count, hop))
+    blocks = waveform[..., : count * hop].reshape(*waveform.shape[:-1], count, hop)
     frames = torch.cat([blocks[:, offset : count - 3 + offset] for offset in range(4)], dim=-1)
     taper = torch.hann_window(window, device=waveform.device) * (2.0 / window**0.5)
-    return cast(Tensor, RealFFT.apply(frames * taper))
+    return cast(Tensor, RealFFT.apply(frames * taper))  # type: ignore[no-untyped-call]
 
 
 class RealFFT(torch.autograd.Function):
@@ -121,13 +141,15 @@ class RealFFT(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, frames: Tensor) -> Tensor:
+        """``(..., samples)`` to complex ``(..., samples // 2 + 1)``."""
         ctx.length = frames.shape[-1]
-        return torch.fft.rfft(frames)
+        return cast(Tensor, torch.fft.rfft(frames))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """The gradient with respect to the frames."""
         # The inverse counts each bin but the first and last twice: once for itself, once for its mirror image.
         halved = gradient * 0.5
         halved[..., 0] = gradient[..., 0]
         halved[..., -1] = gradient[..., -1]
-        return torch.fft.irfft(halved, n=ctx.length, norm="forward")
+        return cast(Tensor, torch.fft.irfft(halved, n=ctx.length, norm="forward"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ from vqaudio.files import atomic_write
 
 
 def save_state(
-    path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer], numbers: dict[str, Any]
+    path: Path,
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    numbers: dict[str, Any],
 ) -> None:
     """Write modules, optimisers and numbers atomically: a kill at any moment leaves the old file or the new one."""
     tensors: dict[str, Tensor] = {}
@@ -34,9 +37,14 @@ def save_state(
 
 
 def load_state(
-    path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]
-) -> dict[str, Any]:
-    """Fill modules and optimisers from a file of :func:`save_state`; returns the numbers.
+    path: Path,
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    optional: Collection[str] = (),
+) -> tuple[dict[str, Any], set[str]]:
+    """Fill modules and optimisers from a file of :func:`save_state`; returns the numbers, and the names that were new.
+
+    What is named in ``optional`` may be new: where the file has nothing of it, it stays as it is.
 
     Raises:
         ModelError: the file cannot be read, or was written by a run with another model.
@@ -47,13 +55,16 @@ def load_state(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: cannot be resumed from ({error}); delete it to start anew") from None
+    new = {name for name in optional if not _under(tensors, name)}
     for name, module in modules.items():
+        if name in new:
+            continue
         try:
             module.load_state_dict(_under(tensors, name))
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(
-                f"{path}: was written by a run with another model ({reason}); use that run's config, or another `out`"
+                f"{path}: was written by a run with another {name} ({reason}); use that run's config, or another `out`"
             ) from None
     for name, optimizer in optimizers.items():
         state = optimizer.state_dict()
@@ -62,7 +73,7 @@ def load_state(
             index, field = key.split("/")
             state["state"].setdefault(int(index), {})[field] = tensor
         optimizer.load_state_dict(state)
-    return numbers
+    return numbers, new
 
 
 def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

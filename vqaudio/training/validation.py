@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.loggers import TensorBoardLogger
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 
 from vqaudio.autoencoder import Autoencoder
@@ -16,7 +16,7 @@ BATCH = 8
 
 @torch.inference_mode()
 def validate(model: Autoencoder, loss: ReconstructionLoss, crops: Crops, fabric: Fabric, step: int) -> dict[str, float]:
-    """Losses with and without quantization, code usage per codebook; logs them with sounds and pictures."""
+    """Losses with and without quantization, code usage per codebook; sounds and pictures go to TensorBoard."""
     training = model.training
     model.eval()
     crop_seconds = crops.samples / crops.sample_rate
@@ -38,7 +38,6 @@ def validate(model: Autoencoder, loss: ReconstructionLoss, crops: Crops, fabric:
     for level, stream in enumerate(model.bottleneck.streams):
         codes = torch.cat([batch[level].flatten() for batch in tokens])
         sums.update(code_usage(codes, stream.alphabet, f"_{level + 1}"))
-    fabric.log_dict({f"valid/{name}": value for name, value in sums.items()}, step)
     model.train(training)
     return sums
 
@@ -52,7 +51,10 @@ def code_usage(codes: Tensor, alphabet: int, suffix: str = "") -> dict[str, floa
 
 
 def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio in dB over the last axis (Le Roux et al., "SDR - half-baked?", 2019)."""
+    """Scale-invariant signal-to-distortion ratio in dB over the last axis.
+
+    Source: Le Roux et al., "SDR - half-baked or well done?", 2019, eq. 4.
+    """
     scale = (estimate * target).sum(-1, keepdim=True) / target.square().sum(-1, keepdim=True).clamp(min=1e-9)
     wanted = scale * target
     noise = estimate - wanted

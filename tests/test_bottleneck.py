@@ -1,0 +1,402 @@
+"""Bottlenecks: one contract for all, and each formula against numbers worked out by hand or in numpy."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import importlib
+import inspect
+import itertools
+import math
+import pkgutil
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import vqaudio.bottleneck
+from vqaudio.bottleneck import VQ, Bottleneck, Bottlenecked, Identity, ResidualVQ, build_bottleneck
+from vqaudio.bottleneck.vq import Codebook, straight_through
+from vqaudio.config import BottleneckConfig, IdentityConfig, ResidualConfig, VQConfig
+
+DIM = 6
+TABLE: dict[str, tuple[type[Bottleneck], BottleneckConfig]] = {
+    "identity": (Identity, IdentityConfig()),
+    "vq-ema": (VQ, VQConfig(codebook_size=8)),
+    "vq-loss": (VQ, VQConfig(codebook_size=8, update="loss")),
+    "residual-ema": (ResidualVQ, ResidualConfig(codebook_size=8, n_codebooks=4)),
+    "residual-loss": (ResidualVQ, ResidualConfig(codebook_size=8, n_codebooks=4, update="loss")),
+}
+QUANTIZERS = [name for name in TABLE if name != "identity"]
+
+
+def make(name: str, dim: int = DIM) -> Bottleneck:
+    return build_bottleneck(TABLE[name][1], dim)
+
+
+def codebook(update: str = "ema", size: int = 4, dim: int = 3, **settings: float) -> Codebook:
+    return Codebook(VQConfig(codebook_size=size, update=update, **settings), dim)
+
+
+# ---------------------------------------------------------------------------------------------------------- contract
+
+
+def missing_from_table() -> set[str]:
+    """Names of the package's concrete bottlenecks that :data:`TABLE` lacks."""
+    package = vqaudio.bottleneck
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+    found, waiting = set(), [Bottleneck]
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if kind.__module__.startswith("vqaudio.") and not inspect.isabstract(kind):
+            found.add(kind)
+    return {kind.__name__ for kind in found - {kind for kind, _ in TABLE.values()}}
+
+
+def test_every_bottleneck_is_in_the_table() -> None:
+    gc.collect()  # the class of the next test, where that one ran first
+    assert missing_from_table() == set()
+
+
+def test_a_bottleneck_outside_the_table_is_noticed() -> None:
+    type("Forgotten", (Identity,), {"__module__": "vqaudio.bottleneck.forgotten"})
+    assert "Forgotten" in missing_from_table()
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", TABLE)
+def test_contract(name: str, training: bool) -> None:
+    kind, _ = TABLE[name]
+    bottleneck = make(name).train(training)
+    assert type(bottleneck) is kind
+    features = torch.randn(3, DIM, 10, requires_grad=True)
+    passed = bottleneck(features)
+    assert type(passed) is Bottlenecked
+    assert passed.latents.shape == features.shape
+    assert passed.latents.dtype == torch.float32
+    assert passed.loss.shape == ()
+    assert float(passed.loss.detach()) >= 0
+    assert all(isinstance(value, Tensor) and value.shape == () for value in passed.stats.values())
+    _check_tokens(bottleneck, passed.tokens, features)
+    (passed.latents.square().sum() + passed.loss).backward()
+    assert features.grad is not None
+    assert bool((features.grad != 0).all())
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_contract_of_encode_and_decode(name: str) -> None:
+    bottleneck = make(name).eval()
+    features = torch.randn(3, DIM, 10)
+    tokens = bottleneck.encode(features)
+    passed = bottleneck(features)
+    _check_tokens(bottleneck, tokens, features)
+    assert all(torch.equal(one, other) for one, other in zip(tokens, passed.tokens, strict=True))
+    if bottleneck.streams:
+        assert torch.allclose(bottleneck.decode(tokens), passed.latents, atol=1e-5)
+    for wrong in ([], [torch.zeros(1, 5, dtype=torch.long)] * (len(bottleneck.streams) + 1)):
+        with pytest.raises(ValueError, match="tokens"):
+            bottleneck.decode(wrong)
+
+
+def _check_tokens(bottleneck: Bottleneck, tokens: list[Tensor], features: Tensor) -> None:
+    batch, _, frames = features.shape
+    assert len(tokens) == len(bottleneck.streams)
+    for stream, codes in zip(bottleneck.streams, tokens, strict=True):
+        assert codes.dtype == torch.long
+        assert codes.shape == (batch, frames // stream.stride)
+        assert int(codes.min()) >= 0
+        assert int(codes.max()) < stream.alphabet
+
+
+def test_streams_say_what_can_be_stored() -> None:
+    sizes = {name: [(stream.alphabet, stream.stride) for stream in make(name).streams] for name in TABLE}
+    assert sizes == {
+        "identity": [],
+        "vq-ema": [(8, 1)],
+        "vq-loss": [(8, 1)],
+        "residual-ema": [(8, 1)] * 4,
+        "residual-loss": [(8, 1)] * 4,
+    }
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_evaluation_changes_nothing(name: str) -> None:
+    bottleneck = make(name).eval()
+    before = copy.deepcopy(bottleneck.state_dict())
+    features = torch.randn(2, DIM, 7)
+    assert torch.equal(bottleneck(features).latents, bottleneck(features).latents)
+    assert all(torch.equal(value, before[key]) for key, value in bottleneck.state_dict().items())
+
+
+# --------------------------------------------------------------------------------------------------------- gradients
+
+
+def test_straight_through_by_hand() -> None:
+    """The loss's gradient at the quantized values arrives at the features as it is."""
+    features = torch.tensor([0.3, -1.2], requires_grad=True)
+    quantized = torch.tensor([0.5, -1.0], requires_grad=True)
+    latents = straight_through(features, quantized)
+    assert latents.tolist() == pytest.approx([0.5, -1.0])
+    (latents - torch.tensor([2.0, 1.0])).square().sum().backward()
+    assert features.grad.tolist() == pytest.approx([2 * (0.5 - 2.0), 2 * (-1.0 - 1.0)])
+    assert quantized.grad is None
+
+
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_features_get_the_gradient_of_the_latents(name: str) -> None:
+    bottleneck = make(name).eval()
+    features = torch.randn(2, DIM, 5, requires_grad=True)
+    weight = torch.randn(2, DIM, 5)
+    latents = bottleneck(features).latents
+    latents.retain_grad()
+    (weight * latents.pow(3)).sum().backward()
+    assert torch.allclose(features.grad, latents.grad)
+    assert torch.allclose(features.grad, 3 * weight * latents.detach().square())
+
+
+# Two entries, two frames: (0.2, 0) is nearest to (0, 0), and (0.9, 0.5) to (1, 1).
+ENTRIES = [[0.0, 0.0], [1.0, 1.0]]
+FRAMES = [[0.2, 0.0], [0.9, 0.5]]
+MEAN_SQUARE = (0.2**2 + 0.0 + 0.1**2 + 0.5**2) / 4
+
+
+def by_hand(update: str, commitment: float) -> tuple[VQ, Tensor, Bottlenecked]:
+    bottleneck = VQ(VQConfig(codebook_size=2, update=update, commitment=commitment), 2).eval()
+    bottleneck.codebook.entries.data.copy_(torch.tensor(ENTRIES))
+    features = torch.tensor(FRAMES).T[None].clone().requires_grad_()
+    return bottleneck, features, bottleneck(features)
+
+
+def test_the_codebook_loss_moves_only_the_codebook() -> None:
+    bottleneck, features, passed = by_hand("loss", commitment=0.0)
+    assert passed.tokens[0].tolist() == [[0, 1]]
+    assert float(passed.loss.detach()) == pytest.approx(MEAN_SQUARE)
+    passed.loss.backward()
+    assert bottleneck.codebook.entries.grad.flatten().tolist() == pytest.approx([-0.1, 0.0, 0.05, 0.25])
+    assert features.grad.abs().max() == 0
+
+
+def test_the_commitment_moves_only_the_encoder() -> None:
+    bottleneck, features, passed = by_hand("ema", commitment=0.25)
+    assert list(bottleneck.parameters()) == []
+    assert float(passed.loss.detach()) == pytest.approx(0.25 * MEAN_SQUARE)
+    passed.loss.backward()
+    assert features.grad[0].T.flatten().tolist() == pytest.approx([0.025, 0.0, -0.0125, -0.0625])
+
+
+def test_both_terms_add_up_and_the_latents_move_neither_codebook() -> None:
+    bottleneck, features, passed = by_hand("loss", commitment=0.25)
+    assert float(passed.loss.detach()) == pytest.approx(1.25 * MEAN_SQUARE)
+    (passed.loss + passed.latents.sum()).backward()
+    assert bottleneck.codebook.entries.grad.flatten().tolist() == pytest.approx([-0.1, 0.0, 0.05, 0.25])
+    assert features.grad[0].T.flatten().tolist() == pytest.approx([1.025, 1.0, 0.9875, 0.9375])
+
+
+def test_residual_loss_is_the_mean_over_codebooks() -> None:
+    """One frame (1, 0): entry (0.6, 0) leaves (0.4, 0), entry (0.3, 0) leaves (0.1, 0)."""
+    config = ResidualConfig(codebook_size=2, n_codebooks=2, update="loss", commitment=0.5)
+    bottleneck = ResidualVQ(config, 2).eval()
+    for level, near in zip(bottleneck.codebooks, (0.6, 0.3), strict=True):
+        level.entries.data.copy_(torch.tensor([[9.0, 9.0], [near, 0.0]]))
+    features = torch.tensor([[[1.0], [0.0]]], requires_grad=True)
+    passed = bottleneck(features)
+    first, second = 0.4**2 / 2, 0.1**2 / 2
+    assert float(passed.loss.detach()) == pytest.approx(1.5 * (first + second) / 2)
+    passed.loss.backward()
+    assert features.grad.flatten().tolist() == pytest.approx([0.5 * (0.4 + 0.1) / 2, 0.0])
+    grads = [level.entries.grad[1].tolist() for level in bottleneck.codebooks]
+    assert grads == [pytest.approx([-0.4 / 2, 0.0]), pytest.approx([-0.1 / 2, 0.0])]
+
+
+# ---------------------------------------------------------------------------------------------------------- learning
+
+
+def test_moving_averages_against_numpy() -> None:
+    """Appendix A.1 of the paper: N = γ N + (1 - γ) n, m = γ m + (1 - γ) Σ z, e = m / N."""
+    decay = 0.9
+    bottleneck = VQ(VQConfig(codebook_size=4, decay=decay, revive_below=0.0), 3).train()
+    entries = bottleneck.codebook.entries.double().numpy().copy()
+    counts, sums = np.ones(4), entries.copy()
+    for _ in range(6):
+        features = torch.randn(2, 3, 20)
+        vectors = features.transpose(1, 2).reshape(-1, 3).double().numpy()
+        codes = ((vectors[:, None] - entries) ** 2).sum(-1).argmin(1)
+        assert torch.equal(bottleneck(features).tokens[0].flatten(), torch.from_numpy(codes))
+        for k in range(4):
+            counts[k] = decay * counts[k] + (1 - decay) * (codes == k).sum()
+            sums[k] = decay * sums[k] + (1 - decay) * vectors[codes == k].sum(0)
+        entries = sums / counts[:, None]
+        assert np.allclose(bottleneck.codebook.entries.numpy(), entries, atol=1e-4)
+        assert np.allclose(bottleneck.codebook.counts.numpy(), counts, atol=1e-4)
+
+
+def test_a_forgotten_code_stays_where_it_was() -> None:
+    """Without revival, sum and number vanish together; their ratio must not."""
+    book = codebook(revive_below=0.0, decay=0.5)
+    far = book.entries[3] = book.sums[3] = torch.tensor([50.0, 50.0, 50.0])
+    for _ in range(60):
+        vectors = torch.randn(20, 3)
+        book.learn(vectors, book.assign(vectors))
+    assert float(book.counts[3]) < 1e-9
+    assert torch.allclose(book.entries[3], far)
+
+
+@pytest.mark.parametrize("update", ["ema", "loss"])
+def test_dead_codes_are_seeded_from_the_batch(update: str) -> None:
+    book = codebook(update, size=6, revive_below=0.1, decay=0.9)
+    dead = [1, 4]
+    book.entries.data[dead] = 100.0
+    if update == "ema":
+        book.sums[dead] = 0.0
+    book.counts[dead] = 0.0
+    live = [0, 2, 3, 5]
+    book.counts[live] = 20.0
+    before = book.entries.detach().clone()
+    vectors = torch.randn(120, 3)
+    book.learn(vectors, torch.tensor(live).repeat(30))
+    places = [(vectors == book.entries[code]).all(1).nonzero().flatten().tolist() for code in dead]
+    assert [len(place) for place in places] == [1, 1]
+    assert places[0] != places[1], "two codes on one vector: one would never be chosen"
+    wanted = (4 * (0.9 * 20 + 0.1 * 30)) / 6
+    assert book.counts[dead].tolist() == pytest.approx([wanted, wanted])
+    assert not bool((book.entries[live] == vectors[:, None]).all(-1).any()), "living codes are left alone"
+    if update == "loss":
+        assert torch.equal(book.entries[live], before[live])
+    else:  # or the next step would throw the code far away again
+        assert torch.allclose(book.sums[dead], book.entries[dead] * wanted)
+    assert set(dead) <= set(book.assign(vectors).tolist())
+
+
+def test_revived_codes_take_part_at_once() -> None:
+    """A codebook that starts far from the data covers it after some steps."""
+    bottleneck = VQ(VQConfig(codebook_size=16, decay=0.8), 3).train()
+    bottleneck.codebook.entries += 100.0
+    bottleneck.codebook.sums.copy_(bottleneck.codebook.entries)
+    for _ in range(30):
+        bottleneck(torch.randn(1, 3, 400))
+    codes = bottleneck.eval()(torch.randn(1, 3, 2000)).tokens[0]
+    assert len(codes.unique()) == 16
+
+
+def error_of(book: Codebook, vectors: Tensor) -> float:
+    return float((vectors - book(book.assign(vectors))).square().sum(1).mean().detach())
+
+
+@pytest.mark.parametrize("update", ["ema", "loss"])
+def test_initialise_is_k_means(update: str) -> None:
+    centres = 5.0 * torch.eye(8)
+    vectors = (centres[:, None] + 0.1 * torch.randn(8, 40, 8)).flatten(0, 1)
+    errors = {}
+    for iterations in (0, 10):
+        torch.manual_seed(3)
+        book = codebook(update, size=16, dim=8)
+        book.initialise(vectors, iterations)
+        errors[iterations] = error_of(book, vectors)
+    assert errors[10] < 0.8 * errors[0]
+    codes = book.assign(vectors)
+    assert len(codes.unique()) == 16
+    for code in range(16):
+        assert torch.allclose(book.entries[code], vectors[codes == code].mean(0), atol=1e-4)
+    assert torch.equal(book.counts, torch.ones(16))
+
+
+def test_initialise_uses_every_vector_before_any_twice() -> None:
+    vectors = torch.randn(32, 3)
+    book = codebook(size=32)
+    book.initialise(vectors)
+    assert error_of(book, vectors) == pytest.approx(0.0, abs=1e-9)
+    few = codebook(size=32)
+    few.initialise(vectors[:5])
+    assert error_of(few, vectors[:5]) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_initialise_goes_level_by_level() -> None:
+    bottleneck = ResidualVQ(ResidualConfig(codebook_size=16, n_codebooks=4), 4).eval()
+    features = torch.randn(2, 4, 200)
+    bottleneck.initialise(features)
+    tokens = bottleneck.encode(features)
+    errors = [float((features - bottleneck.decode(tokens[:depth])).square().mean()) for depth in (1, 2, 3, 4)]
+    assert all(later < 0.75 * earlier for earlier, later in itertools.pairwise(errors))
+    assert all(len(codes.unique()) == 16 for codes in tokens)
+
+
+def test_perplexity_by_hand() -> None:
+    """Shares 1/2, 1/4, 1/4 and 0: entropy 1.5 bits, perplexity 2^1.5."""
+    book = codebook(size=4)
+    book.counts.copy_(torch.tensor([20.0, 10.0, 10.0, 0.0]))
+    assert float(book.stats()["perplexity"]) == pytest.approx(2**1.5, rel=1e-5)
+    assert float(book.stats()["used"]) == 0.75
+    book.counts.fill_(3.0)
+    assert float(book.stats()["perplexity"]) == pytest.approx(4.0, rel=1e-5)
+
+
+def test_stats_come_for_each_codebook() -> None:
+    assert set(make("residual-ema")(torch.randn(1, DIM, 4)).stats) == {
+        f"{name}_{level}" for name in ("perplexity", "used") for level in (1, 2, 3, 4)
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------- residual
+
+
+def test_residual_against_numpy() -> None:
+    """Greedy nearest neighbours, in float64, without the expanded square that the package uses."""
+    bottleneck = ResidualVQ(ResidualConfig(codebook_size=16, n_codebooks=5), DIM).eval()
+    for level, book in enumerate(bottleneck.codebooks):
+        book.entries.mul_(0.6**level)
+    features = torch.randn(3, DIM, 40)
+    residual = features.permute(0, 2, 1).double().numpy()
+    total = np.zeros_like(residual)
+    passed, tokens = bottleneck(features), bottleneck.encode(features)
+    for level, book in enumerate(bottleneck.codebooks):
+        entries = book.entries.double().numpy()
+        distances = np.linalg.norm(residual[:, :, None] - entries, axis=-1)
+        codes = distances.argmin(-1)
+        assert np.array_equal(tokens[level].numpy(), codes)
+        assert np.array_equal(passed.tokens[level].numpy(), codes)
+        total, residual = total + entries[codes], residual - entries[codes]
+        first = bottleneck.decode(tokens[: level + 1])
+        assert np.allclose(first.permute(0, 2, 1).numpy(), total, atol=1e-5)
+    assert np.allclose(passed.latents.permute(0, 2, 1).numpy(), total, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dropout", "share_of_all"), [(0.0, 1.0), (0.5, 0.5 + 0.5 / 4), (1.0, 1 / 4)])
+def test_dropout_decodes_from_the_first_few(dropout: float, share_of_all: float) -> None:
+    n_items = 2000
+    bottleneck = ResidualVQ(ResidualConfig(codebook_size=8, n_codebooks=4, dropout=dropout), DIM)
+    before = copy.deepcopy(bottleneck).eval()
+    features = torch.randn(n_items, DIM, 2)
+    passed = bottleneck.train()(features)
+    tokens = before.encode(features)
+    partial = torch.stack([before.decode(tokens[:depth]) for depth in (1, 2, 3, 4)])
+    matches = ((partial - passed.latents).abs() < 1e-5).all(-1).all(-1)
+    assert bool((matches.sum(0) == 1).all()), "each item is one partial sum, the same for all its frames"
+    shares = matches.double().mean(1).tolist()
+    others = (1.0 - share_of_all) / 3
+    assert shares == pytest.approx([others, others, others, share_of_all], abs=4 * math.sqrt(0.25 / n_items))
+
+
+def test_dropout_rests_in_evaluation() -> None:
+    bottleneck = ResidualVQ(ResidualConfig(codebook_size=8, n_codebooks=4, dropout=1.0), DIM).eval()
+    features = torch.randn(50, DIM, 2)
+    assert torch.allclose(bottleneck(features).latents, bottleneck.decode(bottleneck.encode(features)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vq-loss", "residual-loss"])
+def test_entries_that_learn_by_gradient_are_parameters(name: str) -> None:
+    bottleneck = make(name).train()
+    levels = [module for module in bottleneck.modules() if isinstance(module, Codebook)]
+    assert all(isinstance(level.entries, nn.Parameter) for level in levels)
+    optimizer = torch.optim.SGD(bottleneck.parameters(), lr=1.0)
+    features = torch.randn(4, DIM, 50)
+    losses = []
+    for _ in range(20):
+        loss = bottleneck(features).loss
+        losses.append(float(loss.detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1] < 0.9 * losses[0]

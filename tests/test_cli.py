@@ -1,0 +1,76 @@
+"""The ``vqaudio`` script, and how every command ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tools import GOLDEN
+
+from vqaudio import cli
+from vqaudio.errors import ModelError
+
+
+def test_commands_pass_their_arguments_on(capsys):
+    assert cli.main(["info", str(GOLDEN / "tiny.vq")]) == 0
+    assert "format version" in capsys.readouterr().out
+    assert cli.main(["info", "/no/such/file.vq"]) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_usage_lists_the_commands(arguments, capsys):
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in cli.COMMANDS)
+
+
+def test_an_unknown_command(capsys):
+    assert cli.main(["shrink", "x"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: shrink: no such command\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (ModelError("that is no model"), 1, "error: that is no model\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (BrokenPipeError(), 141, ""),
+        (OSError(errno.EIO, "Input/output error", "x.vq"), 1, "error: x.vq: Input/output error\n"),
+        (OSError("went wrong"), 1, "error: a file: went wrong\n"),
+    ],
+)
+def test_expected_failures_become_a_line_and_a_status(error, status, message, capsys):
+    @cli.command
+    def main(argv: list[str] | None = None) -> int:
+        raise error
+
+    assert main([]) == status
+    assert capsys.readouterr() == ("", message)
+
+
+def test_mistakes_of_ours_are_not_hidden():
+    @cli.command
+    def main(argv: list[str] | None = None) -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main([])
+
+
+def test_output_that_nobody_reads_ends_in_silence():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vqaudio", "info", str(GOLDEN / "tiny.vq")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    process.stdout.close()
+    process.stdout = None
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (141, b"")

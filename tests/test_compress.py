@@ -1,0 +1,364 @@
+"""The compress command: files, folders and pipes in, whole outputs or none, one clear line where something is wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tools import MODEL, heard, one_line, reader, synthetic, tiny_codec, wav_bytes
+
+from vqaudio.compress import main
+
+RATE = 16000
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def compress(*arguments: object) -> int:
+    return main([*map(str, arguments), "--model", str(MODEL)])
+
+
+def spoken(name: str, seconds: float = 0.3, rate: int = RATE, channels: int = 1, **format: str) -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(wav_bytes(synthetic(seconds, rate, channels), rate, **format))
+    return path
+
+
+def listing() -> set[str]:
+    return {str(path) for path in Path().rglob("*") if path.is_file()}
+
+
+def python(code: str, *arguments: object, **options: object) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], env=environment, **pipes)  # type: ignore[call-overload]
+
+
+# --------------------------------------------------------------------------------------------------- one file to one
+
+
+def test_a_file_becomes_what_the_api_makes_of_it(capsys):
+    spoken("in.wav", 6.2, 22050, channels=2)
+    assert compress("in.wav", "out.vq", "--codebooks", 3) == 0
+    data = Path("out.vq").read_bytes()
+    assert data == tiny_codec().compress(*heard(Path("in.wav")), 3)
+    said = capsys.readouterr()
+    assert said.out == ""
+    kbps = len(data) * 8 / 6.2 / 1000
+    assert f"in.wav -> out.vq: 6.20 s, {len(data)} bytes, {kbps:.2f} kb/s, " in said.err
+    assert said.err.count("\n") == 1
+    assert said.err.endswith(" x real time\n")
+
+
+def test_through_pipes_and_back():
+    """``cat in.wav | compress - - | decompress - - > out.wav``, three processes at once."""
+    wav = synthetic(6.2, 22050)
+    Path("in.wav").write_bytes(wav_bytes(wav, 22050, subtype="PCM_16"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHON": sys.executable, "MODEL": str(MODEL)}
+    script = (
+        '< in.wav cat | "$PYTHON" -m vqaudio.compress - - --model "$MODEL" | tee between.vq'
+        ' | "$PYTHON" -m vqaudio decompress - - --model "$MODEL" --subtype FLOAT > out.wav'
+    )
+    ran = subprocess.run(["sh", "-c", script], check=False, capture_output=True, env=environment, timeout=120)
+    assert ran.returncode == 0
+    assert ran.stdout == b""
+    said = ran.stderr.decode().splitlines()
+    assert [line.split(":")[0] for line in said] == ["stdin -> stdout"] * 2
+    assert compress("in.wav", "file.vq") == 0
+    assert Path("between.vq").read_bytes() == Path("file.vq").read_bytes()
+    codec = tiny_codec()
+    expected, _ = codec.decompress(codec.compress(*heard(Path("in.wav"))))
+    found, rate = heard(Path("out.wav"))
+    assert rate == 22050
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_a_reader_that_goes_away_is_no_drama():
+    spoken("in.wav")
+    code = "import sys; from vqaudio.compress import main; sys.exit(main())"
+    process = python(code, "in.wav", "-", "--model", MODEL)
+    process.stdout.close()
+    process.stdout = None
+    said = process.communicate(timeout=120)[1].decode()
+    assert process.returncode == 1
+    assert said.startswith("error: standard output: the program reading it stopped early")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("a.wav", {"subtype": "PCM_24"}),
+        ("a.wav", {"subtype": "PCM_U8"}),
+        ("a.wav", {"subtype": "FLOAT"}),
+        ("a.wav", {"format": "RF64", "subtype": "PCM_16"}),
+        ("a.w64", {"format": "W64", "subtype": "PCM_32"}),
+        ("a.flac", {"format": "FLAC", "subtype": "PCM_24"}),
+        ("a.ogg", {"format": "OGG", "subtype": "VORBIS"}),
+    ],
+    ids=str,
+)
+def test_kinds_of_input(name, format):
+    spoken(name, 0.25, 44100, channels=2, **format)
+    assert compress(name, "out.vq", "--quiet") == 0
+    found = reader(Path("out.vq").read_bytes())
+    assert (found.header.source_rate, found.header.channels) == (44100, 2)
+    assert found.n_samples == heard(Path(name))[0].shape[1] == 11025
+
+
+@pytest.mark.parametrize(
+    "wav",
+    [np.zeros((1, 8000)), np.full((1, 8000), 0.5), np.full((1, 1), 0.1), np.sign(synthetic(0.5, RATE)) * 2],
+    ids=["silence", "DC", "one sample", "clipping"],
+)
+def test_odd_sounds(wav):
+    Path("in.wav").write_bytes(wav_bytes(wav.astype(np.float32), RATE))
+    assert compress("in.wav", "out.vq") == 0
+    decoded, _ = tiny_codec().decompress(Path("out.vq").read_bytes())
+    assert decoded.shape == wav.shape
+    assert np.isfinite(decoded).all()
+
+
+def test_stereo_of_equal_channels_takes_the_room_of_mono():
+    wav = synthetic(5, RATE)
+    Path("one.wav").write_bytes(wav_bytes(wav, RATE))
+    Path("two.wav").write_bytes(wav_bytes(np.concatenate([wav, wav]), RATE))
+    assert compress("one.wav", "two.wav", "--out-dir", ".") == 0
+    one, two = Path("one.vq").stat().st_size, Path("two.vq").stat().st_size
+    assert one <= two <= one + 2
+
+
+# ----------------------------------------------------------------------------------------------------------- options
+
+
+def test_rates_can_be_asked_for():
+    spoken("in.wav")
+    for number, (option, value, n_codebooks) in enumerate(
+        (("--kbps", 0.95, 3), ("--kbps", 0.3, 1), ("--kbps", 99, 4), ("--codebooks", 2, 2), ("--quiet", "", 4))
+    ):
+        assert compress("in.wav", f"{number}.vq", option, *([value] if value else [])) == 0
+        assert len(reader(Path(f"{number}.vq").read_bytes()).header.streams) == n_codebooks
+
+
+def test_chunks_can_be_asked_for():
+    spoken("in.wav", 2)
+    assert compress("in.wav", "out.vq", "--chunk", "0.5") == 0
+    assert reader(Path("out.vq").read_bytes()).n_chunks == 4
+
+
+def test_quiet_says_nothing(capsys):
+    spoken("in.wav")
+    assert compress("in.wav", "out.vq", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--codebooks", "0"], "0 codebooks asked for, but tiny has 1 to 4"),
+        (["--codebooks", "99"], "99 codebooks asked for, but tiny has 1 to 4"),
+        (["--kbps", "0.1"], "0.1 kb/s is below the lowest rate of tiny, 0.3 kb/s"),
+        (["--kbps", "nan"], "below the lowest rate"),
+        (["--device", "abacus"], "device 'abacus' cannot be used here"),
+        (["--model", "no-such-model"], "no-such-model: no such model"),
+        (["--chunk", "60", "--model", "in.wav"], "in.wav: is not a readable safetensors file"),
+    ],
+    ids=" ".join,
+)
+def test_impossible_wishes_give_one_line(options, message, capsys):
+    spoken("in.wav")
+    arguments = ["in.wav", "out.vq", *options]
+    assert main(arguments if "--model" in options else [*arguments, "--model", str(MODEL)]) == 1
+    assert one_line(capsys, "error: ", message)
+    assert listing() == {"in.wav"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--chunk", "-1"],
+        ["--chunk", "nan"],
+        ["--chunk", "1e9"],
+        ["--codebooks", "many"],
+        ["--codebooks", "1", "--kbps", "1"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_make_no_sense_are_refused_with_the_usage(options, capsys):
+    spoken("in.wav")
+    with pytest.raises(SystemExit) as caught:
+        compress("in.wav", "out.vq", *options)
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: vqaudio compress")
+    assert options[0] in said.splitlines()[-1]
+    assert listing() == {"in.wav"}
+
+
+# ------------------------------------------------------------------------------------------------------ bad inputs
+
+
+def test_inputs_that_are_no_sound_leave_nothing(capsys):
+    Path("text.wav").write_text("no sound at all")
+    Path("empty.wav").write_bytes(b"")
+    wav = synthetic(12, RATE)
+    wav[0, 11 * RATE] = np.nan
+    Path("nan.wav").write_bytes(wav_bytes(wav, RATE))
+    spoken("cut.flac", 12, format="FLAC", subtype="PCM_16")
+    Path("cut.flac").write_bytes(Path("cut.flac").read_bytes()[:-20000])
+    Path("folder").mkdir()
+    before = listing()
+    for name, message in (
+        ("text.wav", "is not a sound file"),
+        ("empty.wav", "is empty"),
+        ("nan.wav", "channel 1 of 1 holds nan at 11.000 s"),
+        ("cut.flac", "damaged"),
+        ("missing.wav", "no such file"),
+        ("folder", "is a folder"),
+    ):
+        assert compress(name, "out.vq") == 1, name
+        assert one_line(capsys, f"error: {name}: ", message)
+        assert listing() == before
+
+
+def test_outputs_that_exist_are_kept(capsys):
+    spoken("in.wav")
+    Path("out.vq").write_text("precious")
+    assert compress("in.wav", "out.vq") == 1
+    assert "out.vq: exists already; add --force" in capsys.readouterr().err
+    assert compress("missing.wav", "out.vq", "--force") == 1
+    assert Path("out.vq").read_text() == "precious"
+    assert compress("in.wav", "out.vq", "--force") == 0
+    assert reader(Path("out.vq").read_bytes()).n_chunks == 1
+
+
+def test_an_input_is_never_its_own_output(capsys):
+    before = spoken("in.wav").read_bytes()
+    Path("link.wav").symlink_to("in.wav")
+    for target in ("in.wav", "./in.wav", "link.wav"):
+        assert compress("in.wav", target, "--force") == 1
+        assert "are the same file" in capsys.readouterr().err
+    assert Path("in.wav").read_bytes() == before
+
+
+def test_places_that_cannot_be_written(capsys):
+    spoken("in.wav")
+    Path("file").write_text("")
+    for target, message in (
+        ("no/folder/out.vq", "folder does not exist"),
+        ("file/out.vq", "folder is a file"),
+        (".", "folder"),
+    ):
+        assert compress("in.wav", target, "--force") == 1
+        assert one_line(capsys, "error: ", message)
+    assert compress("in.wav", "--out-dir", "file") == 1
+    assert "file: cannot be made a folder" in capsys.readouterr().err
+    assert compress("in.wav", "x" * 300) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert listing() == {"in.wav", "file"}
+
+
+# ------------------------------------------------------------------------------------------------------ many at once
+
+
+def test_a_folder_keeps_its_tree(capsys):
+    for name in ("all/a.wav", "all/deep/er/b.FLAC", "all/deep/c.ogg", "single.wav"):
+        kind = {".wav": "WAV", ".FLAC": "FLAC", ".ogg": "OGG"}[Path(name).suffix]
+        spoken(name, format=kind, subtype="VORBIS" if kind == "OGG" else "PCM_16")
+    Path("all/notes.txt").write_text("not sound")
+    assert compress("all", "single.wav", "--out-dir", "made/here") == 0
+    made = {name for name in listing() if name.startswith("made")}
+    assert made == {"made/here/a.vq", "made/here/deep/er/b.vq", "made/here/deep/c.vq", "made/here/single.vq"}
+    assert capsys.readouterr().err.count("x real time") == 4
+
+
+def test_one_file_into_a_folder_to_be():
+    spoken("in.wav")
+    assert compress("in.wav", "--out-dir", "new/folder") == 0
+    assert listing() == {"in.wav", "new/folder/in.vq"}
+
+
+def test_a_bad_file_does_not_stop_the_others(capsys):
+    spoken("a.wav")
+    Path("b.wav").write_text("no sound")
+    spoken("c.wav")
+    assert compress("a.wav", "b.wav", "c.wav", "--out-dir", "out") == 1
+    said = capsys.readouterr().err
+    assert "error: b.wav: is not a sound file" in said
+    assert "error: 1 of 3 files could not be converted" in said
+    assert listing() == {"a.wav", "b.wav", "c.wav", "out/a.vq", "out/c.vq"}
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["one/x.wav", "two/x.flac", "--out-dir", "out"], "would both become out/x.vq: rename one"),
+        (["one", "two", "--out-dir", "out"], "would both become out/x.vq: rename one"),
+        (["one/x.wav"], "expected IN OUT, found 1 paths"),
+        (
+            ["one/x.wav", "two/x.flac", "out.vq"],
+            "expected IN OUT, found 3 paths; to convert several files, add --out-dir",
+        ),
+        (["empty", "--out-dir", "out"], "empty: holds no files to convert"),
+    ],
+)
+def test_lists_that_cannot_be_right(paths, message, capsys):
+    spoken("one/x.wav")
+    spoken("two/x.flac", format="FLAC", subtype="PCM_16")
+    Path("empty").mkdir()
+    assert compress(*paths) == 1
+    assert one_line(capsys, "error: ", message)
+    assert listing() == {"one/x.wav", "two/x.flac"}
+
+
+# ---------------------------------------------------------------------------------------------- stopping and memory
+
+
+def test_interrupting_leaves_nothing_behind():
+    """Ctrl-C once the output has begun."""
+    soundfile.write("in.wav", np.zeros(1200 * 8000, np.float32), 8000, subtype="PCM_U8")
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # off in background jobs
+        "from vqaudio.compress import main; sys.exit(main())"
+    )
+    process = python(code, "in.wav", "out.vq", "--chunk", "0.1", "--model", MODEL)
+    deadline = time.monotonic() + 100
+    while len(listing()) == 1 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(listing()) == 2
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=100)
+    assert (process.returncode, said) == (130, b"interrupted\n")
+    assert listing() == {"in.wav"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_duration():
+    code = (  # not ru_maxrss, which begins at what the parent process had
+        "import re, sys; from vqaudio.compress import main\n"
+        "status = main(); print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1]); sys.exit(status)"
+    )
+    peaks, block = [], synthetic(10, 22050)[0]
+    for minutes in (1, 20):
+        with soundfile.SoundFile("in.wav", "w", 22050, 1, "PCM_16") as file:
+            for _ in range(6 * minutes):
+                file.write(block)
+        process = python(code, "in.wav", "out.vq", "--force", "--model", MODEL)
+        out, said = process.communicate(timeout=600)
+        assert process.returncode == 0, said
+        peaks.append(int(out))
+    assert peaks[1] <= 1.1 * peaks[0]

@@ -1,0 +1,110 @@
+"""Encoders: what a frame sees, to the sample, and where it stands in time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import HOP, waveforms
+
+from vqaudio.autoencoder import Autoencoder
+from vqaudio.config import SpectralEncoderConfig, StridedEncoderConfig
+from vqaudio.encoder import Encoder, SpectralEncoder, StridedEncoder, build_encoder
+
+SMALL = {"stem_channels": 6, "channels": 8, "expansion": 1}
+SPECTRAL = [
+    SpectralEncoderConfig(window=64, hop=16, stride=2, stem_units=1, units=2, kernel_size=3, **SMALL),
+    SpectralEncoderConfig(window=48, hop=16, stride=3, stem_units=0, units=1, kernel_size=4, **SMALL),
+    SpectralEncoderConfig(window=33, hop=8, stride=1, stem_units=2, units=1, kernel_size=5, **SMALL),
+]
+NARROW = {"base_channels": 3, "max_channels": 6, "expansion": 1}
+STRIDED = [
+    StridedEncoderConfig(strides=(2, 4, 4), units=1, kernel_size=3, **NARROW),
+    StridedEncoderConfig(strides=(5, 3), units=2, kernel_size=4, **NARROW),
+    StridedEncoderConfig(strides=(1, 4), units=0, kernel_size=7, **NARROW),
+]
+
+
+def randomised(module: torch.nn.Module) -> torch.nn.Module:
+    """In float64 with large random weights, so that nothing that is seen is too faint to notice."""
+    for parameter in module.double().parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return module
+
+
+def touched(encoder: Encoder, frame: int, frames: int) -> torch.Tensor:
+    """The samples that one frame's features have a gradient for."""
+    sound = waveforms(1, frames * encoder.hop_length).double().requires_grad_()
+    features = encoder(sound)
+    (features[0, :, frame] * torch.randn(features.shape[1], dtype=torch.double)).sum().backward()
+    return sound.grad[0, 0].nonzero()[:, 0]
+
+
+def frames_around(encoder: Encoder) -> tuple[int, int]:
+    """A frame and a number of frames that leave more room on either side than the span."""
+    room = 3 + max(encoder.span.left, encoder.span.right) // encoder.hop_length
+    return room, 2 * room + 1
+
+
+@pytest.mark.parametrize("config", SPECTRAL + STRIDED)
+def test_span_is_what_a_frame_sees(config: SpectralEncoderConfig | StridedEncoderConfig) -> None:
+    encoder = randomised(build_encoder(config, 4))
+    frame, frames = frames_around(encoder)
+    seen = touched(encoder, frame, frames)
+    first = frame * encoder.hop_length - encoder.span.left
+    if isinstance(config, SpectralEncoderConfig):
+        first += 1  # a Hann window's first sample is zero
+    assert int(seen.min()) == first
+    assert int(seen.max()) == (frame + 1) * encoder.hop_length - 1 + encoder.span.right
+
+
+@pytest.mark.parametrize("config", [SPECTRAL[0], STRIDED[0]])
+def test_nothing_outside_the_span_changes_a_bit(config: SpectralEncoderConfig | StridedEncoderConfig) -> None:
+    encoder = build_encoder(config, 4)
+    frame, frames = frames_around(encoder)
+    sound = waveforms(1, frames * encoder.hop_length)
+    other = torch.randn_like(sound)
+    seen = slice(frame * encoder.hop_length - encoder.span.left, (frame + 1) * encoder.hop_length + encoder.span.right)
+    other[..., seen] = sound[..., seen]
+    assert torch.equal(encoder(sound)[..., frame], encoder(other)[..., frame])
+    assert not torch.equal(encoder(sound)[..., 0], encoder(other)[..., 0])
+
+
+def test_default_spans_by_hand() -> None:
+    """Columns of 160 samples: window 640 (240 to a side), two units of 7 (3 each), stride 2 (1); then four units."""
+    spectral = SpectralEncoder(SpectralEncoderConfig(), 64)
+    side = 240 + 160 * (2 * 3 + 1) + 320 * 4 * 3
+    assert (spectral.hop_length, spectral.span.left, spectral.span.right) == (320, side, side)
+    strided = StridedEncoder(StridedEncoderConfig(), 64)
+    left = 3 + 2 + 4 * 3 + 4 * 2 + 16 * 3 + 16 * 2 + 64 * 3 + 64 * 2 + 320 * 3
+    assert (strided.hop_length, strided.span.left, strided.span.right) == (320, left, left + 64)
+
+
+def test_shape_and_scale(model: Autoencoder) -> None:
+    features = model.encoder(waveforms(3, 20 * HOP))
+    assert features.shape == (3, 8, 20)
+    assert features.dtype == torch.float32
+    assert torch.allclose(features.mean(1), torch.zeros(3, 20), atol=1e-5)
+    assert torch.allclose(features.square().mean(1), torch.ones(3, 20), atol=1e-2)
+
+
+def test_a_batch_does_not_mix(model: Autoencoder) -> None:
+    sound = waveforms(3, 12 * HOP)
+    alone = torch.cat([model.encoder(item[None]) for item in sound])
+    assert torch.allclose(model.encoder(sound), alone, atol=1e-5)
+
+
+def test_a_broken_frame_is_refused(model: Autoencoder) -> None:
+    with pytest.raises(ValueError, match=f"321 samples are no multiple of the hop_length {HOP}"):
+        model.encoder(torch.zeros(1, 1, 321))
+
+
+def test_a_shift_by_one_frame_shifts_the_features(model: Autoencoder) -> None:
+    encoder = model.encoder
+    room, _ = frames_around(encoder)
+    sound = waveforms(1, (2 * room + 10) * HOP)
+    shifted = torch.roll(sound, HOP, dims=-1)
+    inside = slice(room, room + 9)
+    moved = slice(room + 1, room + 10)
+    assert torch.allclose(encoder(shifted)[..., moved], encoder(sound)[..., inside], atol=1e-5)
+    half = torch.roll(sound, HOP // 2, dims=-1)
+    assert not torch.allclose(encoder(half)[..., moved], encoder(sound)[..., inside], atol=1e-2)

@@ -1,0 +1,324 @@
+"""Clips, peers, scores and reports, and the command line from end to end on synthetic speech."""
+
+import csv
+import json
+import math
+import shutil
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqaudio import evaluate as command_line
+from vqaudio.evaluation import EvaluationError
+from vqaudio.evaluation.clips import read_clip, select
+from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE
+from vqaudio.evaluation.peers import Codec2, Coded, Opus, find_peers
+from vqaudio.evaluation.report import as_data, plot, table
+from vqaudio.evaluation.scoring import ClipScore, CodeUsage, Evaluation, SystemScore, evaluate
+
+needs_opus = pytest.mark.skipif(shutil.which("opusenc") is None, reason="opusenc (Debian: opus-tools) is not installed")
+needs_codec2 = pytest.mark.skipif(shutil.which("c2enc") is None, reason="c2enc (Debian: codec2) is not installed")
+
+
+def speech(seconds: float, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Syllables of a voice whose pitch wanders."""
+    time = np.arange(round(seconds * rate)) / rate
+    phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 0.7 * time)) / rate
+    voice = sum(np.sin(k * phase) / k for k in range(1, 25))
+    return (0.1 * np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None) * voice).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two clips of speech, one silent clip, and one too short."""
+    (tmp_path / "b").mkdir()
+    soundfile.write(tmp_path / "a.wav", speech(2), SAMPLE_RATE)
+    soundfile.write(tmp_path / "b" / "c.flac", speech(1.5, 8000), 8000)
+    soundfile.write(tmp_path / "quiet.wav", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
+    soundfile.write(tmp_path / "short.wav", speech(0.2), SAMPLE_RATE)
+    (tmp_path / "notes.txt").write_text("not a recording")
+    return tmp_path
+
+
+class Rounding:
+    """A stand-in for a loaded codec: samples rounded to ``2 n`` bits, two bytes a sample; two codebooks of 8."""
+
+    name = "rounding"
+    n_codebooks = 2
+    streams = (SimpleNamespace(alphabet=8), SimpleNamespace(alphabet=8))
+
+    def encode(self, wav, sample_rate):
+        frames = np.arange(wav.shape[1] // 320)[None]
+        return SimpleNamespace(streams=[frames % 8, frames % 2])
+
+    def compress(self, wav, sample_rate, n_codebooks):
+        steps = 2.0 ** (2 * n_codebooks)
+        return (np.round(wav * steps) / steps * 16384).astype("<i2").tobytes()
+
+    def decompress(self, data):
+        return np.frombuffer(data, "<i2").astype(np.float32)[None] / 16384, SAMPLE_RATE
+
+
+# ------------------------------------------------------------------------------------------------------------- clips
+
+
+def test_without_a_manifest_every_audio_file_long_enough_is_taken(folder):
+    chosen = select(folder, min_seconds=1.0)
+    assert [chosen.name(path) for path in chosen.paths] == ["a.wav", "b/c.flac", "quiet.wav"]
+    assert chosen.too_short == 1
+
+
+@pytest.mark.parametrize(
+    ("split", "names"), [(None, ["a.wav"]), ("train", ["b/c.flac"]), ("all", ["a.wav", "b/c.flac", "quiet.wav"])]
+)
+def test_a_manifest_with_splits_chooses(folder, split, names):
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        rows = [("path", "split"), ("b/c.flac", "train"), ("a.wav", "valid"), ("quiet.wav", "test")]
+        csv.writer(file).writerows(rows)
+    chosen = select(folder, split)
+    assert [chosen.name(path) for path in chosen.paths] == names
+
+
+def test_a_limit_is_spread_over_the_folder(tmp_path):
+    for index in range(10):
+        soundfile.write(tmp_path / f"{index}.wav", np.zeros(100), SAMPLE_RATE)
+    assert [path.stem for path in select(tmp_path, limit=3).paths] == ["0", "3", "6"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "valid"}, "manifest.csv.*leave --split out"),
+        ({"min_seconds": 60.0}, "all 4 recordings are shorter than 60 s.*--min-seconds"),
+    ],
+)
+def test_a_choice_that_leaves_nothing_is_refused(folder, options, message):
+    with pytest.raises(EvaluationError, match=message):
+        select(folder, **options)
+
+
+def test_a_folder_without_recordings_or_that_is_missing_is_refused(tmp_path):
+    with pytest.raises(EvaluationError, match="holds no recordings"):
+        select(tmp_path)
+    with pytest.raises(EvaluationError, match="no such folder"):
+        select(tmp_path / "absent")
+
+
+def test_a_clip_is_mono_at_16_khz(tmp_path):
+    left = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100)
+    soundfile.write(tmp_path / "stereo.wav", np.stack([left, np.zeros_like(left)], axis=1), 44100, "FLOAT")
+    clip = read_clip(tmp_path / "stereo.wav")
+    assert clip.dtype == np.float32
+    assert clip.shape == (SAMPLE_RATE,)
+    expected = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE) / 2
+    assert np.abs(clip - expected)[1000:-1000].max() < 1e-3
+
+
+# ------------------------------------------------------------------------------------------------------------- peers
+
+
+def lag(reference: np.ndarray, decoded: np.ndarray) -> int:
+    """Samples by which the decoded envelope is late."""
+    smooth = np.hanning(321)
+    envelopes = [np.convolve(np.abs(wave), smooth, "same") for wave in (decoded, reference)]
+    late, early = (envelope - envelope.mean() for envelope in envelopes)
+    return int(np.argmax(np.correlate(late, early[1600:-1600], "valid"))) - 1600
+
+
+@needs_opus
+def test_opus_keeps_the_length_and_the_time_and_more_bits_are_better():
+    clip = speech(2.03)
+    rough, fine = (Opus(kbps).run(clip) for kbps in (6, 12))
+    assert rough.decoded.shape == fine.decoded.shape == clip.shape
+    assert rough.n_bytes < fine.n_bytes < 2.03 * 16000 / 8
+    assert abs(lag(clip, fine.decoded)) <= 80
+    assert METRICS["stoi"].measure(clip, fine.decoded) > 0.9
+
+
+@needs_codec2
+@pytest.mark.parametrize(("mode", "frame_bytes"), [("3200", 2 * 8), ("1200", 6), ("700C", 4)])
+def test_codec2_keeps_the_length_and_its_delay_is_taken_out(mode, frame_bytes):
+    clip = speech(2.03)
+    coded = Codec2(mode).run(clip)
+    assert coded.decoded.shape == clip.shape
+    assert coded.n_bytes == 7 + 51 * frame_bytes  # a header, and 2.04 s in frames of 40 ms
+    assert abs(lag(clip, coded.decoded)) <= 80  # 5 ms; the delay itself is 20 or 30
+
+
+def test_absent_peers_are_left_out_with_a_note_unless_asked_for(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda tool: None if tool.startswith("c2") else f"/bin/{tool}")
+    systems, notes = find_peers(None)
+    assert [system.name for system in systems] == ["Opus 6", "Opus 8", "Opus 12"]
+    assert len(notes) == 1
+    assert "apt install codec2" in notes[0]
+    assert find_peers([]) == ([], [])
+    with pytest.raises(EvaluationError, match=r"c2enc and c2dec not found.*apt install codec2"):
+        find_peers(["opus", "codec2"])
+    with pytest.raises(EvaluationError, match="--peers mp3: no such codec; choose among opus, codec2"):
+        find_peers(["mp3"])
+
+
+def test_a_tool_that_fails_is_quoted(monkeypatch, tmp_path):
+    tool = tmp_path / "opusenc"
+    tool.write_text("#!/bin/sh\necho out of tune >&2\nexit 3\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EvaluationError, match=r"opusenc: failed with exit status 3 \(out of tune\)"):
+        Opus(6).run(speech(0.1))
+
+
+# ------------------------------------------------------------------------------------------------ scores and reports
+
+
+def test_the_rate_is_all_bytes_over_all_seconds():
+    clips = [ClipScore("a", 1.0, 1000, {}), ClipScore("b", 3.0, 1000, {})]
+    assert SystemScore("x", "x", clips).kbps == pytest.approx(4.0)
+    assert clips[0].kbps == pytest.approx(8.0)
+
+
+def test_code_usage_counts_over_calls():
+    usage = CodeUsage(8)
+    assert (usage.frames, usage.used, usage.perplexity) == (0, 0.0, 0.0)
+    usage.add(np.array([[0, 1], [0, 1]]))
+    usage.add(np.array([[2, 3, 3, 2]]))
+    assert (usage.frames, usage.used, usage.perplexity) == (8, 0.5, pytest.approx(4.0))
+    usage.add(np.full(8, 7))  # entropy of (1/8, 1/8, 1/8, 1/8, 1/2) is 2 bits
+    assert usage.perplexity == pytest.approx(4.0)
+
+
+class Perfect:
+    """A system that changes nothing, at 8 kb/s."""
+
+    name, family = "perfect", "ideal"
+
+    def run(self, clip):
+        return Coded(clip, len(clip) // 16)
+
+
+def small_evaluation(folder) -> Evaluation:
+    return evaluate(select(folder, min_seconds=1.0), [Perfect()], Rounding(), progress=False)
+
+
+def test_undefined_values_are_counted_and_left_out_of_means(folder):
+    result = small_evaluation(folder)
+    (scored,) = result.systems
+    assert [clip.clip for clip in scored.clips] == ["a.wav", "b/c.flac", "quiet.wav"]
+    assert scored.kbps == pytest.approx(8.0)
+    assert scored.mean("stoi").count == 2
+    assert scored.mean("stoi").mean == pytest.approx(1.0, abs=1e-6)
+    text = table(result)
+    assert "| perfect | 8.00 |" in text
+    assert "perfect: STOI undefined on 1 of 3 clips" in text
+    assert "log-mel undefined" not in text
+
+
+def test_the_table_shows_code_usage_with_the_frames_it_rests_on(folder):
+    lines = table(small_evaluation(folder)).splitlines()
+    first, second = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines[-2:])
+    assert first == ["1", "100.0%", "8", "8", "225"]  # 4.5 s at 50 frames a second
+    assert second == ["2", "25.0%", "2", "8", "225"]
+
+
+def test_json_holds_means_and_files_and_null_for_undefined(folder):
+    data = json.loads(json.dumps(as_data(small_evaluation(folder)), allow_nan=False))
+    (system,) = data["systems"]
+    assert system["means"]["si_sdr_db"] == {"mean": 100.0, "half_width_95": 0.0, "clips": 2}
+    quiet = system["files"][2]
+    assert quiet["pesq_wb"] is None
+    assert quiet["log_mel"] == 0.0
+    assert quiet["seconds"] == 1.0
+    assert quiet["bytes"] == 1000
+    assert data["codebooks"][1] == {
+        "codebook": 2,
+        "codebook_size": 8,
+        "used": 0.25,
+        "perplexity": pytest.approx(2.0, abs=0.01),
+        "frames": 225,
+    }
+
+
+def test_the_plot_is_a_png_of_every_family_even_where_a_metric_is_undefined(tmp_path):
+    values = dict.fromkeys(METRICS, 0.5)
+    known = SystemScore("x 1", "x", [ClipScore("a", 1.0, 500, values), ClipScore("b", 1.0, 500, values)])
+    unknown = SystemScore("y 1", "y", [ClipScore("a", 1.0, 100, dict.fromkeys(METRICS, math.nan))])
+    plot(Evaluation([known, unknown], []), tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+# ------------------------------------------------------------------------------------------------------ command line
+
+
+@pytest.fixture
+def shipped(monkeypatch):
+    """The command line finds the stand-in under every model's name."""
+    monkeypatch.setitem(sys.modules["vqaudio"].__dict__, "load", lambda name: Rounding())
+
+
+def test_the_command_prints_a_table_and_writes_json_and_a_plot(folder, shipped, tmp_path, capsys):
+    out, picture = tmp_path / "out.json", tmp_path / "out.png"
+    arguments = [str(folder), "--peers", "none", "--json", str(out), "--plot", str(picture)]
+    assert command_line.main(arguments) == 0
+    captured = capsys.readouterr()
+    assert "3 clips, 1 shorter than 1 s skipped" in captured.err
+    rows = [line.split("|")[1].strip() for line in captured.out.splitlines() if line.startswith("| rounding")]
+    assert rows == ["rounding, 1 codebook", "rounding, 2 codebooks"]
+    systems = json.loads(out.read_text())["systems"]
+    assert [round(system["kbps"]) for system in systems] == [256, 256]
+    stoi = [system["means"]["stoi"]["mean"] for system in systems]
+    assert stoi[0] < stoi[1] < 1.0
+    assert picture.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--codebooks", "1,3"], "--codebooks 3: the model rounding has 2"),
+        (["--json", "absent/out.json"], "its folder does not exist"),
+        (["--split", "train"], "has no manifest.csv"),
+    ],
+)
+def test_the_command_refuses_in_one_line_before_any_work(folder, shipped, capsys, options, message):
+    assert command_line.main([str(folder), "--peers", "none", *options]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("text", ["0", "1,", "two", "1.5"])
+def test_numbers_of_codebooks_are_whole(folder, text, capsys):
+    with pytest.raises(SystemExit):
+        command_line.main([str(folder), "--codebooks", text])
+    assert "is not a whole number of 1 or more" in capsys.readouterr().err
+
+
+def test_a_real_codec_fits_the_interface(folder, tmp_path, capsys):
+    import torch
+
+    from vqaudio.autoencoder import Autoencoder
+    from vqaudio.checkpoint import save
+    from vqaudio.config import ModelConfig, parse
+
+    torch.manual_seed(0)
+    narrow = {"channels": 8, "units": 1}
+    config = parse(
+        ModelConfig,
+        {
+            "latent_dim": 4,
+            "encoder": {"kind": "spectral", "stem_channels": 8, "stem_units": 0, **narrow},
+            "bottleneck": {"kind": "residual", "codebook_size": 16, "n_codebooks": 2},
+            "decoder": {"kind": "spectral", **narrow},
+        },
+    )
+    save(Autoencoder(config), tmp_path / "tiny.safetensors")
+    out = tmp_path / "out.json"
+    arguments = ["--model", str(tmp_path / "tiny.safetensors"), "--peers", "none", "--limit", "1", "--json", str(out)]
+    assert command_line.main([str(folder), *arguments]) == 0
+    assert "tiny, 2 codebooks" in capsys.readouterr().out
+    data = json.loads(out.read_text())
+    assert [len(system["files"]) for system in data["systems"]] == [1, 1]
+    assert [codebook["frames"] for codebook in data["codebooks"]] == [100, 100]  # 2 s

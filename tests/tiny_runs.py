@@ -1,0 +1,86 @@
+"""Tiny training runs: two seconds of toy sound a file, a model of some thousand weights, a dozen steps."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+from conftest import RATE, spectral_config
+
+from vqaudio.config import TrainConfig, dump_json
+
+ALWAYS = 1e-6  # minutes between saves: after every step
+SMALL_ADVERSARIAL = {"start": 0.4, "windows": (256, 128), "channels": 4}
+
+
+def toy_folder(folder: Path) -> Path:
+    """Four WAV files of a tone that swells, with a little noise: three to train on and one for validation."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    time = np.arange(2 * RATE) / RATE
+    for index in range(4):
+        tone = np.sin(2 * np.pi * (150 + 100 * index) * time) * (1 + np.sin(2 * np.pi * 3 * time)) / 2
+        soundfile.write(folder / f"{index}.wav", 0.3 * tone + 0.005 * random.standard_normal(len(time)), RATE)
+    return folder
+
+
+def toy_config(folder: Path, **changes: Any) -> TrainConfig:
+    """A run in ``folder``/run on ``folder``/sounds, with changed values."""
+    if not (folder / "sounds").exists():
+        toy_folder(folder / "sounds")
+    values: dict[str, Any] = {
+        "model": spectral_config(),
+        "data": {"folder": str(folder / "sounds"), "crop_seconds": 0.25, "batch_size": 2, "valid_seconds": 1.0},
+        "loss": {"margin_seconds": 0.02},
+        "out": str(folder / "run"),
+        "steps": 12,
+        "warmup_steps": 2,
+        "quantize_after": 2,
+        "log_every": 1,
+        "accelerator": "cpu",
+    }
+    return TrainConfig.model_validate(values | changes)
+
+
+def written(config: TrainConfig, folder: Path) -> str:
+    """The path of the config as a file (JSON is YAML)."""
+    path = folder / "config.yaml"
+    path.write_text(dump_json(config), encoding="utf-8")
+    return str(path)
+
+
+def logged(out: str | Path, version: int = 0) -> dict[int, dict[str, float]]:
+    """The training figures of a run's CSV by step, without those that depend on the clock."""
+    with (Path(out) / "logs" / f"version_{version}" / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["train/loss"]]
+    return {
+        int(row["step"]): {
+            name: float(value)
+            for name, value in row.items()
+            if value and name.startswith("train/") and name != "train/audio_seconds_per_second"
+        }
+        for row in rows
+    }
+
+
+def numbers(out: str | Path) -> dict[str, Any]:
+    """The JSON in a resume state."""
+    data = (Path(out) / "resume.safetensors").read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    found: dict[str, Any] = json.loads(header["__metadata__"]["numbers"])
+    return found
+
+
+def run_python(*arguments: str, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
+    """A Python process with as many threads as this one: sums depend on how they are split."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)

@@ -1,0 +1,30 @@
+"""The ``.vq`` bytes, format version 1: header, chunks that can be parsed alone, trailer. No sound, no networks.
+
+``docs/format.md`` specifies every byte and the reasons; in short (``varint`` is unsigned LEB128 of at most 9 bytes)::
+
+    header   8A 'V' 'Q'  version  codec fingerprint (6)  stream groups << 4 | entropy mode
+             varints: source_rate  coded_rate  hop_length  chunk_frames  channels
+             each stream group, varints: count  alphabet  stride
+             entropy mode prior only: prior fingerprint (6)  varint length  condition (UTF-8)
+             CRC-32 of the above (4)
+    chunk    C0 | 1 raw fallback | 2 short   varint index   [varint n_frames, if short]   varint payload length
+             payload   CRC-16 of the codes (2)   CRC-32 of the above (4)
+    trailer  7E   varint n_samples   each chunk, varint: zigzag(its size - the size before)
+             CRC-16 of the above (2)   size of the trailer (3)
+    payload  each channel after the first, varint: the earlier channel it equals, or its own number
+             codes by channel, stream, time in ceil(log2(alphabet)) bits each, most significant first, then 0 bits
+
+Fixed-size integers are little-endian. The sample count and the seek index stand at the end so that a pipe can be
+written; without them a reader scans for chunks.
+
+Modules from the bytes up: ``fields``, ``header``, ``codes``, ``chunk``, ``trailer``, then ``writer`` and ``reader``.
+"""
+
+from __future__ import annotations
+
+from vqaudio.container.codes import Codes
+from vqaudio.container.header import Header, Stream
+from vqaudio.container.reader import Chunk, Reader
+from vqaudio.container.writer import Writer
+
+__all__ = ["Chunk", "Codes", "Header", "Reader", "Stream", "Writer"]

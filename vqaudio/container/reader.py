@@ -1,0 +1,170 @@
+"""A file back to codes, in any order, with a word for whatever is wrong with it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from vqaudio.container.chunk import (
+    CHUNK_START,
+    LONGEST_HEAD,
+    SMALLEST_CHUNK,
+    ChunkHead,
+    is_intact,
+    parse_chunk,
+    parse_head,
+)
+from vqaudio.container.codes import Codes
+from vqaudio.container.fields import Cursor, DamageError
+from vqaudio.container.header import LONGEST_HEADER, Header, refuse_uncoded
+from vqaudio.container.trailer import TRAILER, parse_trailer
+from vqaudio.errors import ContainerError
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk as read: its codes, or what is wrong with it."""
+
+    index: int
+    n_frames: int
+    codes: Codes | None
+    """One int32 array of shape ``(channels, ceil(n_frames / stride))`` per stream; None where a problem is set."""
+    problem: str | None = None
+
+
+class Reader:
+    """Reads a seekable file chunk by chunk, in any order, and never holds more than one chunk of it.
+
+    ``n_samples`` counts samples per channel at the source rate; it is an estimate where ``has_trailer`` is false.
+    ``problems`` has a sentence for whatever is wrong with the file as a whole; what is wrong with a chunk stands in
+    the chunk. Iterating gives the chunks in order, those that are lost included.
+
+    Raises:
+        ContainerError: the file's header cannot be read; the message starts with ``name``.
+    """
+
+    def __init__(self, file: BinaryIO, name: str):
+        self._file, self.name = file, name
+        self._size = file.seek(0, 2)
+        try:
+            self.header, self._start = Header.from_bytes(self._bytes_at(0, LONGEST_HEADER))
+            refuse_uncoded(self.header)
+        except ContainerError as error:
+            raise ContainerError(f"{name}: {error}") from None
+        self.problems: list[str] = []
+        self.n_samples = 0
+        # Where each chunk starts and how many bytes it has; 0 bytes for a chunk that is lost.
+        self._offsets, self._sizes = array("q"), array("q")
+        self._last_frames = 0
+        self.has_trailer = self._read_trailer()
+        if not self.has_trailer:
+            self._scan()
+
+    @property
+    def n_chunks(self) -> int:
+        """Chunks in the file, lost ones included."""
+        return len(self._sizes)
+
+    def n_frames(self, index: int) -> int:
+        """Frames of a chunk: ``header.chunk_frames``, or fewer for the last."""
+        if not 0 <= index < self.n_chunks:
+            raise IndexError(f"chunk {index} of {self.n_chunks}")
+        return self.header.chunk_frames if index < self.n_chunks - 1 else self._last_frames
+
+    def time_range(self, index: int) -> tuple[float, float]:
+        """The sound that a chunk's frames stand for: from, to, in seconds."""
+        start = index * self.header.chunk_seconds
+        stop = start + self.n_frames(index) / self.header.frame_rate
+        end = self.n_samples / self.header.source_rate
+        return min(start, end), min(stop, end)
+
+    def chunk_of(self, sample: int) -> int:
+        """The chunk that holds a sample (counted at the source rate); the nearest one for a sample outside the file."""
+        header = self.header
+        index = sample * header.coded_rate // (header.source_rate * header.hop_length * header.chunk_frames)
+        return max(0, min(index, self.n_chunks - 1))
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return map(self.chunk, range(self.n_chunks))
+
+    def chunk(self, index: int) -> Chunk:
+        """Read one chunk; damage is reported in it, never raised."""
+        n_frames = self.n_frames(index)
+        try:
+            if not self._sizes[index]:
+                raise DamageError("it was not found in the file")
+            data = self._bytes_at(self._offsets[index], self._sizes[index])
+            return Chunk(index, n_frames, parse_chunk(self.header, data, index, n_frames))
+        except DamageError as damage:
+            return Chunk(index, n_frames, None, str(damage))
+
+    def _bytes_at(self, offset: int, count: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(max(0, min(count, self._size - offset)))
+
+    def _read_trailer(self) -> bool:
+        """Take sample count and index from the trailer, if there is one and all of it agrees with the file."""
+        size = int.from_bytes(self._bytes_at(max(0, self._size - 3), 3), "little")
+        end_of_chunks = self._size - size
+        if end_of_chunks < self._start or self._bytes_at(end_of_chunks, 1) != bytes([TRAILER]):
+            return False
+        try:
+            n_samples, sizes = parse_trailer(self.header, self._bytes_at(end_of_chunks, size))
+        except DamageError:
+            return False
+        if sum(sizes) != end_of_chunks - self._start:
+            return False
+        self.n_samples, self._sizes = n_samples, sizes
+        offset = self._start
+        for chunk_size in sizes:
+            self._offsets.append(offset)
+            offset += chunk_size
+        self._last_frames = self.header.n_frames(n_samples) - (len(sizes) - 1) * self.header.chunk_frames
+        return True
+
+    def _scan(self) -> None:
+        """Find the chunks without an index: each where the one before it ends, or else at the next place that fits."""
+        # A file made to hold a false start at every byte would otherwise take time that grows with its size squared.
+        self._may_check = 64 * self._size
+        position = self._start
+        while found := self._find_chunk(position):
+            offset, head = found
+            lost = head.index - self.n_chunks
+            self._offsets.extend([0] * lost + [offset])
+            self._sizes.extend([0] * lost + [head.size])
+            self._last_frames = head.n_frames
+            position = offset + head.size
+            if head.n_frames < self.header.chunk_frames:
+                break
+        header = self.header
+        n_frames = max(0, self.n_chunks - 1) * header.chunk_frames + self._last_frames
+        self.n_samples = n_frames * header.hop_length * header.source_rate // header.coded_rate
+        self.problems.append(
+            "the trailer is missing or damaged (is the file cut off?): the sound's length is estimated"
+        )
+        if position < self._size:
+            self.problems.append(f"the last {self._size - position} bytes hold no readable chunk")
+
+    def _find_chunk(self, start: int) -> tuple[int, ChunkHead] | None:
+        return next(((at, head) for at in self._possible_starts(start) if (head := self._intact_chunk(at))), None)
+
+    def _possible_starts(self, start: int, block: int = 1 << 16) -> Iterator[int]:
+        yield start
+        for base in range(start + 1, self._size, block):
+            for match in CHUNK_START.finditer(self._bytes_at(base, block)):
+                yield base + match.start()
+
+    def _intact_chunk(self, offset: int) -> ChunkHead | None:
+        """The head of the chunk at ``offset``, if its checksum is right and it may follow those found so far."""
+        try:
+            head = parse_head(self.header, Cursor(self._bytes_at(offset, LONGEST_HEAD)))
+        except DamageError:
+            return None
+        # The second bound keeps a forged number from standing for more lost chunks than a file like this could hold.
+        plausible = self.n_chunks <= head.index <= self._size // SMALLEST_CHUNK
+        if not plausible or offset + head.size > self._size or head.size > self._may_check:
+            return None
+        self._may_check -= head.size
+        return head if is_intact(self._bytes_at(offset, head.size)) else None

@@ -1,0 +1,122 @@
+"""Sound into files: block by block, and whole or not there at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import TracebackType
+from typing import IO, Self
+
+import numpy as np
+import soundfile
+
+from vqaudio.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE, Window
+from vqaudio.errors import AudioError
+from vqaudio.files import Path, atomic_write, writes_in_place
+from vqaudio.sndfile import Guarded, OneWay
+
+
+@dataclass(frozen=True)
+class _FileType:
+    """What a kind of output file can hold; the first subtype is the default."""
+
+    format: str
+    subtypes: tuple[str, ...]
+    max_channels: int = MAX_CHANNELS
+    max_rate: int = MAX_RATE
+
+
+_PCM = ("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT")
+_FILE_TYPES = {
+    ".wav": _FileType("WAV", _PCM),
+    ".w64": _FileType("W64", _PCM),
+    ".flac": _FileType("FLAC", ("PCM_16", "PCM_24"), max_channels=8, max_rate=655_350),
+    ".ogg": _FileType("OGG", ("VORBIS",), max_channels=8, max_rate=200_000),  # libvorbis crashes beyond these
+}
+_SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
+_STEPS = {"PCM_U8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}  # to full scale; 32 bits are finer than float32
+_WAV_BYTES = 2**32 - 4096  # sizes in a WAV are 32 bits wide; 4 KiB are left to its headers
+
+
+class SoundFileSink:
+    """Writes a sound file block by block: a context manager, after which the file is whole or not there at all.
+
+    The suffix chooses the type: ``.wav`` (RF64 where ``n_samples`` will not fit), ``.w64``, ``.flac``, ``.ogg``;
+    ``-`` is a WAV on standard output, collected in a temporary file because its header comes last. ``subtype`` is one
+    of PCM_16 (the default), PCM_24, PCM_32, PCM_U8, FLOAT, or VORBIS within ``.ogg``. PCM is rounded to the nearest
+    step and clipped at full scale.
+
+    Raises:
+        AudioError: that type of file cannot hold this. FileError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, channels: int, n_samples: int, subtype: str | None = None):
+        self.path = path
+        name = "standard output" if str(path) == "-" else str(path)
+        suffix = PurePath(path).suffix.lower() or (".wav" if writes_in_place(path) else "")
+        if suffix not in _FILE_TYPES:
+            raise AudioError(f"{name}: cannot write {suffix or 'a name without suffix'}; use {', '.join(_FILE_TYPES)}")
+        kind = _FILE_TYPES[suffix]
+        self.subtype = subtype or kind.subtypes[0]
+        if self.subtype not in kind.subtypes:
+            raise AudioError(f"{name}: {suffix} cannot hold {subtype}; use {', '.join(kind.subtypes)}")
+        if not 1 <= channels <= kind.max_channels:
+            raise AudioError(f"{name}: {suffix} holds 1 to {kind.max_channels} channels, not {channels}; use .wav")
+        if not MIN_RATE <= sample_rate <= kind.max_rate:
+            raise AudioError(
+                f"{name}: {suffix} holds rates of {MIN_RATE} to {kind.max_rate} Hz, not {sample_rate}; use .wav"
+            )
+        self.sample_rate, self.channels, self.n_samples = sample_rate, channels, n_samples
+        too_big = n_samples * channels * _SAMPLE_BYTES.get(self.subtype, 0) > _WAV_BYTES
+        self.format = "RF64" if suffix == ".wav" and too_big else kind.format
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        self._context = self._opened()
+        self._context.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._context.__exit__(kind, error, trace)
+
+    def write(self, block: Window) -> None:
+        """Append ``(channels, samples)``; more than ``n_samples`` in all is a ``ValueError``."""
+        self._written += block.shape[1]
+        if self._written > self.n_samples:
+            raise ValueError(f"{self._written} samples written to a file meant for {self.n_samples}")
+        try:
+            self._sound.write(np.ascontiguousarray(self._rounded(block).T, np.float32))
+        finally:  # a full disk also makes soundfile fail: ours is the better message
+            self._guard.check()
+
+    def _rounded(self, block: Window) -> Window:
+        """To the nearest step of PCM, within full scale: libsndfile itself rounds down."""
+        if self.subtype not in _STEPS:
+            return block
+        steps = np.float32(_STEPS[self.subtype])
+        rounded: Window = np.clip(np.rint(np.clip(block, -1, 1) * steps), -steps, steps - 1) / steps
+        return rounded
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with atomic_write(self.path) as target, ExitStack() as stack:
+            streams = writes_in_place(self.path)
+            file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile()) if streams else target
+            self._guard = Guarded(file)
+            settings = (self.sample_rate, self.channels, self.subtype)
+            try:
+                with OneWay(self._guard, "w", *settings, format=self.format) as self._sound:
+                    yield
+                self._guard.check()
+            except soundfile.LibsndfileError as error:
+                self._guard.check()
+                raise AudioError(f"{self.path}: cannot be written ({error.error_string})") from None
+            if streams:
+                file.seek(0)
+                shutil.copyfileobj(file, target)

@@ -1,0 +1,130 @@
+"""A ``.vq`` file as a sound to read from, whole or in part, with whatever of it is damaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from vqaudio.audio import MAX_RATE, MIN_RATE
+from vqaudio.autoencoder import Autoencoder
+from vqaudio.blocks import decoded
+from vqaudio.container import Codes, Header, Reader
+from vqaudio.errors import ContainerError, ModelError
+from vqaudio.registry import find, name_of
+from vqaudio.resampling import BLOCK_SECONDS
+
+LARGEST_BLOCK = 2**28
+"""Samples of all channels that are held at once: 1 GiB as float32."""
+
+_RESAMPLING_REACH = 128  # samples at the lower rate; the filter of soxr's HQ sees 105 to either side
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A stretch of sound that could not be decoded as it was coded: from, to (seconds), and why."""
+
+    start: float
+    stop: float
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.start:.2f}-{self.stop:.2f} s: {self.reason}"
+
+
+class Stored:
+    """A ``.vq`` file open for decoding.
+
+    Attributes:
+        reader: the container.
+        sound: a :class:`vqaudio.audio.Source` at the rate, with the channels and samples, that were coded.
+        n_samples: of the sound, in each channel.
+
+    Raises:
+        ContainerError: a sample rate or a chunk beyond what can be handled.
+    """
+
+    def __init__(self, model: Autoencoder, silence: list[int], reader: Reader):
+        header = reader.header
+        if not MIN_RATE <= header.source_rate <= MAX_RATE:
+            found = f"its sample rate is {header.source_rate} Hz"
+            raise ContainerError(f"{reader.name}: {found}, expected {MIN_RATE} to {MAX_RATE}: it is damaged")
+        try:
+            refuse_large(header)
+        except ContainerError as error:
+            raise ContainerError(f"{reader.name}: {error}") from None
+        self.reader, self.n_samples = reader, reader.n_samples
+        self._reach = model.decoder_context / model.config.frame_rate
+        if header.source_rate != header.coded_rate:
+            self._reach += _RESAMPLING_REACH / min(header.source_rate, header.coded_rate)
+        self._lost: dict[int, str] = {}
+        shape = (header.channels, self.n_samples, header.source_rate, header.chunk_frames, len(header.streams))
+        self.sound = decoded(model, silence, self._codes_of, *shape)
+
+    @property
+    def problems(self) -> list[str]:
+        """A sentence for whatever is wrong with the file as a whole."""
+        return self.reader.problems
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What was found damaged while reading from ``sound`` so far.
+
+        Each lost chunk's time range is wider by what decoding and resampling see beyond its edges.
+        """
+        end = self.n_samples / self.reader.header.source_rate
+        found = []
+        for index, reason in sorted(self._lost.items()):
+            start, stop = self.reader.time_range(index)
+            found.append(
+                Damage(max(0.0, start - self._reach), min(end, stop + self._reach), f"chunk {index}: {reason}")
+            )
+        return found
+
+    def check(self) -> None:
+        """Read all chunks, so that ``damage`` lists whatever is damaged; decodes nothing."""
+        for index in range(self.reader.n_chunks):
+            self._codes_of(index)
+
+    def _codes_of(self, index: int) -> Codes | None:
+        chunk = self.reader.chunk(index)
+        if chunk.problem is not None:
+            self._lost[index] = chunk.problem
+        return chunk.codes
+
+
+def refuse_large(header: Header) -> None:
+    """Do nothing where a chunk's sound, and a resampled block, fit into memory.
+
+    Raises:
+        ContainerError: they are beyond ``LARGEST_BLOCK``.
+    """
+    chunk = header.chunk_frames * header.hop_length
+    samples = header.channels * max(chunk, BLOCK_SECONDS * header.source_rate)
+    if samples > LARGEST_BLOCK:
+        raise ContainerError(
+            f"{header.channels} channels at {header.source_rate} Hz in chunks of {header.chunk_seconds:g} s need "
+            f"{samples} samples in memory at once, and at most {LARGEST_BLOCK} are handled: use shorter chunks, a "
+            "lower sample rate or fewer channels"
+        )
+
+
+def model_for(file: IO[bytes], name: str) -> Path:
+    """The shipped model that wrote a ``.vq`` file.
+
+    Raises:
+        ContainerError: not a ``.vq`` file. ModelError: no shipped model wrote it.
+    """
+    wanted = Reader(cast(Any, file), name).header.codec
+    found = name_of(wanted)
+    if found is None:
+        raise ModelError(
+            f"{name}: was written by the model {wanted}, which is not shipped here: give its file with --model"
+        )
+    return find(found)
+
+
+def called(fingerprint: str) -> str:
+    """What messages call a model: its name where it is shipped here, and its fingerprint."""
+    name = name_of(fingerprint)
+    return f"{name} ({fingerprint})" if name else fingerprint

@@ -1,0 +1,36 @@
+"""Ctrl-C and termination as a flag, read between steps: a state saved inside a step could not be resumed from."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # the second is what schedulers send before they kill
+
+
+class Interruption:
+    """While entered, the first signal sets ``asked``; a second one acts at once, as it does without this."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> Self:
+        # Python delivers signals to the main thread alone: in any other there is nothing to arrange.
+        main = threading.current_thread() is threading.main_thread()
+        self._before = {name: signal.signal(name, self._note) for name in _SIGNALS} if main else {}
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for name, handler in self._before.items():
+            signal.signal(name, handler)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()

@@ -1,0 +1,91 @@
+"""What a run says while it goes on: CSV and TensorBoard files, a progress bar, a line for each validation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from lightning.fabric import Fabric
+from tqdm import tqdm
+
+SHOWN = ("loss", "mel", "complex", "discriminator")
+
+
+class Journal:
+    """One process's journal; only the first rank's has loggers and a bar that show anything."""
+
+    def __init__(self, fabric: Fabric, progress: bool):
+        self.fabric, self.progress = fabric, progress and fabric.is_global_zero
+        self.bar: tqdm[Any] | None = None
+
+    def open(self, done: int, total: int | None) -> Self:
+        """Show a bar of ``total`` steps (or of unknown length), ``done`` of which are over; use it in a ``with``."""
+        patience = 0.1 if sys.stderr.isatty() else 30.0  # seconds; in a log file every bar is one more line
+        self.bar = tqdm(
+            total=total,
+            initial=done,
+            desc="training",
+            unit="step",
+            mininterval=patience,
+            maxinterval=max(10.0, patience),
+            dynamic_ncols=True,
+            disable=not self.progress,
+        )
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        for logger in self.fabric.loggers:
+            logger.finalize("success" if error is None else "failed")
+
+    def advance(self) -> None:
+        """One more step is done."""
+        if self.bar is not None:
+            self.bar.update()
+
+    def train(self, step: int, logs: Mapping[str, float], fraction: float) -> None:
+        """Write a training step's figures, and show the main ones."""
+        self.fabric.log_dict({f"train/{name}": value for name, value in logs.items()}, step)
+        self._flush()
+        if self.bar is not None:
+            shown = {name: f"{logs[name]:.3f}" for name in SHOWN if name in logs}
+            shown["sound"] = f"{logs['audio_seconds_per_second']:.0f} s/s"
+            if self.bar.total is None:
+                shown["done"] = f"{fraction:.0%}"
+            self.bar.set_postfix(shown, refresh=False)
+
+    def valid(self, step: int, scores: Mapping[str, float]) -> None:
+        """Write a validation's figures, and say the main ones in a line."""
+        self.fabric.log_dict({f"valid/{name}": value for name, value in scores.items()}, step)
+        self._flush()
+        self.say(f"step {step}: {summary(scores)}")
+
+    def say(self, text: str) -> None:
+        """A line on standard error, above the bar."""
+        if self.progress:
+            tqdm.write(text, file=sys.stderr)
+
+    def _flush(self) -> None:
+        for logger in self.fabric.loggers:
+            logger.save()
+
+
+def summary(scores: Mapping[str, float]) -> str:
+    """The main figures of a validation, without quantization in brackets; of codebooks, the worst."""
+    parts = []
+    for name, label, unit in (("mel", "mel", ""), ("complex", "complex", ""), ("si_sdr_db", "SI-SDR", " dB")):
+        if name in scores:
+            parts.append(f"{label} {scores[name]:.3f}{unit} ({scores[f'unquantized_{name}']:.3f})")
+    used = [value for name, value in scores.items() if name.startswith("used_")]
+    if used:
+        perplexity = min(value for name, value in scores.items() if name.startswith("perplexity_"))
+        parts.append(f"codes used {min(used):.0%}, perplexity {perplexity:.0f} in the worst of {len(used)} codebooks")
+    return ", ".join(parts)
