@@ -140,6 +140,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, kills):
         ours, theirs = (load_file(Path(out) / f"{name}.safetensors") for out in (config.out, whole.out))
         assert sorted(ours) == sorted(theirs)
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert checkpoint.load(Path(config.out) / "before_adversarial.safetensors").training["steps"] == 6
 
 
 def test_the_state_keeps_everything_under_plain_names(tmp_path):

@@ -79,7 +79,7 @@ def numbers(out: str | Path) -> dict[str, Any]:
     return found
 
 
-def run_python(*arguments: str, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
+def run_python(*arguments: str, timeout: float = 600.0) -> subprocess.CompletedProcess[str]:
     """A Python process with as many threads as this one: sums depend on how they are split."""
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, *arguments]

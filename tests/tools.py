@@ -17,7 +17,7 @@ from vqaudio.audio import Source
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.checkpoint import Checkpoint, silence_codes
 from vqaudio.codec import Codec
-from vqaudio.container import Codes, Reader
+from vqaudio.container import ChunkCodes, Reader
 
 GOLDEN = Path(__file__).parent / "golden"
 MODEL = GOLDEN / "tiny.safetensors"
@@ -77,7 +77,7 @@ def one_line(capsys: pytest.CaptureFixture[str], start: str, part: str = "") -> 
 
 
 def untied(
-    codec: Codec, sound: Source, codes: Codes, others: Codes, tolerance: float = 1e-5
+    codec: Codec, sound: Source, codes: ChunkCodes, others: ChunkCodes, tolerance: float = 1e-5
 ) -> list[tuple[int, int, int]]:
     """Where two codings of a sound differ without excuse: channel, frame and codebook.
 

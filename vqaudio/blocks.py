@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from vqaudio.audio import Source, Window, framed
 from vqaudio.autoencoder import Autoencoder
-from vqaudio.container import Codes, Stream
+from vqaudio.container import ChunkCodes, Stream
 from vqaudio.resampling import resample
 
 _CACHED_BLOCKS = 3
@@ -34,7 +35,7 @@ def aligned(n_frames: int, streams: Sequence[Stream]) -> int:
 @torch.inference_mode()
 def encode_blocks(
     model: Autoencoder, sound: Source, block_frames: int, n_streams: int, done: Callable[[float], object] | None = None
-) -> Iterator[Codes]:
+) -> Iterator[ChunkCodes]:
     """The codes of each block of ``block_frames`` frames: an int32 array ``(channels, codes)`` per stream.
 
     The last block has as many frames as the sound needs. ``sound`` must be at the model's sample rate. ``done`` is
@@ -51,9 +52,10 @@ def encode_blocks(
             done(min(kept * hop, sound.n_samples - first * hop) / sound.sample_rate)
 
 
-def _encode_window(model: Autoencoder, context: int, kept: int, n_streams: int, channel: Window) -> Codes:
+def _encode_window(model: Autoencoder, context: int, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
     device = next(model.parameters()).device
-    tokens = model.encode(torch.from_numpy(channel)[None, None].to(device))
+    with _full_float32(device):
+        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device))
     codes = []
     for stream, found in zip(model.bottleneck.streams[:n_streams], tokens, strict=False):
         start = context // stream.stride
@@ -61,9 +63,14 @@ def _encode_window(model: Autoencoder, context: int, kept: int, n_streams: int, 
     return codes
 
 
-def _each_channel(window: NDArray[np.generic], work: Callable[[Window], Codes]) -> list[Codes]:
+def _full_float32(device: torch.device) -> AbstractContextManager[object]:
+    """Convolutions without TF32: on a GPU its 10 bits would turn far more codes than ties."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
+
+
+def _each_channel(window: NDArray[np.generic], work: Callable[[Window], ChunkCodes]) -> list[ChunkCodes]:
     """``work`` on each channel by itself, once for channels that are equal."""
-    results: dict[bytes, Codes] = {}
+    results: dict[bytes, ChunkCodes] = {}
     order = []
     for channel in window:
         key = channel.tobytes()
@@ -84,7 +91,7 @@ class Decoded:
         self,
         model: Autoencoder,
         silence: list[int],
-        codes_of: Callable[[int], Codes | None],
+        codes_of: Callable[[int], ChunkCodes | None],
         channels: int,
         n_samples: int,
         block_frames: int,
@@ -163,7 +170,7 @@ def coded_samples(n_samples: int, sample_rate: int, coded_rate: int) -> int:
 def decoded(
     model: Autoencoder,
     silence: list[int],
-    codes_of: Callable[[int], Codes | None],
+    codes_of: Callable[[int], ChunkCodes | None],
     channels: int,
     n_samples: int,
     sample_rate: int,

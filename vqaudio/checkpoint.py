@@ -7,6 +7,7 @@ where known, ``training`` (how it came to be).
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ def _are_codes(value: Any, alphabets: list[int]) -> bool:
 @torch.inference_mode()
 def silence_codes(model: Autoencoder) -> list[int]:
     """The code of digital silence in each stream, far from any edge."""
-    frames = 2 * model.encoder_context + 1
+    step = math.lcm(*(stream.stride for stream in model.bottleneck.streams))
+    frames = (2 * model.encoder_context // step + 3) * step
     tokens = model.encode(torch.zeros(1, 1, frames * model.config.hop_length))
     return [int(stream[0, stream.shape[1] // 2]) for stream in tokens]
 

@@ -11,7 +11,9 @@ import soxr
 from vqaudio.audio import Source, Window, check_rate, framed
 
 BLOCK_SECONDS = 4
-_REACH = 256  # samples at the lower rate; the filter of soxr's HQ sees 105 to either side
+FILTER_REACH = 128
+"""Samples at the lower rate that a sample may depend on, to either side: the filter of soxr's HQ sees 105."""
+_REACH = 2 * FILTER_REACH
 _CACHED_BLOCKS = 3
 
 

@@ -9,15 +9,13 @@ from typing import IO, Any, cast
 from vqaudio.audio import MAX_RATE, MIN_RATE
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.blocks import decoded
-from vqaudio.container import Codes, Header, Reader
+from vqaudio.container import ChunkCodes, Header, Reader
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.registry import find, name_of
-from vqaudio.resampling import BLOCK_SECONDS
+from vqaudio.resampling import BLOCK_SECONDS, FILTER_REACH
 
 LARGEST_BLOCK = 2**28
 """Samples of all channels that are held at once: 1 GiB as float32."""
-
-_RESAMPLING_REACH = 128  # samples at the lower rate; the filter of soxr's HQ sees 105 to either side
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Stored:
         self.reader, self.n_samples = reader, reader.n_samples
         self._reach = model.decoder_context / model.config.frame_rate
         if header.source_rate != header.coded_rate:
-            self._reach += _RESAMPLING_REACH / min(header.source_rate, header.coded_rate)
+            self._reach += FILTER_REACH / min(header.source_rate, header.coded_rate)
         self._lost: dict[int, str] = {}
         shape = (header.channels, self.n_samples, header.source_rate, header.chunk_frames, len(header.streams))
         self.sound = decoded(model, silence, self._codes_of, *shape)
@@ -86,7 +84,7 @@ class Stored:
         for index in range(self.reader.n_chunks):
             self._codes_of(index)
 
-    def _codes_of(self, index: int) -> Codes | None:
+    def _codes_of(self, index: int) -> ChunkCodes | None:
         chunk = self.reader.chunk(index)
         if chunk.problem is not None:
             self._lost[index] = chunk.problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from vqaudio.container.codes import Codes, channel_bytes, longest_payload, pack, unpack
+from vqaudio.container.codes import ChunkCodes, channel_bytes, longest_payload, pack, unpack
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
 from vqaudio.container.header import Header
 
@@ -15,7 +15,7 @@ LONGEST_HEAD = 1 + 3 * 9
 SMALLEST_CHUNK = 9
 
 
-def chunk_bytes(header: Header, index: int, n_frames: int, codes: Codes) -> bytes:
+def chunk_bytes(header: Header, index: int, n_frames: int, codes: ChunkCodes) -> bytes:
     """Chunk number ``index``; ``codes`` must fit the header and ``n_frames``."""
     short = n_frames < header.chunk_frames
     channels = channel_bytes(codes)
@@ -64,7 +64,7 @@ def is_intact(chunk: bytes) -> bool:
     return crc32_bytes(chunk[:-4]) == chunk[-4:]
 
 
-def parse_chunk(header: Header, data: bytes, index: int, n_frames: int) -> Codes:
+def parse_chunk(header: Header, data: bytes, index: int, n_frames: int) -> ChunkCodes:
     """The codes in ``data``, which must be all of chunk ``index`` and nothing else; or DamageError."""
     if not is_intact(data):
         raise DamageError("its checksum does not match its bytes")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from vqaudio.container.fields import Cursor, DamageError, varint
 from vqaudio.container.header import Header, Stream
 
-Codes = list[NDArray[np.int32]]
-"""One array of shape ``(channels, codes)`` for each stream."""
+ChunkCodes = list[NDArray[np.int32]]
+"""The codes of one chunk: for each stream an array of shape ``(channels, codes)``."""
 
 
 def _bits(header: Header, n_frames: int) -> int:
@@ -22,12 +22,12 @@ def longest_payload(header: Header, n_frames: int) -> int:
     return 2 * (header.channels - 1) + (header.channels * _bits(header, n_frames) + 7) // 8
 
 
-def channel_bytes(codes: Codes) -> list[bytes]:
+def channel_bytes(codes: ChunkCodes) -> list[bytes]:
     """Each channel's codes as little-endian uint16, stream after stream: what the digest is taken over."""
     return [b"".join(stream[channel].astype("<u2").tobytes() for stream in codes) for channel in range(len(codes[0]))]
 
 
-def pack(header: Header, codes: Codes, channels: list[bytes]) -> bytes:
+def pack(header: Header, codes: ChunkCodes, channels: list[bytes]) -> bytes:
     """The raw payload; ``channels`` is :func:`channel_bytes`, by which equal channels are found."""
     first: dict[bytes, int] = {}
     equals = [first.setdefault(content, channel) for channel, content in enumerate(channels)]
@@ -39,7 +39,7 @@ def pack(header: Header, codes: Codes, channels: list[bytes]) -> bytes:
     return b"".join(map(varint, equals[1:])) + np.packbits(np.concatenate(columns, axis=1)).tobytes()
 
 
-def unpack(header: Header, payload: bytes, n_frames: int) -> Codes:
+def unpack(header: Header, payload: bytes, n_frames: int) -> ChunkCodes:
     """The codes in all of a raw payload; DamageError where it breaks a rule."""
     cursor = Cursor(payload)
     equals = [0]

@@ -16,7 +16,7 @@ from vqaudio.container.chunk import (
     parse_chunk,
     parse_head,
 )
-from vqaudio.container.codes import Codes
+from vqaudio.container.codes import ChunkCodes
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.container.header import LONGEST_HEADER, Header, refuse_uncoded
 from vqaudio.container.trailer import TRAILER, parse_trailer
@@ -29,7 +29,7 @@ class Chunk:
 
     index: int
     n_frames: int
-    codes: Codes | None
+    codes: ChunkCodes | None
     """One int32 array of shape ``(channels, ceil(n_frames / stride))`` per stream; None where a problem is set."""
     problem: str | None = None
 

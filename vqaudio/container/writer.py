@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container.chunk import chunk_bytes
-from vqaudio.container.codes import Codes
+from vqaudio.container.codes import ChunkCodes
 from vqaudio.container.header import Header, refuse_uncoded
 from vqaudio.container.trailer import index_entry, trailer_bytes
 
@@ -51,7 +51,7 @@ class Writer:
         self._n_frames += n_frames
         return len(data)
 
-    def _check(self, codes: Sequence[NDArray[Any]]) -> tuple[Codes, int]:
+    def _check(self, codes: Sequence[NDArray[Any]]) -> tuple[ChunkCodes, int]:
         streams = self.header.streams
         if len(codes) != len(streams):
             raise ValueError(f"expected {len(streams)} streams of codes, found {len(codes)}")
