@@ -13,11 +13,12 @@ import soundfile
 
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation import EvaluationError
-from vqaudio.evaluation.clips import read_clip, select
+from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE
 from vqaudio.evaluation.peers import Codec2, Coded, Opus, find_peers
 from vqaudio.evaluation.report import as_data, plot, table
 from vqaudio.evaluation.scoring import ClipScore, CodeUsage, Evaluation, SystemScore, evaluate
+from vqaudio.resampling import read_mono
 
 needs_opus = pytest.mark.skipif(shutil.which("opusenc") is None, reason="opusenc (Debian: opus-tools) is not installed")
 needs_codec2 = pytest.mark.skipif(shutil.which("c2enc") is None, reason="c2enc (Debian: codec2) is not installed")
@@ -110,7 +111,7 @@ def test_a_folder_without_recordings_or_that_is_missing_is_refused(tmp_path):
 def test_a_clip_is_mono_at_16_khz(tmp_path):
     left = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100)
     soundfile.write(tmp_path / "stereo.wav", np.stack([left, np.zeros_like(left)], axis=1), 44100, "FLOAT")
-    clip = read_clip(tmp_path / "stereo.wav")
+    clip = read_mono(tmp_path / "stereo.wav", SAMPLE_RATE)
     assert clip.dtype == np.float32
     assert clip.shape == (SAMPLE_RATE,)
     expected = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE) / 2

@@ -29,6 +29,13 @@ MAX_CHANNELS = 1024  # libsndfile's own limit
 MAX_LEVEL = 1000.0  # 60 dB above full scale: beyond, samples are integers stored as floats, or damaged
 
 
+SUFFIXES = frozenset(
+    f".{kind}"
+    for kind in ("wav", "wave", "rf64", "w64", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "caf")
+)
+"""Names of files that a search through a folder takes for sound."""
+
+
 class Source(Protocol):
     """Sound of a known length, to be read in windows."""
 

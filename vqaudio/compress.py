@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 
+from vqaudio.audio import SUFFIXES
 from vqaudio.cli import command
 from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar, summary
 from vqaudio.registry import DEFAULT_MODEL
-
-KINDS = ("wav", "wave", "rf64", "w64", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "caf")
-SUFFIXES = frozenset(f".{kind}" for kind in KINDS)
 
 
 def arguments() -> argparse.ArgumentParser:

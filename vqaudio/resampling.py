@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
-from vqaudio.audio import Source, Window, check_rate, framed
+from vqaudio.audio import FileSource, Source, Window, check_rate, framed
 
 BLOCK_SECONDS = 4
 FILTER_REACH = 128
@@ -73,3 +75,15 @@ def resample(source: Source, sample_rate: int, n_samples: int | None = None) -> 
     if n_samples not in (None, source.n_samples):
         raise ValueError(f"at an unchanged rate there are {source.n_samples} samples, not {n_samples}")
     return source
+
+
+def read_mono(path: Path, sample_rate: int) -> NDArray[np.float32]:
+    """A whole file as float32 ``(samples,)`` at ``sample_rate`` (Hz): the mean of its channels.
+
+    Raises:
+        FileError, AudioError: it cannot be read, or holds values that are no sound.
+    """
+    with FileSource(path) as file:
+        sound = resample(file, sample_rate)
+        mono: NDArray[np.float32] = sound.read(0, sound.n_samples).mean(axis=0)
+    return mono

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import soundfile
-import soxr
-
-from vqaudio.audio import FileSource
+from vqaudio.audio import SUFFIXES, FileSource
 from vqaudio.evaluation import EvaluationError
-from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
-
-SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".opus"}
 
 Split = Literal["valid", "train", "all"]
 
@@ -83,17 +76,3 @@ def _listed(folder: Path, split: Split) -> list[Path] | None:
 def _seconds(path: Path) -> float:
     with FileSource(path) as source:
         return source.n_samples / source.sample_rate
-
-
-def read_clip(path: Path) -> Wave:
-    """A whole file as float32 ``(samples,)`` at 16 kHz: the mean of its channels, resampled by soxr (HQ).
-
-    Raises:
-        FileError, AudioError: it cannot be read.
-    """
-    with FileSource(path) as source:
-        mono = source.read(0, source.n_samples).mean(axis=0)
-        if source.sample_rate != SAMPLE_RATE:
-            mono = soxr.resample(mono, source.sample_rate, SAMPLE_RATE)
-    clip: Wave = np.ascontiguousarray(mono, dtype=np.float32)
-    return clip

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from vqaudio.evaluation.clips import Selection, read_clip
+from vqaudio.evaluation.clips import Selection
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Mean, mean_with_interval, score
 from vqaudio.evaluation.peers import System
+from vqaudio.resampling import read_mono
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
@@ -102,7 +103,7 @@ def evaluate(
     usage = [CodeUsage(stream.alphabet) for stream in codec.streams] if codec is not None else []
     with tqdm(total=len(selection.paths) * len(systems), unit="clip", desc="evaluating", disable=not progress) as bar:
         for path in selection.paths:
-            clip = read_clip(path)
+            clip = read_mono(path, SAMPLE_RATE)
             for system, scored in zip(systems, scores, strict=True):
                 bar.set_postfix_str(system.name, refresh=False)
                 coded = system.run(clip)
