@@ -17,5 +17,5 @@ out=$(awk '$1 == "out:" { print $2 }' "$config")
 # Threads that sleep while they wait lose far less where other programs use the same cores.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 python -m vqaudio.train "$config" "${settings[@]}" --minutes "${MINUTES:-100}" --resume
-python -m vqaudio.evaluate "$folder" --model "$out/model.safetensors" --codebooks 1,2,3,8 \
+python -m vqaudio.evaluate "$folder" --model "$out/model.safetensors" --codebooks 1,2,3,8 --min-seconds 2 \
     --json "$out/report.json" --plot "$out/report.png"
