@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from vqaudio.bottleneck.vq import Codebook
 from vqaudio.config import TrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.train import main
+from vqaudio.training.interruption import Interruption
 from vqaudio.training.loop import Trainer
 from vqaudio.training.optimization import Average, adamw, learning_rate
 from vqaudio.training.validation import code_usage, si_sdr
@@ -97,6 +99,7 @@ def test_a_run_shows_its_losses_and_nothing_else(finished):
 KILLER = """
 import os, signal, sys
 from vqaudio.config import TrainConfig, load_yaml, parse
+from vqaudio.training.interruption import Interruption
 from vqaudio.training.loop import Trainer
 
 path, last = sys.argv[1], int(sys.argv[2])
@@ -286,6 +289,15 @@ def test_minutes_must_be_a_length(tmp_path, capsys, minutes):
 # -------------------------------------------------------------------------------------------------- ways to stop
 
 
+@pytest.fixture
+def interactive() -> Iterator[None]:
+    """Ctrl-C as in a terminal; a background job, as the tests may be, ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interactive")
 def test_ctrl_c_finishes_the_step_and_saves(tmp_path, capsys, monkeypatch):
     step = Trainer._train_step
 
@@ -306,6 +318,7 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path, capsys, monkeypatch):
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
 
 
+@pytest.mark.usefixtures("interactive")
 def test_a_second_ctrl_c_acts_at_once(tmp_path, monkeypatch):
     def impatient(self: Trainer) -> Any:
         signal.raise_signal(signal.SIGINT)
@@ -315,6 +328,17 @@ def test_a_second_ctrl_c_acts_at_once(tmp_path, monkeypatch):
     config = toy_config(tmp_path)
     assert main([written(config, tmp_path)]) == 130
     assert not (Path(config.out) / "resume.safetensors").exists()
+
+
+def test_an_ignored_ctrl_c_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            signal.raise_signal(signal.SIGINT)
+        assert not interruption.asked
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_run_by_time_ends_on_time_and_anneals(tmp_path):

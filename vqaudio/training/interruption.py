@@ -19,7 +19,9 @@ class Interruption:
     def __enter__(self) -> Self:
         # Python delivers signals to the main thread alone: in any other there is nothing to arrange.
         main = threading.current_thread() is threading.main_thread()
-        self._before = {name: signal.signal(name, self._note) for name in _SIGNALS} if main else {}
+        # A signal that the parent process had ignored (a background job's Ctrl-C, say) stays ignored.
+        wanted = [name for name in _SIGNALS if signal.getsignal(name) is not signal.SIG_IGN] if main else []
+        self._before = {name: signal.signal(name, self._note) for name in wanted}
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
