@@ -15,6 +15,7 @@ from vqaudio.training.losses import (
     COMPLEX_WINDOWS,
     MEL_SCALES,
     ComplexLoss,
+    MagnitudeLoss,
     MelLoss,
     RealFFT,
     ReconstructionLoss,
@@ -48,6 +49,7 @@ def test_equal_sounds_cost_nothing(noise):
     both = spectra(noise), spectra(noise)
     assert MelLoss(RATE)(*both) == 0
     assert waveform_loss(noise, noise) == 0
+    assert MagnitudeLoss()(*both) == 0
     assert ComplexLoss()(*both).item() == pytest.approx(1e-4)  # what keeps its gradient finite here
 
 
@@ -76,6 +78,14 @@ def test_complex_loss_of_a_gain(noise, gain):
     assert ComplexLoss()(spectra(gain * noise), spectra(noise)).item() == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("gain", [0.25, -4.0])
+def test_magnitude_loss_of_a_gain(noise, gain):
+    """``| |gX|^0.3 - |X|^0.3 | = | |g|^0.3 - 1 | |X|^0.3``, averaged over bins and then over windows."""
+    levels = [stft(noise, window).abs().pow(0.3).mean().item() for window in COMPLEX_WINDOWS]
+    expected = abs(abs(gain) ** 0.3 - 1) * sum(levels) / len(levels)
+    assert MagnitudeLoss()(spectra(gain * noise), spectra(noise)).item() == pytest.approx(expected, rel=1e-3)
+
+
 def test_compression_keeps_phase_and_shrinks_magnitude():
     spectrum = torch.tensor([[[8.0 + 0.0j, 0.0 - 0.001j, -3.0 + 4.0j]]])
     made = torch.view_as_complex(compress(spectrum))
@@ -101,8 +111,17 @@ def test_stft_agrees_with_torch(noise):
 def test_only_the_complex_and_waveform_losses_hear_phase(noise):
     upside_down = spectra(-noise)
     assert MelLoss(RATE)(upside_down, spectra(noise)).item() < 1e-5
+    assert MagnitudeLoss()(upside_down, spectra(noise)).item() < 1e-5
     assert ComplexLoss()(upside_down, spectra(noise)).item() > 0.3
     assert waveform_loss(-noise, noise).item() > 1.0
+
+
+def test_the_magnitude_loss_hears_a_tone_in_place_of_noise(noise):
+    """A tone with the energy of a whole mel band is far from noise there, bin by bin."""
+    tone = torch.sin(2 * math.pi * 0.31 * torch.arange(SAMPLES)).expand(2, -1) * noise.std() * 2**0.5
+    assert MagnitudeLoss()(spectra(tone), spectra(noise)) > 2 * MagnitudeLoss()(
+        spectra(noise.roll(99, -1)), spectra(noise)
+    )
 
 
 def test_quiet_sounds_count_as_much_as_loud_ones(noise):
@@ -121,10 +140,11 @@ def test_quiet_sounds_count_as_much_as_loud_ones(noise):
 
 def test_terms_are_weighted_and_left_out():
     target, estimate = waveforms(2, SAMPLES), waveforms(2, SAMPLES, seed=1)
-    total, terms = reconstruction_loss(mel=2.0, complex=3.0, waveform=0.5)(estimate, target)
-    assert sorted(terms) == ["complex", "mel", "waveform"]
-    torch.testing.assert_close(total, 2.0 * terms["mel"] + 3.0 * terms["complex"] + 0.5 * terms["waveform"])
-    total, terms = reconstruction_loss(mel=0, complex=0, waveform=1.0)(estimate, target)
+    total, terms = reconstruction_loss(mel=2.0, magnitude=4.0, complex=3.0, waveform=0.5)(estimate, target)
+    assert sorted(terms) == ["complex", "magnitude", "mel", "waveform"]
+    expected = 2.0 * terms["mel"] + 4.0 * terms["magnitude"] + 3.0 * terms["complex"] + 0.5 * terms["waveform"]
+    torch.testing.assert_close(total, expected)
+    total, terms = reconstruction_loss(mel=0, magnitude=0, complex=0, waveform=1.0)(estimate, target)
     assert list(terms) == ["waveform"]
     assert total == terms["waveform"]
 

@@ -212,7 +212,8 @@ class LossConfig(Section):
     """Weights of the reconstruction losses; 0 leaves a term out."""
 
     mel: float = Field(1.0, ge=0)
-    complex: float = Field(2.0, ge=0, description="compressed complex STFT")
+    magnitude: float = Field(2.0, ge=0, description="compressed STFT magnitude")
+    complex: float = Field(1.0, ge=0, description="compressed complex STFT")
     waveform: float = Field(0.0, ge=0, description="L1 between waveforms over the crop's RMS level")
     margin_seconds: float = Field(0.1, ge=0, description="left out of the loss at either end of a crop")
 

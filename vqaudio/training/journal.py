@@ -10,7 +10,14 @@ from typing import Any, Self
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
-SHOWN = ("loss", "mel", "complex", "discriminator")
+SHOWN = ("loss", "mel", "magnitude", "complex", "discriminator")
+
+FIGURES = (
+    ("mel", "mel", ""),
+    ("magnitude", "magnitude", ""),
+    ("complex", "complex", ""),
+    ("si_sdr_db", "SI-SDR", " dB"),
+)
 
 
 class Journal:
@@ -81,7 +88,7 @@ class Journal:
 def summary(scores: Mapping[str, float]) -> str:
     """The main figures of a validation, without quantization in brackets; of codebooks, the worst."""
     parts = []
-    for name, label, unit in (("mel", "mel", ""), ("complex", "complex", ""), ("si_sdr_db", "SI-SDR", " dB")):
+    for name, label, unit in FIGURES:
         if name in scores:
             parts.append(f"{label} {scores[name]:.3f}{unit} ({scores[f'unquantized_{name}']:.3f})")
     used = [value for name, value in scores.items() if name.startswith("used_")]

@@ -30,7 +30,7 @@ class ReconstructionLoss(nn.Module):
         self.config = config
         self.margin = round(config.margin_seconds * sample_rate)
         self.mel = MelLoss(sample_rate)
-        self.complex = ComplexLoss()
+        self.magnitude, self.complex = MagnitudeLoss(), ComplexLoss()
 
     def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum, and each unweighted term by name, for ``(batch, 1, samples)``.
@@ -43,6 +43,8 @@ class ReconstructionLoss(nn.Module):
         terms: dict[str, Tensor] = {}
         if self.config.mel:
             terms["mel"] = self.mel(made, wanted)
+        if self.config.magnitude:
+            terms["magnitude"] = self.magnitude(made, wanted)
         if self.config.complex:
             terms["complex"] = self.complex(made, wanted)
         if self.config.waveform:
@@ -90,6 +92,22 @@ class MelLoss(nn.Module):
         return torch.stack(distances).mean()
 
 
+class MagnitudeLoss(nn.Module):
+    """L1 between ``|X|^0.3`` of both sounds at three window lengths, for every bin by itself.
+
+    Without it a model may give each mel band its energy as one steady tone: that is cheapest for :class:`ComplexLoss`
+    where phases cannot be known, and no mel band can tell. Source: Braun & Tashev, 2021, eq. 6, first term.
+    """
+
+    def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+        """A scalar."""
+        distances = [
+            (compressed_magnitude(made[window]) - compressed_magnitude(wanted[window])).abs().mean()
+            for window in COMPLEX_WINDOWS
+        ]
+        return torch.stack(distances).mean()
+
+
 class ComplexLoss(nn.Module):
     """Distance between the :func:`compress`-ed spectra at three window lengths: magnitude and phase at once."""
 
@@ -117,6 +135,12 @@ def compress(spectrum: Tensor, power: float = 0.3, floor: float = 1e-4) -> Tenso
     parts = torch.view_as_real(spectrum)
     energy = parts.square().sum(-1, keepdim=True) + floor**2
     return parts * energy.pow((power - 1.0) / 2.0)
+
+
+def compressed_magnitude(spectrum: Tensor, power: float = 0.3, floor: float = 1e-4) -> Tensor:
+    """``|X|^0.3`` with a floor that keeps its gradient finite; shape as the spectrum's."""
+    energy = torch.view_as_real(spectrum).square().sum(-1) + floor**2
+    return energy.pow(power / 2.0)
 
 
 def stft(waveform: Tensor, window: int) -> Tensor:
