@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import vqaudio.bottleneck
 from vqaudio.bottleneck import VQ, Bottleneck, Bottlenecked, Identity, ResidualVQ, build_bottleneck
-from vqaudio.bottleneck.vq import Codebook, straight_through
+from vqaudio.bottleneck.vq import Codebook, nearest, rotated, straight_through
 from vqaudio.config import BottleneckConfig, IdentityConfig, ResidualConfig, VQConfig
 
 DIM = 6
@@ -26,6 +26,8 @@ TABLE: dict[str, tuple[type[Bottleneck], BottleneckConfig]] = {
     "vq-ema": (VQ, VQConfig(codebook_size=8)),
     "vq-loss": (VQ, VQConfig(codebook_size=8, update="loss")),
     "residual-ema": (ResidualVQ, ResidualConfig(codebook_size=8, n_codebooks=4)),
+    "vq-rotation": (VQ, VQConfig(codebook_size=8, gradient="rotation")),
+    "residual-rotation": (ResidualVQ, ResidualConfig(codebook_size=8, n_codebooks=4, gradient="rotation")),
     "residual-loss": (ResidualVQ, ResidualConfig(codebook_size=8, n_codebooks=4, update="loss")),
 }
 QUANTIZERS = [name for name in TABLE if name != "identity"]
@@ -117,8 +119,10 @@ def test_streams_say_what_can_be_stored() -> None:
         "identity": [],
         "vq-ema": [(8, 1)],
         "vq-loss": [(8, 1)],
+        "vq-rotation": [(8, 1)],
         "residual-ema": [(8, 1)] * 4,
         "residual-loss": [(8, 1)] * 4,
+        "residual-rotation": [(8, 1)] * 4,
     }
 
 
@@ -145,7 +149,7 @@ def test_straight_through_by_hand() -> None:
     assert quantized.grad is None
 
 
-@pytest.mark.parametrize("name", QUANTIZERS)
+@pytest.mark.parametrize("name", [name for name in QUANTIZERS if not name.endswith("-rotation")])
 def test_features_get_the_gradient_of_the_latents(name: str) -> None:
     bottleneck = make(name).eval()
     features = torch.randn(2, DIM, 5, requires_grad=True)
@@ -361,6 +365,71 @@ def test_residual_against_numpy() -> None:
         first = bottleneck.decode(tokens[: level + 1])
         assert np.allclose(first.permute(0, 2, 1).numpy(), total, atol=1e-5)
     assert np.allclose(passed.latents.permute(0, 2, 1).numpy(), total, atol=1e-5)
+
+
+def test_the_rotation_trick_against_its_matrix() -> None:
+    """``R = I - 2 r rᵀ + 2 q eᵀ`` turns the feature onto its code, and the gradient comes back through ``R`` scaled."""
+    features, quantized, gradient = (
+        torch.randn(4, DIM, 1, requires_grad=True),
+        torch.randn(4, DIM, 1),
+        torch.randn(4, DIM),
+    )
+    made = rotated(features, quantized)
+    assert torch.equal(made, quantized)
+    made.backward(gradient[..., None])
+    assert features.grad is not None
+    for z, target, given, got in zip(features.detach(), quantized, gradient, features.grad, strict=True):
+        e, q = z[:, 0] / z.norm(), target[:, 0] / target.norm()
+        r = (e + q) / (e + q).norm()
+        turn = torch.eye(DIM) - 2 * torch.outer(r, r) + 2 * torch.outer(q, e)
+        assert torch.allclose(turn @ turn.T, torch.eye(DIM), atol=1e-5)
+        assert torch.allclose(turn @ e, q, atol=1e-5)
+        assert torch.allclose(got[:, 0], target.norm() / z.norm() * turn.T @ given, atol=1e-5)
+
+
+def search_of(paths: int, codebook_size: int = 8, n_codebooks: int = 3) -> ResidualVQ:
+    """A residual VQ of random entries, the same for every number of paths, each level smaller than the last."""
+    config = ResidualConfig(codebook_size=codebook_size, n_codebooks=n_codebooks, search=paths)
+    bottleneck = ResidualVQ(config, DIM).eval()
+    source = torch.Generator().manual_seed(7)
+    for level, book in enumerate(bottleneck.codebooks):
+        book.entries.copy_(torch.randn(codebook_size, DIM, generator=source) * 0.7**level)
+    return bottleneck
+
+
+def errors_of(bottleneck: Bottleneck, features: Tensor, n_streams: int | None = None) -> Tensor:
+    """Squared distance of each frame to what it is coded as: ``(batch, frames)``."""
+    return (features - bottleneck.decode(bottleneck.encode(features, n_streams))).square().sum(1)
+
+
+def test_a_search_over_all_paths_finds_the_nearest_of_all_sums() -> None:
+    bottleneck, features = search_of(64), torch.randn(2, DIM, 30)
+    books = [book.entries for book in bottleneck.codebooks]
+    sums = (books[0][:, None, None] + books[1][:, None] + books[2]).flatten(0, 2)
+    nearest_sum = torch.cdist(features.transpose(1, 2), sums[None]).amin(-1).square()
+    assert torch.allclose(errors_of(bottleneck, features), nearest_sum, atol=1e-4)
+    assert bool((errors_of(search_of(1), features) > nearest_sum + 1e-3).any()), "the greedy choice must miss some"
+
+
+def test_more_paths_come_nearer() -> None:
+    features = torch.randn(2, DIM, 300)
+    errors = [float(errors_of(search_of(paths, 64, 6), features).mean()) for paths in (1, 2, 4, 16)]
+    assert all(later < 0.98 * earlier for earlier, later in itertools.pairwise(errors))
+
+
+def test_the_search_serves_the_number_of_codebooks_asked_for() -> None:
+    bottleneck, features = search_of(8, 64, 6), torch.randn(2, DIM, 300)
+    few = bottleneck.encode(features, 2)
+    assert len(few) == 2
+    from_all = features - bottleneck.decode(bottleneck.encode(features)[:2])
+    assert float(errors_of(bottleneck, features, 2).mean()) < 0.98 * float(from_all.square().sum(1).mean())
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("candidates", [9, 96, 1024, 1000])
+def test_nearest_against_sorting(count: int, candidates: int) -> None:
+    distances = torch.randn(20, candidates)
+    assert torch.equal(nearest(distances, count), distances.argsort(1)[:, :count])
 
 
 @pytest.mark.parametrize(("dropout", "share_of_all"), [(0.0, 1.0), (0.5, 0.5 + 0.5 / 4), (1.0, 1 / 4)])

@@ -14,6 +14,7 @@ from vqaudio.errors import ConfigError
 from vqaudio.training.losses import (
     COMPLEX_WINDOWS,
     MEL_SCALES,
+    BinWeights,
     ComplexLoss,
     MagnitudeLoss,
     MelLoss,
@@ -26,6 +27,7 @@ from vqaudio.training.losses import (
 )
 
 SAMPLES = 4096
+FLAT = BinWeights("flat", RATE)
 
 
 @pytest.fixture
@@ -49,8 +51,8 @@ def test_equal_sounds_cost_nothing(noise):
     both = spectra(noise), spectra(noise)
     assert MelLoss(RATE)(*both) == 0
     assert waveform_loss(noise, noise) == 0
-    assert MagnitudeLoss()(*both) == 0
-    assert ComplexLoss()(*both).item() == pytest.approx(1e-4)  # what keeps its gradient finite here
+    assert MagnitudeLoss(FLAT)(*both) == 0
+    assert ComplexLoss(FLAT)(*both).item() == pytest.approx(1e-4)  # what keeps its gradient finite here
 
 
 @pytest.mark.parametrize("gain", [0.5, 2.0, 10.0])
@@ -75,7 +77,7 @@ def test_complex_loss_of_a_gain(noise, gain):
     """``| c(gX) - c(X) | = | 1 - sign(g) |g|^0.3 | |X|^0.3``, averaged over bins and then over windows."""
     levels = [stft(noise, window).abs().pow(0.3).mean().item() for window in COMPLEX_WINDOWS]
     expected = abs(1 - math.copysign(abs(gain) ** 0.3, gain)) * sum(levels) / len(levels)
-    assert ComplexLoss()(spectra(gain * noise), spectra(noise)).item() == pytest.approx(expected, rel=1e-3)
+    assert ComplexLoss(FLAT)(spectra(gain * noise), spectra(noise)).item() == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("gain", [0.25, -4.0])
@@ -83,7 +85,27 @@ def test_magnitude_loss_of_a_gain(noise, gain):
     """``| |gX|^0.3 - |X|^0.3 | = | |g|^0.3 - 1 | |X|^0.3``, averaged over bins and then over windows."""
     levels = [stft(noise, window).abs().pow(0.3).mean().item() for window in COMPLEX_WINDOWS]
     expected = abs(abs(gain) ** 0.3 - 1) * sum(levels) / len(levels)
-    assert MagnitudeLoss()(spectra(gain * noise), spectra(noise)).item() == pytest.approx(expected, rel=1e-3)
+    assert MagnitudeLoss(FLAT)(spectra(gain * noise), spectra(noise)).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_erb_weights_by_hand():
+    """At 1 kHz a band of the ear is 132.6 Hz wide, at 4 kHz 456.5 Hz (Glasberg & Moore, 1990); their mean is one."""
+    weights = BinWeights("erb", 16000).get_buffer("bins_512")
+    hertz = 16000 / 512
+    ratio = weights[round(1000 / hertz)] / weights[round(4000 / hertz)]
+    assert ratio.item() == pytest.approx(456.5 / 132.6, rel=1e-3)
+    assert weights.mean().item() == pytest.approx(1.0, abs=1e-6)
+    assert bool((FLAT.get_buffer("bins_512") == 1).all())
+
+
+@pytest.mark.parametrize("kind", [MagnitudeLoss, ComplexLoss])
+def test_erb_weights_move_the_loss_to_low_frequencies(kind, noise):
+    rate = 16000
+    flat, erb = (kind(BinWeights(weighting, rate)) for weighting in ("flat", "erb"))
+    time = torch.arange(SAMPLES) / rate
+    low, high = (noise + 0.05 * torch.sin(2 * math.pi * hertz * time) for hertz in (300.0, 7000.0))
+    assert erb(spectra(low), spectra(noise)) > 2 * flat(spectra(low), spectra(noise))
+    assert erb(spectra(high), spectra(noise)) < 0.5 * flat(spectra(high), spectra(noise))
 
 
 def test_compression_keeps_phase_and_shrinks_magnitude():
@@ -111,15 +133,15 @@ def test_stft_agrees_with_torch(noise):
 def test_only_the_complex_and_waveform_losses_hear_phase(noise):
     upside_down = spectra(-noise)
     assert MelLoss(RATE)(upside_down, spectra(noise)).item() < 1e-5
-    assert MagnitudeLoss()(upside_down, spectra(noise)).item() < 1e-5
-    assert ComplexLoss()(upside_down, spectra(noise)).item() > 0.3
+    assert MagnitudeLoss(FLAT)(upside_down, spectra(noise)).item() < 1e-5
+    assert ComplexLoss(FLAT)(upside_down, spectra(noise)).item() > 0.3
     assert waveform_loss(-noise, noise).item() > 1.0
 
 
 def test_the_magnitude_loss_hears_a_tone_in_place_of_noise(noise):
     """A tone with the energy of a whole mel band is far from noise there, bin by bin."""
     tone = torch.sin(2 * math.pi * 0.31 * torch.arange(SAMPLES)).expand(2, -1) * noise.std() * 2**0.5
-    assert MagnitudeLoss()(spectra(tone), spectra(noise)) > 2 * MagnitudeLoss()(
+    assert MagnitudeLoss(FLAT)(spectra(tone), spectra(noise)) > 2 * MagnitudeLoss(FLAT)(
         spectra(noise.roll(99, -1)), spectra(noise)
     )
 
@@ -130,8 +152,8 @@ def test_quiet_sounds_count_as_much_as_loud_ones(noise):
     quiet = MelLoss(RATE)(spectra(0.1 * estimate), spectra(0.1 * noise))
     torch.testing.assert_close(loud, quiet, rtol=1e-2, atol=0)
     torch.testing.assert_close(waveform_loss(0.1 * estimate, 0.1 * noise), waveform_loss(estimate, noise))
-    loud = ComplexLoss()(spectra(estimate), spectra(noise))
-    quiet = ComplexLoss()(spectra(0.1 * estimate), spectra(0.1 * noise))
+    loud = ComplexLoss(FLAT)(spectra(estimate), spectra(noise))
+    quiet = ComplexLoss(FLAT)(spectra(0.1 * estimate), spectra(0.1 * noise))
     torch.testing.assert_close(quiet / loud, torch.tensor(0.1**0.3), rtol=2e-2, atol=0)
 
 

@@ -38,9 +38,9 @@ class Autoencoder(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        self.encoder = build_encoder(config.encoder, config.latent_dim)
+        self.encoder = build_encoder(config.encoder, config.latent_dim, config.activation)
         self.bottleneck = build_bottleneck(config.bottleneck, config.latent_dim)
-        self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length)
+        self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length, config.activation)
 
     def forward(self, waveform: Tensor, quantize: bool = True) -> Reconstruction:
         """Reconstruct a batch; without ``quantize`` the features reach the decoder as they are."""
@@ -50,9 +50,9 @@ class Autoencoder(nn.Module):
         passed = self.bottleneck(features)
         return Reconstruction(self.decoder(passed.latents), passed.tokens, passed.loss, passed.stats)
 
-    def encode(self, waveform: Tensor) -> list[Tensor]:
-        """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream."""
-        return self.bottleneck.encode(self.encoder(waveform))
+    def encode(self, waveform: Tensor, n_streams: int | None = None) -> list[Tensor]:
+        """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few."""
+        return self.bottleneck.encode(self.encoder(waveform), n_streams)
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``."""

@@ -55,7 +55,7 @@ def encode_blocks(
 def _encode_window(model: Autoencoder, context: int, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
     device = next(model.parameters()).device
     with _full_float32(device):
-        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device))
+        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams)
     codes = []
     for stream, found in zip(model.bottleneck.streams[:n_streams], tokens, strict=False):
         start = context // stream.stride

@@ -23,6 +23,7 @@ from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write
 from vqaudio.registry import find, fingerprint
 
+_BEFORE_0_2 = {"activation": "gelu_tanh"}  # what a config without the key meant
 _LEARNING_ONLY = (".sums", ".counts")  # codebooks' moving averages: of use in training alone
 
 
@@ -76,7 +77,10 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
     try:
-        config = parse(ModelConfig, json.loads(metadata["config"]), str(path))
+        described = json.loads(metadata["config"])
+        if isinstance(described, dict):
+            described = _BEFORE_0_2 | described
+        config = parse(ModelConfig, described, str(path))
         silence = json.loads(metadata["silence"])
         training = json.loads(metadata.get("training", "{}"))
     except (KeyError, ValueError, RecursionError, ConfigError) as error:

@@ -121,6 +121,9 @@ class VQConfig(Section):
     kind: Literal["vq"] = "vq"
     codebook_size: int = Field(1024, ge=2, le=65536, description="K")
     commitment: float = Field(0.25, ge=0, description="β")
+    gradient: Literal["straight_through", "rotation"] = Field(
+        "straight_through", description="how the decoder's gradient passes the choice of a code"
+    )
     update: Literal["ema", "loss"] = Field("ema", description="codebook learned by moving averages or by its own loss")
     decay: float = Field(0.98, gt=0, lt=1, description="of the moving averages")
     revive_below: float = Field(0.02, ge=0, description="codes with fewer assignments a batch (averaged) are re-seeded")
@@ -132,6 +135,7 @@ class ResidualConfig(VQConfig):
     kind: Literal["residual"] = "residual"  # type: ignore[assignment]
     n_codebooks: int = Field(8, ge=1, le=64)
     dropout: float = Field(0.5, ge=0, le=1, description="share of a batch decoded from a random number of codebooks")
+    search: int = Field(1, ge=1, le=64, description="sums of entries that encoding keeps in view; 1: the greedy choice")
 
 
 BottleneckConfig = Annotated[IdentityConfig | VQConfig | ResidualConfig, Field(discriminator="kind")]
@@ -145,6 +149,7 @@ class ModelConfig(Section):
 
     sample_rate: int = Field(16000, ge=100, description="Hz")
     latent_dim: int = Field(64, ge=1, description="D, dimensions of a frame at the bottleneck")
+    activation: Literal["gelu", "gelu_tanh"] = Field("gelu", description="gelu_tanh: as in models of version 0.1")
     encoder: EncoderConfig = SpectralEncoderConfig()
     bottleneck: BottleneckConfig = ResidualConfig()
     decoder: DecoderConfig = SpectralDecoderConfig()
@@ -215,6 +220,9 @@ class LossConfig(Section):
     magnitude: float = Field(2.0, ge=0, description="compressed STFT magnitude")
     complex: float = Field(1.0, ge=0, description="compressed complex STFT")
     waveform: float = Field(0.0, ge=0, description="L1 between waveforms over the crop's RMS level")
+    weighting: Literal["flat", "erb"] = Field(
+        "flat", description="of the STFT's bins in both: all alike, or each of the ear's bands alike"
+    )
     margin_seconds: float = Field(0.1, ge=0, description="left out of the loss at either end of a crop")
 
 
@@ -240,6 +248,7 @@ class TrainConfig(Section):
     adversarial: AdversarialConfig | None = None
     out: str = Field("runs/default", description="folder for logs, resume state and the trained model")
     steps: int = Field(10000, ge=1, description="length of the schedule; --minutes sets it by time instead")
+    optimizer: Literal["adamw", "soap"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     final_learning_rate: float = Field(1e-5, ge=0, description="at the end of the cosine")
     warmup_steps: int = Field(200, ge=0)

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vqaudio.config import DecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
-from vqaudio.layers import ChannelNorm, SameConv1d, Span, Synthesis, Unit, at_least_float32, full_precision
+from vqaudio.layers import (
+    ACTIVATIONS,
+    ChannelNorm,
+    SameConv1d,
+    Span,
+    Synthesis,
+    Unit,
+    at_least_float32,
+    full_precision,
+)
 
 
 class Decoder(nn.Module):
@@ -32,12 +40,13 @@ class SpectralDecoder(Decoder):
 
     largest_log_magnitude = 6.0
 
-    def __init__(self, config: SpectralDecoderConfig, latent_dim: int, hop_length: int):
+    def __init__(self, config: SpectralDecoderConfig, latent_dim: int, hop_length: int, activation: str = "gelu"):
         super().__init__()
         channels = config.channels
         self.bins = config.window // 2 + 1
         first = SameConv1d(latent_dim, channels, config.kernel_size)
-        units = [Unit(channels, config.kernel_size, config.expansion, config.units) for _ in range(config.units)]
+        shape = (channels, config.kernel_size, config.expansion, config.units)
+        units = [Unit(*shape, activation) for _ in range(config.units)]
         self.layers = nn.Sequential(first, ChannelNorm(channels), *units, ChannelNorm(channels))
         self.head = nn.Linear(channels, 2 * self.bins)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
@@ -63,7 +72,7 @@ class SpectralDecoder(Decoder):
 class StridedDecoder(Decoder):
     """Transposed convolutions, the strided encoder's mirror (van den Oord et al., 2017, without the WaveNet)."""
 
-    def __init__(self, config: StridedDecoderConfig, latent_dim: int):
+    def __init__(self, config: StridedDecoderConfig, latent_dim: int, activation: str = "gelu"):
         super().__init__()
         widths = [config.base_channels * 2**power for power in range(len(config.strides), -1, -1)]
         widths = [min(width, config.max_channels) for width in widths]
@@ -71,9 +80,11 @@ class StridedDecoder(Decoder):
         first = SameConv1d(latent_dim, widths[0], config.kernel_size)
         layers: list[SameConv1d | Upsample | Unit] = [first]
         for stride, narrower, width in zip(config.strides, widths[1:], widths[:-1], strict=True):
-            layers.append(Upsample(width, narrower, stride))
-            layers += [Unit(narrower, config.kernel_size, config.expansion, depth) for _ in range(config.units)]
+            layers.append(Upsample(width, narrower, stride, activation))
+            shape = (narrower, config.kernel_size, config.expansion, depth)
+            layers += [Unit(*shape, activation) for _ in range(config.units)]
         self.layers = nn.Sequential(*layers)
+        self.activation = ACTIVATIONS[activation]
         self.last = SameConv1d(widths[-1], 1, config.kernel_size)
         self.span = self.last.span
         for layer in reversed(layers):  # from samples back to frames
@@ -81,7 +92,7 @@ class StridedDecoder(Decoder):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
-        waveform = self.last(functional.gelu(self.layers(latents), approximate="tanh"))
+        waveform = self.last(self.activation(self.layers(latents)))
         return at_least_float32(waveform)
 
 
@@ -91,8 +102,9 @@ class Upsample(nn.ConvTranspose1d):
     Input ``i`` reaches outputs ``i * stride - stride // 2`` to ``(i + 2) * stride - stride // 2 - 1``.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int):
+    def __init__(self, in_channels: int, out_channels: int, stride: int, activation: str = "gelu"):
         super().__init__(in_channels, out_channels, 2 * stride, stride)
+        self.activation = ACTIVATIONS[activation]
 
     def before(self, span: Span) -> Span:
         """The input columns, beside a frame's own, that reach the outputs up to ``span`` beside the same frame's."""
@@ -103,13 +115,13 @@ class Upsample(nn.ConvTranspose1d):
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """``(batch, in_channels, columns)`` to ``(batch, out_channels, columns * stride)``."""
         stride = self.stride[0]
-        grown = super().forward(functional.gelu(x, approximate="tanh"), output_size)
+        grown = super().forward(self.activation(x), output_size)
         start = stride // 2
         return grown[..., start : start + x.shape[-1] * stride]
 
 
-def build_decoder(config: DecoderConfig, latent_dim: int, hop_length: int) -> Decoder:
+def build_decoder(config: DecoderConfig, latent_dim: int, hop_length: int, activation: str = "gelu") -> Decoder:
     """The decoder that a config describes, for frames of ``hop_length`` samples."""
     if isinstance(config, SpectralDecoderConfig):
-        return SpectralDecoder(config, latent_dim, hop_length)
-    return StridedDecoder(config, latent_dim)
+        return SpectralDecoder(config, latent_dim, hop_length, activation)
+    return StridedDecoder(config, latent_dim, activation)

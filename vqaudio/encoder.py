@@ -8,10 +8,9 @@ loss cannot be won by shrinking them.
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vqaudio.config import EncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
-from vqaudio.layers import Analysis, ChannelNorm, SameConv1d, Span, Unit
+from vqaudio.layers import ACTIVATIONS, Analysis, ChannelNorm, SameConv1d, Span, Unit
 
 
 class Encoder(nn.Module):
@@ -47,13 +46,13 @@ class Encoder(nn.Module):
 class SpectralEncoder(Encoder):
     """A fixed windowed Fourier basis as the first strided convolution, one learned stride, then units."""
 
-    def __init__(self, config: SpectralEncoderConfig, latent_dim: int):
+    def __init__(self, config: SpectralEncoderConfig, latent_dim: int, activation: str = "gelu"):
         analysis = Analysis(config.window, config.hop)
         stem, channels = config.stem_channels, config.channels
         depth = config.stem_units + config.units
 
         def unit(width: int) -> tuple[nn.Module, Span, int]:
-            layer = Unit(width, config.kernel_size, config.expansion, depth)
+            layer = Unit(width, config.kernel_size, config.expansion, depth, activation)
             return layer, layer.span, 1
 
         down = SameConv1d(stem, channels, 2 * config.stride, config.stride)
@@ -76,7 +75,7 @@ class SpectralEncoder(Encoder):
 class StridedEncoder(Encoder):
     """Every stride learned: van den Oord et al., "Neural Discrete Representation Learning", 2017, section 4.3."""
 
-    def __init__(self, config: StridedEncoderConfig, latent_dim: int):
+    def __init__(self, config: StridedEncoderConfig, latent_dim: int, activation: str = "gelu"):
         width = config.base_channels
         first = SameConv1d(1, width, config.kernel_size)
         layers: list[tuple[nn.Module, Span, int]] = [(first, first.span, 1)]
@@ -84,9 +83,9 @@ class StridedEncoder(Encoder):
         for stride in config.strides:
             wider = min(2 * width, config.max_channels)
             down = SameConv1d(width, wider, 2 * stride, stride)
-            layers += [(Activation(), Span(), 1), (down, down.span, stride)]
+            layers += [(Activation(activation), Span(), 1), (down, down.span, stride)]
             for _ in range(config.units):
-                unit = Unit(wider, config.kernel_size, config.expansion, depth)
+                unit = Unit(wider, config.kernel_size, config.expansion, depth, activation)
                 layers.append((unit, unit.span, 1))
             width = wider
         layers += [(ChannelNorm(width), Span(), 1), (SameConv1d(width, latent_dim, 1), Span(), 1)]
@@ -94,15 +93,19 @@ class StridedEncoder(Encoder):
 
 
 class Activation(nn.Module):
-    """GELU between convolutions (Hendrycks & Gimpel, 2016)."""
+    """A function of each value by itself, between convolutions."""
+
+    def __init__(self, kind: str):
+        super().__init__()
+        self.function = ACTIVATIONS[kind]
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, in and out."""
-        return functional.gelu(x, approximate="tanh")
+        return self.function(x)
 
 
-def build_encoder(config: EncoderConfig, latent_dim: int) -> Encoder:
+def build_encoder(config: EncoderConfig, latent_dim: int, activation: str = "gelu") -> Encoder:
     """The encoder that a config describes."""
     if isinstance(config, SpectralEncoderConfig):
-        return SpectralEncoder(config, latent_dim)
-    return StridedEncoder(config, latent_dim)
+        return SpectralEncoder(config, latent_dim, activation)
+    return StridedEncoder(config, latent_dim, activation)

@@ -47,8 +47,11 @@ class Bottleneck(nn.Module, ABC):
         """``(batch, D, frames)`` features to latents, tokens, loss and statistics."""
 
     @abstractmethod
-    def encode(self, features: Tensor) -> list[Tensor]:
-        """``(batch, D, frames)`` features to one LongTensor ``(batch, frames / stride)`` per stream."""
+    def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
+        """``(batch, D, frames)`` features to one LongTensor ``(batch, frames / stride)`` per stream.
+
+        With ``n_streams`` only so many are wanted, and are chosen so that they serve best without the others.
+        """
 
     @abstractmethod
     def decode(self, tokens: list[Tensor]) -> Tensor:

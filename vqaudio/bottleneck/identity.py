@@ -14,7 +14,7 @@ class Identity(Bottleneck):
         """The features themselves, and no loss."""
         return Bottlenecked(features, [], features.new_zeros(()), {})
 
-    def encode(self, features: Tensor) -> list[Tensor]:
+    def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """No tokens."""
         return []
 

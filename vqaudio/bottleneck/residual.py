@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
-from vqaudio.bottleneck.vq import Codebook, from_vectors, straight_through, to_vectors
+from vqaudio.bottleneck.vq import PASS_GRADIENT, Codebook, from_vectors, nearest, to_vectors
 from vqaudio.config import ResidualConfig
 from vqaudio.container import Stream
 
@@ -22,7 +22,8 @@ class ResidualVQ(Bottleneck):
         super().__init__()
         self.streams = (Stream(config.codebook_size, 1),) * config.n_codebooks
         self.codebooks = nn.ModuleList(Codebook(config, dim) for _ in range(config.n_codebooks))
-        self.commitment, self.dropout = config.commitment, config.dropout
+        self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
+        self.dropout, self.search = config.dropout, config.search
 
     def forward(self, features: Tensor) -> Bottlenecked:
         """Quantize by all codebooks; in training, some of the batch is decoded from the first few only.
@@ -48,7 +49,7 @@ class ResidualVQ(Bottleneck):
             residual = residual - quantized.detach()
             tokens.append(codes.view(batch, -1))
             stats.update({f"{name}_{level + 1}": value for name, value in codebook.stats().items()})
-        latents = straight_through(features, from_vectors(total, batch))
+        latents = self.pass_gradient(features, from_vectors(total, batch))
         return Bottlenecked(latents, tokens, loss / len(self.codebooks), stats)
 
     def _draw_depth(self, batch: int, device: torch.device) -> Tensor:
@@ -59,16 +60,27 @@ class ResidualVQ(Bottleneck):
         depth = torch.randint(1, every + 1, (batch,), device=device)
         return torch.where(torch.rand(batch, device=device) < self.dropout, depth, every)
 
-    def encode(self, features: Tensor) -> list[Tensor]:
-        """See :meth:`Bottleneck.encode`."""
-        residual = to_vectors(features)
-        tokens = []
-        for codebook in self.codebooks:
+    def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
+        """See :meth:`Bottleneck.encode`.
+
+        A beam search over the codebooks: of all ways to go on from the ``search`` best sums so far, the ``search``
+        nearest to the features are kept. The best first entry is often not part of the best sum; one path is the
+        greedy choice of :meth:`forward`. Source: Liu, Lu & Li, "Improved residual vector quantization for
+        high-dimensional approximate nearest neighbor search", 2015, multi-path encoding.
+        """
+        vectors = to_vectors(features)
+        residuals = vectors[:, None]  # (n, paths, D)
+        paths = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
+        codebooks = list(self.codebooks)[:n_streams]
+        for level, codebook in enumerate(codebooks):
             assert isinstance(codebook, Codebook)
-            codes = codebook.assign(residual)
-            residual = residual - codebook(codes)
-            tokens.append(codes.view(features.shape[0], -1))
-        return tokens
+            distances = codebook.distances(residuals.flatten(0, 1))
+            size = distances.shape[1]
+            kept = nearest(distances.view(len(vectors), -1), self.search if level + 1 < len(codebooks) else 1)
+            parent, code = kept // size, kept % size
+            residuals = _follow(residuals, parent) - codebook(code)
+            paths = torch.cat([_follow(paths, parent), code[..., None]], dim=-1)
+        return [codes.view(features.shape[0], -1) for codes in paths[:, 0].unbind(-1)]
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
         """From the first few streams or all: the sum of their entries."""
@@ -85,3 +97,8 @@ class ResidualVQ(Bottleneck):
             assert isinstance(codebook, Codebook)
             codebook.initialise(residual)
             residual = residual - codebook(codebook.assign(residual))
+
+
+def _follow(values: Tensor, parent: Tensor) -> Tensor:
+    """``(n, paths, width)`` and the paths to go on from, ``(n, kept)``: their values, ``(n, kept, width)``."""
+    return values.gather(1, parent[..., None].expand(-1, -1, values.shape[-1]))

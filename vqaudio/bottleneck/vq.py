@@ -18,6 +18,28 @@ def straight_through(features: Tensor, quantized: Tensor) -> Tensor:
     return features + (quantized - features).detach()
 
 
+def rotated(features: Tensor, quantized: Tensor) -> Tensor:
+    """The quantized values, as a rotation and scaling of the features that the gradient takes for constant.
+
+    With unit vectors ``e`` along a feature, ``q`` along what it is quantized to, and ``r`` along ``e + q``, the
+    gradient comes back through ``|z_q| / |z_e| (I - 2 r rᵀ + 2 q eᵀ)``: it keeps its angle to the quantized vector,
+    where the straight-through one keeps its direction. Source: Fifty et al., "Restructuring Vector Quantization with
+    the Rotation Trick", 2024, section 4.2. Shapes: ``(batch, D, frames)`` in and out.
+    """
+    with torch.no_grad():
+        size = features.norm(dim=1, keepdim=True).clamp(min=1e-6)
+        wanted = quantized.norm(dim=1, keepdim=True)
+        e, q = features / size, quantized / wanted.clamp(min=1e-6)
+        r = functional.normalize(e + q, dim=1)
+    along_r, along_e = ((features * axis).sum(1, keepdim=True) for axis in (r, e))
+    turned = (features - 2.0 * along_r * r + 2.0 * along_e * q) * (wanted / size)
+    exact: Tensor = turned + (quantized - turned).detach()  # to the last bit, whatever rounding did to the rotation
+    return exact
+
+
+PASS_GRADIENT = {"straight_through": straight_through, "rotation": rotated}
+
+
 class Codebook(nn.Module):
     """K vectors ``e_k`` of D dimensions, learned from what is assigned to them.
 
@@ -45,9 +67,18 @@ class Codebook(nn.Module):
 
     def assign(self, vectors: Tensor) -> Tensor:
         """``(n, D)`` vectors to the index ``(n,)`` of the nearest entry: ``argmin_k ||z_e - e_k||`` (eq. 1)."""
+        return nearest(self.distances(vectors), 1)[:, 0]
+
+    def distances(self, vectors: Tensor) -> Tensor:
+        """``(n, D)`` vectors to ``||z_e - e_k||²`` for every entry: ``(n, K)``, float32.
+
+        ``||z||² - 2 z·e + ||e||²`` as one product of ``(-2z, ||z||², 1)`` and ``(e, 1, ||e||²)``.
+        """
         with full_precision(vectors):
-            entries = self.entries.float()
-            return (entries.square().sum(1) - 2.0 * vectors.float() @ entries.T).argmin(1)
+            vectors, entries = vectors.float(), self.entries.float()
+            left = torch.cat([-2.0 * vectors, _squares(vectors), torch.ones_like(vectors[:, :1])], 1)
+            right = torch.cat([entries, torch.ones_like(entries[:, :1]), _squares(entries)], 1)
+            return left @ right.T
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes of any shape to entries, with D as the last axis."""
@@ -128,7 +159,7 @@ class VQ(Bottleneck):
         super().__init__()
         self.streams = (Stream(config.codebook_size, 1),)
         self.codebook = Codebook(config, dim)
-        self.commitment = config.commitment
+        self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
 
     def forward(self, features: Tensor) -> Bottlenecked:
         """Loss: codebook loss plus ``β ||z_e - sg(e)||²``, the commitment (eq. 3, third term), means over D."""
@@ -138,12 +169,12 @@ class VQ(Bottleneck):
         quantized = self.codebook(codes)
         loss = self.codebook.loss(vectors, quantized)
         loss = loss + self.commitment * functional.mse_loss(vectors, quantized.detach())
-        latents = straight_through(features, from_vectors(quantized, batch))
+        latents = self.pass_gradient(features, from_vectors(quantized, batch))
         if self.training:
             self.codebook.learn(vectors.detach(), codes)
         return Bottlenecked(latents, [codes.view(batch, frames)], loss, self.codebook.stats())
 
-    def encode(self, features: Tensor) -> list[Tensor]:
+    def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """See :meth:`Bottleneck.encode`."""
         return [self.codebook.assign(to_vectors(features)).view(features.shape[0], -1)]
 
@@ -159,6 +190,22 @@ class VQ(Bottleneck):
         self.codebook.initialise(to_vectors(features))
 
 
+def nearest(distances: Tensor, count: int, group: int = 32) -> Tensor:
+    """Indices ``(n, count)`` of the smallest of each row of ``(n, candidates)`` (or of all), the very smallest first.
+
+    They all lie in the ``count`` groups with the smallest minima, so only those are searched: far quicker than all.
+    """
+    rows, candidates = distances.shape
+    count = min(count, candidates)
+    if candidates % group or candidates <= count * group:
+        return distances.topk(count, dim=1, largest=False).indices
+    grouped = distances.view(rows, -1, group)
+    groups = grouped.amin(-1).topk(count, dim=1, largest=False).indices
+    members = grouped.gather(1, groups[..., None].expand(-1, -1, group)).flatten(1)
+    chosen = members.topk(count, dim=1, largest=False).indices
+    return groups.gather(1, chosen // group) * group + chosen % group
+
+
 def to_vectors(features: Tensor) -> Tensor:
     """``(batch, D, frames)`` to ``(batch * frames, D)``, in float32 at least."""
     return at_least_float32(features.transpose(1, 2).flatten(0, 1))
@@ -167,6 +214,10 @@ def to_vectors(features: Tensor) -> Tensor:
 def from_vectors(vectors: Tensor, batch: int) -> Tensor:
     """``(batch * frames, D)`` to ``(batch, D, frames)``."""
     return vectors.reshape(batch, -1, vectors.shape[1]).transpose(1, 2)
+
+
+def _squares(vectors: Tensor) -> Tensor:
+    return vectors.square().sum(1, keepdim=True)
 
 
 def _distributed() -> bool:

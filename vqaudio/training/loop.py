@@ -25,7 +25,7 @@ from vqaudio.training.folder import RunFolder
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.journal import Journal
 from vqaudio.training.losses import ReconstructionLoss
-from vqaudio.training.optimization import Average, adamw, learning_rate, set_rate
+from vqaudio.training.optimization import Average, learning_rate, make_optimizer, set_rate
 from vqaudio.training.processes import Ranks, launch
 from vqaudio.training.state import load_state, save_state
 from vqaudio.training.validation import validate
@@ -61,20 +61,23 @@ class Trainer:
         if config.compile:
             self.model.encoder.compile()
             self.model.decoder.compile()
-        self.network, self.optimizer = self.fabric.setup(self.model, adamw(self.model, config))
+        self.network, self.optimizer = self.fabric.setup(self.model, make_optimizer(self.model, config))
         self.adversary = None if config.adversarial is None else Adversary(config, config.adversarial, self.fabric)
         if resume:
             self._load()
 
     def _first_model(self) -> Autoencoder:
-        if self.config.init_from is None:
-            return Autoencoder(self.config.model)
-        start = checkpoint.load(self.config.init_from).model
-        if start.config != self.config.model:
-            raise ModelError(
-                f"init_from: {self.config.init_from} has another model config than this run; copy its values"
-            )
-        return start.train().requires_grad_(True)
+        model = Autoencoder(self.config.model)
+        if self.config.init_from is not None:
+            start = checkpoint.load(self.config.init_from).model
+            try:
+                model.load_state_dict(start.state_dict())
+            except RuntimeError as error:
+                reason = str(error).splitlines()[-1].strip()
+                raise ModelError(
+                    f"init_from: {self.config.init_from} does not fit this run's model ({reason}); copy its config"
+                ) from None
+        return model
 
     # ------------------------------------------------------------------------------------------------------- the run
 

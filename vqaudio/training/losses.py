@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 import torchaudio
@@ -30,7 +30,8 @@ class ReconstructionLoss(nn.Module):
         self.config = config
         self.margin = round(config.margin_seconds * sample_rate)
         self.mel = MelLoss(sample_rate)
-        self.magnitude, self.complex = MagnitudeLoss(), ComplexLoss()
+        bins = BinWeights(config.weighting, sample_rate)
+        self.magnitude, self.complex = MagnitudeLoss(bins), ComplexLoss(bins)
 
     def forward(self, estimate: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum, and each unweighted term by name, for ``(batch, 1, samples)``.
@@ -92,6 +93,28 @@ class MelLoss(nn.Module):
         return torch.stack(distances).mean()
 
 
+class BinWeights(nn.Module):
+    """How much each bin of a short-time spectrum counts: all the same, or by how finely the ear resolves them.
+
+    A weight of ``1 / ERB(f)`` lets each of the ear's bands count alike, where equal bins give half of the loss to what
+    lies above 4 kHz. Source: Glasberg & Moore, "Derivation of auditory filter shapes from notched-noise data", 1990,
+    eq. 3: ``ERB(f) = 24.7 (4.37 f / 1000 + 1)`` in Hz.
+    """
+
+    def __init__(self, weighting: Literal["flat", "erb"], sample_rate: int):
+        super().__init__()
+        for window in COMPLEX_WINDOWS:
+            frequencies = torch.linspace(0.0, sample_rate / 2, window // 2 + 1)
+            weights = torch.ones_like(frequencies)
+            if weighting == "erb":
+                weights = 1.0 / (24.7 * (4.37e-3 * frequencies + 1.0))
+            self.register_buffer(f"bins_{window}", weights / weights.mean(), persistent=False)
+
+    def mean(self, distances: Tensor, window: int) -> Tensor:
+        """The weighted mean of ``(batch, frames, bins)``: a scalar."""
+        return (distances.mean((0, 1)) * self.get_buffer(f"bins_{window}")).mean()
+
+
 class MagnitudeLoss(nn.Module):
     """L1 between ``|X|^0.3`` of both sounds at three window lengths, for every bin by itself.
 
@@ -99,24 +122,32 @@ class MagnitudeLoss(nn.Module):
     where phases cannot be known, and no mel band can tell. Source: Braun & Tashev, 2021, eq. 6, first term.
     """
 
+    def __init__(self, bins: BinWeights):
+        super().__init__()
+        self.bins = bins
+
     def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
         """A scalar."""
-        distances = [
-            (compressed_magnitude(made[window]) - compressed_magnitude(wanted[window])).abs().mean()
-            for window in COMPLEX_WINDOWS
-        ]
+        distances = []
+        for window in COMPLEX_WINDOWS:
+            difference = compressed_magnitude(made[window]) - compressed_magnitude(wanted[window])
+            distances.append(self.bins.mean(difference.abs(), window))
         return torch.stack(distances).mean()
 
 
 class ComplexLoss(nn.Module):
     """Distance between the :func:`compress`-ed spectra at three window lengths: magnitude and phase at once."""
 
+    def __init__(self, bins: BinWeights):
+        super().__init__()
+        self.bins = bins
+
     def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
         """A scalar."""
         distances = []
         for window in COMPLEX_WINDOWS:
             difference = compress(made[window]) - compress(wanted[window])
-            distances.append((difference.square().sum(-1) + 1e-8).sqrt().mean())
+            distances.append(self.bins.mean((difference.square().sum(-1) + 1e-8).sqrt(), window))
         return torch.stack(distances).mean()
 
 

@@ -4,27 +4,56 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vqaudio.config import TrainConfig
+from vqaudio.errors import ConfigError
 
 M = TypeVar("M", bound=nn.Module)
 
+LARGEST_ROTATED = 512  # a rotation costs the cube of a side: of a 384 x 1152 matrix only the short one is rotated
+ROTATE_EVERY = 10  # steps between new eigenbases
 
-def adamw(module: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019), with decay for matrices only.
 
-    Biases, norms and scales do not decay.
+def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimiser that a config names, with weight decay for matrices only: biases, norms and scales do not decay.
+
+    ``adamw``: Loshchilov & Hutter, "Decoupled weight decay regularization", 2019. ``soap``: Vyas et al., "SOAP:
+    Improving and Stabilizing Shampoo using Adam", 2024: Adam in the eigenbasis of the gradients' second moments. Each
+    matrix is rotated on its sides of up to ``LARGEST_ROTATED`` only; depthwise kernels and vectors are left to Adam.
+
+    Raises:
+        ConfigError: the package of the optimiser is not installed.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    if config.optimizer == "adamw":
+        groups = _groups(parameters, lambda p: p.ndim > 1, {"weight_decay": config.weight_decay}, {"weight_decay": 0.0})
+        return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
+    try:
+        from pytorch_optimizer import SOAP
+    except ImportError:
+        raise ConfigError("optimizer: soap needs the package pytorch-optimizer; pip install 'vqaudio[train]'") from None
+    dense = {"weight_decay": config.weight_decay, "max_precondition_dim": LARGEST_ROTATED}
+    groups = _groups(parameters, _is_dense, dense, {"weight_decay": 0.0, "max_precondition_dim": 1})
+    return SOAP(groups, lr=config.learning_rate, betas=config.betas, precondition_frequency=ROTATE_EVERY)
+
+
+def _is_dense(parameter: Tensor) -> bool:
+    """A matrix, or a convolution's kernel, between many channels on both sides."""
+    return parameter.ndim > 1 and min(parameter.shape[:2]) > 1
+
+
+def _groups(
+    parameters: list[nn.Parameter], chosen: Callable[[Tensor], bool], yes: dict[str, Any], no: dict[str, Any]
+) -> list[dict[str, Any]]:
+    return [
+        {"params": [p for p in parameters if chosen(p)], **yes},
+        {"params": [p for p in parameters if not chosen(p)], **no},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
 
 
 def learning_rate(config: TrainConfig, step: int, fraction: float) -> float:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from vqaudio.errors import ModelError
 from vqaudio.files import atomic_write
 
+_TENSOR = "tensor"  # stands for one in the JSON, with its name
+
 
 def save_state(
     path: Path,
@@ -27,13 +29,11 @@ def save_state(
     for name, module in modules.items():
         for key, tensor in module.state_dict().items():
             tensors[f"{name}/{key}"] = tensor
-    for name, optimizer in optimizers.items():
-        for index, values in optimizer.state_dict()["state"].items():
-            for key, value in values.items():
-                tensors[f"{name}/{index}/{key}"] = torch.as_tensor(value)
+    states = {name: _detach(optimizer.state_dict(), name, tensors) for name, optimizer in optimizers.items()}
     cpu = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    metadata = {"numbers": json.dumps(numbers), "optimizers": json.dumps(states)}
     with atomic_write(Path(path)) as file:
-        file.write(to_bytes(cpu, metadata={"numbers": json.dumps(numbers)}))
+        file.write(to_bytes(cpu, metadata=metadata))
 
 
 def load_state(
@@ -47,11 +47,13 @@ def load_state(
     What is named in ``optional`` may be new: where the file has nothing of it, it stays as it is.
 
     Raises:
-        ModelError: the file cannot be read, or was written by a run with another model.
+        ModelError: the file cannot be read, or was written by a run with another model or optimiser.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            numbers: dict[str, Any] = json.loads(file.metadata()["numbers"])
+            metadata = file.metadata()
+            numbers: dict[str, Any] = json.loads(metadata["numbers"])
+            states = json.loads(metadata["optimizers"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: cannot be resumed from ({error}); delete it to start anew") from None
@@ -67,13 +69,40 @@ def load_state(
                 f"{path}: was written by a run with another {name} ({reason}); use that run's config, or another `out`"
             ) from None
     for name, optimizer in optimizers.items():
-        state = optimizer.state_dict()
-        state["state"] = {}
-        for key, tensor in _under(tensors, name).items():
-            index, field = key.split("/")
-            state["state"].setdefault(int(index), {})[field] = tensor
-        optimizer.load_state_dict(state)
+        if name in states:
+            _fill(optimizer, _attach(states[name], tensors), path)
     return numbers, new
+
+
+def _detach(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    """What JSON can hold of nested dictionaries and lists: each tensor moves to ``tensors``, its name stays."""
+    if isinstance(value, Tensor):
+        tensors[path] = value
+        return {_TENSOR: path}
+    if isinstance(value, dict):
+        return {key: _detach(item, f"{path}/{key}", tensors) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_detach(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
+    return value
+
+
+def _attach(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """The reverse of :func:`_detach`, with dictionaries' keys and tuples as JSON gives them: as strings and lists."""
+    if isinstance(value, dict):
+        if _TENSOR in value:
+            return tensors[value[_TENSOR]]
+        return {key: _attach(item, tensors) for key, item in value.items()}
+    return [_attach(item, tensors) for item in value] if isinstance(value, list) else value
+
+
+def _fill(optimizer: torch.optim.Optimizer, state: dict[str, Any], path: Path) -> None:
+    """Load an optimiser's state, which must come from an optimiser of the same kind."""
+    if not all(key in state["param_groups"][0] for key in optimizer.param_groups[0] if key != "params"):
+        raise ModelError(
+            f"{path}: was written by a run with another optimizer; use that run's config, or another `out`"
+        )
+    state["state"] = {int(index): values for index, values in state["state"].items()}
+    optimizer.load_state_dict(state)
 
 
 def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
