@@ -35,7 +35,7 @@ ROOMS_BY_RANK = (
     {"stored"},
     {"codec"},
     {"__init__", "cli", "evaluation", "jobs", "training"},
-    {"__main__", "compress", "evaluate", "info", "train"},
+    {"__main__", "compress", "evaluate", "info", "listen", "train"},
     {"decompress"},
 )
 RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in rooms}
@@ -114,7 +114,7 @@ def test_imports_are_found_wherever_they_stand():
     assert set(imports(ast.parse(text))) == {"a.b", "c.d", "e.f.g", "e.f.h"}
     assert inner_imports("vqaudio.codec") >= {"vqaudio.checkpoint", "vqaudio.container", "vqaudio.resampling"}
     assert "vqaudio.codec" in inner_imports("vqaudio.compress")  # late
-    assert "vqaudio" in inner_imports("vqaudio.evaluate")
+    assert set(imports(ast.parse("import vqaudio"))) == {"vqaudio"}
 
 
 def test_every_room_has_a_rank_and_every_rank_a_room():

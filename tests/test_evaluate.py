@@ -4,7 +4,6 @@ import csv
 import json
 import math
 import shutil
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -255,7 +254,7 @@ def test_the_plot_is_a_png_of_every_family_even_where_a_metric_is_undefined(tmp_
 @pytest.fixture
 def shipped(monkeypatch):
     """The command line finds the stand-in under every model's name."""
-    monkeypatch.setitem(sys.modules["vqaudio"].__dict__, "load", lambda name: Rounding())
+    monkeypatch.setattr("vqaudio.codec.load", lambda name: Rounding())
 
 
 def test_the_command_prints_a_table_and_writes_json_and_a_plot(folder, shipped, tmp_path, capsys):

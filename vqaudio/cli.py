@@ -15,6 +15,7 @@ COMMANDS = {
     "decompress": ".vq to audio",
     "info": "what a .vq file holds",
     "evaluate": "quality and rate beside other codecs",
+    "listen": "a page to hear a model beside other codecs",
     "train": "train a model",
 }
 

@@ -85,10 +85,10 @@ def log_mel_distance(reference: Wave, decoded: Wave) -> float:
     """
     if len(reference) < MEL_WINDOW:
         return math.nan
-    return float(np.mean(np.abs(_log_mel(reference) - _log_mel(decoded))))
+    return float(np.mean(np.abs(log_mel(reference) - log_mel(decoded))))
 
 
-def _log_mel(wave: Wave) -> NDArray[np.float64]:
+def log_mel(wave: Wave) -> NDArray[np.float64]:
     """``(samples,)`` to log10 magnitudes ``(frames, bands)``."""
     frames = np.lib.stride_tricks.sliding_window_view(wave, MEL_WINDOW)[::MEL_HOP]
     taper = np.hanning(MEL_WINDOW + 1)[:-1]

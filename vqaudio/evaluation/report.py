@@ -19,8 +19,7 @@ PLOTTED = ("pesq_wb", "stoi")
 
 def table(evaluation: Evaluation) -> str:
     """Systems as rows, metrics as ``mean ± half the 95 % interval``, then the usage of our codebooks, in Markdown."""
-    header = ["system", "kb/s", *(metric.title for metric in METRICS.values()), "clips"]
-    parts = [_markdown(header, [_row(scored) for scored in evaluation.systems])]
+    parts = [_markdown(*summary(evaluation))]
     notes = [
         f"{scored.name}: {METRICS[name].title} undefined on {count} of {len(scored.clips)} clips (silent, or too short)"
         for scored in evaluation.systems
@@ -33,15 +32,24 @@ def table(evaluation: Evaluation) -> str:
     return "\n\n".join(parts)
 
 
+def summary(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """The titles of the columns, and a row of cells for each system."""
+    header = ["system", "kb/s", *(metric.title for metric in METRICS.values()), "clips"]
+    return header, [_row(scored) for scored in evaluation.systems]
+
+
 def _row(scored: SystemScore) -> list[str]:
-    cells = [_cell(scored.mean(name), metric) for name, metric in METRICS.items()]
+    cells = [_mean_cell(scored.mean(name), metric) for name, metric in METRICS.items()]
     return [scored.name, f"{scored.kbps:.2f}", *cells, str(len(scored.clips))]
 
 
-def _cell(mean: Mean, metric: Metric) -> str:
-    if mean.count == 0:
-        return "-"
-    text = f"{mean.mean:.{metric.decimals}f}"
+def cell(value: float, metric: Metric) -> str:
+    """A value with the decimals that mean something."""
+    return "-" if math.isnan(value) else f"{value:.{metric.decimals}f}"
+
+
+def _mean_cell(mean: Mean, metric: Metric) -> str:
+    text = cell(mean.mean, metric)
     return text if math.isnan(mean.half_width) else f"{text} ± {mean.half_width:.{metric.decimals}f}"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vqaudio.evaluation.clips import Selection
-from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Mean, mean_with_interval, score
-from vqaudio.evaluation.peers import System
+from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Mean, Wave, mean_with_interval, score
+from vqaudio.evaluation.peers import Coded, System
 from vqaudio.resampling import read_mono
 
 if TYPE_CHECKING:
@@ -89,12 +90,19 @@ class Evaluation:
     usage: list[CodeUsage]
 
 
+Keep = Callable[[Path, Wave, System, Coded, ClipScore], None]
+
+
 def evaluate(
-    selection: Selection, systems: Sequence[System], codec: Codec | None = None, progress: bool = True
+    selection: Selection,
+    systems: Sequence[System],
+    codec: Codec | None = None,
+    progress: bool = True,
+    keep: Keep | None = None,
 ) -> Evaluation:
     """Run every clip through every system; with ``codec`` (from :func:`vqaudio.load`), count its codes as well.
 
-    Holds one clip in memory at a time.
+    Holds one clip in memory at a time; ``keep`` is called with each sound that a system makes of it.
 
     Raises:
         VqaudioError: a clip cannot be read, or a system or metric cannot run.
@@ -109,6 +117,8 @@ def evaluate(
                 coded = system.run(clip)
                 metrics = score(clip, coded.decoded)
                 scored.clips.append(ClipScore(selection.name(path), len(clip) / SAMPLE_RATE, coded.n_bytes, metrics))
+                if keep is not None:
+                    keep(path, clip, system, coded, scored.clips[-1])
                 bar.update()
             if codec is not None:
                 for counter, codes in zip(usage, codec.encode(clip[None], SAMPLE_RATE).streams, strict=True):

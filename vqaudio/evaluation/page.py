@@ -1,0 +1,149 @@
+"""A web page to listen to: each clip as it was and through every system, with spectrograms, rates and scores.
+
+The page is a folder: ``index.html``, and for every sound ``NN-MM.flac`` and ``NN-MM.png`` (clip, system).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from vqaudio.errors import FileError
+from vqaudio.evaluation import require
+from vqaudio.evaluation.clips import Selection
+from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave, log_mel
+from vqaudio.evaluation.peers import Coded, System
+from vqaudio.evaluation.report import cell, summary
+from vqaudio.evaluation.scoring import ClipScore, evaluate
+
+if TYPE_CHECKING:
+    from vqaudio.codec import Codec
+
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
+MARK = '<meta name="generator" content="vqaudio listen">'  # by which an earlier page is known
+RANGE_DB = 80.0
+
+
+@dataclass
+class Sound:
+    """One player: what the system is called, the stem of its two files, and what it cost (None: the original)."""
+
+    system: str
+    stem: str
+    score: ClipScore | None = None
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """Rate, size and scores as they are shown."""
+        if self.score is None:
+            return []
+        scores = [(METRICS[name].title, cell(self.score.metrics[name], METRICS[name])) for name in ("pesq_wb", "stoi")]
+        return [("rate", f"{self.score.kbps:.2f} kb/s"), ("size", f"{self.score.n_bytes:,} bytes"), *scores]
+
+
+@dataclass
+class Clip:
+    """A recording and its players, the original's first."""
+
+    name: str
+    seconds: float
+    sounds: list[Sound] = field(default_factory=list)
+
+
+class Gallery:
+    """Gathers clips as they are evaluated, and writes their sounds and pictures into a folder at once."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.clips: list[Clip] = []
+        self._last: Path | None = None
+        self._loudest = 0.0
+
+    def add(self, path: Path, clip: Wave, system: System, coded: Coded, score: ClipScore) -> None:
+        """One clip through one system."""
+        if path != self._last:
+            self._last = path
+            self._loudest = float(_decibels(clip).max()) if len(clip) else 0.0
+            self.clips.append(Clip(score.clip, score.seconds))
+            self._keep("original", clip, None)
+        self._keep(system.name, coded.decoded, score)
+
+    def _keep(self, name: str, wave: Wave, score: ClipScore | None) -> None:
+        sounds = self.clips[-1].sounds
+        sound = Sound(name, f"{len(self.clips):02}-{len(sounds):02}", score)
+        sounds.append(sound)
+        soundfile.write(self.folder / f"{sound.stem}.flac", wave, SAMPLE_RATE, "PCM_16")
+        self._draw(wave, self.folder / f"{sound.stem}.png")
+
+    def _draw(self, wave: Wave, path: Path) -> None:
+        """Mel bands over time, 80 dB below the original's loudest to the brightest colour."""
+        figure = require("matplotlib.figure").Figure(figsize=(6.0, 1.6), frameon=False)
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        axes.set_axis_off()
+        levels = _decibels(wave).T
+        top = self._loudest
+        axes.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=top - RANGE_DB, vmax=top)
+        figure.savefig(path, format="png", dpi=100)
+
+
+def _decibels(wave: Wave) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """``(frames, bands)`` in dB re full scale; one silent frame for what is shorter than the window."""
+    padded = np.pad(wave, (0, max(0, 1024 - len(wave))))
+    return 20.0 * log_mel(padded)
+
+
+def write_page(folder: Path, selection: Selection, systems: list[System], codec: Codec, progress: bool = True) -> None:
+    """Run every clip through every system and write the page into an empty ``folder``.
+
+    Raises:
+        VqaudioError: a clip cannot be read, a system cannot run, or a package is missing.
+    """
+    gallery = Gallery(folder)
+    result = evaluate(selection, systems, progress=progress, keep=gallery.add)
+    environment = require("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    header, rows = summary(result)
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        codec=codec, clips=gallery.clips, header=header, rows=rows, range_db=RANGE_DB, mark=MARK
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write a page into, which takes its place at ``path`` only when the ``with`` block ends well.
+
+    Raises:
+        FileError: ``path`` is a file or a folder with anything else than an earlier page, or cannot be written beside.
+    """
+    if path.exists() and not (path.is_dir() and (_is_page(path) or not any(path.iterdir()))):
+        raise FileError(f"{path}: is there already and is no earlier page; name a new folder")
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=".vqaudio-", dir=path.absolute().parent))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be made ({error.strerror}); name a folder in one that you may write") from None
+    try:
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp's folders are for their owner alone
+        if path.exists():
+            old = temporary.with_name(temporary.name + "-old")
+            path.rename(old)
+            temporary.rename(path)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _is_page(folder: Path) -> bool:
+    index = folder / "index.html"
+    return index.is_file() and MARK in index.read_text(encoding="utf-8", errors="replace")[:2000]
