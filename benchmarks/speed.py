@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import vqaudio
 from vqaudio.cli import command
+from vqaudio.registry import DEFAULT_MODEL
 
 OPERATIONS = ("encode", "decode")
 PRODUCT = 1024  # rows and columns of the matrices whose product sets the peak
@@ -228,7 +229,9 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchmarks/speed.py", description="Encoding and decoding speed beside EnCodec-24k and DAC-16k."
     )
-    parser.add_argument("--model", default="speech-16k", help="a shipped model's name or a file (default: %(default)s)")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a shipped model's name or a file (default: %(default)s)"
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the sound (default: %(default)g)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds that count (default: %(default)s)")
     parser.add_argument("--threads", default="1,2", help="numbers of threads to try (default: %(default)s)")

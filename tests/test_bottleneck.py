@@ -389,7 +389,7 @@ def test_the_rotation_trick_against_its_matrix() -> None:
 
 def search_of(paths: int, codebook_size: int = 8, n_codebooks: int = 3) -> ResidualVQ:
     """A residual VQ of random entries, the same for every number of paths, each level smaller than the last."""
-    config = ResidualConfig(codebook_size=codebook_size, n_codebooks=n_codebooks, search=paths)
+    config = ResidualConfig(codebook_size=codebook_size, n_codebooks=n_codebooks, search=paths * n_codebooks)
     bottleneck = ResidualVQ(config, DIM).eval()
     source = torch.Generator().manual_seed(7)
     for level, book in enumerate(bottleneck.codebooks):

@@ -278,3 +278,16 @@ def test_shipped_models_go_by_name(saved: Path, monkeypatch: pytest.MonkeyPatch)
     assert registry.name_of("0" * 12) is None
     with pytest.raises(ModelError, match="use one of tiny, or the path"):
         registry.find("tinny")
+
+
+def test_a_model_that_is_shipped_no_more_is_known_by_name_and_by_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "MODELS", tmp_path)
+    ((fingerprint, retired),) = registry.RETIRED.items()
+    assert registry.name_of(fingerprint) == retired.name == "speech-16k"
+    remedy = r"vqaudio 0\.1\.0 ships it: pip install 'vqaudio==0\.1\.0', or give its file with --model"
+    with pytest.raises(ModelError, match=rf"^speech-16k: is not shipped any more, speech-16k-v2 replaced it; {remedy}"):
+        registry.find("speech-16k")
+    with pytest.raises(ModelError, match=rf"the model speech-16k \({fingerprint}\), not shipped any more; {remedy}"):
+        registry.find_fingerprint(fingerprint)

@@ -50,9 +50,13 @@ class Autoencoder(nn.Module):
         passed = self.bottleneck(features)
         return Reconstruction(self.decoder(passed.latents), passed.tokens, passed.loss, passed.stats)
 
-    def encode(self, waveform: Tensor, n_streams: int | None = None) -> list[Tensor]:
-        """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few."""
-        return self.bottleneck.encode(self.encoder(waveform), n_streams)
+    def encode(self, waveform: Tensor, n_streams: int | None = None, context: int = 0) -> list[Tensor]:
+        """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few.
+
+        So many frames of ``context`` at either end are heard but not coded.
+        """
+        features = self.encoder(waveform)
+        return self.bottleneck.encode(features[..., context : features.shape[-1] - context], n_streams)
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``."""

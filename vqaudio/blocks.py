@@ -55,11 +55,10 @@ def encode_blocks(
 def _encode_window(model: Autoencoder, context: int, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
     device = next(model.parameters()).device
     with _full_float32(device):
-        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams)
+        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context)
     codes = []
     for stream, found in zip(model.bottleneck.streams[:n_streams], tokens, strict=False):
-        start = context // stream.stride
-        codes.append(found[0, start : start + stream.codes_in(kept)].to("cpu", torch.int32).numpy())
+        codes.append(found[0, : stream.codes_in(kept)].to("cpu", torch.int32).numpy())
     return codes
 
 

@@ -7,6 +7,7 @@ Every section refuses unknown keys and values out of range, and names the key's 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -135,7 +136,7 @@ class ResidualConfig(VQConfig):
     kind: Literal["residual"] = "residual"  # type: ignore[assignment]
     n_codebooks: int = Field(8, ge=1, le=64)
     dropout: float = Field(0.5, ge=0, le=1, description="share of a batch decoded from a random number of codebooks")
-    search: int = Field(1, ge=1, le=64, description="sums of entries that encoding keeps in view; 1: the greedy choice")
+    search: int = Field(1, ge=1, le=1024, description="sums that encoding keeps in view, times codebooks; 1: greedy")
 
 
 BottleneckConfig = Annotated[IdentityConfig | VQConfig | ResidualConfig, Field(discriminator="kind")]
@@ -227,16 +228,29 @@ class LossConfig(Section):
 
 
 class AdversarialConfig(Section):
-    """Multi-resolution STFT discriminators with feature matching, for the last part of a run."""
+    """Discriminators of spectra and periods, with feature matching, for the last part of a run."""
 
     start: float = Field(0.6, ge=0, le=1, description="share of the run after which they begin")
     windows: tuple[Annotated[int, Field(ge=16, le=2048, multiple_of=4)], ...] = Field(
         (1024, 512, 256), min_length=1, description="samples in one window, one discriminator each"
     )
-    channels: int = Field(32, ge=1)
+    bands: tuple[float, ...] = Field((), description="edges inside (0, 1) that split each spectrum; none: one band")
+    periods: tuple[Annotated[int, Field(ge=2)], ...] = Field((), description="samples, one discriminator each")
+    channels: int = Field(32, ge=1, description="of the first layer; those over periods end with 32 times as many")
+    loss: Literal["hinge", "least_squares"] = "hinge"
     learning_rate: float = Field(3e-4, gt=0)
-    adversarial: float = Field(0.1, ge=0, description="weight of the hinge loss")
+    adversarial: float = Field(0.1, ge=0, description="weight of the model's side of the loss")
     feature_matching: float = Field(0.2, ge=0)
+
+    @model_validator(mode="after")
+    def _bands_hold_bins(self) -> AdversarialConfig:
+        edges, bins = (0.0, *self.bands, 1.0), min(self.windows) // 2 + 1
+        narrowest = min(high - low for low, high in pairwise(edges))
+        if narrowest <= 0:
+            raise ValueError(f"bands are {self.bands}: give edges between 0 and 1 in ascending order, without 0 and 1")
+        if narrowest * bins < 2:
+            raise ValueError(f"bands {self.bands} give one of them fewer than 2 of {bins} bins: set them further apart")
+        return self
 
 
 class TrainConfig(Section):

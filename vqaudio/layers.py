@@ -76,7 +76,7 @@ class Unit(nn.Module):
         span = self.span
         mixed: Tensor = self.mix_time(functional.pad(x, (span.left, span.right))).transpose(1, 2)
         mixed = self.contract(self.activation(self.expand(self.norm(mixed))))
-        return x + (self.scale * mixed).transpose(1, 2)
+        return torch.addcmul(x, self.scale[:, None], mixed.transpose(1, 2))
 
 
 def full_precision(x: Tensor) -> torch.autocast:
@@ -147,8 +147,8 @@ class Analysis(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """``(batch, 1, samples)`` to ``(batch, 3 * (window // 2 + 1), samples / hop)``."""
         padded = functional.pad(waveform[:, 0].to(self.taper.dtype), (self.span.left, self.span.right))
-        frames = padded.unfold(-1, self.window, self.hop) * self.taper
-        spectrum = torch.fft.rfft(frames) * (2.0 / self.window**0.5)
+        frames = padded.unfold(-1, self.window, self.hop) * (self.taper * (2.0 / self.window**0.5))
+        spectrum = torch.fft.rfft(frames)
         log_magnitude = 0.5 * (spectrum.real.square() + spectrum.imag.square() + self.floor**2).log()
         gain = torch.exp((self.power - 1.0) * log_magnitude)
         parts = (spectrum.real * gain, spectrum.imag * gain, 0.2 * log_magnitude)

@@ -7,6 +7,7 @@ decoded by another model than the one that made them.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,29 @@ from vqaudio.errors import ModelError
 
 MODELS = Path(__file__).parent / "models"
 DEFAULT_MODEL = "speech-16k"
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A model that is not shipped any more, but whose files are still about.
+
+    Attributes:
+        name: what it was called.
+        version: the last version of vqaudio that ships it.
+        successor: the model in its place.
+    """
+
+    name: str
+    version: str
+    successor: str
+
+    @property
+    def remedy(self) -> str:
+        """What to do to use it."""
+        return f"vqaudio {self.version} ships it: pip install 'vqaudio=={self.version}', or give its file with --model"
+
+
+RETIRED = {"9ee3f87fea09": Retired("speech-16k", "0.1.0", "speech-16k-v2")}  # by fingerprint
 
 
 def shipped_models() -> list[str]:
@@ -34,6 +58,9 @@ def find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
+    for model in RETIRED.values():
+        if str(name_or_path) == model.name:
+            raise ModelError(f"{model.name}: is not shipped any more, {model.successor} replaced it; {model.remedy}")
     known = ", ".join(shipped_models()) or "none"
     raise ModelError(f"{name_or_path}: no such model; use one of {known}, or the path of a .safetensors file")
 
@@ -67,5 +94,20 @@ def _digest(path: Path, *version: int) -> str:
 
 
 def name_of(wanted: str) -> str | None:
-    """The shipped model with a fingerprint, if there is one."""
-    return next((name for name in shipped_models() if fingerprint(find(name)) == wanted), None)
+    """The name of the model with a fingerprint, if it is shipped or was."""
+    shipped = (name for name in shipped_models() if fingerprint(find(name)) == wanted)
+    return next(shipped, RETIRED[wanted].name if wanted in RETIRED else None)
+
+
+def find_fingerprint(wanted: str) -> Path:
+    """The file of the shipped model with a fingerprint.
+
+    Raises:
+        ModelError: no model that is shipped has it; the message says where to get it, if that is known.
+    """
+    name = name_of(wanted)
+    if name is None:
+        raise ModelError(f"was written by the model {wanted}, which is not shipped here: give its file with --model")
+    if name not in shipped_models():
+        raise ModelError(f"was written by the model {name} ({wanted}), not shipped any more; {RETIRED[wanted].remedy}")
+    return find(name)

@@ -11,7 +11,7 @@ from vqaudio.autoencoder import Autoencoder
 from vqaudio.blocks import decoded
 from vqaudio.container import ChunkCodes, Header, Reader
 from vqaudio.errors import ContainerError, ModelError
-from vqaudio.registry import find, name_of
+from vqaudio.registry import find_fingerprint, name_of
 from vqaudio.resampling import BLOCK_SECONDS, FILTER_REACH
 
 LARGEST_BLOCK = 2**28
@@ -113,16 +113,13 @@ def model_for(file: IO[bytes], name: str) -> Path:
     Raises:
         ContainerError: not a ``.vq`` file. ModelError: no shipped model wrote it.
     """
-    wanted = Reader(cast(Any, file), name).header.codec
-    found = name_of(wanted)
-    if found is None:
-        raise ModelError(
-            f"{name}: was written by the model {wanted}, which is not shipped here: give its file with --model"
-        )
-    return find(found)
+    try:
+        return find_fingerprint(Reader(cast(Any, file), name).header.codec)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from None
 
 
 def called(fingerprint: str) -> str:
-    """What messages call a model: its name where it is shipped here, and its fingerprint."""
+    """What messages call a model: its name where it is known, and its fingerprint."""
     name = name_of(fingerprint)
     return f"{name} ({fingerprint})" if name else fingerprint

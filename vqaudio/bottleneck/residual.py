@@ -63,20 +63,21 @@ class ResidualVQ(Bottleneck):
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """See :meth:`Bottleneck.encode`.
 
-        A beam search over the codebooks: of all ways to go on from the ``search`` best sums so far, the ``search``
-        nearest to the features are kept. The best first entry is often not part of the best sum; one path is the
-        greedy choice of :meth:`forward`. Source: Liu, Lu & Li, "Improved residual vector quantization for
-        high-dimensional approximate nearest neighbor search", 2015, multi-path encoding.
+        A beam search over the codebooks: of all ways to go on from the few best sums so far, as many that come nearest
+        to the features are kept. The best first entry is often not part of the best sum; one path is the greedy choice
+        of :meth:`forward`. Fewer codebooks leave time for more paths. Source: Liu, Lu & Li, "Improved residual vector
+        quantization for high-dimensional approximate nearest neighbor search", 2015, multi-path encoding.
         """
         vectors = to_vectors(features)
         residuals = vectors[:, None]  # (n, paths, D)
         paths = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
         codebooks = list(self.codebooks)[:n_streams]
+        kept_paths = max(1, self.search // len(codebooks))
         for level, codebook in enumerate(codebooks):
             assert isinstance(codebook, Codebook)
             distances = codebook.distances(residuals.flatten(0, 1))
             size = distances.shape[1]
-            kept = nearest(distances.view(len(vectors), -1), self.search if level + 1 < len(codebooks) else 1)
+            kept = nearest(distances.view(len(vectors), -1), kept_paths if level + 1 < len(codebooks) else 1)
             parent, code = kept // size, kept % size
             residuals = _follow(residuals, parent) - codebook(code)
             paths = torch.cat([_follow(paths, parent), code[..., None]], dim=-1)

@@ -1,11 +1,16 @@
-"""Discriminators over short-time spectra, and the losses by which they and the model learn from each other.
+"""Discriminators over spectra and over periods, and the losses by which they and the model learn from each other.
 
-Sources: the networks follow Défossez et al., "High Fidelity Neural Audio Compression" (EnCodec), 2022, section 3.4
-(complex spectra at several resolutions) and Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN" (DAC),
-2023, section 3.3; the losses are the hinge loss of Lim & Ye, "Geometric GAN", 2017, and feature matching.
+Sources: the spectral networks follow Défossez et al., "High Fidelity Neural Audio Compression" (EnCodec), 2022, section
+3.4 (complex spectra at several resolutions) and Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN"
+(DAC), 2023, section 3.3 (bands); the periodic ones Kong et al., "HiFi-GAN", 2020, section 2.3. The losses are the hinge
+loss of Lim & Ye, "Geometric GAN", 2017, that of Mao et al., "Least Squares Generative Adversarial Networks", 2017, and
+feature matching.
 """
 
 from __future__ import annotations
+
+from itertools import chain
+from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
@@ -18,61 +23,123 @@ from vqaudio.layers import full_precision
 from vqaudio.training.losses import compress, stft
 from vqaudio.training.optimization import set_rate
 
-Judgement = list[Tensor]  # of one discriminator: each layer's features, and last its verdicts (batch, 1, frames, bins)
+# Of one discriminator, in float32: each layer's features (batch, channels, height, width), and last its verdicts
+# (batch, 1, height, width). Height is time; width is frequency, or the place in a period.
+Judgement = list[Tensor]
+Loss = Literal["hinge", "least_squares"]
+
+# -------------------------------------------------------------------------------------------------------- networks
 
 
-class Discriminator(nn.Module):
+class SpectrumDiscriminator(nn.Module):
     """Judges the spectrum at one resolution: small 2-D convolutions over time and frequency.
 
     Real and imaginary part are the two input channels, compressed (:func:`vqaudio.training.losses.compress`) so that
     quiet sounds and high frequencies count. Strides shorten the frequency axis, dilations widen the view over time.
+    Each band has its own layers, up to the last one, which sees the bands' features side by side (DAC, section 3.3).
+
+    ``edges``: where one band ends and the next begins, ascending, as fractions of the bandwidth; none: one band.
     """
 
-    def __init__(self, window: int, channels: int):
+    def __init__(self, window: int, channels: int, edges: tuple[float, ...] = ()):
         super().__init__()
         self.window = window
-        layers = [_convolution(2, channels, (3, 9))]
-        layers += [_convolution(channels, channels, (3, 9), stride=2, dilation=2**power) for power in range(3)]
-        layers += [_convolution(channels, channels, (3, 3)), _convolution(channels, 1, (3, 3))]
-        self.layers = nn.ModuleList(layers)
+        self.edges = [int(edge * (window // 2 + 1)) for edge in edges]  # in bins
+        bands = [layer for _ in range(len(edges) + 1) for layer in _band_layers(channels)]
+        self.layers = nn.ModuleList([*bands, _convolution(channels, 1, (3, 3))])  # one band after the other
 
     def forward(self, waveform: Tensor) -> Judgement:
-        """``(batch, samples)`` to features ``(batch, channels, frames, fewer bins)`` and verdicts, in float32."""
+        """``(batch, samples)`` to features ``(batch, channels, frames, fewer bins)``, band by band, and verdicts."""
         with full_precision(waveform):
-            x = compress(stft(waveform.float(), self.window)).permute(0, 3, 1, 2)
-        found = []
-        for layer in self.layers[:-1]:
-            x = functional.leaky_relu(layer(x), 0.2)
-            found.append(x.float())
-        return [*found, self.layers[-1](x).float()]
+            spectrum = compress(stft(waveform.float(), self.window)).permute(0, 3, 1, 2)
+        bands = spectrum.tensor_split(self.edges, dim=-1)
+        depth = len(self.layers[:-1]) // len(bands)
+        found = [_features(self.layers[depth * i : depth * (i + 1)], band) for i, band in enumerate(bands)]
+        together = torch.cat([features[-1] for features in found], dim=-1)
+        return [*chain.from_iterable(found), self.layers[-1](together).float()]
 
 
-def _convolution(inputs: int, outputs: int, kernel: tuple[int, int], stride: int = 1, dilation: int = 1) -> nn.Module:
-    """Over (frames, bins), weight-normalised (Salimans & Kingma, 2016): strided in frequency, dilated in time."""
-    padding = (dilation * (kernel[0] // 2), kernel[1] // 2)
-    module: nn.Module = weight_norm(nn.Conv2d(inputs, outputs, kernel, (1, stride), padding, (dilation, 1)))
-    return module
+class PeriodDiscriminator(nn.Module):
+    """Judges samples one period apart: the waveform is folded into rows of ``period``, and no layer mixes columns.
+
+    Widths are 1, 4, 16, 32 and 32 times ``channels``, which with 32 of them are HiFi-GAN's (2020, section 2.3).
+    """
+
+    def __init__(self, period: int, channels: int):
+        super().__init__()
+        self.period = period
+        widths = [1, *(channels * factor for factor in (1, 4, 16, 32, 32))]
+        steps = zip(widths, widths[1:], (3, 3, 3, 3, 1), strict=False)
+        layers = [_convolution(inputs, outputs, (5, 1), (stride, 1)) for inputs, outputs, stride in steps]
+        self.layers = nn.ModuleList([*layers, _convolution(widths[-1], 1, (3, 1))])
+
+    def forward(self, waveform: Tensor) -> Judgement:
+        """``(batch, samples)``, a period or more, to features ``(batch, channels, rows, period)`` and verdicts."""
+        padded = functional.pad(waveform.float(), (0, -waveform.shape[-1] % self.period), mode="reflect")
+        found = _features(self.layers[:-1], padded.reshape(len(padded), 1, -1, self.period))
+        return [*found, self.layers[-1](found[-1]).float()]
 
 
 class Discriminators(nn.ModuleList):
-    """One discriminator for each window."""
+    """One discriminator for each window, then one for each period."""
 
     def __init__(self, config: AdversarialConfig):
-        super().__init__(Discriminator(window, config.channels) for window in config.windows)
+        spectra = [SpectrumDiscriminator(window, config.channels, config.bands) for window in config.windows]
+        super().__init__([*spectra, *(PeriodDiscriminator(period, config.channels) for period in config.periods)])
 
     def forward(self, waveform: Tensor) -> list[Judgement]:
         """``(batch, samples)`` to a judgement by each discriminator."""
         return [discriminator(waveform) for discriminator in self]
 
 
-def discriminator_loss(real: list[Judgement], made: list[Judgement]) -> Tensor:
-    """``E max(0, 1 - D(x)) + E max(0, 1 + D(G(x)))``, mean over discriminators (Lim & Ye, 2017)."""
-    return _mean([(1 - r[-1]).relu().mean() + (1 + m[-1]).relu().mean() for r, m in zip(real, made, strict=True)])
+def _band_layers(channels: int) -> list[nn.Module]:
+    dilated = [_convolution(channels, channels, (3, 9), (1, 2), 2**power) for power in range(3)]
+    return [_convolution(2, channels, (3, 9)), *dilated, _convolution(channels, channels, (3, 3))]
 
 
-def adversarial_loss(made: list[Judgement]) -> Tensor:
-    """``-E D(G(x))``, mean over discriminators (Lim & Ye, 2017)."""
-    return _mean([-judgement[-1].mean() for judgement in made])
+def _convolution(
+    inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1), dilation: int = 1
+) -> nn.Module:
+    """Over (height, width), weight-normalised (Salimans & Kingma, 2016), dilated in height; padded at both ends."""
+    padding = (dilation * (kernel[0] // 2), kernel[1] // 2)
+    module: nn.Module = weight_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding, (dilation, 1)))
+    return module
+
+
+def _features(layers: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    """What each of the layers makes of the one before."""
+    found = []
+    for layer in layers:
+        x = functional.leaky_relu(layer(x), 0.2)
+        found.append(x.float())
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------- losses
+
+
+def discriminator_loss(real: list[Judgement], made: list[Judgement], loss: Loss) -> Tensor:
+    """What discriminators minimise, mean over them.
+
+    Hinge: ``E max(0, 1 - D(x)) + E max(0, 1 + D(G(x)))`` (Lim & Ye, 2017). Least squares: ``E (D(x) - 1)^2 +
+    E D(G(x))^2`` (Mao et al., 2017, without their halves, as HiFi-GAN, eq. 1).
+    """
+    pairs = [(r[-1], m[-1]) for r, m in zip(real, made, strict=True)]
+    if loss == "hinge":
+        return _mean([(1 - r).relu().mean() + (1 + m).relu().mean() for r, m in pairs])
+    return _mean([(r - 1).square().mean() + m.square().mean() for r, m in pairs])
+
+
+def adversarial_loss(made: list[Judgement], loss: Loss) -> Tensor:
+    """What the model minimises, mean over discriminators: ``-E D(G(x))`` for hinge, ``E (D(G(x)) - 1)^2`` otherwise."""
+    if loss == "hinge":
+        return -mean_verdict(made)
+    return _mean([(judgement[-1] - 1).square().mean() for judgement in made])
+
+
+def mean_verdict(judgements: list[Judgement]) -> Tensor:
+    """``E D(x)``, mean over discriminators: high for what they take for real."""
+    return _mean([judgement[-1].mean() for judgement in judgements])
 
 
 def matching_loss(real: list[Judgement], made: list[Judgement]) -> Tensor:
@@ -88,6 +155,9 @@ def matching_loss(real: list[Judgement], made: list[Judgement]) -> Tensor:
 
 def _mean(values: list[Tensor]) -> Tensor:
     return torch.stack(values).mean()
+
+
+# --------------------------------------------------------------------------------------------------- taking part
 
 
 class Adversary:
@@ -125,7 +195,7 @@ class Adversary:
             with torch.no_grad():
                 real = self.discriminators(target)
         self.discriminators.requires_grad_(True)
-        own = {"adversarial": adversarial_loss(made), "feature_matching": matching_loss(real, made)}
+        own = {"adversarial": adversarial_loss(made, self.config.loss), "feature_matching": matching_loss(real, made)}
         for name, term in own.items():
             total = total + getattr(self.config, name) * term
         return total, terms | own
@@ -135,9 +205,9 @@ class Adversary:
         set_rate(self.optimizer, self.config.learning_rate * (1.0 - fraction) / max(1.0 - self.config.start, 1e-9))
         judgements = self.network(torch.cat([target, estimate.detach()]))
         real, made = ([[part.chunk(2)[index] for part in one] for one in judgements] for index in range(2))
-        loss = discriminator_loss(real, made)
+        loss = discriminator_loss(real, made, self.config.loss)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         self.fabric.clip_gradients(self.network, self.optimizer, max_norm=self.clip_norm, error_if_nonfinite=False)
         self.optimizer.step()
-        return {"discriminator": loss, "verdict_real": -adversarial_loss(real), "verdict_made": -adversarial_loss(made)}
+        return {"discriminator": loss, "verdict_real": mean_verdict(real), "verdict_made": mean_verdict(made)}
