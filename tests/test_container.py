@@ -6,6 +6,7 @@ import io
 import re
 import tracemalloc
 from binascii import crc_hqx
+from itertools import zip_longest
 from pathlib import Path
 from zlib import crc32
 
@@ -166,16 +167,89 @@ def test_overhead_is_at_most_40_bytes_and_12_a_chunk(n_chunks, last):
     assert len(data) - packed <= 40 + 12 * n_chunks
 
 
-def test_header_of_a_prior_is_written_and_read_but_refused_by_readers_and_writers():
+def test_header_of_a_prior_is_written_and_read():
     header = Header(
         "00112233aabb", 8000, 8000, 200, 9, 1, (Stream(7),), entropy="prior", prior="ffeeddccbbaa", condition="Zoë"
     )
     data = header.to_bytes()
     assert Header.from_bytes(data + b"more") == (header, len(data))
-    with pytest.raises(ContainerError, match=r"^x\.vq: entropy mode prior needs a newer vqaudio"):
-        read(data)
-    with pytest.raises(ContainerError, match="newer vqaudio"):
-        Writer(Pipe(), header)
+
+
+class Halving:
+    """A coder for one stream: codes below 16 take four bits, and with one of 99 or more all take three bytes."""
+
+    def __init__(self):
+        self.batches = []
+
+    def encode(self, codes):
+        small = [value for block in codes for value in block.ravel().tolist()]
+        if max(small) >= 99:
+            return b"\xff" * 3 * len(small)
+        return bytes(a << 4 | b for a, b in zip_longest(small[::2], small[1::2], fillvalue=0))
+
+    def decode(self, chunks):
+        self.batches.append(len(chunks))
+        return [self._decoded(chunk) for chunk in chunks]
+
+    def _decoded(self, chunk):
+        values = np.array([part for byte in chunk.data for part in (byte >> 4, byte & 15)], np.int32)
+        return [values[: chunk.channels * chunk.n_frames].reshape(chunk.channels, chunk.n_frames)]
+
+
+CODED = Header("00112233aabb", 8000, 8000, 200, 8, 3, (Stream(1024),), entropy="context")
+
+
+def coded_file():
+    """Three chunks of three channels, the first two equal: coded, raw because coding would not pay, coded and short."""
+    rng = np.random.default_rng(5)
+    chunks = [np.repeat(rng.integers(0, 16, (2, n)), [2, 1], axis=0) for n in (8, 8, 5)]
+    chunks[1] += 99
+    file = io.BytesIO()
+    writer = Writer(file, CODED, Halving())
+    for codes in chunks:
+        writer.write([codes])
+    writer.close(21 * 200)
+    return file.getvalue(), chunks
+
+
+def test_coded_chunks_come_back_side_by_side_and_fall_back_where_coding_does_not_pay():
+    data, chunks = coded_file()
+    kinds = [data[at] for at in chunk_starts(data)]
+    assert kinds == [0xC0, 0xC1, 0xC2]
+    coder = Halving()
+    reader = Reader(io.BytesIO(data), "x.vq", lambda header: coder)
+    found = list(reader)
+    assert [chunk.problem for chunk in found] == [None] * 3
+    assert all(same(chunk.codes, [codes]) for chunk, codes in zip(found, chunks, strict=True))
+    assert coder.batches == [2]  # both coded chunks at once
+    assert same(reader.chunk(2).codes, [chunks[2]])
+
+
+def chunk_starts(data):
+    reader = Reader(io.BytesIO(data), "x.vq")
+    return list(reader._offsets)
+
+
+def test_codes_that_a_coder_got_wrong_are_caught_by_their_digest():
+    data, chunks = coded_file()
+    wrong = Halving()
+    wrong._decoded = lambda chunk: [Halving._decoded(wrong, chunk)[0] ^ 1]
+    first, second, third = Reader(io.BytesIO(data), "x.vq", lambda header: wrong)
+    assert (first.codes, third.codes) == (None, None)
+    assert first.problem == third.problem == "its codes do not match their digest"
+    assert same(second.codes, [chunks[1]])  # raw
+
+
+def test_files_that_need_a_coder_say_so():
+    data, chunks = coded_file()
+    reader = Reader(io.BytesIO(data), "x.vq")
+    assert same(reader.chunk(1).codes, [chunks[1]])  # raw: no coder is needed
+    with pytest.raises(ContainerError, match=r"^x\.vq: entropy mode context cannot be read without its coder$"):
+        reader.chunk(0)
+    with pytest.raises(ValueError, match="entropy mode context with no coder"):
+        Writer(Pipe(), CODED)
+    with pytest.raises(ValueError, match="entropy mode none with a coder"):
+        Writer(Pipe(), TINY, Halving())
 
 
 def test_times_rates_and_places():
@@ -460,7 +534,6 @@ BILLION = "8094ebdc03"
         (changed(3, "02"), "has format version 2, but this vqaudio reads version 1: update vqaudio"),
         (changed(3, "00"), "has format version 0"),
         (changed(10, "2f"), "uses entropy mode number 15, unknown to this vqaudio: update vqaudio"),
-        (changed(10, "21"), "entropy mode context needs a newer vqaudio"),
         (GOLDEN[:12] + b"\xd9" + GOLDEN[13:], "checksum does not match"),
         (changed(19, BILLION), "channels is 1000000000, expected 1 to 1024"),
         (changed(11, "00", 3), "source_rate is 0, expected 1 to 2147483647"),

@@ -249,6 +249,8 @@ class FileSource:
             self._sound = OneWay(self._guard)
         except soundfile.LibsndfileError as error:
             failed = self._guard.error
+            if isinstance(failed, KeyboardInterrupt):
+                raise failed from None
             message = (
                 f"{self.name}: cannot be read ({failed.strerror})" if failed else self._not_sound(error.error_string)
             )
@@ -284,8 +286,10 @@ class FileSource:
     def _attempt(self, action: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """What ``action`` of the decoder returns, with failures in words."""
         try:
-            result = action(*arguments, **options)
-            self._guard.check()
+            try:
+                result = action(*arguments, **options)
+            finally:
+                self._guard.check()
         except (soundfile.LibsndfileError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else error.error_string
             raise AudioError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -50,13 +51,21 @@ class Autoencoder(nn.Module):
         passed = self.bottleneck(features)
         return Reconstruction(self.decoder(passed.latents), passed.tokens, passed.loss, passed.stats)
 
-    def encode(self, waveform: Tensor, n_streams: int | None = None, context: int = 0) -> list[Tensor]:
+    def encode(
+        self,
+        waveform: Tensor,
+        n_streams: int | None = None,
+        context: int = 0,
+        choose: Callable[[Tensor], list[Tensor]] | None = None,
+    ) -> list[Tensor]:
         """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few.
 
-        So many frames of ``context`` at either end are heard but not coded.
+        So many frames of ``context`` at either end are heard but not coded. ``choose`` makes codes of the features in
+        place of the bottleneck.
         """
         features = self.encoder(waveform)
-        return self.bottleneck.encode(features[..., context : features.shape[-1] - context], n_streams)
+        kept = features[..., context : features.shape[-1] - context]
+        return self.bottleneck.encode(kept, n_streams) if choose is None else choose(kept)
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``."""

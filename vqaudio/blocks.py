@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vqaudio.audio import Source, Window, framed
 from vqaudio.autoencoder import Autoencoder
@@ -34,28 +35,40 @@ def aligned(n_frames: int, streams: Sequence[Stream]) -> int:
 
 @torch.inference_mode()
 def encode_blocks(
-    model: Autoencoder, sound: Source, block_frames: int, n_streams: int, done: Callable[[float], object] | None = None
+    model: Autoencoder,
+    sound: Source,
+    block_frames: int,
+    n_streams: int,
+    done: Callable[[float], object] | None = None,
+    choose: Callable[[Tensor], list[Tensor]] | None = None,
 ) -> Iterator[ChunkCodes]:
     """The codes of each block of ``block_frames`` frames: an int32 array ``(channels, codes)`` per stream.
 
     The last block has as many frames as the sound needs. ``sound`` must be at the model's sample rate. ``done`` is
-    called with the seconds coded after each block.
+    called with the seconds coded after each block; ``choose`` is :meth:`Autoencoder.encode`'s.
     """
     hop, context = model.config.hop_length, aligned(model.encoder_context, model.bottleneck.streams)
     n_frames = -(-sound.n_samples // hop)
     for first in range(0, n_frames, block_frames):
         window = sound.read((first - context) * hop, (first + block_frames + context) * hop)
         kept = min(block_frames, n_frames - first)
-        per_channel = _each_channel(window, partial(_encode_window, model, context, kept, n_streams))
+        per_channel = _each_channel(window, partial(_encode_window, model, context, kept, n_streams, choose))
         yield [np.stack(codes) for codes in zip(*per_channel, strict=True)]
         if done is not None:
             done(min(kept * hop, sound.n_samples - first * hop) / sound.sample_rate)
 
 
-def _encode_window(model: Autoencoder, context: int, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
+def _encode_window(
+    model: Autoencoder,
+    context: int,
+    kept: int,
+    n_streams: int,
+    choose: Callable[[Tensor], list[Tensor]] | None,
+    channel: Window,
+) -> ChunkCodes:
     device = next(model.parameters()).device
     with _full_float32(device):
-        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context)
+        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context, choose)
     codes = []
     for stream, found in zip(model.bottleneck.streams[:n_streams], tokens, strict=False):
         codes.append(found[0, : stream.codes_in(kept)].to("cpu", torch.int32).numpy())

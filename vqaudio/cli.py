@@ -14,9 +14,12 @@ COMMANDS = {
     "compress": "audio to .vq",
     "decompress": ".vq to audio",
     "info": "what a .vq file holds",
+    "sample": "new sound from a model's prior",
+    "score": "bits per token by a model's prior",
     "evaluate": "quality and rate beside other codecs",
     "listen": "a page to hear a model beside other codecs",
-    "train": "train a model",
+    "train": "train a codec or a prior",
+    "tokenize": "recordings to tokens, for priors to learn from",
 }
 
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,18 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio import checkpoint
+from vqaudio.assignment import RateAware
 from vqaudio.audio import ArraySource, Source, Window
 from vqaudio.blocks import aligned, coded_samples, decoded, encode_blocks
-from vqaudio.container import Header, Reader, Writer
+from vqaudio.container import ENTROPY_MODES, Header, Reader, Writer
+from vqaudio.entropy import DEFAULT_ENTROPY, PriorCoder, coders, load_prior, prior_of
 from vqaudio.errors import ContainerError, ModelError
-from vqaudio.registry import DEFAULT_MODEL
+from vqaudio.prior.base import NONE
+from vqaudio.prior.context import ContextPrior
+from vqaudio.prior.integer import IntegerPrior
+from vqaudio.prior.intervals import bits_of
+from vqaudio.prior.sampling import Sampling, sample
+from vqaudio.registry import DEFAULT_MODEL, fingerprint
 from vqaudio.resampling import resample
 from vqaudio.stored import Damage, Stored, called, model_for, refuse_large
 
@@ -48,8 +56,10 @@ class Codes:
     n_samples: int
 
 
-def load(name_or_path: str | Path = DEFAULT_MODEL, device: str = "cpu") -> Codec:
+def load(name_or_path: str | Path = DEFAULT_MODEL, device: str = "cpu", prior: str | Path | None = None) -> Codec:
     """A codec with a shipped model, by name, or with any trained model, by path.
+
+    ``prior`` is the file of an integer prior for the model's codes, in place of the one that is shipped with it.
 
     Raises:
         ModelError: no such model, a file that is none, or a device that cannot be used.
@@ -61,7 +71,7 @@ def load(name_or_path: str | Path = DEFAULT_MODEL, device: str = "cpu") -> Codec
         raise ModelError(
             f"device {device!r} cannot be used here ({reason}): use cpu, or cuda where there is a GPU"
         ) from None
-    return Codec(checkpoint.load(name_or_path, device))
+    return Codec(checkpoint.load(name_or_path, device), None if prior is None else Path(prior))
 
 
 class Codec:
@@ -72,9 +82,10 @@ class Codec:
         name, fingerprint: what the model is called, and what files call it.
         sample_rate: of the sound inside the codec, Hz. Other rates are resampled on the way in and out.
         n_codebooks: the most that can be used.
+        prior_file: the integer prior for the model's codes, where there is one.
     """
 
-    def __init__(self, source: checkpoint.Checkpoint):
+    def __init__(self, source: checkpoint.Checkpoint, prior: Path | None = None):
         self.model, self.name, self.fingerprint = source.model, source.name, source.fingerprint
         self.silence, self.training = source.silence, source.training
         self.streams = self.model.bottleneck.streams
@@ -82,6 +93,25 @@ class Codec:
         self.hop_length = self.model.config.hop_length
         self.frame_rate = self.model.config.frame_rate
         self.n_codebooks = len(self.streams)
+        self._own_prior = prior
+        self.prior_file = prior or prior_of(self.fingerprint)
+
+    @property
+    def prior(self) -> IntegerPrior:
+        """The integer prior for the model's codes.
+
+        Raises:
+            ModelError: there is none, or it is for other codes.
+        """
+        if self.prior_file is None:
+            raise ModelError(f"{self.name} has no prior here: train one (recipes/), and give its file with --prior")
+        prior = load_prior(self.prior_file)
+        if prior.codec != self.fingerprint or prior.streams != self.streams:
+            raise ModelError(
+                f"{self.prior_file}: is a prior for the codes of the model {prior.codec}, not of {self.name} "
+                f"({self.fingerprint})"
+            )
+        return prior
 
     # ------------------------------------------------------------------------------------------------------ rates
 
@@ -172,10 +202,73 @@ class Codec:
         )
         return sound.read(0, codes.n_samples)
 
-    def compress(self, wav: Any, sample_rate: int, n_codebooks: int | None = None) -> bytes:
-        """Sound to the bytes of a ``.vq`` file; arguments and errors as for :meth:`encode`."""
+    # ------------------------------------------------------------------------------------------------- with a prior
+
+    def sample(
+        self,
+        n_frames: int,
+        n_codebooks: int | None = None,
+        count: int = 1,
+        condition: str = NONE,
+        how: Sampling | None = None,
+        prompt: Window | None = None,
+        done: Callable[[int], object] | None = None,
+    ) -> list[Window]:
+        """New sounds from the prior: ``count`` float32 arrays ``(samples,)`` at the codec's rate.
+
+        Args:
+            n_frames: to draw, each of ``hop_length`` samples.
+            n_codebooks: how many to use; all by default.
+            count: of sounds, drawn side by side.
+            condition: as in :meth:`write`.
+            how: temperature, seed and the like.
+            prompt: a sound ``(samples,)`` at the codec's rate to go on from; it begins the sounds.
+            done: is called with 1 after each frame.
+
+        Raises:
+            ModelError: no prior, not as many codebooks, or a condition that the prior does not know.
+        """
+        n_streams, prior = self.check_codebooks(n_codebooks), self.prior
+        given: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(n_streams)]
+        if prompt is not None:
+            step = math.lcm(*(stream.stride for stream in self.streams)) * self.hop_length
+            whole = prompt[: len(prompt) // step * step]  # a code that stands for silence beyond the end would be heard
+            given = [part[0].astype(np.int64) for part in self.encode(whole, self.sample_rate, n_streams).streams]
+        drawn = sample(prior, n_frames, n_streams, count, condition, how, given, done)
+        frames = n_frames + max(len(part) * stream.stride for part, stream in zip(given, self.streams, strict=False))
+        sounds = []
+        for lane in range(count):
+            streams = [np.concatenate([a, b[lane]])[None].astype(np.int32) for a, b in zip(given, drawn, strict=True)]
+            sounds.append(self.decode(Codes(streams, self.sample_rate, frames * self.hop_length))[0])
+        return sounds
+
+    def score(self, sound: Source, n_codebooks: int | None = None, condition: str = NONE) -> list[NDArray[np.float64]]:
+        """What each code costs by the prior, in bits: for each codebook an array ``(channels, codes)``.
+
+        Chunks count by themselves, as in files. Errors as for :meth:`write`.
+        """
+        n_streams, prior = self.check_codebooks(n_codebooks), self.prior
+        bits: list[list[NDArray[np.float64]]] = [[] for _ in range(n_streams)]
+        for codes in encode_blocks(self.model, resample(sound, self.sample_rate), self._chunk_frames(), n_streams):
+            found = prior.intervals([part.astype(np.int64) for part in codes], condition)
+            for parts, (_, sizes) in zip(bits, found, strict=True):
+                parts.append(bits_of(sizes))
+        return [np.concatenate(parts, axis=1) if parts else np.zeros((sound.channels, 0)) for parts in bits]
+
+    # --------------------------------------------------------------------------------------------------------- bytes
+
+    def compress(
+        self,
+        wav: Any,
+        sample_rate: int,
+        n_codebooks: int | None = None,
+        entropy: str = DEFAULT_ENTROPY,
+        condition: str = NONE,
+        rdo: float = 0.0,
+    ) -> bytes:
+        """Sound to the bytes of a ``.vq`` file; arguments and errors as for :meth:`encode` and :meth:`write`."""
         file = io.BytesIO()
-        self.write(ArraySource(wav, sample_rate), file, n_codebooks)
+        self.write(ArraySource(wav, sample_rate), file, n_codebooks, entropy=entropy, condition=condition, rdo=rdo)
         return file.getvalue()
 
     def decompress(self, data: bytes) -> tuple[Window, int]:
@@ -201,16 +294,39 @@ class Codec:
         n_codebooks: int | None = None,
         chunk_seconds: float = CHUNK_SECONDS,
         done: Callable[[float], object] | None = None,
+        entropy: str = DEFAULT_ENTROPY,
+        condition: str = NONE,
+        rdo: float = 0.0,
     ) -> int:
         """Code a sound of any length into a file that need not seek; returns the number of bytes.
 
-        ``done`` is called with the seconds coded after each chunk. Memory does not grow with the sound.
+        Args:
+            sound, file: from where, to where.
+            n_codebooks: how many to use; all by default.
+            chunk_seconds: of sound in a chunk, which is coded and can be decoded by itself.
+            done: is called with the seconds coded after each chunk. Memory does not grow with the sound.
+            entropy: ``none`` writes codes as they are, ``context`` and ``prior`` make them shorter where they can: by
+                what came before in a chunk, or by the trained prior.
+            condition: what the prior is told of the sound, as in ``speaker=p225``.
+            rdo: choose codes that are cheaper by the prior, though not the nearest: λ of
+                :class:`vqaudio.assignment.RateAware`, squared distance per bit.
 
         Raises:
-            ModelError: not as many codebooks. AudioError: the sound cannot be read.
-            ContainerError: chunks too long for so many channels.
+            ModelError: not as many codebooks, no prior, a condition that it does not know, or ``rdo`` without it.
+            AudioError: the sound cannot be read. ContainerError: chunks too long for so many channels, or a mode that
+                there is not.
         """
+        if entropy not in ENTROPY_MODES:
+            raise ContainerError(f"the entropy mode is {entropy!r}, expected one of {', '.join(ENTROPY_MODES)}")
         n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)
+        coder = self._coder(entropy, n_streams, condition)
+        choose = None
+        if rdo:
+            if entropy != "prior":
+                raise ModelError(
+                    f"rdo weighs codes by what the prior says, and the entropy mode is {entropy}: use prior"
+                )
+            choose = RateAware(self.model.bottleneck, self.prior, n_streams, rdo, condition)
         header = Header(
             codec=self.fingerprint,
             source_rate=sound.sample_rate,
@@ -219,13 +335,24 @@ class Codec:
             chunk_frames=frames,
             channels=sound.channels,
             streams=self.streams[:n_streams],
+            entropy=entropy,
+            prior=fingerprint(self.prior_file) if entropy == "prior" and self.prior_file is not None else None,
+            condition=condition,
         )
         refuse_large(header)
-        writer = Writer(cast(Any, file), header)
+        writer = Writer(cast(Any, file), header, coder)
         size = len(header.to_bytes())
-        for codes in encode_blocks(self.model, resample(sound, self.sample_rate), frames, n_streams, done):
+        sound_inside = resample(sound, self.sample_rate)
+        for codes in encode_blocks(self.model, sound_inside, frames, n_streams, done, choose):
             size += writer.write(codes)
         return size + writer.close(sound.n_samples)
+
+    def _coder(self, entropy: str, n_streams: int, condition: str) -> PriorCoder | None:
+        if entropy == "none":
+            return None
+        prior = self.prior if entropy == "prior" else ContextPrior(self.streams)
+        prior.labels(condition)
+        return PriorCoder(prior, n_streams, condition)
 
     def open(self, file: IO[bytes], name: str) -> Stored:
         """A ``.vq`` file as a sound to read from, whole or in part.
@@ -234,7 +361,7 @@ class Codec:
             ContainerError: not a ``.vq`` file, or none that this codec can have written.
             ModelError: written by another model.
         """
-        reader = Reader(cast(Any, file), name)
+        reader = Reader(cast(Any, file), name, coders(self._own_prior))
         header = reader.header
         if header.codec != self.fingerprint:
             raise ModelError(

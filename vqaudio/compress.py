@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 from vqaudio.audio import SUFFIXES
 from vqaudio.cli import command
+from vqaudio.container import ENTROPY_MODES
+from vqaudio.entropy import DEFAULT_ENTROPY
 from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar, summary
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -28,6 +31,23 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--chunk", type=float, default=5.0, metavar="S", help="seconds in a chunk (default: %(default)g)"
     )
+    parser.add_argument(
+        "--entropy",
+        choices=ENTROPY_MODES,
+        default=DEFAULT_ENTROPY,
+        help="make files smaller by what came before in a chunk (context) or by a trained prior (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--condition", default="none", metavar="FIELD=LABEL", help="tell the prior who speaks: speaker=p225"
+    )
+    parser.add_argument(
+        "--rdo",
+        type=float,
+        default=0.0,
+        metavar="LAMBDA",
+        help="choose codes that are cheaper though not the nearest: squared distance per bit (default: 0)",
+    )
+    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior, in place of the model's own")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
     return parser
 
@@ -39,10 +59,14 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not 0.1 <= options.chunk <= 60:
         parser.error(f"--chunk {options.chunk:g}: expected 0.1 to 60 seconds")
+    if not 0 <= options.rdo < 1000 or (options.rdo and options.entropy != "prior"):
+        parser.error(f"--rdo {options.rdo:g}: expected 0 to 1000, and --entropy prior with it")
+    if options.condition != "none" and options.entropy != "prior":
+        parser.error(f"--condition {options.condition} needs --entropy prior")
     jobs = list_jobs(options, SUFFIXES, ".vq")
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(options.model, options.device)
+    codec = load(options.model, options.device, options.prior)
     wanted = options.codebooks if options.kbps is None else codec.codebooks_for(options.kbps)
     n_codebooks = codec.check_codebooks(wanted)
     from vqaudio.audio import FileSource
@@ -53,7 +77,16 @@ def main(argv: list[str] | None = None) -> int:
         with FileSource(job.source) as sound:
             seconds = sound.n_samples / sound.sample_rate
             with seconds_bar(seconds, job.source.name, options.quiet) as bar, atomic_write(job.target) as file:
-                size = codec.write(sound, file, n_codebooks, options.chunk, bar.update)
+                size = codec.write(
+                    sound,
+                    file,
+                    n_codebooks,
+                    options.chunk,
+                    bar.update,
+                    options.entropy,
+                    options.condition,
+                    options.rdo,
+                )
         return summary(job, seconds, time.perf_counter() - started, size)
 
     return run_jobs(jobs, convert, options.quiet)

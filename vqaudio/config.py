@@ -184,6 +184,23 @@ class ModelConfig(Section):
         return self
 
 
+# ------------------------------------------------------------------------------------------------------------- prior
+
+
+class WaveNetConfig(Section):
+    """A WaveNet over codes. Its integer twin needs sums of at most 512 products to be exact."""
+
+    channels: int = Field(192, ge=4, le=256, description="of the residual stream and of the gates")
+    skip_channels: int = Field(256, ge=4, le=512)
+    dilations: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 2, 4, 8, 16, 1, 2, 4, 8, 16), min_length=1, description="frames between a layer's two columns"
+    )
+    head_channels: int = Field(256, ge=4, le=512)
+    code_dim: int = Field(64, ge=1, le=512, description="of a code's entry; that of the codec's codebooks fits best")
+    condition_channels: int = Field(32, ge=1, le=512, description="of a label's entry")
+    dropout: float = Field(0.1, ge=0, lt=1, description="inside the heads")
+
+
 # ---------------------------------------------------------------------------------------------------------- training
 
 
@@ -253,13 +270,9 @@ class AdversarialConfig(Section):
         return self
 
 
-class TrainConfig(Section):
-    """One run of ``python -m vqaudio.train``."""
+class RunConfig(Section):
+    """What any run of ``python -m vqaudio.train`` has: where it goes, how long, how its weights move, on what."""
 
-    model: ModelConfig = ModelConfig()
-    data: DataConfig = DataConfig()
-    loss: LossConfig = LossConfig()
-    adversarial: AdversarialConfig | None = None
     out: str = Field("runs/default", description="folder for logs, resume state and the trained model")
     steps: int = Field(10000, ge=1, description="length of the schedule; --minutes sets it by time instead")
     optimizer: Literal["adamw", "soap"] = "adamw"
@@ -269,8 +282,6 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.01, ge=0)
     betas: tuple[Decay, Decay] = (0.8, 0.99)
     clip_norm: float = Field(5.0, gt=0)
-    quantize_after: int = Field(400, ge=0, description="steps of plain autoencoding before the codebooks start")
-    late_decay: float = Field(0.99, gt=0, lt=1, description="codebooks' moving-average decay in the last half")
     weight_ema: float = Field(0.0, ge=0, lt=1, description="decay of an average of weights and codebooks; 0: none")
     init_from: str | None = Field(None, description="a model to start from, instead of random weights")
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
@@ -282,6 +293,43 @@ class TrainConfig(Section):
     devices: int = Field(1, ge=1, description="processes on each machine; torchrun overrules it")
     nodes: int = Field(1, ge=1, description="machines; torchrun overrules it")
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class TrainConfig(RunConfig):
+    """The training of a codec."""
+
+    kind: Literal["codec"] = "codec"
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    loss: LossConfig = LossConfig()
+    adversarial: AdversarialConfig | None = None
+    quantize_after: int = Field(400, ge=0, description="steps of plain autoencoding before the codebooks start")
+    late_decay: float = Field(0.99, gt=0, lt=1, description="codebooks' moving-average decay in the last half")
+
+
+class TokenDataConfig(Section):
+    """Which tokens a prior learns from, and how they are varied."""
+
+    folder: str = Field(description="what python -m vqaudio.tokenize wrote")
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="share of crops by corpus; others share by duration"
+    )
+    crop_seconds: float = Field(5.0, gt=0, description="also of what validation scores; best the chunks of files")
+    batch_size: int = Field(16, ge=1, description="crops per process and step")
+    hidden: float = Field(0.1, ge=0, lt=1, description="share of frames hidden from those after them")
+    unlabelled: float = Field(0.5, ge=0, le=1, description="share of crops whose labels are left out, each by itself")
+
+
+class PriorTrainConfig(RunConfig):
+    """The training of a prior over a codec's tokens."""
+
+    kind: Literal["prior"]
+    codec: str = Field(description="a shipped model's name, or a file: whose tokens they are")
+    fields: tuple[Literal["speaker", "label"], ...] = Field((), description="what the prior is conditioned on")
+    field_corpora: tuple[str, ...] = Field((), description="whose labels count; none: all that have one")
+    model: WaveNetConfig = WaveNetConfig()
+    data: TokenDataConfig
+    round_from: float = Field(0.7, ge=0, le=1, description="share of the run after which values are on their grids")
 
 
 # ----------------------------------------------------------------------------------------------------------- reading
@@ -310,6 +358,15 @@ def parse(kind: type[T], data: Any, source: str = "config") -> T:
             else:
                 problems.append(f"{path}: {item['msg']} (found {_short(item['input'])})")
         raise ConfigError(f"{source}: " + "; ".join(problems)) from None
+
+
+def parse_run(data: dict[str, Any], source: str = "config") -> RunConfig:
+    """Check a run's config; its ``kind`` says what it trains: a codec by default, or a prior.
+
+    Raises:
+        ConfigError: as :func:`parse`.
+    """
+    return parse(PriorTrainConfig if data.get("kind") == "prior" else TrainConfig, data, source)
 
 
 def _keys(location: tuple[int | str, ...], data: Any) -> list[str]:

@@ -35,6 +35,7 @@ def arguments() -> argparse.ArgumentParser:
         help="samples in the output (default: PCM_16)",
     )
     parser.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model that wrote the file")
+    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior that is not shipped here")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
     return parser
 
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
             name = input_name(job.source)
             chosen = options.model or model_for(file, name)
             if chosen not in codecs:
-                codecs[chosen] = load(chosen, options.device)
+                codecs[chosen] = load(chosen, options.device, options.prior)
             stored = codecs[chosen].open(file, name)
             start, stop = _span(stored, options.start, options.end)
             _write(stored, start, stop, job, options)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from vqaudio.cli import command
 from vqaudio.container import Reader
+from vqaudio.entropy import coders
 from vqaudio.files import input_name, open_input
 from vqaudio.registry import name_of
 
@@ -20,6 +21,7 @@ def arguments() -> argparse.ArgumentParser:
         description="Say what a .vq file holds and check all of it. Exits with status 1 where it is damaged.",
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="a .vq file, or - for standard input")
+    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior that is not shipped here")
     parser.add_argument("--json", action="store_true", help="the same as JSON")
     return parser
 
@@ -29,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = arguments().parse_args(argv)
     with open_input(options.file) as file:
-        facts = describe(Reader(cast(Any, file), input_name(options.file)), file.seek(0, 2))
+        reader = Reader(cast(Any, file), input_name(options.file), coders(options.prior))
+        facts = describe(reader, file.seek(0, 2))
     if options.json:
         print(json.dumps(facts, indent=2))
     else:

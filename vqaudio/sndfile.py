@@ -11,19 +11,19 @@ import soundfile
 class Guarded:
     """What libsndfile needs of a file, with its name hidden and its errors kept.
 
-    Without a name, only content decides the format: a text called ``x.vox`` is not taken for headerless sound. Errors
-    cannot pass through C code, so they wait here until :meth:`check`.
+    Without a name, only content decides the format: a text called ``x.vox`` is not taken for headerless sound. Errors,
+    and Ctrl-C, cannot pass through C code, so they wait here until :meth:`check`.
     """
 
     def __init__(self, file: IO[bytes]):
         self._file = file
-        self.error: OSError | None = None
+        self.error: OSError | KeyboardInterrupt | None = None
         self.tell = file.tell
 
     def _attempt(self, action: Callable[..., int], *arguments: Any) -> int:
         try:
             return action(*arguments)
-        except OSError as error:
+        except (OSError, KeyboardInterrupt) as error:
             self.error = self.error or error
             return 0
 

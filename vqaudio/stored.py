@@ -9,13 +9,17 @@ from typing import IO, Any, cast
 from vqaudio.audio import MAX_RATE, MIN_RATE
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.blocks import decoded
-from vqaudio.container import ChunkCodes, Header, Reader
+from vqaudio.container import Chunk, ChunkCodes, Header, Reader
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.registry import find_fingerprint, name_of
 from vqaudio.resampling import BLOCK_SECONDS, FILTER_REACH
 
 LARGEST_BLOCK = 2**28
 """Samples of all channels that are held at once: 1 GiB as float32."""
+MOST_AHEAD = 64
+"""Chunks that an entropy coder decodes side by side. The first time it is one, then twice as many each time."""
+MOST_CODES = 2**22
+"""Codes that may be decoded ahead."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Stored:
         if header.source_rate != header.coded_rate:
             self._reach += FILTER_REACH / min(header.source_rate, header.coded_rate)
         self._lost: dict[int, str] = {}
+        self._chunks: dict[int, Chunk] = {}
+        self._ahead = 1
         shape = (header.channels, self.n_samples, header.source_rate, header.chunk_frames, len(header.streams))
         self.sound = decoded(model, silence, self._codes_of, *shape)
 
@@ -85,10 +91,22 @@ class Stored:
             self._codes_of(index)
 
     def _codes_of(self, index: int) -> ChunkCodes | None:
-        chunk = self.reader.chunk(index)
+        if index not in self._chunks:
+            self._read_from(index)
+        chunk = self._chunks[index]
         if chunk.problem is not None:
             self._lost[index] = chunk.problem
         return chunk.codes
+
+    def _read_from(self, index: int) -> None:
+        """Read a chunk and, where that pays, some of those after it; forget those that are far behind."""
+        header = self.reader.header
+        self._chunks = {at: chunk for at, chunk in self._chunks.items() if index - MOST_AHEAD < at < index}
+        codes = header.channels * sum(stream.codes_in(header.chunk_frames) for stream in header.streams)
+        count = 1 if header.entropy == "none" else max(1, min(self._ahead, MOST_CODES // codes))
+        last = min(index + count, self.reader.n_chunks)
+        self._chunks |= {chunk.index: chunk for chunk in self.reader.chunks(range(index, last))}
+        self._ahead = min(2 * self._ahead, MOST_AHEAD)
 
 
 def refuse_large(header: Header) -> None:

@@ -7,7 +7,7 @@ import importlib.util
 import logging
 
 from vqaudio.cli import command
-from vqaudio.config import TrainConfig, load_yaml, parse
+from vqaudio.config import load_yaml, parse_run
 from vqaudio.errors import ConfigError, VqaudioError
 
 NEEDED = ("lightning", "tensorboard", "torchaudio")  # the extra `train`
@@ -15,7 +15,9 @@ NEEDED = ("lightning", "tensorboard", "torchaudio")  # the extra `train`
 
 def arguments() -> argparse.ArgumentParser:
     """The command's options."""
-    parser = argparse.ArgumentParser(prog="vqaudio train", description="Train a model on a folder of recordings.")
+    parser = argparse.ArgumentParser(
+        prog="vqaudio train", description="Train a codec on a folder of recordings, or a prior on a codec's tokens."
+    )
     parser.add_argument("config", metavar="CONFIG.yaml", help="the run: model, data, losses, schedule")
     parser.add_argument(
         "--set",
@@ -36,7 +38,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = arguments().parse_args(argv)
-    config = parse(TrainConfig, load_yaml(options.config, options.overrides), options.config)
+    config = parse_run(load_yaml(options.config, options.overrides), options.config)
     if options.minutes is not None and not 0.0 < options.minutes < float("inf"):
         raise ConfigError(f"--minutes {options.minutes}: expected a number above 0")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]

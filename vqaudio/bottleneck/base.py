@@ -61,5 +61,9 @@ class Bottleneck(nn.Module, ABC):
             ValueError: a number of streams that this bottleneck cannot decode from.
         """
 
+    def entries(self) -> list[Tensor]:
+        """The codebooks ``(alphabet, D)`` whose entries add up to latents, one per stream; none where they do not."""
+        return []
+
     def initialise(self, features: Tensor) -> None:
         """Set codebooks from ``(batch, D, frames)`` features; a bottleneck without codebooks has nothing to do."""

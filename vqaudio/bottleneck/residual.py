@@ -91,6 +91,10 @@ class ResidualVQ(Bottleneck):
         assert isinstance(latents, Tensor)
         return latents.transpose(1, 2)
 
+    def entries(self) -> list[Tensor]:
+        """See :meth:`Bottleneck.entries`."""
+        return [codebook.entries for codebook in self.codebooks if isinstance(codebook, Codebook)]
+
     def initialise(self, features: Tensor) -> None:
         """k-means level by level, each on what the levels before it leave."""
         residual = to_vectors(features)

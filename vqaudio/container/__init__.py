@@ -22,9 +22,9 @@ Modules from the bytes up: ``fields``, ``header``, ``codes``, ``chunk``, ``trail
 
 from __future__ import annotations
 
-from vqaudio.container.codes import ChunkCodes
-from vqaudio.container.header import Header, Stream
+from vqaudio.container.codes import ChunkCodes, Coded, Coder
+from vqaudio.container.header import ENTROPY_MODES, Header, Stream
 from vqaudio.container.reader import Chunk, Reader
 from vqaudio.container.writer import Writer
 
-__all__ = ["Chunk", "ChunkCodes", "Header", "Reader", "Stream", "Writer"]
+__all__ = ["ENTROPY_MODES", "Chunk", "ChunkCodes", "Coded", "Coder", "Header", "Reader", "Stream", "Writer"]

@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from vqaudio.container.codes import ChunkCodes, channel_bytes, longest_payload, pack, unpack
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.container.codes import (
+    ChunkCodes,
+    Coded,
+    Coder,
+    channel_bytes,
+    longest_payload,
+    pack,
+    unpack,
+    unpack_channels,
+)
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
 from vqaudio.container.header import Header
 
@@ -15,12 +27,13 @@ LONGEST_HEAD = 1 + 3 * 9
 SMALLEST_CHUNK = 9
 
 
-def chunk_bytes(header: Header, index: int, n_frames: int, codes: ChunkCodes) -> bytes:
+def chunk_bytes(header: Header, index: int, n_frames: int, codes: ChunkCodes, coder: Coder | None = None) -> bytes:
     """Chunk number ``index``; ``codes`` must fit the header and ``n_frames``."""
-    short = n_frames < header.chunk_frames
     channels = channel_bytes(codes)
-    payload = pack(header, codes, channels)
-    data = bytes([CHUNK | SHORT if short else CHUNK]) + varint(index)
+    payload, is_raw = pack(header, codes, channels, coder)
+    short = n_frames < header.chunk_frames
+    kind = CHUNK | (SHORT if short else 0) | (RAW if is_raw and coder is not None else 0)
+    data = bytes([kind]) + varint(index)
     data += (varint(n_frames) if short else b"") + varint(len(payload)) + payload
     data += crc16_bytes(b"".join(channels))
     return data + crc32_bytes(data)
@@ -35,6 +48,7 @@ def longest_chunk(header: Header) -> int:
 class ChunkHead:
     """The fields before a chunk's payload, and the size in bytes that they give the chunk."""
 
+    is_raw: bool
     index: int
     n_frames: int
     payload_size: int
@@ -56,7 +70,8 @@ def parse_head(header: Header, cursor: Cursor) -> ChunkHead:
     longest = longest_payload(header, n_frames)
     if payload_size > longest:
         raise DamageError(f"its payload is said to have {payload_size} bytes, and at most {longest} are possible")
-    return ChunkHead(index, n_frames, payload_size, cursor.position + payload_size + 6)
+    is_raw = header.entropy == "none" or bool(kind & RAW)
+    return ChunkHead(is_raw, index, n_frames, payload_size, cursor.position + payload_size + 6)
 
 
 def is_intact(chunk: bytes) -> bool:
@@ -64,8 +79,27 @@ def is_intact(chunk: bytes) -> bool:
     return crc32_bytes(chunk[:-4]) == chunk[-4:]
 
 
-def parse_chunk(header: Header, data: bytes, index: int, n_frames: int) -> ChunkCodes:
-    """The codes in ``data``, which must be all of chunk ``index`` and nothing else; or DamageError."""
+@dataclass(frozen=True)
+class Parsed:
+    """A chunk whose bytes are right: the codes of its stored channels, raw or still coded.
+
+    ``rows`` has for each channel the stored one that it equals.
+    """
+
+    stored: ChunkCodes | Coded
+    rows: NDArray[np.intp]
+    digest: bytes
+
+    def channels(self, stored: ChunkCodes) -> ChunkCodes:
+        """All channels' codes from those of the stored ones; DamageError where they are not what was coded."""
+        codes = [block[self.rows] for block in stored]
+        if self.digest != crc16_bytes(b"".join(channel_bytes(codes))):
+            raise DamageError("its codes do not match their digest")
+        return codes
+
+
+def parse_chunk(header: Header, data: bytes, index: int, n_frames: int) -> Parsed:
+    """What is in ``data``, which must be all of chunk ``index`` and nothing else; or DamageError."""
     if not is_intact(data):
         raise DamageError("its checksum does not match its bytes")
     cursor = Cursor(data)
@@ -77,7 +111,9 @@ def parse_chunk(header: Header, data: bytes, index: int, n_frames: int) -> Chunk
     ):
         if found != expected:
             raise DamageError(f"its {what} is {found}, expected {expected}")
-    codes = unpack(header, cursor.take(head.payload_size), n_frames)
-    if cursor.take(2) != crc16_bytes(b"".join(channel_bytes(codes))):
-        raise DamageError("its codes do not match their digest")
-    return codes
+    payload = Cursor(cursor.take(head.payload_size))
+    rows = unpack_channels(header, payload)
+    n_stored = int(rows.max()) + 1
+    rest = payload.data[payload.position :]
+    stored = unpack(header, rest, n_stored, n_frames) if head.is_raw else Coded(rest, n_stored, n_frames)
+    return Parsed(stored, rows, cursor.take(2))

@@ -12,8 +12,6 @@ from vqaudio.errors import ContainerError
 VERSION = 1
 MAGIC = b"\x8aVQ"
 ENTROPY_MODES = ("none", "context", "prior")
-CODED_MODES = ("none",)
-"""The modes whose chunks can be written and read here; the others are known by name only."""
 LONGEST_HEADER = 1024
 
 LIMITS = {
@@ -186,13 +184,3 @@ def _parse_header(data: bytes) -> tuple[Header, int]:
         raise DamageError("its condition is not UTF-8") from None
     header = Header(codec, **numbers, streams=streams, entropy=ENTROPY_MODES[mode], prior=prior, condition=text)
     return header, cursor.position
-
-
-def refuse_uncoded(header: Header) -> None:
-    """Do nothing if chunks of the header's entropy mode can be written and read here.
-
-    Raises:
-        ContainerError: they cannot.
-    """
-    if header.entropy not in CODED_MODES:
-        raise ContainerError(f"entropy mode {header.entropy} needs a newer vqaudio: update vqaudio")

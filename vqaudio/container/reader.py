@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -12,15 +12,19 @@ from vqaudio.container.chunk import (
     LONGEST_HEAD,
     SMALLEST_CHUNK,
     ChunkHead,
+    Parsed,
     is_intact,
     parse_chunk,
     parse_head,
 )
-from vqaudio.container.codes import ChunkCodes
+from vqaudio.container.codes import ChunkCodes, Coded, Coder
 from vqaudio.container.fields import Cursor, DamageError
-from vqaudio.container.header import LONGEST_HEADER, Header, refuse_uncoded
+from vqaudio.container.header import LONGEST_HEADER, Header
 from vqaudio.container.trailer import TRAILER, parse_trailer
-from vqaudio.errors import ContainerError
+from vqaudio.errors import ContainerError, VqaudioError
+
+AT_ONCE = 64
+"""Chunks that are decoded side by side when all are read."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +38,36 @@ class Chunk:
     problem: str | None = None
 
 
+def no_coder(header: Header) -> Coder:
+    """The coder of those who have none.
+
+    Raises:
+        ContainerError: always.
+    """
+    raise ContainerError(f"entropy mode {header.entropy} cannot be read without its coder")
+
+
 class Reader:
-    """Reads a seekable file chunk by chunk, in any order, and never holds more than one chunk of it.
+    """Reads a seekable file chunk by chunk, in any order, and holds no more than the chunks that it is asked for.
 
     ``n_samples`` counts samples per channel at the source rate; it is an estimate where ``has_trailer`` is false.
     ``problems`` has a sentence for whatever is wrong with the file as a whole; what is wrong with a chunk stands in
     the chunk. Iterating gives the chunks in order, those that are lost included.
 
+    ``coder_for`` gives the coder that a header asks for; it is called when the first chunk is read that needs it, and
+    what it raises is passed on.
+
     Raises:
         ContainerError: the file's header cannot be read; the message starts with ``name``.
     """
 
-    def __init__(self, file: BinaryIO, name: str):
+    def __init__(self, file: BinaryIO, name: str, coder_for: Callable[[Header], Coder] = no_coder):
         self._file, self.name = file, name
+        self._coder_for = coder_for
+        self._coder: Coder | None = None
         self._size = file.seek(0, 2)
         try:
             self.header, self._start = Header.from_bytes(self._bytes_at(0, LONGEST_HEADER))
-            refuse_uncoded(self.header)
         except ContainerError as error:
             raise ContainerError(f"{name}: {error}") from None
         self.problems: list[str] = []
@@ -87,18 +104,49 @@ class Reader:
         return max(0, min(index, self.n_chunks - 1))
 
     def __iter__(self) -> Iterator[Chunk]:
-        return map(self.chunk, range(self.n_chunks))
+        for first in range(0, self.n_chunks, AT_ONCE):
+            yield from self.chunks(range(first, min(first + AT_ONCE, self.n_chunks)))
 
     def chunk(self, index: int) -> Chunk:
         """Read one chunk; damage is reported in it, never raised."""
+        return self.chunks([index])[0]
+
+    def chunks(self, indices: Sequence[int]) -> list[Chunk]:
+        """Read several chunks, which coders decode side by side; damage is reported in each, never raised."""
+        parsed: dict[int, Parsed | DamageError] = {index: self._parse(index) for index in indices}
+        coded = {index: one.stored for index, one in parsed.items() if isinstance(one, Parsed)}
+        waiting = {index: stored for index, stored in coded.items() if isinstance(stored, Coded)}
+        if waiting:
+            decoded = dict(zip(waiting, self._opened_coder().decode(list(waiting.values())), strict=True))
+        found = []
+        for index, one in parsed.items():
+            n_frames = self.n_frames(index)
+            try:
+                if isinstance(one, DamageError):
+                    raise one
+                stored = decoded[index] if isinstance(one.stored, Coded) else one.stored
+                found.append(Chunk(index, n_frames, one.channels(stored)))
+            except DamageError as damage:
+                found.append(Chunk(index, n_frames, None, str(damage)))
+        return found
+
+    def _opened_coder(self) -> Coder:
+        if self._coder is None:
+            try:
+                self._coder = self._coder_for(self.header)
+            except VqaudioError as error:
+                raise type(error)(f"{self.name}: {error}") from None
+        return self._coder
+
+    def _parse(self, index: int) -> Parsed | DamageError:
         n_frames = self.n_frames(index)
         try:
             if not self._sizes[index]:
                 raise DamageError("it was not found in the file")
             data = self._bytes_at(self._offsets[index], self._sizes[index])
-            return Chunk(index, n_frames, parse_chunk(self.header, data, index, n_frames))
+            return parse_chunk(self.header, data, index, n_frames)
         except DamageError as damage:
-            return Chunk(index, n_frames, None, str(damage))
+            return damage
 
     def _bytes_at(self, offset: int, count: int) -> bytes:
         self._file.seek(offset)

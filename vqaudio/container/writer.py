@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container.chunk import chunk_bytes
-from vqaudio.container.codes import ChunkCodes
-from vqaudio.container.header import Header, refuse_uncoded
+from vqaudio.container.codes import ChunkCodes, Coder
+from vqaudio.container.header import Header
 from vqaudio.container.trailer import index_entry, trailer_bytes
 
 
@@ -19,13 +19,13 @@ class Writer:
 
     The header is written at once; then :meth:`write` for each chunk; then :meth:`close`, which leaves ``file`` open.
 
-    Raises:
-        ContainerError: an entropy mode that cannot be written.
+    ``coder`` is what the header's entropy mode needs: none for the mode ``none``.
     """
 
-    def __init__(self, file: BinaryIO, header: Header):
-        refuse_uncoded(header)
-        self._file, self.header = file, header
+    def __init__(self, file: BinaryIO, header: Header, coder: Coder | None = None):
+        if (header.entropy == "none") != (coder is None):
+            raise ValueError(f"entropy mode {header.entropy} with {'no' if coder is None else 'a'} coder")
+        self._file, self.header, self._coder = file, header, coder
         self._index = bytearray()
         self._n_chunks = self._n_frames = self._last_size = 0
         self._closed = False
@@ -43,7 +43,7 @@ class Writer:
         if self._closed or self._n_frames != self._n_chunks * self.header.chunk_frames:
             raise ValueError("no chunk can follow a short chunk or the trailer")
         checked, n_frames = self._check(codes)
-        data = chunk_bytes(self.header, self._n_chunks, n_frames, checked)
+        data = chunk_bytes(self.header, self._n_chunks, n_frames, checked, self._coder)
         self._file.write(data)
         self._index += index_entry(len(data), self._last_size)
         self._last_size = len(data)

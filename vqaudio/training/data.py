@@ -22,11 +22,13 @@ from vqaudio.resampling import read_mono
 
 @dataclass(frozen=True)
 class Recording:
-    """One file: where it is, what it belongs to, and whether it is for training."""
+    """One file: where it is, what it belongs to, and whether it is for training; who speaks and what, where known."""
 
     path: Path
     corpus: str
     split: str
+    speaker: str = ""
+    label: str = ""
 
 
 def data_folder(configured: str | None = None) -> Path:
@@ -37,7 +39,7 @@ def data_folder(configured: str | None = None) -> Path:
 
 
 def list_recordings(folder: Path) -> list[Recording]:
-    """The folder's ``manifest.csv`` (columns path, corpus, split), or else all audio files below it.
+    """The folder's ``manifest.csv`` (columns path, corpus, split, perhaps speaker and label), or else all audio in it.
 
     Without a manifest a first-level subfolder counts as a corpus, and every twentieth file is for validation (of fewer
     files, the last).
@@ -73,7 +75,12 @@ def _read_manifest(manifest: Path) -> list[Recording]:
     for line, row in enumerate(rows, start=2):
         if not (row["path"] and row["corpus"] and row["split"]):
             raise AudioError(f"{manifest}: row {line} lacks a path, corpus or split; complete or remove it")
-    return [Recording(manifest.parent / row["path"], row["corpus"], row["split"]) for row in rows]
+    return [
+        Recording(
+            manifest.parent / row["path"], row["corpus"], row["split"], row.get("speaker", ""), row.get("label", "")
+        )
+        for row in rows
+    ]
 
 
 def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vqaudio.config import TrainConfig, dump_json
+from vqaudio.config import RunConfig, dump_json
 from vqaudio.errors import FileError
 from vqaudio.files import atomic_write
 
@@ -36,7 +36,7 @@ class RunFolder:
         if not resume and any(path.exists() for path in (self.config, self.state, self.model)):
             raise FileError(f"{self.path}: holds a run already; add --resume to go on with it, or set another `out`")
 
-    def write_config(self, config: TrainConfig) -> None:
+    def write_config(self, config: RunConfig) -> None:
         """Write what the run is made of, as JSON.
 
         Raises:

@@ -10,14 +10,7 @@ from typing import Any, Self
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
-SHOWN = ("loss", "mel", "magnitude", "complex", "discriminator")
-
-FIGURES = (
-    ("mel", "mel", ""),
-    ("magnitude", "magnitude", ""),
-    ("complex", "complex", ""),
-    ("si_sdr_db", "SI-SDR", " dB"),
-)
+SHOWN = ("loss", "mel", "magnitude", "complex", "discriminator", "bits")
 
 
 class Journal:
@@ -69,11 +62,11 @@ class Journal:
                 shown["done"] = f"{fraction:.0%}"
             self.bar.set_postfix(shown, refresh=False)
 
-    def valid(self, step: int, scores: Mapping[str, float]) -> None:
+    def valid(self, step: int, scores: Mapping[str, float], summary: str) -> None:
         """Write a validation's figures, and say the main ones in a line."""
         self.fabric.log_dict({f"valid/{name}": value for name, value in scores.items()}, step)
         self._flush()
-        self.say(f"step {step}: {summary(scores)}")
+        self.say(f"step {step}: {summary}")
 
     def say(self, text: str) -> None:
         """A line on standard error, above the bar."""
@@ -83,16 +76,3 @@ class Journal:
     def _flush(self) -> None:
         for logger in self.fabric.loggers:
             logger.save()
-
-
-def summary(scores: Mapping[str, float]) -> str:
-    """The main figures of a validation, without quantization in brackets; of codebooks, the worst."""
-    parts = []
-    for name, label, unit in FIGURES:
-        if name in scores:
-            parts.append(f"{label} {scores[name]:.3f}{unit} ({scores[f'unquantized_{name}']:.3f})")
-    used = [value for name, value in scores.items() if name.startswith("used_")]
-    if used:
-        perplexity = min(value for name, value in scores.items() if name.startswith("perplexity_"))
-        parts.append(f"codes used {min(used):.0%}, perplexity {perplexity:.0f} in the worst of {len(used)} codebooks")
-    return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""The training loop, on Lightning Fabric: CPU, one GPU, or many processes.
+"""The training loop, on Lightning Fabric: CPU, one GPU, or many processes, whatever is trained.
 
 What a step hears and draws depends on the seed, the step and the rank alone, so a run that was killed and resumed goes
 on as if nothing had happened.
@@ -14,25 +14,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqaudio import checkpoint
-from vqaudio.autoencoder import Autoencoder, Reconstruction
-from vqaudio.bottleneck.vq import Codebook
-from vqaudio.config import TrainConfig
-from vqaudio.errors import FileError, ModelError, VqaudioError
-from vqaudio.training.data import Crops, data_folder, list_recordings
-from vqaudio.training.discriminator import Adversary
+from vqaudio.config import PriorTrainConfig, RunConfig, TrainConfig
+from vqaudio.errors import FileError, VqaudioError
+from vqaudio.training.codec import CodecTask
+from vqaudio.training.data import data_folder, list_recordings
 from vqaudio.training.folder import RunFolder
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.journal import Journal
-from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.optimization import Average, learning_rate, make_optimizer, set_rate
+from vqaudio.training.prior import PriorTask
 from vqaudio.training.processes import Ranks, launch
 from vqaudio.training.state import load_state, save_state
-from vqaudio.training.validation import validate
+from vqaudio.training.task import Task
 
 
 class Trainer:
-    """One run: everything that changes from step to step lives here.
+    """One run: everything that changes from step to step lives here, or in its task.
 
     Args:
         config: what to train, and how.
@@ -41,43 +38,25 @@ class Trainer:
         progress: show a bar and validations on standard error.
 
     Raises:
-        VqaudioError: the folder holds a run that is not to be resumed, there are no recordings, or this machine has
-            not what the config asks for.
+        VqaudioError: the folder holds a run that is not to be resumed, there is nothing to train on, or this machine
+            has not what the config asks for.
     """
 
-    def __init__(self, config: TrainConfig, minutes: float | None = None, resume: bool = False, progress: bool = True):
+    def __init__(self, config: RunConfig, minutes: float | None = None, resume: bool = False, progress: bool = True):
         self.config, self.minutes, self.folder = config, minutes, RunFolder(config.out)
         self.folder.claim(resume)
-        list_recordings(data_folder(config.data.folder))  # fails before other processes have started
+        if isinstance(config, TrainConfig):
+            list_recordings(data_folder(config.data.folder))  # fails before other processes have started
         self.fabric = launch(config)
         self.ranks, self.journal = Ranks(self.fabric), Journal(self.fabric, progress)
-        self.train_crops = Crops(config.data, config.model, "train", config.seed, self.journal.progress)
-        self.valid_crops = Crops(config.data, config.model, "valid", config.seed, self.journal.progress)
+        self.task = make_task(config, self.journal.progress)
         self.step, self.elapsed, self.heard = 0, 0.0, 0.0  # steps, seconds at work, seconds of sound
-        torch.manual_seed(config.seed)
-        self.model = self._first_model().to(self.fabric.device)
+        self.model = self.task.model.to(self.fabric.device)
         self.average = Average(self.model, config.weight_ema) if config.weight_ema else None
-        self.loss = ReconstructionLoss(config.loss, config.model.sample_rate).to(self.fabric.device)
-        if config.compile:
-            self.model.encoder.compile()
-            self.model.decoder.compile()
+        self.task.setup(self.fabric)
         self.network, self.optimizer = self.fabric.setup(self.model, make_optimizer(self.model, config))
-        self.adversary = None if config.adversarial is None else Adversary(config, config.adversarial, self.fabric)
         if resume:
             self._load()
-
-    def _first_model(self) -> Autoencoder:
-        model = Autoencoder(self.config.model)
-        if self.config.init_from is not None:
-            start = checkpoint.load(self.config.init_from).model
-            try:
-                model.load_state_dict(start.state_dict())
-            except RuntimeError as error:
-                reason = str(error).splitlines()[-1].strip()
-                raise ModelError(
-                    f"init_from: {self.config.init_from} does not fit this run's model ({reason}); copy its config"
-                ) from None
-        return model
 
     # ------------------------------------------------------------------------------------------------------- the run
 
@@ -130,51 +109,25 @@ class Trainer:
     def _train_step(self) -> dict[str, Tensor | float]:
         config, rank, fraction = self.config, self.fabric.global_rank, self.fraction
         torch.manual_seed(config.seed + 1_000_003 * self.step + rank)
-        target = self.train_crops.batch(self.step, rank).to(self.fabric.device)
-        self._prepare_codebooks()
+        self.task.prepare(self.step, fraction)
+        if self.task.keep_now(fraction):
+            self.ranks.first(lambda: self._keep(self.folder.before_adversarial))
         rate = learning_rate(config, self.step, fraction)
         set_rate(self.optimizer, rate)
-        made: Reconstruction = self.network(target, quantize=self.step >= config.quantize_after)
-        total, terms = self.loss(made.waveform, target)
-        total = total + made.loss
-        adversary = self._adversary_now()
-        if adversary is not None:
-            pair = self.loss.trim(made.waveform), self.loss.trim(target)
-            total, terms = adversary.add_terms(total, terms, *pair)
+        made = self.task.batch(self.network, self.step, rank, fraction)
         self.optimizer.zero_grad()
-        self.fabric.backward(total)
+        self.fabric.backward(made.loss)
         norm: Any = self.fabric.clip_gradients(
             self.network, self.optimizer, max_norm=config.clip_norm, error_if_nonfinite=False
         )
-        self.ranks.first(lambda: self._refuse_nan(float(total.detach()), float(norm)))
+        self.ranks.first(lambda: self._refuse_nan(float(made.loss.detach()), float(norm)))
         self.optimizer.step()
-        if adversary is not None:
-            terms |= adversary.step(*pair, fraction)
+        more = self.task.after(fraction)
         if self.average is not None:
             self.average.update(self.model)
-        self.heard += target.shape[0] * target.shape[-1] / config.model.sample_rate * self.fabric.world_size
-        figures = {"loss": total, "bottleneck": made.loss, "gradient_norm": norm, **terms, **made.stats}
+        self.heard += made.seconds * self.fabric.world_size
+        figures = {**made.logs, "gradient_norm": norm, **more}
         return {"learning_rate": rate} | {name: value.detach() for name, value in figures.items()}
-
-    def _prepare_codebooks(self) -> None:
-        """Start codebooks from data after the first steps; slow their averages in the last half of the run."""
-        if self.step == self.config.quantize_after and self.config.init_from is None:
-            batches = [self.train_crops.batch(self.step, 1000 + index) for index in range(12)]
-            with torch.no_grad():
-                features = torch.cat([self.model.encoder(batch.to(self.fabric.device)) for batch in batches])
-            self.model.bottleneck.initialise(features)
-        if self.fraction > 0.5:
-            for module in self.model.modules():
-                if isinstance(module, Codebook):
-                    module.decay = max(module.decay, self.config.late_decay)
-
-    def _adversary_now(self) -> Adversary | None:
-        """The discriminators from their time on; the model from before them is kept."""
-        if self.adversary is None or not self.adversary.due(self.fraction):
-            return None
-        if not self.adversary.started:
-            self.ranks.first(lambda: self._keep(self.folder.before_adversarial))
-        return self.adversary
 
     def _refuse_nan(self, loss: float, norm: float) -> None:
         if not math.isfinite(loss + norm):  # the norm is that of all ranks' gradients, so one rank can tell
@@ -187,47 +140,44 @@ class Trainer:
 
     def _parts(self) -> tuple[dict[str, nn.Module], dict[str, Any]]:
         """The modules and the optimisers that a resume state keeps, by name."""
-        modules: dict[str, nn.Module] = {"model": self.model}
-        optimizers: dict[str, Any] = {"optimizer": self.optimizer}
+        extras = self.task.extras()
+        modules: dict[str, nn.Module] = {"model": self.model, **extras.modules}
         if self.average is not None:
             modules["average"] = self.average.model
-        if self.adversary is not None:
-            modules["discriminators"] = self.adversary.discriminators
-            optimizers["discriminator_optimizer"] = self.adversary.optimizer
-        return modules, optimizers
+        return modules, {"optimizer": self.optimizer, **extras.optimizers}
 
     def _save(self) -> None:
         numbers = {"step": self.step, "elapsed": self.elapsed, "heard": self.heard}
         save_state(self.folder.state, *self._parts(), numbers)
 
     def _load(self) -> None:
-        """Go on from the saved state; an average or discriminators that it lacks start where they join in."""
+        """Go on from the saved state; an average, or what learns beside the model, starts anew where it is missing."""
         if not self.fabric.broadcast(self.folder.state.is_file()):
             self.journal.say(f"{self.folder.state}: no such file, so there is nothing to resume: starting anew")
             return
-        numbers, new = load_state(self.folder.state, *self._parts(), optional=("average", "discriminators"))
+        numbers, new = load_state(self.folder.state, *self._parts(), optional=("average", *self.task.extras().modules))
         self.step, self.elapsed, self.heard = numbers["step"], numbers["elapsed"], numbers["heard"]
         if self.average is not None and "average" in new:
             self.average.model.load_state_dict(self.model.state_dict())
 
     @property
-    def best(self) -> Autoencoder:
+    def best(self) -> nn.Module:
         """The model to judge and keep: the average where there is one, else the last weights."""
         return self.model if self.average is None else self.average.model
 
     def _keep(self, path: Path) -> None:
-        checkpoint.save(self.best, path, {"steps": self.step})
+        self.task.save(self.best, path, {"steps": self.step})
 
     def _export(self) -> None:
         record = {
             "steps": self.step,
             "hours_heard": round(self.heard / 3600.0, 2),
-            "hours_of_recordings": round(self.train_crops.seconds / 3600.0, 2),
+            "hours_of_recordings": round(self.task.hours, 2),
             "minutes": round(self.elapsed / 60.0, 1),
             "device": str(self.fabric.device),
             "processes": self.fabric.world_size,
         }
-        checkpoint.save(self.best, self.folder.model, record)
+        self.task.save(self.best, self.folder.model, record)
 
     def _log(self, logs: dict[str, Tensor | float]) -> None:
         figures = {name: float(value) for name, value in logs.items()}
@@ -235,6 +185,14 @@ class Trainer:
         self.journal.train(self.step, figures, self.fraction)
 
     def _validate(self) -> None:
-        scores = validate(self.best, self.loss, self.valid_crops, self.fabric, self.step)
-        self.journal.valid(self.step, scores)
+        scores = self.task.validate(self.best, self.fabric, self.step)
+        self.journal.valid(self.step, scores, self.task.summary(scores))
         self._keep(self.folder.latest)
+
+
+def make_task(config: RunConfig, progress: bool) -> Task:
+    """What a config asks to train."""
+    if isinstance(config, TrainConfig):
+        return CodecTask(config, progress)
+    assert isinstance(config, PriorTrainConfig)
+    return PriorTask(config, progress)

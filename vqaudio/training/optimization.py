@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from vqaudio.config import TrainConfig
+from vqaudio.config import RunConfig
 from vqaudio.errors import ConfigError
 
 M = TypeVar("M", bound=nn.Module)
@@ -19,7 +19,7 @@ LARGEST_ROTATED = 512  # a rotation costs the cube of a side: of a 384 x 1152 ma
 ROTATE_EVERY = 10  # steps between new eigenbases
 
 
-def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(module: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
     """The optimiser that a config names, with weight decay for matrices only: biases, norms and scales do not decay.
 
     ``adamw``: Loshchilov & Hutter, "Decoupled weight decay regularization", 2019. ``soap``: Vyas et al., "SOAP:
@@ -56,7 +56,7 @@ def _groups(
     ]
 
 
-def learning_rate(config: TrainConfig, step: int, fraction: float) -> float:
+def learning_rate(config: RunConfig, step: int, fraction: float) -> float:
     """Linear warm-up, then a cosine to ``final_learning_rate`` (Loshchilov & Hutter, "SGDR", 2017, eq. 5).
 
     ``fraction`` is the share of the run that is over, from 0 to 1.

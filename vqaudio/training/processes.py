@@ -14,11 +14,11 @@ from lightning.fabric.strategies.ddp import DDPStrategy
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
-from vqaudio.config import TrainConfig
+from vqaudio.config import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError, VqaudioError
 
 
-def launch(config: TrainConfig) -> Fabric:
+def launch(config: RunConfig) -> Fabric:
     """Start the processes of a config, or join those that a launcher has started: from here on, all run the same code.
 
     Raises:
@@ -50,7 +50,7 @@ def _by_fabric_run() -> bool:
     return "LT_CLI_USED" in os.environ
 
 
-def _processes(config: TrainConfig) -> tuple[int | str, int]:
+def _processes(config: RunConfig) -> tuple[int | str, int]:
     """Processes on each machine, and machines: what the launcher says, else what the config says."""
     if _by_fabric_run():
         return "auto", 1
@@ -60,10 +60,11 @@ def _processes(config: TrainConfig) -> tuple[int | str, int]:
     return config.devices, config.nodes
 
 
-def _ddp(config: TrainConfig) -> Any:
+def _ddp(config: RunConfig) -> Any:
     """Data parallelism; codebooks keep themselves equal, so buffers need not be sent at every step."""
-    learned = getattr(config.model.bottleneck, "update", "ema") == "loss"  # codebooks idle before `quantize_after`
-    return DDPStrategy(find_unused_parameters=learned, broadcast_buffers=False)
+    # Idle in some steps: a prior's heads of streams that a batch does not use, codebooks before `quantize_after`.
+    idle = not isinstance(config, TrainConfig) or getattr(config.model.bottleneck, "update", "ema") == "loss"
+    return DDPStrategy(find_unused_parameters=idle, broadcast_buffers=False)
 
 
 class Ranks:

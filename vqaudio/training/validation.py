@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.loggers.tensorboard import TensorBoardLogger
@@ -12,6 +14,13 @@ from vqaudio.training.data import Crops
 from vqaudio.training.losses import ReconstructionLoss
 
 BATCH = 8
+
+FIGURES = (
+    ("mel", "mel", ""),
+    ("magnitude", "magnitude", ""),
+    ("complex", "complex", ""),
+    ("si_sdr_db", "SI-SDR", " dB"),
+)
 
 
 @torch.inference_mode()
@@ -40,6 +49,19 @@ def validate(model: Autoencoder, loss: ReconstructionLoss, crops: Crops, fabric:
         sums.update(code_usage(codes, stream.alphabet, f"_{level + 1}"))
     model.train(training)
     return sums
+
+
+def summary(scores: Mapping[str, float]) -> str:
+    """The main figures of a validation, without quantization in brackets; of codebooks, the worst."""
+    parts = []
+    for name, label, unit in FIGURES:
+        if name in scores:
+            parts.append(f"{label} {scores[name]:.3f}{unit} ({scores[f'unquantized_{name}']:.3f})")
+    used = [value for name, value in scores.items() if name.startswith("used_")]
+    if used:
+        perplexity = min(value for name, value in scores.items() if name.startswith("perplexity_"))
+        parts.append(f"codes used {min(used):.0%}, perplexity {perplexity:.0f} in the worst of {len(used)} codebooks")
+    return ", ".join(parts)
 
 
 def code_usage(codes: Tensor, alphabet: int, suffix: str = "") -> dict[str, float]:

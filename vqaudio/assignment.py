@@ -1,0 +1,93 @@
+"""Codes chosen for what they cost as well as for how near they come: rate-distortion-optimised assignment.
+
+A code that is slightly farther from the features may be much cheaper to code after those before it. Frame by frame, a
+beam over the codebooks looks for the smallest ``squared distance + weight * bits``; the bits are the prior's, given the
+codes that were chosen before. Source: Chou, Lookabaugh & Gray, "Entropy-constrained vector quantization", 1989, eq. 6;
+the beam as in :meth:`vqaudio.bottleneck.residual.ResidualVQ.encode`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqaudio.bottleneck import Bottleneck
+from vqaudio.bottleneck.vq import to_vectors
+from vqaudio.errors import ModelError
+from vqaudio.prior.base import NONE
+from vqaudio.prior.grid import LOGIT
+from vqaudio.prior.integer import IntegerPrior, IntegerStepper
+
+Floats = NDArray[np.float32]
+PATHS = 16
+"""Sums of entries in view at each codebook."""
+
+
+class RateAware:
+    """Features to codes, as an alternative to :meth:`Bottleneck.encode`.
+
+    Args:
+        bottleneck: one whose latents are sums of codebook entries.
+        prior: what codes cost.
+        n_streams: how many codebooks to use.
+        weight: λ, squared distance per bit; 0 is the beam search alone.
+        condition: what the prior is told.
+
+    Raises:
+        ModelError: a bottleneck of another kind.
+    """
+
+    def __init__(
+        self, bottleneck: Bottleneck, prior: IntegerPrior, n_streams: int, weight: float, condition: str = NONE
+    ):
+        books = bottleneck.entries()[:n_streams]
+        if len(books) < n_streams or any(stream.stride != 1 for stream in bottleneck.streams[:n_streams]):
+            raise ModelError("codes can be chosen by their cost only where latents are sums of codebook entries")
+        self.books: list[Floats] = [book.detach().float().cpu().numpy() for book in books]
+        self.norms = [np.square(book).sum(1) for book in self.books]
+        self.prior, self.n_streams, self.weight, self.condition = prior, n_streams, weight, condition
+
+    def __call__(self, features: Tensor) -> list[Tensor]:
+        """``(batch, D, frames)`` to one LongTensor ``(batch, frames)`` per stream, each from a cold start."""
+        batch, frames = features.shape[0], features.shape[2]
+        vectors = to_vectors(features).float().cpu().numpy().reshape(batch, frames, -1)
+        chosen = np.zeros((self.n_streams, batch, frames), np.int64)
+        for item in range(batch):
+            stepper = self.prior.begin(1, self.n_streams, self.condition)
+            for frame in range(frames):
+                chosen[:, item, frame] = self._frame(vectors[item, frame], stepper)
+        return [torch.from_numpy(codes).to(features.device) for codes in chosen]
+
+    def _frame(self, vector: Floats, stepper: IntegerStepper) -> NDArray[np.int64]:
+        """The codes of one frame; the stepper goes on by it."""
+        residuals, bits = vector[None], np.zeros(1, np.float32)
+        before = np.zeros((1, self.prior.entries[0].shape[1]), np.float32)
+        paths = np.zeros((1, 0), np.int64)
+        for stream, (book, norms) in enumerate(zip(self.books, self.norms, strict=True)):
+            left = np.square(residuals).sum(1)[:, None] - 2.0 * (residuals @ book.T) + norms
+            costs = bits[:, None] + self._bits(stepper, stream, before)
+            order = (left + self.weight * costs).ravel()
+            kept = PATHS if stream + 1 < self.n_streams else 1
+            best = np.argpartition(order, min(kept, order.size - 1))[:kept]
+            best = best[np.argsort(order[best], kind="stable")]
+            parent, code = np.divmod(best, len(book))
+            residuals, bits = residuals[parent] - book[code], costs[parent, code]
+            before = before[parent] + self.prior.entries[stream][code]
+            paths = np.concatenate([paths[parent], code[:, None]], axis=1)
+        found: NDArray[np.int64] = paths[0]
+        for stream, chosen in enumerate(found):
+            stepper.accept(stream, chosen[None])
+        stepper.advance()
+        return found
+
+    def _bits(self, stepper: IntegerStepper, stream: int, before: Floats) -> Floats:
+        """Of every code of a stream after each path: ``(paths, alphabet)``."""
+        logits = stepper.logits_after(stream, before) * np.float32(2.0 ** -LOGIT[0])
+        top = logits.max(-1, keepdims=True)
+        total = top + np.log(np.exp(logits - top).sum(-1, keepdims=True))
+        bits: Floats = (total - logits) / np.float32(math.log(2.0))
+        return bits

@@ -1,0 +1,103 @@
+"""The entropy coders of files: a prior's intervals and a range coder, under one name for each mode of the format.
+
+Files name their prior by fingerprint, apart from their codec: a prior that is trained anew does not change what older
+files mean, and a file is never decoded by another prior than the one that wrote it. No torch: see
+:mod:`vqaudio.prior.integer`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from vqaudio.container import ChunkCodes, Coded, Coder, Header
+from vqaudio.errors import ModelError
+from vqaudio.prior import coding, integer
+from vqaudio.prior.base import NONE, Prior
+from vqaudio.prior.context import ContextPrior
+from vqaudio.registry import MODELS, fingerprint
+
+PRIORS = MODELS / "priors"
+TWIN_SUFFIX = ".int8.safetensors"
+DEFAULT_ENTROPY = "none"
+
+
+class PriorCoder:
+    """A :class:`vqaudio.container.Coder` that codes the first ``n_streams`` streams by a prior, under a condition."""
+
+    def __init__(self, prior: Prior, n_streams: int, condition: str = NONE):
+        self.prior, self.n_streams, self.condition = prior, n_streams, condition
+
+    def encode(self, codes: ChunkCodes) -> bytes:
+        """See :meth:`vqaudio.container.Coder.encode`."""
+        return coding.encode(self.prior, [block.astype(np.int64) for block in codes], self.condition)
+
+    def decode(self, chunks: Sequence[Coded]) -> list[ChunkCodes]:
+        """See :meth:`vqaudio.container.Coder.decode`."""
+        payloads, lanes, frames = zip(*((c.data, c.channels, c.n_frames) for c in chunks), strict=True)
+        found = coding.decode(self.prior, payloads, lanes, frames, self.n_streams, self.condition)
+        return [[block.astype(np.int32) for block in codes] for codes in found]
+
+
+def shipped_priors() -> dict[str, Path]:
+    """The integer priors in the package, by fingerprint."""
+    return {fingerprint(path): path for path in sorted(PRIORS.glob(f"*{TWIN_SUFFIX}"))}
+
+
+def prior_of(codec: str) -> Path | None:
+    """The shipped prior for the tokens of the codec with a fingerprint, if there is one."""
+    return next((path for path in shipped_priors().values() if codec_of(path) == codec), None)
+
+
+@cache
+def codec_of(path: Path) -> str:
+    """The fingerprint of the codec whose tokens a prior knows.
+
+    Raises:
+        ModelError: no integer prior.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return str(json.loads(file.metadata()["config"])["codec"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: is not a readable prior ({error})") from None
+
+
+@cache
+def load_prior(path: Path) -> integer.IntegerPrior:
+    """The prior in a file, read once.
+
+    Raises:
+        ModelError: not such a file.
+    """
+    return integer.load(path)
+
+
+def coders(prior: Path | None = None) -> Callable[[Header], Coder]:
+    """What gives a :class:`vqaudio.container.Reader` the coder that a header asks for.
+
+    ``prior`` is a file to use beside the shipped ones. The function raises ModelError where the header names a prior
+    that is not at hand, or a condition that it does not know.
+    """
+
+    def coder_for(header: Header) -> Coder:
+        if header.entropy == "context":
+            return PriorCoder(ContextPrior(header.streams), len(header.streams))
+        at_hand = shipped_priors() | ({} if prior is None else {fingerprint(prior): prior})
+        if header.prior not in at_hand:
+            raise ModelError(
+                f"was coded with the prior {header.prior}, which is not shipped here: install the version of vqaudio "
+                "that wrote it, or give the prior's file with --prior"
+            )
+        found = load_prior(at_hand[header.prior])
+        if found.streams[: len(header.streams)] != header.streams:
+            raise ModelError(f"was coded with the prior {header.prior}, which is for other streams: it is damaged")
+        found.labels(header.condition)
+        return PriorCoder(found, len(header.streams), header.condition)
+
+    return coder_for

@@ -1,0 +1,25 @@
+"""The grids of the integer network's values, as (exponent of the step, largest number of steps).
+
+A value on a grid is an integer times ``2 ** -exponent``. Grids of what enters a product are int8 with an exponent that
+follows from the data; these are the others.
+"""
+
+INT8 = 127
+"""The largest int8 whose negative is one too."""
+SUM = (8, 32767)
+"""What layers add to the residual stream, to the output, and inside heads."""
+GATE = (5, 255)
+"""What tanh and sigmoid see: within +-8."""
+UNIT = (7, INT8)
+"""What tanh, sigmoid and their product are: within +-1."""
+CONDITION = (10, 32767)
+"""Entries of labels."""
+LOGIT = (5, 2**20)
+"""Logits, in nats."""
+
+LARGEST_PRODUCTS = 512
+"""So many products of two int8, ..."""
+LARGEST_BIAS = 2**22
+"""... and a bias of this size and half an output's step, add up to less than 2**24: exact in float32."""
+EXP_BITS = 24
+"""The likeliest code weighs 2**24 before weights become intervals."""

@@ -1,0 +1,286 @@
+"""The integer twin of a trained WaveNet: the same network in arithmetic that has only one result.
+
+Weights and whatever enters a product are int8, sums of up to 512 products stay below 2**24, steps are powers of two and
+tanh, sigmoid and exp are tables that come with the weights. Numbers are held in float32, where all of that is exact in
+whatever order a library adds them up, and matrix products run at full speed. So the same codes have the same intervals
+on every machine and with any number of threads, and a file decodes wherever it is taken.
+
+No torch here: :mod:`vqaudio.wavenet.twin` makes the tensors from a :class:`vqaudio.wavenet.WaveNet`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from vqaudio.container import Stream
+from vqaudio.errors import ModelError
+from vqaudio.prior.base import NONE, Prior, Stepper, n_frames_of
+from vqaudio.prior.grid import CONDITION, GATE, INT8, LARGEST_BIAS, SUM, UNIT
+from vqaudio.prior.intervals import Integers, intervals_of, sizes_of
+
+Numbers = NDArray[np.float32]
+"""Integers, held in float32."""
+
+KIND = "integer prior"
+"""What the files say they hold."""
+FRAMES_AT_ONCE = 256
+"""For how many frames of all lanes :meth:`IntegerPrior.intervals` holds distributions."""
+
+
+class Regrid:
+    """From one grid to a coarser one, rounded (halves go up) and cut off: ``floor(x * 2**-shift + 1/2)``."""
+
+    def __init__(self, shift: int, limit: int):
+        self.half, self.scale, self.limit = (
+            np.float32(2.0**shift / 2 if shift > 0 else 0),
+            np.float32(2.0**-shift),
+            limit,
+        )
+
+    def __call__(self, x: Numbers) -> Numbers:
+        """Any shape; ``x`` stays as it is."""
+        made = x + self.half
+        made *= self.scale
+        np.floor(made, out=made)
+        np.minimum(made, self.limit, out=made)
+        np.maximum(made, -self.limit, out=made)
+        return made
+
+
+class Product:
+    """A matrix of int8 times columns of int8, plus a bias, each output regridded by its own power of two."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, limit: int):
+        self.weight = np.ascontiguousarray(tensors[f"{name}.weight"].astype(np.float32).T)
+        self.bias = tensors[f"{name}.bias"].astype(np.float32)
+        self.scale = np.exp2(-tensors[f"{name}.shift"].astype(np.float32))
+        self.limit = limit
+
+    def __call__(self, x: Numbers, bias: Numbers | None = None) -> Numbers:
+        """``(..., inputs)`` to ``(..., outputs)``, with another ``bias`` if one is given."""
+        made: Numbers = x @ self.weight
+        made += self.bias if bias is None else bias
+        made *= self.scale
+        np.floor(made, out=made)
+        np.minimum(made, self.limit, out=made)
+        np.maximum(made, -self.limit, out=made)
+        return made
+
+
+class _Layer:
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, dilation: int, see: int):
+        self.dilation, self.see = dilation, Regrid(SUM[0] - see, INT8)
+        self.gates = Product(tensors, f"{name}.gates", GATE[1])
+        self.condition = tensors[f"{name}.condition"].astype(np.int64)
+        self.out = Product(tensors, f"{name}.out", SUM[1])
+
+    def bias(self, condition: Integers) -> Numbers:
+        """The gates' bias under a condition ``(condition_channels,)``."""
+        total = self.gates.bias.astype(np.int64) + self.condition @ condition
+        return total.clip(-LARGEST_BIAS, LARGEST_BIAS).astype(np.float32)
+
+
+class _Head:
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, see_hidden: int):
+        self.context, self.before = (Product(tensors, f"{name}.{part}", SUM[1]) for part in ("context", "before"))
+        self.see_hidden = Regrid(SUM[0] - see_hidden, INT8)
+        self.query = Product(tensors, f"{name}.query", INT8)
+        self.entries = Product(tensors, f"{name}.entries", 2**20)
+
+    def __call__(self, context: Numbers, before: Numbers) -> Numbers:
+        hidden = self.context(context)
+        hidden = np.maximum(hidden + self.before(before), 0)
+        return self.entries(self.query(self.see_hidden(hidden)))
+
+
+class IntegerPrior(Prior):
+    """A trained prior whose distributions are the same everywhere.
+
+    Args:
+        tensors: by name, as :mod:`vqaudio.wavenet.twin` makes them.
+        config: streams, fields, dilations and the exponents of grids.
+    """
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any]):
+        self.streams = tuple(Stream(alphabet, stride) for alphabet, stride in config["streams"])
+        self.fields = {name: tuple(labels) for name, labels in config["fields"].items()}
+        self.codec = str(config["codec"])
+        see = config["see"]
+        self.used = tensors["used"].astype(np.int64)
+        self.tables = [tensors[f"labels.{field}"].astype(np.int64) for field in self.fields]
+        self.see_condition = CONDITION[0] - int(see["condition"])
+        self.entries = [tensors[f"entries.{index}"].astype(np.float32) for index in range(len(self.streams))]
+        self.embed = Product(tensors, "embed", SUM[1])
+        self.layers = [
+            _Layer(tensors, f"layers.{index}", dilation, see["layers"][index])
+            for index, dilation in enumerate(config["dilations"])
+        ]
+        self.see_context = Regrid(SUM[0] - int(see["context"]), INT8)
+        self.heads = [_Head(tensors, f"heads.{index}", see["hidden"][index]) for index in range(len(self.streams))]
+        self.tanh, self.sigmoid = (tensors[name].astype(np.float32) for name in ("tanh", "sigmoid"))
+        self.exp = tensors["exp"].astype(np.int64)
+        self.see_unit = Regrid(UNIT[0], UNIT[1])
+
+    # ------------------------------------------------------------------------------------------- parts of the network
+
+    def biases(self, n_streams: int, condition: str) -> list[Numbers]:
+        """Of each layer's gates, with so many streams in use and under a condition."""
+        total = self.used[n_streams - 1].copy()
+        for table, label in zip(self.tables, self.labels(condition), strict=True):
+            total += table[label]
+        half = 1 << self.see_condition >> 1
+        seen = (total + half >> self.see_condition).clip(-INT8, INT8)
+        return [layer.bias(seen) for layer in self.layers]
+
+    def pass_layer(self, layer: _Layer, past: Numbers, seen: Numbers, bias: Numbers) -> tuple[Numbers, Numbers]:
+        """Two columns ``(..., channels)`` to what a layer adds to the residual stream and to the output."""
+        gates = layer.gates(np.concatenate([past, seen], axis=-1), bias).astype(np.intp)
+        gates += GATE[1]
+        width = seen.shape[-1]
+        passed = self.tanh[gates[..., :width]]
+        passed *= self.sigmoid[gates[..., width:]]
+        made = layer.out(self.see_unit(passed))
+        return made[..., :width], made[..., width:]
+
+    def context(self, skipped: Numbers) -> Numbers:
+        """The sum of all layers' outputs to what heads see of the past."""
+        return self.see_context(np.maximum(skipped, 0))
+
+    def logits(self, stream: int, context: Numbers, before: Numbers) -> Numbers:
+        """``(..., alphabet)`` from the context and the sum ``(..., code_dim)`` of the entries of the streams before."""
+        return self.heads[stream](context, cut(before))
+
+    def sizes_of_logits(self, logits: Numbers) -> Integers:
+        """Sizes of intervals: a softmax in integers."""
+        below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
+        return sizes_of(self.exp[np.minimum(below, len(self.exp) - 1)])
+
+    # --------------------------------------------------------------------------------------------------- the contract
+
+    def begin(self, lanes: int, n_streams: int, condition: str = NONE) -> IntegerStepper:
+        """See :meth:`Prior.begin`."""
+        return IntegerStepper(self, lanes, n_streams, condition)
+
+    def intervals(self, codes: Sequence[Integers], condition: str = NONE) -> list[tuple[Integers, Integers]]:
+        """See :meth:`Prior.intervals`; all frames side by side."""
+        found = [(np.zeros_like(known), np.zeros_like(known)) for known in codes]
+        lanes, n_streams = codes[0].shape[0], len(codes)
+        sums = self._sums(codes)
+        contexts = self._contexts(sums[-1], self.biases(n_streams, condition))
+        for index, (known, stream, before) in enumerate(zip(codes, self.streams, sums, strict=False)):
+            context, before = contexts[:, :: stream.stride], before[:, :: stream.stride]
+            step = max(1, FRAMES_AT_ONCE // lanes)
+            for at in range(0, known.shape[1], step):
+                part = slice(at, at + step)
+                sizes = self.sizes_of_logits(self.logits(index, context[:, part], before[:, part]))
+                for made, values in zip(found[index], intervals_of(sizes, known[:, part]), strict=True):
+                    made[:, part] = values
+        return found
+
+    def _sums(self, codes: Sequence[Integers]) -> list[Numbers]:
+        """Of the entries in view at each frame, of no stream, the first, the first two, ...: ``(lanes, frames, D)``."""
+        frames = n_frames_of(codes, self.streams)
+        total = np.zeros((codes[0].shape[0], frames, self.entries[0].shape[1]), np.float32)
+        sums = [total]
+        for known, entries, stream in zip(codes, self.entries, self.streams, strict=False):
+            total = total + entries[known.repeat(stream.stride, axis=1)[:, :frames]]
+            sums.append(total)
+        return sums
+
+    def _contexts(self, sums: Numbers, biases: list[Numbers]) -> Numbers:
+        """What heads see of the past at each frame: ``(lanes, frames, skip_channels)``."""
+        x = self.embed(later(cut(sums), 1))
+        skipped: Numbers = np.zeros(1, np.float32)
+        for layer, bias in zip(self.layers, biases, strict=True):
+            seen = layer.see(x)
+            added, part = self.pass_layer(layer, later(seen, layer.dilation), seen, bias)
+            x, skipped = x + added, skipped + part
+        return self.context(skipped)
+
+
+class IntegerStepper(Stepper):
+    """One column at a time: each layer keeps what its convolution looks back on in a ring."""
+
+    def __init__(self, prior: IntegerPrior, lanes: int, n_streams: int, condition: str):
+        self.prior, self.frame = prior, 0
+        self.biases = prior.biases(n_streams, condition)
+        width, dim = prior.embed.weight.shape[1], prior.entries[0].shape[1]
+        self.rings = [np.zeros((layer.dilation, lanes, width), np.float32) for layer in prior.layers]
+        self.entries = np.zeros((n_streams, lanes, dim), np.float32)  # those in view, of each stream
+        self.column: Numbers | None = None
+
+    def sizes(self, stream: int) -> Integers:
+        """See :meth:`Stepper.sizes`."""
+        return self.prior.sizes_of_logits(self.logits(stream))
+
+    def logits(self, stream: int) -> Numbers:
+        """``(lanes, alphabet)``, in steps of 2**-5 nats."""
+        return self.logits_after(stream, self.entries[:stream].sum(0))
+
+    def logits_after(self, stream: int, before: Numbers) -> Numbers:
+        """The same if the entries of the streams before added up to ``before``: ``(lanes, code_dim)``.
+
+        With one lane, ``(n, code_dim)`` gives logits for n ways to begin the frame.
+        """
+        if self.column is None:
+            self.column = self._next_column()
+        return self.prior.logits(stream, self.column, before)
+
+    def accept(self, stream: int, codes: Integers) -> None:
+        """See :meth:`Stepper.accept`."""
+        self.entries[stream] = self.prior.entries[stream][codes]
+
+    def advance(self) -> None:
+        """See :meth:`Stepper.advance`."""
+        if self.column is None:
+            self._next_column()
+        self.frame, self.column = self.frame + 1, None
+
+    def _next_column(self) -> Numbers:
+        prior = self.prior
+        x = prior.embed(cut(self.entries.sum(0)))
+        skipped: Numbers = np.zeros(1, np.float32)
+        for layer, ring, bias in zip(prior.layers, self.rings, self.biases, strict=True):
+            seen, place = layer.see(x), self.frame % layer.dilation
+            added, part = prior.pass_layer(layer, ring[place], seen, bias)
+            ring[place] = seen
+            x, skipped = x + added, skipped + part
+        return prior.context(skipped)
+
+
+def cut(sums: Numbers) -> Numbers:
+    """Sums of entries to int8."""
+    made: Numbers = np.minimum(np.maximum(sums, -INT8), INT8)
+    return made
+
+
+def later(x: Numbers, frames: int) -> Numbers:
+    """``(lanes, frames, width)`` moved on by some frames, zeros before the start."""
+    made = np.zeros_like(x)
+    made[:, frames:] = x[:, : max(0, x.shape[1] - frames)]
+    return made
+
+
+def load(path: Path) -> IntegerPrior:
+    """Read a file that :func:`vqaudio.wavenet.twin.save` wrote.
+
+    Raises:
+        ModelError: not such a file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("kind") != KIND:
+                raise ValueError(f"its kind is {metadata.get('kind')}, expected {KIND}")
+            config = json.loads(metadata["config"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        return IntegerPrior(tensors, config)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, IndexError) as error:
+        raise ModelError(f"{path}: is not a readable prior ({error})") from None

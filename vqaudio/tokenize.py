@@ -1,0 +1,185 @@
+"""``python -m vqaudio.tokenize FOLDER OUT``: recordings to tokens on disk, for priors to learn from."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from vqaudio.cli import command
+from vqaudio.errors import ModelError, VqaudioError
+from vqaudio.registry import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from vqaudio.codec import Codec
+    from vqaudio.tokens import Row
+    from vqaudio.training.data import Recording
+
+SHARD = 128  # recordings
+LEVELS = (-40.0, -16.0)  # dB RMS re full scale, of varied copies
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How recordings become tokens.
+
+    Attributes:
+        model: name or path. device: where it runs.
+        codebooks: each recording is coded once with each of these numbers of codebooks.
+        speed: varied copies are played slower or faster by up to this share.
+        seed: of what varies.
+    """
+
+    model: str
+    device: str
+    codebooks: tuple[int, ...]
+    speed: float
+    seed: int
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="vqaudio tokenize",
+        description="Write the tokens of a folder of recordings as Arrow files, with a row for each recording. Files "
+        "that are there already are kept, so that an interrupted run goes on.",
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="recordings; a manifest.csv there is used")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder for the tokens")
+    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
+    parser.add_argument(
+        "--codebooks", metavar="N,...", help="code each recording once with each of these numbers (default: all)"
+    )
+    parser.add_argument(
+        "--versions", type=int, default=0, metavar="N", help="varied copies of each training recording (default: 0)"
+    )
+    parser.add_argument(
+        "--speed", type=float, default=0.1, metavar="S", help="copies are this share slower to faster (default: 0.1)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of what varies (default: 0)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
+    return parser
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = arguments()
+    options = parser.parse_args(argv)
+    if options.versions < 0 or options.jobs < 1 or not 0 <= options.speed < 1:
+        parser.error("expected --versions 0 or more, --jobs 1 or more, --speed from 0 to below 1")
+    if importlib.util.find_spec("pyarrow") is None:
+        raise VqaudioError("tokens are kept by pyarrow: pip install 'vqaudio[train]'")
+    from vqaudio.codec import load  # after what can be checked without it: torch takes seconds to import
+    from vqaudio.tokens import SUFFIX, Origin, origin_of, write
+    from vqaudio.training.data import list_recordings
+
+    recordings = list_recordings(options.folder)
+    codec = load(options.model, options.device)
+    counts = tuple(codec.check_codebooks(number) for number in _numbers(parser, options.codebooks))
+    wanted = Wanted(options.model, options.device, counts, options.speed, options.seed)
+    origin = Origin(codec.fingerprint, codec.streams, codec.frame_rate)
+    options.out.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with _workers(options.jobs) as run:
+        for version in range(options.versions + 1):
+            chosen = [item for item in recordings if version == 0 or item.split == "train"]
+            for at in range(0, len(chosen), SHARD):
+                shard = options.out / f"tokens-{version:02}-{at // SHARD:05}{SUFFIX}"
+                if shard.exists():
+                    if origin_of(shard) != origin:
+                        raise ModelError(f"{shard}: holds tokens of another codec; choose another OUT")
+                    continue
+                part = chosen[at : at + SHARD]
+                found = run(partial(tokens_of, wanted, options.folder, version), part)
+                name = f"version {version}, {at + len(part)} of {len(chosen)}"
+                bar = tqdm(found, name, len(part), False, unit="file", disable=True if options.quiet else None)
+                rows = [row for several in bar for row in several]
+                write(shard, origin, rows)
+                written += len(rows)
+    if not options.quiet:
+        print(f"{written} rows written to {options.out}, the rest was there")
+    return 0
+
+
+def _numbers(parser: argparse.ArgumentParser, text: str | None) -> list[int | None]:
+    try:
+        return [None] if text is None else [int(number) for number in text.split(",")]
+    except ValueError:
+        parser.error(f"--codebooks {text}: expected numbers with commas between them")
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Something like ``map``, over processes of one thread each where there are several."""
+    if jobs == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread) as pool:
+        yield partial(pool.map, chunksize=4)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@cache
+def _codec(wanted: Wanted) -> Codec:
+    from vqaudio.codec import load
+
+    return load(wanted.model, wanted.device)
+
+
+def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) -> list[Row]:
+    """One recording's rows, one for each number of codebooks; version 0 is the recording as it is."""
+    from vqaudio.resampling import read_mono
+    from vqaudio.tokens import Row
+
+    codec = _codec(wanted)
+    sound = read_mono(recording.path, codec.sample_rate)
+    if version:
+        random = np.random.default_rng([wanted.seed, version, *recording.path.name.encode()])
+        sound = varied(sound, codec.sample_rate, codec.hop_length, wanted.speed, random)
+    path = recording.path
+    name = (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+    known = (name, recording.corpus, recording.speaker, recording.label, recording.split, version)
+    rows = []
+    for count in wanted.codebooks:
+        codes = codec.encode(sound, codec.sample_rate, count)
+        if codes.streams[0].size:
+            rows.append(Row(*known, [stream[0] for stream in codes.streams]))
+    return rows
+
+
+def varied(
+    sound: NDArray[np.float32], rate: int, hop_length: int, speed: float, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """The same words as other codes: a little slower or faster, at another level, frames cut at other places."""
+    import soxr
+
+    factor = random.uniform(1 - speed, 1 + speed)
+    made = soxr.resample(sound, rate * factor, rate, quality="MQ") if speed else sound
+    made = made[int(random.integers(hop_length)) :]
+    level = 10.0 * np.log10(float(np.mean(made**2)) + 1e-12) if len(made) else 0.0
+    made = made * np.float32(10.0 ** ((random.uniform(*LEVELS) - max(level, -70.0)) / 20.0))
+    return np.asarray(made / np.float32(max(1.0, float(np.abs(made).max(initial=0.0)))), np.float32)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,122 @@
+"""The training of a codec: crops of sound, reconstruction losses, codebooks, discriminators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from vqaudio import checkpoint
+from vqaudio.autoencoder import Autoencoder, Reconstruction
+from vqaudio.bottleneck.vq import Codebook
+from vqaudio.config import TrainConfig
+from vqaudio.errors import ModelError
+from vqaudio.training.data import Crops
+from vqaudio.training.discriminator import Adversary
+from vqaudio.training.losses import ReconstructionLoss
+from vqaudio.training.task import Batch, Extras, Task
+from vqaudio.training.validation import summary, validate
+
+
+class CodecTask(Task):
+    """Trains an :class:`vqaudio.autoencoder.Autoencoder`.
+
+    Raises:
+        VqaudioError: no recordings, or a model to start from that does not fit.
+    """
+
+    model: Autoencoder
+
+    def __init__(self, config: TrainConfig, progress: bool):
+        self.config = config
+        self.train_crops = Crops(config.data, config.model, "train", config.seed, progress)
+        self.valid_crops = Crops(config.data, config.model, "valid", config.seed, progress)
+        self.hours = self.train_crops.seconds / 3600.0
+        self.loss = ReconstructionLoss(config.loss, config.model.sample_rate)
+        self.adversary: Adversary | None = None
+        self._pair: tuple[Tensor, Tensor] | None = None
+        torch.manual_seed(config.seed)
+        self.model = self._first_model()
+
+    def _first_model(self) -> Autoencoder:
+        model = Autoencoder(self.config.model)
+        if self.config.init_from is not None:
+            start = checkpoint.load(self.config.init_from).model
+            try:
+                model.load_state_dict(start.state_dict())
+            except RuntimeError as error:
+                reason = str(error).splitlines()[-1].strip()
+                raise ModelError(
+                    f"init_from: {self.config.init_from} does not fit this run's model ({reason}); copy its config"
+                ) from None
+        return model
+
+    def setup(self, fabric: Fabric) -> None:
+        """See :meth:`Task.setup`."""
+        self.device = fabric.device
+        self.loss.to(self.device)
+        if self.config.compile:
+            self.model.encoder.compile()
+            self.model.decoder.compile()
+        if self.config.adversarial is not None:
+            self.adversary = Adversary(self.config, self.config.adversarial, fabric)
+
+    def extras(self) -> Extras:
+        """See :meth:`Task.extras`."""
+        if self.adversary is None:
+            return Extras()
+        return Extras(
+            {"discriminators": self.adversary.discriminators}, {"discriminator_optimizer": self.adversary.optimizer}
+        )
+
+    def prepare(self, step: int, fraction: float) -> None:
+        """Start codebooks from data after the first steps; slow their averages in the last half of the run."""
+        if step == self.config.quantize_after and self.config.init_from is None:
+            batches = [self.train_crops.batch(step, 1000 + index) for index in range(12)]
+            with torch.no_grad():
+                features = torch.cat([self.model.encoder(batch.to(self.device)) for batch in batches])
+            self.model.bottleneck.initialise(features)
+        if fraction > 0.5:
+            for module in self.model.modules():
+                if isinstance(module, Codebook):
+                    module.decay = max(module.decay, self.config.late_decay)
+
+    def batch(self, network: nn.Module, step: int, rank: int, fraction: float) -> Batch:
+        """See :meth:`Task.batch`."""
+        target = self.train_crops.batch(step, rank).to(self.device)
+        made: Reconstruction = network(target, quantize=step >= self.config.quantize_after)
+        total, terms = self.loss(made.waveform, target)
+        total = total + made.loss
+        self._pair = None
+        if self.adversary is not None and self.adversary.due(fraction):
+            self._pair = self.loss.trim(made.waveform), self.loss.trim(target)
+            total, terms = self.adversary.add_terms(total, terms, *self._pair)
+        logs = {"loss": total, "bottleneck": made.loss, **terms, **made.stats}
+        return Batch(total, logs, target.shape[0] * target.shape[-1] / self.config.model.sample_rate)
+
+    def after(self, fraction: float) -> dict[str, Tensor]:
+        """The discriminators' own step."""
+        if self.adversary is None or self._pair is None:
+            return {}
+        return self.adversary.step(*self._pair, fraction)
+
+    def keep_now(self, fraction: float) -> bool:
+        """The model from before the discriminators is kept."""
+        return self.adversary is not None and self.adversary.due(fraction) and not self.adversary.started
+
+    def validate(self, model: nn.Module, fabric: Fabric, step: int) -> dict[str, float]:
+        """See :meth:`Task.validate`."""
+        assert isinstance(model, Autoencoder)
+        return validate(model, self.loss, self.valid_crops, fabric, step)
+
+    def summary(self, scores: dict[str, float]) -> str:
+        """See :meth:`Task.summary`."""
+        return summary(scores)
+
+    def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
+        """See :meth:`Task.save`."""
+        assert isinstance(model, Autoencoder)
+        checkpoint.save(model, path, record)

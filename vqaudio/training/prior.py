@@ -1,0 +1,213 @@
+"""The training of a prior: cross-entropy over crops of tokens; in the last part of a run on the grids of its twin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vqaudio import checkpoint
+from vqaudio.config import PriorTrainConfig
+from vqaudio.errors import ModelError
+from vqaudio.prior.context import ContextPrior
+from vqaudio.prior.intervals import bits_of
+from vqaudio.tokens import Origin, Row
+from vqaudio.training.crops import TokenBatch, TokenCrops, stacked
+from vqaudio.training.task import Batch, Task
+from vqaudio.wavenet import saved, twin
+from vqaudio.wavenet.network import WaveNet
+from vqaudio.wavenet.steps import set_quantized
+
+CALIBRATION_BATCHES = 24
+VALID_BATCH = 32
+TWIN_SUFFIX = ".int8.safetensors"
+
+
+class PriorTask(Task):
+    """Trains a :class:`vqaudio.wavenet.WaveNet`, and writes its integer twin beside it.
+
+    Raises:
+        VqaudioError: no tokens, tokens of another codec, or a prior to start from that does not fit.
+    """
+
+    model: WaveNet
+
+    def __init__(self, config: PriorTrainConfig, progress: bool):
+        self.config = config
+        codec = checkpoint.load(config.codec)
+        self.codec, self.frame_rate = codec.fingerprint, codec.model.config.frame_rate
+        streams = codec.model.bottleneck.streams
+        origin = Origin(codec.fingerprint, streams, self.frame_rate)
+        self.crops = TokenCrops(config.data, origin, config.fields, config.field_corpora, config.seed)
+        self.hours = self.crops.seconds / 3600.0
+        torch.manual_seed(config.seed)
+        self.model = WaveNet(config.model, streams, self.crops.fields)
+        books = codec.model.bottleneck.entries()
+        if len(books) == len(streams) and all(book.shape[1] == config.model.code_dim for book in books):
+            self.model.start_from(books)
+        if config.init_from is not None:
+            self._start_from(Path(config.init_from))
+        self._baselines: dict[str, float] | None = None
+
+    def _start_from(self, path: Path) -> None:
+        try:
+            self.model.load_state_dict(saved.load(path).net.state_dict())
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise ModelError(f"init_from: {path} does not fit this run's prior ({reason}); copy its config") from None
+
+    def setup(self, fabric: Fabric) -> None:
+        """See :meth:`Task.setup`."""
+        self.device = fabric.device
+        if self.config.compile:
+            self.model.compile()
+
+    # ------------------------------------------------------------------------------------------------------- a step
+
+    def prepare(self, step: int, fraction: float) -> None:
+        """From ``round_from`` on, let all values lie on grids, which follow from the values until then."""
+        if fraction < self.config.round_from or self.model.embed.quantized:
+            return
+        if not bool(self.model.see_context.peak):  # else they were found before the run was resumed
+            set_quantized(self.model, quantized=False, observing=True)
+            with torch.no_grad():
+                for index in range(CALIBRATION_BATCHES):
+                    self._logits(self.model, self._moved(self.crops.batch(step, 1000 + index)))
+        set_quantized(self.model)
+
+    def _moved(self, batch: TokenBatch) -> TokenBatch:
+        codes = [known.to(self.device) for known in batch.codes]
+        return TokenBatch(codes, batch.labels.to(self.device), batch.inside.to(self.device))
+
+    def _logits(self, network: nn.Module, batch: TokenBatch) -> list[Tensor]:
+        heard = None
+        if self.config.data.hidden and network.training:
+            heard = (torch.rand_like(batch.inside) >= self.config.data.hidden).float()
+        logits: list[Tensor] = network(batch.codes, batch.labels, heard)
+        return logits
+
+    def batch(self, network: nn.Module, step: int, rank: int, fraction: float) -> Batch:
+        """See :meth:`Task.batch`."""
+        batch = self._moved(self.crops.batch(step, rank))
+        bits = [sums / counts for sums, counts in code_bits(self._logits(network, batch), batch, self.model)]
+        mean = torch.stack(bits).mean()
+        logs = {"loss": mean * math.log(2.0), "bits": mean}
+        logs |= {f"bits_{index + 1}": value for index, value in enumerate(bits)}
+        return Batch(logs["loss"], logs, float(batch.inside.sum()) / self.frame_rate)
+
+    # --------------------------------------------------------------------------------------------------- validation
+
+    def validate(self, model: nn.Module, fabric: Fabric, step: int) -> dict[str, float]:
+        """Bits a code on unseen recordings, and on as many that were learned from, beside counts."""
+        assert isinstance(model, WaveNet)
+        training = model.training
+        model.eval()
+        scores: dict[str, float] = {}
+        for count in self.crops.counts:
+            for split, rows in self._chosen(count).items():
+                per_stream = self._score(model, rows)
+                scores |= self._named(per_stream, f"{split}_{count}")
+        model.train(training)
+        if self._baselines is None:
+            self._baselines = self._counted()
+        return scores | self._baselines
+
+    def _chosen(self, count: int) -> dict[str, list[Row]]:
+        """Rows for validation, and as many of those for training."""
+        valid = [row for row in self.crops.valid if len(row.codes) == count]
+        corpora = {row.corpus for row in valid}
+        learned = [r for r in self.crops.train if len(r.codes) == count and r.version == 0 and r.corpus in corpora]
+        return {"valid": valid, "train": learned[:: max(1, len(learned) // max(1, len(valid)))]}
+
+    @torch.inference_mode()
+    def _score(self, model: WaveNet, rows: Sequence[Row]) -> NDArray[np.float64]:
+        """Mean bits a code of each stream."""
+        total: NDArray[np.float64] = np.zeros((2, 0))
+        for batch in self._batches(rows):
+            found = code_bits(model(batch.codes, batch.labels), batch, model)
+            values = torch.tensor([[float(sums), float(counts)] for sums, counts in found]).double().numpy().T
+            total = values if not total.size else total + values
+        means: NDArray[np.float64] = total[0] / total[1]
+        return means
+
+    def _batches(self, rows: Sequence[Row]) -> Iterator[TokenBatch]:
+        crops = sorted(self.crops.validation(rows), key=lambda crop: len(crop[0][0]))
+        for at in range(0, len(crops), VALID_BATCH):
+            codes, labels = zip(*crops[at : at + VALID_BATCH], strict=True)
+            streams = self.model.streams[: len(codes[0])]
+            frames = max(len(crop[0]) for crop in codes) * streams[0].stride
+            yield self._moved(stacked(codes, labels, streams, frames))
+
+    def _named(self, bits: NDArray[np.float64], name: str) -> dict[str, float]:
+        rates = [self.frame_rate / stream.stride for stream in self.model.streams[: len(bits)]]
+        scores = {f"{name}_bits_{index + 1}": float(value) for index, value in enumerate(bits)}
+        scores[f"{name}_bits"] = float(np.average(bits, weights=rates))
+        scores[f"{name}_bits_per_second"] = float(np.dot(bits, rates))
+        return scores
+
+    def _counted(self) -> dict[str, float]:
+        """Bits a code by counts of order 0 and 1, learned from the same recordings."""
+        scores: dict[str, float] = {}
+        for count in self.crops.counts:
+            streams = self.model.streams[:count]
+            learned = [row for row in self.crops.train if len(row.codes) == count]
+            crops = [crop for crop, _ in self.crops.validation(self._chosen(count)["valid"])]
+            for order in (0, 1):
+                prior = ContextPrior(streams, order)
+                prior.learn([[row.codes[index].astype(np.int64) for row in learned] for index in range(count)])
+                scores |= self._named(counted_bits(prior, crops), f"valid_{count}_order_{order}")
+        return scores
+
+    def summary(self, scores: dict[str, float]) -> str:
+        """See :meth:`Task.summary`."""
+        parts = []
+        for count in self.crops.counts:
+            uniform = np.mean([math.log2(stream.alphabet) for stream in self.model.streams[:count]])
+            names = ("valid_{}_bits", "train_{}_bits", "valid_{}_order_0_bits", "valid_{}_order_1_bits")
+            valid, learned, zero, one = (scores[name.format(count)] for name in names)
+            each = " ".join(f"{scores[f'valid_{count}_bits_{index + 1}']:.2f}" for index in range(count))
+            parts.append(
+                f"{count} codebooks: {valid:.3f} bits a code ({each}), learned from {learned:.3f}, order 0 {zero:.2f}, "
+                f"order 1 {one:.2f}, uniform {uniform:.2f}"
+            )
+        return "; ".join(parts)
+
+    def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
+        """The network, and beside it its integer twin once its values are on grids."""
+        assert isinstance(model, WaveNet)
+        saved.save(model, self.codec, path, record)
+        if bool(model.see_context.peak):
+            twin.save(model, self.codec, path.with_suffix(TWIN_SUFFIX))
+
+
+def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> list[tuple[Tensor, Tensor]]:
+    """For each stream the bits of all codes inside the recordings, and how many these are."""
+    found = []
+    for values, known, stream in zip(logits, batch.codes, model.streams, strict=False):
+        inside = batch.inside[:, :: stream.stride]
+        nats = functional.cross_entropy(values.transpose(1, 2), known, reduction="none")
+        found.append(((nats * inside).sum() / math.log(2.0), inside.sum()))
+    return found
+
+
+def counted_bits(prior: ContextPrior, crops: Sequence[Sequence[NDArray[np.int32]]]) -> NDArray[np.float64]:
+    """Mean bits a code of each stream by a prior that may be slow."""
+    by_length: dict[int, list[Sequence[NDArray[np.int32]]]] = {}
+    for crop in crops:
+        by_length.setdefault(len(crop[0]), []).append(crop)
+    sums, counts = np.zeros(len(prior.streams)), np.zeros(len(prior.streams))
+    for group in by_length.values():
+        lanes = [np.stack(parts).astype(np.int64) for parts in zip(*group, strict=True)]
+        for index, (_, sizes) in enumerate(prior.intervals(lanes)):
+            sums[index] += bits_of(sizes).sum()
+            counts[index] += sizes.size
+    means: NDArray[np.float64] = sums / counts
+    return means

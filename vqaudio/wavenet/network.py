@@ -1,0 +1,182 @@
+"""The learned prior in floating point: a WaveNet over frames of codes, with heads that go through a frame's streams.
+
+::
+
+    codes of frames < t ── sum of a frame's entries ─▶ gated residual dilated causal convolutions ─▶ context of frame t
+    context of frame t, sum of the entries of streams < k at frame t ── head k ─▶ logits of stream k at frame t
+
+A frame is what the finest stream calls so; a coarser stream's code stays in view until its next one. So streams of any
+strides are one sequence, in which finer streams are conditioned on coarser ones without a path of their own. What is
+global (speaker, class, the number of streams in use) enters every gate.
+
+Sources: van den Oord et al., "WaveNet: a generative model for raw audio", 2016: gates (eq. 2), residual and skip
+connections (figure 4), global conditioning (eq. 5). Entries of residual codebooks summed at the input, and one codebook
+predicted after the other: Kreuk et al., "AudioGen", 2022, and Défossez et al., "Moshi", 2024, section 3.4.
+
+Everything that one layer passes to another goes through :mod:`vqaudio.wavenet.steps`: rounded there, the network
+computes what its integer twin does, and can get used to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vqaudio.config import WaveNetConfig
+from vqaudio.container import Stream
+from vqaudio.prior.grid import CONDITION, GATE, LOGIT, SUM, UNIT
+from vqaudio.wavenet.steps import Rounded, Steps, snap
+
+
+class Layer(nn.Module):
+    """One dilated convolution of two columns, its gates, and what it adds to the stream and to the output."""
+
+    def __init__(self, config: WaveNetConfig, dilation: int):
+        super().__init__()
+        self.dilation, self.quantized = dilation, False
+        self.see = Steps()
+        self.gates = Rounded(2 * config.channels, 2 * config.channels)
+        self.condition = nn.Linear(config.condition_channels, 2 * config.channels, bias=False)
+        self.out = Rounded(config.channels, config.channels + config.skip_channels)
+        self.channels = config.channels
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` and a condition ``(batch, condition_channels)`` to the next ``x`` and a share of the output."""
+        seen = self.see(x)
+        past = functional.pad(seen, (0, 0, self.dilation, 0))[:, : seen.shape[1]]
+        gates = self.gates(torch.cat([past, seen], dim=-1)) + self.condition(condition)[:, None]
+        filtered, gate = self._grid(gates, GATE).chunk(2, dim=-1)
+        passed = self._grid(self._grid(filtered.tanh(), UNIT) * self._grid(gate.sigmoid(), UNIT), UNIT)
+        made = self._grid(self.out(passed), SUM)
+        added, skipped = made[..., : self.channels], made[..., self.channels :]
+        return x + added, skipped
+
+    def _grid(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        return snap(x, *grid) if self.gates.quantized else x
+
+
+class Head(nn.Module):
+    """Logits of one stream's codes from the context and from the codes before it in the frame."""
+
+    def __init__(self, config: WaveNetConfig, alphabet: int):
+        super().__init__()
+        self.context = Rounded(config.skip_channels, config.head_channels)
+        self.before = Rounded(config.code_dim, config.head_channels, bias=False)
+        self.see_hidden, self.see_query = Steps(), Steps()
+        self.query = Rounded(config.head_channels, config.code_dim)
+        self.entries = Rounded(config.code_dim, alphabet)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, context: Tensor, before: Tensor) -> Tensor:
+        """``(batch, codes, skip_channels)`` and ``(batch, codes, code_dim)`` to ``(batch, codes, alphabet)``."""
+        quantized = self.query.quantized
+        parts = [self.context(context), self.before(before)]
+        if quantized:
+            parts = [snap(part, *SUM) for part in parts]
+        hidden = self.see_hidden((parts[0] + parts[1]).relu())
+        logits: Tensor = self.entries(self.see_query(self.query(self.dropout(hidden))))
+        return snap(logits, *LOGIT) if quantized else logits
+
+
+class WaveNet(nn.Module):
+    """Logits of every code, given those before it.
+
+    Args:
+        config: sizes.
+        streams: of the codes.
+        fields: what codes may be conditioned on: names of labels by field. Label 0 of each field is "none".
+    """
+
+    def __init__(self, config: WaveNetConfig, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]):
+        super().__init__()
+        self.config, self.streams = config, tuple(streams)
+        self.fields = {name: tuple(labels) for name, labels in fields.items()}
+        self.entries = nn.ParameterList(
+            nn.Parameter(torch.randn(stream.alphabet, config.code_dim) / math.sqrt(len(streams))) for stream in streams
+        )
+        self.used = nn.Embedding(len(streams), config.condition_channels)
+        self.labels = nn.ModuleList(
+            nn.Embedding(len(labels) + 1, config.condition_channels) for labels in self.fields.values()
+        )
+        self.see_entries, self.see_condition, self.see_context = Steps(), Steps(), Steps()
+        self.embed = Rounded(config.code_dim, config.channels)
+        self.layers = nn.ModuleList(Layer(config, dilation) for dilation in config.dilations)
+        self.heads = nn.ModuleList(Head(config, stream.alphabet) for stream in streams)
+        for part in self.modules():
+            if isinstance(part, nn.Embedding):
+                nn.init.normal_(part.weight, std=0.3)
+            elif isinstance(part, Layer):
+                nn.init.normal_(part.out.weight, std=0.5 / math.sqrt(config.channels * len(config.dilations)))
+
+    def start_from(self, codebooks: Sequence[Tensor]) -> None:
+        """Take a codec's codebooks ``(alphabet, code_dim)``, one per stream, for the entries to start from."""
+        scale = torch.stack([book.square().mean() for book in codebooks]).sum().sqrt()
+        with torch.no_grad():
+            for entries, head, book in zip(self.entries, self.heads, codebooks, strict=True):
+                assert isinstance(head, Head)
+                entries.copy_(book / scale)
+                head.entries.weight.copy_(book / book.std() / math.sqrt(book.shape[1]))
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames before a code that it depends on."""
+        return 1 + sum(self.config.dilations)
+
+    def forward(
+        self, codes: Sequence[Tensor], labels: Tensor | None = None, heard: Tensor | None = None
+    ) -> list[Tensor]:
+        """Logits ``(batch, codes, alphabet)`` for each of the first few streams, or all.
+
+        Args:
+            codes: for each stream a LongTensor ``(batch, codes)``.
+            labels: LongTensor ``(batch, fields)``; none by default.
+            heard: ``(batch, frames)``, 0 for frames that are hidden from those after them, else 1.
+        """
+        sums = self._sums(codes)
+        past = sums[-1] if heard is None else sums[-1] * heard[..., None]
+        context = self._context(functional.pad(past, (0, 0, 1, 0))[:, :-1], self._condition(labels, len(codes), past))
+        return [
+            head(context[:, :: stream.stride], before[:, :: stream.stride])
+            for head, before, stream in zip(self.heads, sums, self.streams, strict=False)
+        ]
+
+    def _sums(self, codes: Sequence[Tensor]) -> list[Tensor]:
+        """The sum of the entries in view at each frame, of no stream, the first, the first two, ... up to all.
+
+        Each ``(batch, frames, code_dim)``.
+        """
+        frames = min(known.shape[1] * stream.stride for known, stream in zip(codes, self.streams, strict=False))
+        total = self.entries[0].new_zeros(codes[0].shape[0], frames, self.config.code_dim)
+        sums = [total]
+        for known, entries, stream in zip(codes, self.entries, self.streams, strict=False):
+            found = functional.embedding(known, self.see_entries(entries))
+            total = total + found.repeat_interleave(stream.stride, 1)[:, :frames]
+            sums.append(total)
+        return [self.see_entries(one) for one in sums]
+
+    def _condition(self, labels: Tensor | None, n_streams: int, like: Tensor) -> Tensor:
+        batch = like.shape[0]
+        chosen = (
+            torch.zeros(batch, len(self.labels), dtype=torch.long, device=like.device) if labels is None else labels
+        )
+        parts = [self.used.weight[n_streams - 1].expand(batch, -1)]
+        parts += [table(chosen[:, index]) for index, table in enumerate(self.labels)]
+        if self.embed.quantized:
+            parts = [snap(part, *CONDITION) for part in parts]
+        condition: Tensor = self.see_condition(torch.stack(parts).sum(0))
+        return condition
+
+    def _context(self, past: Tensor, condition: Tensor) -> Tensor:
+        x = self.embed(past)
+        if self.embed.quantized:
+            x = snap(x, *SUM)
+        skipped = []
+        for layer in self.layers:
+            x, part = layer(x, condition)
+            skipped.append(part)
+        context: Tensor = self.see_context(torch.stack(skipped).sum(0).relu())
+        return context

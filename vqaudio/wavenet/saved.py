@@ -1,0 +1,79 @@
+"""Trained WaveNets on disk: float16 safetensors with everything that describes them inside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from vqaudio.config import WaveNetConfig, parse
+from vqaudio.container import Stream
+from vqaudio.errors import ConfigError, ModelError
+from vqaudio.files import atomic_write
+from vqaudio.wavenet.network import WaveNet
+
+KIND = "wavenet"
+"""What the files say they hold."""
+
+
+@dataclass
+class SavedPrior:
+    """A prior ready for use.
+
+    Attributes:
+        net: in evaluation mode, float32, on the CPU.
+        codec: fingerprint of the codec whose tokens it knows.
+        training: how it was trained, where known.
+    """
+
+    net: WaveNet
+    codec: str
+    training: dict[str, Any]
+
+
+def save(net: WaveNet, codec: str, path: Path, training: dict[str, Any] | None = None) -> None:
+    """Write a network's weights as float16, atomically."""
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
+        for name, tensor in net.state_dict().items()
+    }
+    described = {
+        "codec": codec,
+        "config": net.config.model_dump(mode="json"),
+        "streams": [[stream.alphabet, stream.stride] for stream in net.streams],
+        "fields": {name: list(labels) for name, labels in net.fields.items()},
+    }
+    metadata = {
+        "kind": KIND,
+        "config": json.dumps(described, sort_keys=True, separators=(",", ":")),
+        "training": json.dumps(training or {}, sort_keys=True),
+    }
+    with atomic_write(path) as file:
+        file.write(to_bytes(tensors, metadata=metadata))
+
+
+def load(path: Path) -> SavedPrior:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        ModelError: not such a file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        if metadata.get("kind") != KIND:
+            raise ValueError(f"its kind is {metadata.get('kind')}, expected {KIND}")
+        described = json.loads(metadata["config"])
+        streams = [Stream(alphabet, stride) for alphabet, stride in described["streams"]]
+        config = parse(WaveNetConfig, described["config"], str(path))
+        net = WaveNet(config, streams, described["fields"])
+        net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ModelError(f"{path}: is not a readable prior ({reason})") from None
+    return SavedPrior(net.eval().requires_grad_(False), described["codec"], json.loads(metadata.get("training", "{}")))

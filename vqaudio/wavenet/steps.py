@@ -1,0 +1,82 @@
+"""Values on a grid: what lets a network in floating point compute as its integer twin will.
+
+Steps are powers of two, so that a value on the grid is an integer times a power of two, and products and sums of such
+values are exact. Gradients pass as if nothing had been rounded, but not where a value was cut off (the straight-through
+estimator). Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
+inference", 2018, section 3; the powers of two: Jain et al., "Trained quantization thresholds", 2020.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vqaudio.prior.grid import INT8
+
+PEAK_SHARE = 0.9999
+"""So many of the values that were observed are to lie within the grid."""
+
+
+def snap(x: Tensor, exponent: Tensor | int, limit: int) -> Tensor:
+    """To the nearest multiple of ``2 ** -exponent`` (halves go up), at most ``limit`` steps from 0."""
+    step = torch.pow(2.0, -torch.as_tensor(exponent, dtype=x.dtype, device=x.device))
+    within = x.clamp(-limit * step, limit * step)
+    return within + ((x / step + 0.5).floor().clamp(-limit, limit) * step - within).detach()
+
+
+def finest(peak: Tensor) -> Tensor:
+    """The largest exponent with which ``peak`` still fits an int8."""
+    return (INT8 / peak.clamp(min=2.0**-20)).log2().floor()
+
+
+class Steps(nn.Module):
+    """Where values become int8: passes them on as they are until ``quantized``, then on a grid.
+
+    The grid follows from the values seen while ``observing``.
+    """
+
+    exponent: Tensor
+    peak: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quantized = self.observing = False
+        self.register_buffer("exponent", torch.tensor(5.0))
+        self.register_buffer("peak", torch.tensor(0.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x``, of any shape, on the grid."""
+        if self.observing:
+            sample = x.detach().abs().flatten()
+            sample = sample[:: max(1, len(sample) // 100_000)]
+            self.peak = torch.maximum(self.peak, sample.quantile(PEAK_SHARE))
+            self.exponent = finest(self.peak)
+        return snap(x, self.exponent, INT8) if self.quantized else x
+
+
+class Rounded(nn.Linear):
+    """A linear layer whose weights become int8 when ``quantized``, with one step for each output."""
+
+    quantized = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(..., inputs)`` to ``(..., outputs)``; the bias stays as fine as products are in sum."""
+        if not self.quantized:
+            return super().forward(x)
+        weight = snap(self.weight, self.exponents[:, None], INT8)
+        return functional.linear(x, weight, self.bias)
+
+    @property
+    def exponents(self) -> Tensor:
+        """Of the steps of each output's weights."""
+        return finest(self.weight.detach().abs().amax(1))
+
+
+def set_quantized(module: nn.Module, quantized: bool = True, observing: bool = False) -> None:
+    """Switch every part of a network."""
+    for part in module.modules():
+        if isinstance(part, Steps | Rounded):
+            part.quantized = quantized
+        if isinstance(part, Steps):
+            part.observing = observing
