@@ -15,6 +15,7 @@ from vqaudio.config import (
     IdentityConfig,
     ModelConfig,
     ResidualConfig,
+    RunConfig,
     SpectralEncoderConfig,
     StridedDecoderConfig,
     StridedEncoderConfig,
@@ -23,6 +24,7 @@ from vqaudio.config import (
     dump_json,
     load_yaml,
     parse,
+    parse_run,
 )
 from vqaudio.errors import ConfigError, VqaudioError
 
@@ -270,4 +272,4 @@ def test_the_recipes_parse() -> None:
     recipes = sorted((Path(__file__).parents[1] / "recipes").rglob("*.yaml"))
     assert recipes
     for path in recipes:
-        assert isinstance(parse(TrainConfig, load_yaml(path), str(path)), TrainConfig)
+        assert isinstance(parse_run(load_yaml(path), str(path)), RunConfig)

@@ -13,6 +13,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -82,7 +83,6 @@ class Codec:
         name, fingerprint: what the model is called, and what files call it.
         sample_rate: of the sound inside the codec, Hz. Other rates are resampled on the way in and out.
         n_codebooks: the most that can be used.
-        prior_file: the integer prior for the model's codes, where there is one.
     """
 
     def __init__(self, source: checkpoint.Checkpoint, prior: Path | None = None):
@@ -94,7 +94,11 @@ class Codec:
         self.frame_rate = self.model.config.frame_rate
         self.n_codebooks = len(self.streams)
         self._own_prior = prior
-        self.prior_file = prior or prior_of(self.fingerprint)
+
+    @cached_property
+    def prior_file(self) -> Path | None:
+        """The integer prior for the model's codes, where there is one."""
+        return self._own_prior or prior_of(self.fingerprint)
 
     @property
     def prior(self) -> IntegerPrior:
@@ -214,15 +218,29 @@ class Codec:
         prompt: Window | None = None,
         done: Callable[[int], object] | None = None,
     ) -> list[Window]:
-        """New sounds from the prior: ``count`` float32 arrays ``(samples,)`` at the codec's rate.
+        """New sounds: what :meth:`sample_codes` draws, decoded to float32 ``(samples,)`` at the codec's rate."""
+        drawn = self.sample_codes(n_frames, n_codebooks, count, condition, how, prompt, done)
+        return [self.decode(codes)[0] for codes in drawn]
+
+    def sample_codes(
+        self,
+        n_frames: int,
+        n_codebooks: int | None = None,
+        count: int = 1,
+        condition: str = NONE,
+        how: Sampling | None = None,
+        prompt: Window | None = None,
+        done: Callable[[int], object] | None = None,
+    ) -> list[Codes]:
+        """Draw codes from the prior, ``count`` times side by side.
 
         Args:
             n_frames: to draw, each of ``hop_length`` samples.
             n_codebooks: how many to use; all by default.
-            count: of sounds, drawn side by side.
+            count: of sounds.
             condition: as in :meth:`write`.
             how: temperature, seed and the like.
-            prompt: a sound ``(samples,)`` at the codec's rate to go on from; it begins the sounds.
+            prompt: a sound ``(samples,)`` at the codec's rate to go on from; its codes begin what is drawn.
             done: is called with 1 after each frame.
 
         Raises:
@@ -232,15 +250,15 @@ class Codec:
         given: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(n_streams)]
         if prompt is not None:
             step = math.lcm(*(stream.stride for stream in self.streams)) * self.hop_length
-            whole = prompt[: len(prompt) // step * step]  # a code that stands for silence beyond the end would be heard
+            whole = prompt[: len(prompt) // step * step]  # a last code that is half silence would be gone on from
             given = [part[0].astype(np.int64) for part in self.encode(whole, self.sample_rate, n_streams).streams]
         drawn = sample(prior, n_frames, n_streams, count, condition, how, given, done)
         frames = n_frames + max(len(part) * stream.stride for part, stream in zip(given, self.streams, strict=False))
-        sounds = []
+        found = []
         for lane in range(count):
             streams = [np.concatenate([a, b[lane]])[None].astype(np.int32) for a, b in zip(given, drawn, strict=True)]
-            sounds.append(self.decode(Codes(streams, self.sample_rate, frames * self.hop_length))[0])
-        return sounds
+            found.append(Codes(streams, self.sample_rate, frames * self.hop_length))
+        return found
 
     def score(self, sound: Source, n_codebooks: int | None = None, condition: str = NONE) -> list[NDArray[np.float64]]:
         """What each code costs by the prior, in bits: for each codebook an array ``(channels, codes)``.

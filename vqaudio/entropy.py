@@ -51,7 +51,7 @@ def shipped_priors() -> dict[str, Path]:
 
 def prior_of(codec: str) -> Path | None:
     """The shipped prior for the tokens of the codec with a fingerprint, if there is one."""
-    return next((path for path in shipped_priors().values() if codec_of(path) == codec), None)
+    return next((path for path in sorted(PRIORS.glob(f"*{TWIN_SUFFIX}")) if codec_of(path) == codec), None)
 
 
 @cache

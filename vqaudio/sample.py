@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from vqaudio.files import refuse_existing
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
+from vqaudio.sink import known_suffix
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
@@ -29,7 +31,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "out", nargs="?", type=Path, metavar="OUT", help="WAV, FLAC, W64 or OGG, or - for standard output"
     )
-    parser.add_argument("--seconds", type=float, default=5.0, metavar="S", help="to draw (default: %(default)g)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="to draw (default: as the prior learned from)")
     parser.add_argument("--speaker", metavar="NAME", help="in whose voice; --list-speakers names them")
     parser.add_argument(
         "--label", metavar="L", help="of which class, where the model knows any; --list-labels names them"
@@ -65,12 +67,13 @@ def main(argv: list[str] | None = None) -> int:
     listed = [name for name in ("speaker", "label") if getattr(options, f"list_{name}s")]
     if options.out is None and not listed:
         parser.error("OUT is missing: name the file to write")
-    if not 0 < options.seconds <= 3600 or not 1 <= options.count <= 1024:
+    if (options.seconds is not None and not 0 < options.seconds <= 3600) or not 1 <= options.count <= 1024:
         parser.error("expected --seconds above 0 and at most 3600, --count from 1 to 1024")
     how = Sampling(options.temperature, options.top_k, options.top_p, options.guidance, options.seed)
     targets = [] if listed else _targets(options.out, options.count)
     for target in targets:
         refuse_existing(target, options.force)
+        known_suffix(target)
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(options.model, prior=options.prior)
@@ -81,11 +84,12 @@ def main(argv: list[str] | None = None) -> int:
     given = {"speaker": options.speaker, "label": options.label}
     condition = ",".join(f"{field}={label}" for field, label in given.items() if label is not None) or NONE
     started = time.perf_counter()
-    _write(codec, targets, condition, how, options)
+    seconds = options.seconds or codec.prior.seconds
+    _write(codec, targets, seconds, condition, how, options)
     if not options.quiet:
         elapsed = time.perf_counter() - started
         names = f"{targets[0]}" if len(targets) == 1 else f"{targets[0]} to {targets[-1].name}"
-        print(f"{names}: {options.count * options.seconds / elapsed:.1f} x real time")
+        print(f"{names}: {options.count * seconds / elapsed:.1f} x real time", file=sys.stderr)
     return 0
 
 
@@ -97,12 +101,19 @@ def _targets(out: Path, count: int) -> list[Path]:
     return [out.with_stem(f"{out.stem}-{number}") for number in range(1, count + 1)]
 
 
-def _write(codec: Codec, targets: list[Path], condition: str, how: Sampling, options: argparse.Namespace) -> None:
+def _write(
+    codec: Codec,
+    targets: list[Path],
+    seconds: float,
+    condition: str,
+    how: Sampling,
+    options: argparse.Namespace,
+) -> None:
     from vqaudio.resampling import read_mono
     from vqaudio.sink import SoundFileSink
 
     prompt = None if options.prompt is None else read_mono(options.prompt, codec.sample_rate)
-    n_frames = max(1, round(options.seconds * codec.frame_rate))
+    n_frames = max(1, round(seconds * codec.frame_rate))
     with tqdm(
         total=n_frames, desc="sampling", unit="frame", disable=True if options.quiet else None, leave=False
     ) as bar:

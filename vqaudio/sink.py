@@ -42,6 +42,18 @@ _STEPS = {"PCM_U8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}  # to full scale; 32
 _WAV_BYTES = 2**32 - 4096  # sizes in a WAV are 32 bits wide; 4 KiB are left to its headers
 
 
+def known_suffix(path: Path) -> str:
+    """The suffix, in lower case, that decides an output's type.
+
+    Raises:
+        AudioError: no type that can be written.
+    """
+    suffix = PurePath(path).suffix.lower() or (".wav" if writes_in_place(path) else "")
+    if suffix not in _FILE_TYPES:
+        raise AudioError(f"{path}: cannot write {suffix or 'a name without suffix'}; use {', '.join(_FILE_TYPES)}")
+    return suffix
+
+
 class SoundFileSink:
     """Writes a sound file block by block: a context manager, after which the file is whole or not there at all.
 
@@ -57,9 +69,7 @@ class SoundFileSink:
     def __init__(self, path: Path, sample_rate: int, channels: int, n_samples: int, subtype: str | None = None):
         self.path = path
         name = "standard output" if str(path) == "-" else str(path)
-        suffix = PurePath(path).suffix.lower() or (".wav" if writes_in_place(path) else "")
-        if suffix not in _FILE_TYPES:
-            raise AudioError(f"{name}: cannot write {suffix or 'a name without suffix'}; use {', '.join(_FILE_TYPES)}")
+        suffix = known_suffix(path)
         kind = _FILE_TYPES[suffix]
         self.subtype = subtype or kind.subtypes[0]
         if self.subtype not in kind.subtypes:

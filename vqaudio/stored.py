@@ -99,13 +99,14 @@ class Stored:
         return chunk.codes
 
     def _read_from(self, index: int) -> None:
-        """Read a chunk and, where that pays, some of those after it; forget those that are far behind."""
+        """Read a chunk and, where that pays, some of those after it; forget those that are far away."""
         header = self.reader.header
-        self._chunks = {at: chunk for at, chunk in self._chunks.items() if index - MOST_AHEAD < at < index}
         codes = header.channels * sum(stream.codes_in(header.chunk_frames) for stream in header.streams)
-        count = 1 if header.entropy == "none" else max(1, min(self._ahead, MOST_CODES // codes))
-        last = min(index + count, self.reader.n_chunks)
-        self._chunks |= {chunk.index: chunk for chunk in self.reader.chunks(range(index, last))}
+        most = max(1, min(MOST_AHEAD, MOST_CODES // codes))
+        count = 1 if header.entropy == "none" else min(self._ahead, most)
+        self._chunks = {at: chunk for at, chunk in self._chunks.items() if abs(at - index) <= most}
+        wanted = [at for at in range(index, min(index + count, self.reader.n_chunks)) if at not in self._chunks]
+        self._chunks |= {chunk.index: chunk for chunk in self.reader.chunks(wanted)}
         self._ahead = min(2 * self._ahead, MOST_AHEAD)
 
 

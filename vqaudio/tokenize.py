@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +42,7 @@ class Wanted:
         codebooks: each recording is coded once with each of these numbers of codebooks.
         speed: varied copies are played slower or faster by up to this share.
         seed: of what varies.
+        least: seconds; shorter recordings are followed by silence.
     """
 
     model: str
@@ -47,6 +50,12 @@ class Wanted:
     codebooks: tuple[int, ...]
     speed: float
     seed: int
+    least: float
+
+    @property
+    def settings(self) -> str:
+        """What decides tokens beside the codec, as JSON."""
+        return json.dumps({name: getattr(self, name) for name in ("codebooks", "speed", "seed", "least")})
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -62,6 +71,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--codebooks", metavar="N,...", help="code each recording once with each of these numbers (default: all)"
     )
+    parser.add_argument("--corpora", metavar="NAME,...", help="only the recordings of these (default: all)")
     parser.add_argument(
         "--versions", type=int, default=0, metavar="N", help="varied copies of each training recording (default: 0)"
     )
@@ -69,6 +79,9 @@ def arguments() -> argparse.ArgumentParser:
         "--speed", type=float, default=0.1, metavar="S", help="copies are this share slower to faster (default: 0.1)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of what varies (default: 0)")
+    parser.add_argument(
+        "--pad-to", type=float, default=0.0, metavar="S", help="put silence after recordings of fewer seconds"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
@@ -85,35 +98,53 @@ def main(argv: list[str] | None = None) -> int:
     if importlib.util.find_spec("pyarrow") is None:
         raise VqaudioError("tokens are kept by pyarrow: pip install 'vqaudio[train]'")
     from vqaudio.codec import load  # after what can be checked without it: torch takes seconds to import
-    from vqaudio.tokens import SUFFIX, Origin, origin_of, write
+    from vqaudio.tokens import SUFFIX, Origin, made_by, write
     from vqaudio.training.data import list_recordings
 
-    recordings = list_recordings(options.folder)
+    recordings = _by_corpus(list_recordings(options.folder), options.corpora)
     codec = load(options.model, options.device)
     counts = tuple(codec.check_codebooks(number) for number in _numbers(parser, options.codebooks))
-    wanted = Wanted(options.model, options.device, counts, options.speed, options.seed)
+    wanted = Wanted(options.model, options.device, counts, options.speed, options.seed, options.pad_to)
     origin = Origin(codec.fingerprint, codec.streams, codec.frame_rate)
     options.out.mkdir(parents=True, exist_ok=True)
     written = 0
     with _workers(options.jobs) as run:
-        for version in range(options.versions + 1):
-            chosen = [item for item in recordings if version == 0 or item.split == "train"]
+        for (corpus, every), version in product(recordings.items(), range(options.versions + 1)):
+            chosen = [item for item in every if version == 0 or item.split == "train"]
             for at in range(0, len(chosen), SHARD):
-                shard = options.out / f"tokens-{version:02}-{at // SHARD:05}{SUFFIX}"
+                shard = options.out / f"{corpus.replace('/', '_')}-{version:02}-{at // SHARD:05}{SUFFIX}"
                 if shard.exists():
-                    if origin_of(shard) != origin:
-                        raise ModelError(f"{shard}: holds tokens of another codec; choose another OUT")
+                    if made_by(shard) != (origin, wanted.settings):
+                        raise ModelError(
+                            f"{shard}: was made by another codec or with other settings; choose another OUT"
+                        )
                     continue
                 part = chosen[at : at + SHARD]
                 found = run(partial(tokens_of, wanted, options.folder, version), part)
-                name = f"version {version}, {at + len(part)} of {len(chosen)}"
+                name = f"{corpus}, version {version}, {at + len(part)} of {len(chosen)}"
                 bar = tqdm(found, name, len(part), False, unit="file", disable=True if options.quiet else None)
                 rows = [row for several in bar for row in several]
-                write(shard, origin, rows)
+                write(shard, origin, rows, wanted.settings)
                 written += len(rows)
     if not options.quiet:
         print(f"{written} rows written to {options.out}, the rest was there")
     return 0
+
+
+def _by_corpus(recordings: list[Recording], wanted: str | None) -> dict[str, list[Recording]]:
+    """Recordings by corpus.
+
+    Raises:
+        VqaudioError: a corpus is wanted that there is not.
+    """
+    found: dict[str, list[Recording]] = {}
+    for item in recordings:
+        found.setdefault(item.corpus, []).append(item)
+    chosen = sorted(found) if wanted is None else wanted.split(",")
+    unknown = set(chosen) - set(found)
+    if unknown:
+        raise VqaudioError(f"no corpus {', '.join(sorted(unknown))}: there are {', '.join(sorted(found))}")
+    return {corpus: found[corpus] for corpus in chosen}
 
 
 def _numbers(parser: argparse.ArgumentParser, text: str | None) -> list[int | None]:
@@ -156,14 +187,14 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
     if version:
         random = np.random.default_rng([wanted.seed, version, *recording.path.name.encode()])
         sound = varied(sound, codec.sample_rate, codec.hop_length, wanted.speed, random)
+    sound = np.pad(sound, (0, max(0, round(wanted.least * codec.sample_rate) - len(sound))))
     path = recording.path
     name = (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
     known = (name, recording.corpus, recording.speaker, recording.label, recording.split, version)
     rows = []
-    for count in wanted.codebooks:
+    for count in wanted.codebooks if len(sound) else ():  # a copy of less than a frame may begin after its end
         codes = codec.encode(sound, codec.sample_rate, count)
-        if codes.streams[0].size:
-            rows.append(Row(*known, [stream[0] for stream in codes.streams]))
+        rows.append(Row(*known, [stream[0] for stream in codes.streams]))
     return rows
 
 

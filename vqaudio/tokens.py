@@ -49,8 +49,8 @@ class Row:
     codes: list[NDArray[np.int32]]
 
 
-def write(path: Path, origin: Origin, rows: Sequence[Row]) -> None:
-    """Write one shard, atomically."""
+def write(path: Path, origin: Origin, rows: Sequence[Row], settings: str = "") -> None:
+    """Write one shard, atomically; ``settings`` say how it was made, for :func:`made_by`."""
     import pyarrow
 
     columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in TEXTS}
@@ -59,7 +59,7 @@ def write(path: Path, origin: Origin, rows: Sequence[Row]) -> None:
     for index in range(len(origin.streams)):
         found = [row.codes[index] if index < len(row.codes) else () for row in rows]
         columns[f"stream_{index}"] = pyarrow.array(found, codes)
-    table = pyarrow.table(columns).replace_schema_metadata({"vqaudio": _described(origin)})
+    table = pyarrow.table(columns).replace_schema_metadata({"vqaudio": _described(origin), "settings": settings})
     with atomic_write(path) as file, pyarrow.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
 
@@ -78,20 +78,24 @@ def read(folder: Path) -> tuple[Origin, list[Row]]:
     for shard in shards:
         table, origin = _table(shard)
         origins.add(origin)
-        rows.extend(_rows(table, len(origin.streams)))
+        try:
+            rows.extend(_rows(table, len(origin.streams)))
+        except KeyError as error:
+            raise FileError(f"{shard}: lacks the column {error}; remove it and write it again") from None
     if len(origins) > 1:
         found = ", ".join(sorted(origin.codec for origin in origins))
         raise ModelError(f"{folder}: holds tokens of several codecs ({found}); keep each in a folder of its own")
     return origins.pop(), rows
 
 
-def origin_of(shard: Path) -> Origin:
-    """Whose tokens a shard holds.
+def made_by(shard: Path) -> tuple[Origin, str]:
+    """Whose tokens a shard holds, and the settings that it was written with.
 
     Raises:
         FileError: it cannot be read.
     """
-    return _table(shard)[1]
+    table, origin = _table(shard)
+    return origin, table.schema.metadata.get(b"settings", b"").decode(errors="replace")
 
 
 def _described(origin: Origin) -> str:

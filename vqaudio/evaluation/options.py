@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vqaudio.container import ENTROPY_MODES
+from vqaudio.entropy import DEFAULT_ENTROPY
 from vqaudio.evaluation import EvaluationError, require
 from vqaudio.evaluation.clips import Selection, select
 from vqaudio.evaluation.peers import PEERS, OwnCodec, System, find_peers
@@ -29,6 +31,17 @@ def add_options(parser: argparse.ArgumentParser, limit: int | None = None, min_s
     parser.add_argument(
         "--codebooks", type=_numbers, metavar="N,N", help="codebooks to use (default: 1,2,3,8 as far as the model goes)"
     )
+    parser.add_argument(
+        "--entropy", type=_modes, metavar="MODE,MODE", help=f"entropy modes to use (default: {DEFAULT_ENTROPY})"
+    )
+    parser.add_argument(
+        "--rdo",
+        type=_weights,
+        default=[0.0],
+        metavar="L,L",
+        help="λ to choose codes with, in the mode prior (default: 0)",
+    )
+    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior, in place of the model's own")
     parser.add_argument(
         "--peers",
         type=_names,
@@ -61,6 +74,14 @@ def _numbers(text: str) -> list[int]:
     return [_positive(part) for part in text.split(",")]
 
 
+def _modes(text: str) -> list[str]:
+    return [part.strip().lower() for part in text.split(",")]
+
+
+def _weights(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
+
+
 def _names(text: str) -> list[str]:
     names = [part.strip().lower() for part in text.split(",")]
     return [] if names == ["none"] else names
@@ -79,15 +100,16 @@ def prepare(options: argparse.Namespace, *packages: str) -> tuple[Selection, lis
     selection = select(options.folder, options.split, options.limit, options.min_seconds)
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(options.model)
-    systems = [*_own_systems(codec, options.codebooks), *peers]
+    codec = load(options.model, prior=options.prior)
+    systems = [*_own_systems(codec, options), *peers]
     for line in (_describe(selection, options.min_seconds), *notes):
         print(line, file=sys.stderr)
     return selection, systems, codec
 
 
-def _own_systems(codec: Codec, wanted: list[int] | None) -> list[System]:
-    """The model at each number of codebooks."""
+def _own_systems(codec: Codec, options: argparse.Namespace) -> list[System]:
+    """The model at each number of codebooks, in each entropy mode."""
+    wanted: list[int] | None = options.codebooks
     most = codec.n_codebooks
     numbers = wanted if wanted is not None else [number for number in USUAL_CODEBOOKS if number <= most]
     if most == 0:
@@ -98,7 +120,11 @@ def _own_systems(codec: Codec, wanted: list[int] | None) -> list[System]:
         raise EvaluationError(
             f"--codebooks {max(numbers)}: the model {codec.name} has {most}; ask for at most that many"
         )
-    return [OwnCodec(codec, number) for number in dict.fromkeys(numbers)]
+    modes = [DEFAULT_ENTROPY] if options.entropy is None else options.entropy
+    if unknown := set(modes) - set(ENTROPY_MODES):
+        raise EvaluationError(f"--entropy {', '.join(sorted(unknown))}: expected some of {', '.join(ENTROPY_MODES)}")
+    ways = [(mode, rdo) for mode in modes for rdo in (options.rdo if mode == "prior" else [0.0])]
+    return [OwnCodec(codec, number, *way) for number in dict.fromkeys(numbers) for way in dict.fromkeys(ways)]
 
 
 def _describe(selection: Selection, min_seconds: float) -> str:

@@ -20,6 +20,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from vqaudio.entropy import DEFAULT_ENTROPY
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 
@@ -65,15 +66,18 @@ def _fitted(wave: NDArray[np.floating], n_samples: int) -> Wave:
 
 
 class OwnCodec:
-    """What :func:`vqaudio.load` returns, at a number of codebooks."""
+    """What :func:`vqaudio.load` returns, at a number of codebooks, with an entropy mode and a λ."""
 
-    def __init__(self, codec: Codec, n_codebooks: int):
-        self.codec, self.n_codebooks, self.family = codec, n_codebooks, codec.name
-        self.name = f"{codec.name}, {n_codebooks} codebook{'s' if n_codebooks > 1 else ''}"
+    def __init__(self, codec: Codec, n_codebooks: int, entropy: str = DEFAULT_ENTROPY, rdo: float = 0.0):
+        self.codec, self.n_codebooks, self.entropy, self.rdo = codec, n_codebooks, entropy, rdo
+        how = [entropy] if entropy != DEFAULT_ENTROPY else []
+        how += [f"rdo {rdo:g}"] if rdo else []
+        self.family = ", ".join([codec.name, *how])
+        self.name = ", ".join([codec.name, f"{n_codebooks} codebook{'s' if n_codebooks > 1 else ''}", *how])
 
     def run(self, clip: Wave) -> Coded:
         """See :class:`System`."""
-        data = self.codec.compress(clip[None], SAMPLE_RATE, n_codebooks=self.n_codebooks)
+        data = self.codec.compress(clip[None], SAMPLE_RATE, self.n_codebooks, self.entropy, rdo=self.rdo)
         decoded, _ = self.codec.decompress(data)
         return Coded(_fitted(decoded[0], len(clip)), len(data))
 

@@ -60,7 +60,7 @@ class Product:
     def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, limit: int):
         self.weight = np.ascontiguousarray(tensors[f"{name}.weight"].astype(np.float32).T)
         self.bias = tensors[f"{name}.bias"].astype(np.float32)
-        self.scale = np.exp2(-tensors[f"{name}.shift"].astype(np.float32))
+        self.scale = np.ldexp(np.float32(1), -tensors[f"{name}.shift"].astype(np.intc))  # exact, as exp2 need not be
         self.limit = limit
 
     def __call__(self, x: Numbers, bias: Numbers | None = None) -> Numbers:
@@ -106,12 +106,16 @@ class IntegerPrior(Prior):
     Args:
         tensors: by name, as :mod:`vqaudio.wavenet.twin` makes them.
         config: streams, fields, dilations and the exponents of grids.
+
+    Attributes:
+        codec: fingerprint of the codec whose codes it knows.
+        seconds: length of the crops that it learned from.
     """
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any]):
         self.streams = tuple(Stream(alphabet, stride) for alphabet, stride in config["streams"])
         self.fields = {name: tuple(labels) for name, labels in config["fields"].items()}
-        self.codec = str(config["codec"])
+        self.codec, self.seconds = str(config["codec"]), float(config["seconds"])
         see = config["see"]
         self.used = tensors["used"].astype(np.int64)
         self.tables = [tensors[f"labels.{field}"].astype(np.int64) for field in self.fields]
@@ -229,19 +233,23 @@ class IntegerStepper(Stepper):
 
         With one lane, ``(n, code_dim)`` gives logits for n ways to begin the frame.
         """
-        if self.column is None:
-            self.column = self._next_column()
-        return self.prior.logits(stream, self.column, before)
+        return self.prior.logits(stream, self._context(), before)
 
     def accept(self, stream: int, codes: Integers) -> None:
         """See :meth:`Stepper.accept`."""
+        self._context()
         self.entries[stream] = self.prior.entries[stream][codes]
 
     def advance(self) -> None:
         """See :meth:`Stepper.advance`."""
-        if self.column is None:
-            self._next_column()
+        self._context()
         self.frame, self.column = self.frame + 1, None
+
+    def _context(self) -> Numbers:
+        """What heads see at this frame: made before any of its codes comes into view, asked for or not."""
+        if self.column is None:
+            self.column = self._next_column()
+        return self.column
 
     def _next_column(self) -> Numbers:
         prior = self.prior
@@ -282,5 +290,5 @@ def load(path: Path) -> IntegerPrior:
             config = json.loads(metadata["config"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         return IntegerPrior(tensors, config)
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, IndexError) as error:
+    except (SafetensorError, OSError, AttributeError, KeyError, ValueError, TypeError, IndexError) as error:
         raise ModelError(f"{path}: is not a readable prior ({error})") from None

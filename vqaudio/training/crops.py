@@ -69,6 +69,7 @@ class TokenCrops:
         self.fields = {
             name: tuple(sorted({label for row in self.train if (label := self._label(row, name))})) for name in fields
         }
+        self.least = 1 + [stream.stride for stream in self.streams].index(1)  # frames are those of the finest stream
         self.counts = sorted({len(row.codes) for row in self.train})
         heard = sum(len(row.codes[0]) * self.streams[0].stride for row in self.train if row.version == 0)
         self.seconds = heard / origin.frame_rate / len(self.counts)
@@ -92,7 +93,7 @@ class TokenCrops:
         """The crops of one step, always the same for the same seed, step and rank."""
         random = np.random.default_rng([self.seed, step, rank])
         every = len(self.streams)
-        used = int(random.choice(self.counts)) if random.random() < 0.5 else int(random.integers(1, every + 1))
+        used = int(random.choice(self.counts)) if random.random() < 0.5 else int(random.integers(self.least, every + 1))
         coded = min((count for count in self.counts if count >= used), default=self.counts[-1])
         used = min(used, coded)
         cut, labels = [], []

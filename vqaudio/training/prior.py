@@ -24,7 +24,7 @@ from vqaudio.training.crops import TokenBatch, TokenCrops, stacked
 from vqaudio.training.task import Batch, Task
 from vqaudio.wavenet import saved, twin
 from vqaudio.wavenet.network import WaveNet
-from vqaudio.wavenet.steps import set_quantized
+from vqaudio.wavenet.steps import Steps, set_quantized
 
 CALIBRATION_BATCHES = 24
 VALID_BATCH = 32
@@ -63,6 +63,9 @@ class PriorTask(Task):
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(f"init_from: {path} does not fit this run's prior ({reason}); copy its config") from None
+        for part in self.model.modules():
+            if isinstance(part, Steps):
+                part.peak.zero_()  # its grids are found anew
 
     def setup(self, fabric: Fabric) -> None:
         """See :meth:`Task.setup`."""
@@ -110,6 +113,7 @@ class PriorTask(Task):
         assert isinstance(model, WaveNet)
         training = model.training
         model.eval()
+        set_quantized(model, self.model.embed.quantized)  # an average of weights has not been told
         scores: dict[str, float] = {}
         for count in self.crops.counts:
             for split, rows in self._chosen(count).items():
@@ -185,7 +189,7 @@ class PriorTask(Task):
         assert isinstance(model, WaveNet)
         saved.save(model, self.codec, path, record)
         if bool(model.see_context.peak):
-            twin.save(model, self.codec, path.with_suffix(TWIN_SUFFIX))
+            twin.save(model, self.codec, path.with_suffix(TWIN_SUFFIX), self.config.data.crop_seconds)
 
 
 def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> list[tuple[Tensor, Tensor]]:

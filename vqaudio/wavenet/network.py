@@ -141,7 +141,7 @@ class WaveNet(nn.Module):
         context = self._context(functional.pad(past, (0, 0, 1, 0))[:, :-1], self._condition(labels, len(codes), past))
         return [
             head(context[:, :: stream.stride], before[:, :: stream.stride])
-            for head, before, stream in zip(self.heads, sums, self.streams, strict=False)
+            for head, before, stream in zip(self.heads, sums[:-1], self.streams, strict=False)
         ]
 
     def _sums(self, codes: Sequence[Tensor]) -> list[Tensor]:

@@ -49,7 +49,7 @@ def save(net: WaveNet, codec: str, path: Path, training: dict[str, Any] | None =
     }
     metadata = {
         "kind": KIND,
-        "config": json.dumps(described, sort_keys=True, separators=(",", ":")),
+        "config": json.dumps(described, separators=(",", ":")),  # unsorted: the order of fields is that of their tables
         "training": json.dumps(training or {}, sort_keys=True),
     }
     with atomic_write(path) as file:
@@ -73,7 +73,17 @@ def load(path: Path) -> SavedPrior:
         config = parse(WaveNetConfig, described["config"], str(path))
         net = WaveNet(config, streams, described["fields"])
         net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
+        training = json.loads(metadata.get("training", "{}"))
+    except (
+        SafetensorError,
+        OSError,
+        AttributeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        RuntimeError,
+        ConfigError,
+    ) as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: is not a readable prior ({reason})") from None
-    return SavedPrior(net.eval().requires_grad_(False), described["codec"], json.loads(metadata.get("training", "{}")))
+    return SavedPrior(net.eval().requires_grad_(False), described["codec"], training)

@@ -42,7 +42,7 @@ class Steps(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.quantized = self.observing = False
-        self.register_buffer("exponent", torch.tensor(5.0))
+        self.register_buffer("exponent", torch.tensor(5))  # an integer also where weights are averaged
         self.register_buffer("peak", torch.tensor(0.0))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Steps(nn.Module):
             sample = x.detach().abs().flatten()
             sample = sample[:: max(1, len(sample) // 100_000)]
             self.peak = torch.maximum(self.peak, sample.quantile(PEAK_SHARE))
-            self.exponent = finest(self.peak)
+            self.exponent = finest(self.peak).long()
         return snap(x, self.exponent, INT8) if self.quantized else x
 
 

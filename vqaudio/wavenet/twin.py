@@ -22,8 +22,11 @@ Tensors = dict[str, NDArray[Any]]
 
 
 @torch.no_grad()
-def twin_of(net: WaveNet, codec: str) -> tuple[Tensors, dict[str, Any]]:
-    """Tensors and config for :class:`vqaudio.prior.integer.IntegerPrior`; ``codec`` is the fingerprint of the codec."""
+def twin_of(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Tensors, dict[str, Any]]:
+    """Tensors and config for :class:`vqaudio.prior.integer.IntegerPrior`.
+
+    ``codec`` is the codec's fingerprint, ``seconds`` the length of what the network learned from.
+    """
     tensors: Tensors = {
         "used": _steps(net.used.weight, CONDITION[0], CONDITION[1], np.int16),
         **{
@@ -53,6 +56,7 @@ def twin_of(net: WaveNet, codec: str) -> tuple[Tensors, dict[str, Any]]:
         _product(tensors, f"{name}.entries", head.entries, head.see_query, LOGIT[0])
     config = {
         "codec": codec,
+        "seconds": seconds,
         "streams": [[stream.alphabet, stream.stride] for stream in net.streams],
         "fields": {name: list(labels) for name, labels in net.fields.items()},
         "dilations": list(net.config.dilations),
@@ -66,9 +70,9 @@ def twin_of(net: WaveNet, codec: str) -> tuple[Tensors, dict[str, Any]]:
     return tensors, config
 
 
-def save(net: WaveNet, codec: str, path: Path) -> None:
-    """Write a network's integer twin, atomically."""
-    tensors, config = twin_of(net, codec)
+def save(net: WaveNet, codec: str, path: Path, seconds: float = 5.0) -> None:
+    """Write a network's integer twin, atomically; arguments as for :func:`twin_of`."""
+    tensors, config = twin_of(net, codec, seconds)
     metadata = {"kind": KIND, "config": json.dumps(config, sort_keys=True, separators=(",", ":"))}
     with atomic_write(path) as file:
         file.write(to_bytes(tensors, metadata=metadata))

@@ -1,0 +1,60 @@
+"""Lists the Free Spoken Digit Dataset as a manifest: who says which digit, and which takes are for validation.
+
+    python recipes/digits/prepare.py FOLDER OUT
+
+FOLDER holds files named DIGIT_SPEAKER_TAKE.wav (or .flac), in folders or not, as github.com/Jakobovski/free-spoken-
+digit-dataset has them. OUT/manifest.csv names them. Takes 0 to 4 of every speaker and digit are for validation, as that
+dataset's authors have it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from vqaudio.cli import command
+from vqaudio.errors import VqaudioError
+from vqaudio.files import atomic_write
+
+NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<take>\d+)\.(wav|flac)")
+COLUMNS = ("path", "corpus", "speaker", "label", "split")
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """What the manifest says of each recording.
+
+    Raises:
+        VqaudioError: no recordings in the folder.
+    """
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if match := NAME.fullmatch(path.name):
+            split = "valid" if int(match["take"]) < 5 else "train"
+            values = (str(path.resolve()), "digits", match["speaker"], match["digit"], split)
+            found.append(dict(zip(COLUMNS, values, strict=True)))
+    if not found:
+        raise VqaudioError(f"{folder}: holds no recordings named like 7_jackson_32.wav; name the dataset's folder")
+    return found
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="prepare.py", description="List the Free Spoken Digit Dataset as a manifest.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args(argv)
+    listed = rows(options.folder)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with atomic_write(options.out / "manifest.csv") as file:
+        lines = [COLUMNS, *([row[name] for name in COLUMNS] for row in listed)]
+        file.write("".join(",".join(line) + "\n" for line in lines).encode())
+    print(
+        f"{len(listed)} recordings of {len({row['speaker'] for row in listed})} speakers in {options.out}/manifest.csv"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
