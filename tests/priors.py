@@ -1,0 +1,148 @@
+"""Priors that several tests look at: a tiny WaveNet, its integer twin, and an integer prior of mere random numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vqaudio.config import WaveNetConfig
+from vqaudio.container import Stream
+from vqaudio.prior.base import NONE, Prior, due, n_frames_of
+from vqaudio.prior.grid import EXP_BITS, GATE, LOGIT, UNIT
+from vqaudio.prior.integer import IntegerPrior
+from vqaudio.prior.intervals import Integers
+from vqaudio.wavenet import WaveNet
+from vqaudio.wavenet.steps import set_quantized
+from vqaudio.wavenet.twin import twin_of
+
+CODEC = "0123456789ab"
+STREAMS = (Stream(11, stride=2), Stream(16), Stream(16))
+FIELDS = {"speaker": ("ann", "bob"), "digit": ("zero", "one", "two")}
+BOB = "speaker=bob,digit=two"
+
+
+def random_codes(streams: Sequence[Stream], lanes: int, n_frames: int, seed: int = 0) -> list[Integers]:
+    """For each stream ``(lanes, codes)``."""
+    random = np.random.default_rng(seed)
+    return [random.integers(0, stream.alphabet, (lanes, stream.codes_in(n_frames))) for stream in streams]
+
+
+def places(streams: Sequence[Stream], n_frames: int) -> list[tuple[int, int]]:
+    """The codes of some frames in their order, each as its stream and its number in that stream."""
+    return [place for frame in range(n_frames) for place in due(streams, frame)]
+
+
+def walked(prior: Prior, codes: Sequence[Integers], condition: str = NONE, ask: str = "sizes") -> list[NDArray[Any]]:
+    """What a stepper gives along known codes when asked for ``sizes`` or ``logits``.
+
+    For each stream ``(lanes, codes, alphabet)``.
+    """
+    stepper = prior.begin(len(codes[0]), len(codes), condition)
+    found: list[list[NDArray[Any]]] = [[] for _ in codes]
+    for frame in range(n_frames_of(codes, prior.streams)):
+        for stream, at in due(prior.streams[: len(codes)], frame):
+            found[stream].append(getattr(stepper, ask)(stream))
+            stepper.accept(stream, codes[stream][:, at])
+        stepper.advance()
+    return [np.stack(parts, axis=1) for parts in found]
+
+
+# -------------------------------------------------------------------------------------------------- a network and twin
+
+
+def tiny_wavenet(streams: Sequence[Stream] = STREAMS, biases: bool = True) -> WaveNet:
+    """An untrained network on grids that fit its values; without ``biases`` and conditions it equals its twin exactly.
+
+    Logits are spread by some nats, so that every code and label matters.
+    """
+    config = WaveNetConfig(
+        channels=8, skip_channels=12, dilations=(1, 2, 4), head_channels=16, code_dim=6, condition_channels=5, dropout=0
+    )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(1)
+        net = WaveNet(config, streams, FIELDS).eval()
+        for name, values in net.named_parameters():
+            if name.startswith(("heads", "layers")):
+                values *= 3
+            if not biases and (name.endswith("bias") or "condition" in name):
+                values.zero_()
+        codes = [torch.from_numpy(part) for part in random_codes(streams, 6, 20)]
+        set_quantized(net, quantized=False, observing=True)
+        net(codes, torch.tensor([[0, 0], [1, 0], [0, 2], [1, 3], [2, 3], [2, 1]]))
+    set_quantized(net)
+    return net
+
+
+@cache
+def tiny_twin(biases: bool = True) -> IntegerPrior:
+    """The integer twin of :func:`tiny_wavenet`."""
+    return IntegerPrior(*twin_of(tiny_wavenet(biases=biases), CODEC))
+
+
+# ------------------------------------------------------------------------------------------------------- mere integers
+
+
+class Dice:
+    """Whole numbers that are the same on every machine and under every version of numpy."""
+
+    def __init__(self, seed: int):
+        self.bits = np.random.Philox(key=seed)
+
+    def __call__(self, low: int, high: int, *shape: int) -> Integers:
+        """Numbers in ``[low, high]``."""
+        raw = self.bits.random_raw(math.prod(shape)) % np.uint64(high - low + 1)
+        return raw.astype(np.int64).reshape(shape) + low
+
+    def codes(self, streams: Sequence[Stream], lanes: int, n_frames: int) -> list[Integers]:
+        """For each stream ``(lanes, codes)``."""
+        return [self(0, stream.alphabet - 1, lanes, stream.codes_in(n_frames)) for stream in streams]
+
+
+@cache
+def dice_prior() -> IntegerPrior:
+    """A prior for ``STREAMS`` that no torch took part in: thrown weights, and shifts that keep values within grids."""
+    dice, dilations = Dice(4), (1, 2, 4)
+    width, skip, hidden, dim, condition = 64, 128, 256, 32, 8
+    tensors: dict[str, NDArray[Any]] = {
+        "used": dice(-1000, 1000, len(STREAMS), condition),
+        **{f"labels.{field}": dice(-1000, 1000, len(labels) + 1, condition) for field, labels in FIELDS.items()},
+        **{f"entries.{index}": dice(-60, 60, stream.alphabet, dim) for index, stream in enumerate(STREAMS)},
+        "tanh": _table(math.tanh),
+        "sigmoid": _table(lambda x: 1 / (1 + math.exp(-x))),
+        "exp": np.array([round(2**EXP_BITS * math.exp(-d / 2 ** LOGIT[0])) for d in range(600)]),
+    }
+
+    def product(name: str, outputs: int, inputs: int, shift: int) -> None:
+        tensors[f"{name}.weight"] = dice(-127, 127, outputs, inputs)
+        tensors[f"{name}.bias"] = dice(-(10 << shift), 10 << shift, outputs)
+        tensors[f"{name}.shift"] = dice(shift, shift + 1, outputs)
+
+    product("embed", width, dim, 4)
+    for index in range(len(dilations)):
+        product(f"layers.{index}.gates", 2 * width, 2 * width, 9)
+        tensors[f"layers.{index}.condition"] = dice(-200, 200, 2 * width, condition)
+        product(f"layers.{index}.out", width + skip, width, 5)
+    for index, stream in enumerate(STREAMS):
+        product(f"heads.{index}.context", hidden, skip, 6)
+        product(f"heads.{index}.before", hidden, dim, 5)
+        product(f"heads.{index}.query", dim, hidden, 10)
+        product(f"heads.{index}.entries", stream.alphabet, dim, 8)
+    config = {
+        "codec": CODEC,
+        "seconds": 5.0,
+        "streams": [[stream.alphabet, stream.stride] for stream in STREAMS],
+        "fields": FIELDS,
+        "dilations": dilations,
+        "see": {"condition": 5, "context": 4, "layers": [3] * len(dilations), "hidden": [4] * len(STREAMS)},
+    }
+    return IntegerPrior(tensors, config)
+
+
+def _table(function: Any) -> Integers:
+    return np.array([round(UNIT[1] * function(steps / 2 ** GATE[0])) for steps in range(-GATE[1], GATE[1] + 1)])

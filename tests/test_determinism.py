@@ -1,0 +1,188 @@
+"""Bytes and codes that are the same everywhere: golden ones, and processes that take this machine for others.
+
+As a script, this prints the digests of what it codes and samples, which the slow tests compare between processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from priors import BOB, STREAMS, Dice, dice_prior
+
+from vqaudio.entropy import load_prior, shipped_priors
+from vqaudio.prior import integer
+from vqaudio.prior.base import NONE, Prior
+from vqaudio.prior.coding import decode, encode
+from vqaudio.prior.integer import IntegerPrior
+from vqaudio.prior.intervals import Integers
+from vqaudio.prior.sampling import Sampling, sample
+
+PAYLOAD = "1c37338755352a1d54663117036095d67f"
+DIGESTS = {"payloads": "a97bf3953b8b5d2921af2462cc5b41ee", "sampled": "c4a7a48350737a4edf6d096bf00d82e2"}
+SHAPES = [(1, 60), (3, 40), (2, 7)]  # lanes and frames of each payload
+
+
+def digest(parts: Sequence[bytes]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(len(part).to_bytes(8, "little") + part)
+    return found.hexdigest()[:32]
+
+
+def same(found: list[Integers], expected: list[Integers]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def thrown(prior: IntegerPrior) -> list[list[Integers]]:
+    """Codes for some payloads."""
+    return [Dice(index).codes(prior.streams, lanes, frames) for index, (lanes, frames) in enumerate(SHAPES)]
+
+
+def digests(prior: IntegerPrior, condition: str) -> dict[str, str]:
+    """Of all that a prior decides: bytes of codes, which must decode to those codes, and codes that are drawn."""
+    codes = thrown(prior)
+    payloads = [encode(prior, one, condition) for one in codes]
+    lanes, frames = zip(*SHAPES, strict=True)
+    found = decode(prior, payloads, lanes, frames, len(prior.streams), condition)
+    assert all(same(one, two) for one, two in zip(found, codes, strict=True))
+    how = Sampling(temperature=0.9, top_k=12, top_p=0.95, guidance=1.5, seed=11)
+    sampled = [sample(prior, 25, len(prior.streams), 3, condition, way) for way in (how, Sampling(seed=12))]
+    return {
+        "payloads": digest(payloads),
+        "sampled": digest([part.astype("<i8").tobytes() for one in sampled for part in one]),
+    }
+
+
+def all_digests() -> dict[str, dict[str, str]]:
+    """Of the thrown prior, and of those that are shipped, by fingerprint."""
+    shipped = {name: digests(load_prior(path), NONE) for name, path in shipped_priors().items()}
+    return {"thrown": digests(dice_prior(), BOB)} | shipped
+
+
+# ------------------------------------------------------------------------------------------------------------- golden
+
+
+def test_golden_payload():
+    codes = Dice(7).codes(STREAMS, 1, 12)
+    assert encode(dice_prior(), codes, BOB).hex() == PAYLOAD
+    found = decode(dice_prior(), [bytes.fromhex(PAYLOAD)], [1], [12], len(STREAMS), BOB)[0]
+    assert same(found, codes)
+
+
+def test_golden_digests():
+    assert digests(dice_prior(), BOB) == DIGESTS
+
+
+@pytest.mark.parametrize("frames", [1, 7, 64])
+def test_bytes_do_not_depend_on_how_many_frames_are_held_at_once(frames, monkeypatch):
+    prior = dice_prior()
+    expected = [encode(prior, one, BOB) for one in thrown(prior)]
+    monkeypatch.setattr(integer, "FRAMES_AT_ONCE", frames)
+    assert [encode(prior, one, BOB) for one in thrown(prior)] == expected
+
+
+@pytest.mark.parametrize("others", [0, 1, 63])
+def test_intervals_do_not_depend_on_how_many_lanes_are_beside(others):
+    """Matrix products take other paths for other sizes: one column, a few, many."""
+    prior = dice_prior()
+    codes, beside = Dice(1).codes(STREAMS, 1, 40), Dice(2).codes(STREAMS, others, 40)
+    found = prior.intervals([np.concatenate(pair) for pair in zip(codes, beside, strict=True)], BOB)
+    again, stepped = prior.intervals(codes, BOB), Prior.intervals(prior, codes, BOB)
+    for (_, sizes), (_, alone), (_, slow) in zip(found, again, stepped, strict=True):
+        assert np.array_equal(sizes[:1], alone)
+        assert np.array_equal(sizes[:1], slow)
+
+
+# ----------------------------------------------------------------------------------------------------- other machines
+
+
+def digests_under(**environment: str) -> tuple[dict[str, dict[str, str]], str]:
+    """What a process of its own finds in that environment, and what OpenBLAS says of itself there."""
+    inherited = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_VERBOSE": "2"}
+    command = [sys.executable, str(Path(__file__).resolve())]
+    done = subprocess.run(command, env=inherited | environment, capture_output=True, text=True, timeout=600, check=True)
+    return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, dict[str, str]]:
+    return all_digests()
+
+
+on_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these are kinds of x86 processors")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_same_with_any_number_of_threads(threads, expected):
+    found, _ = digests_under(OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+    assert found == expected
+
+
+@pytest.mark.slow
+@on_x86
+@pytest.mark.parametrize(("core", "said"), [("Haswell", "Haswell"), ("Nehalem", "Nehalem"), ("Prescott", "Katmai")])
+def test_same_with_kernels_for_other_processors(core, said, expected):
+    if "openblas" not in np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]:
+        pytest.skip("this numpy multiplies without OpenBLAS")
+    found, output = digests_under(OPENBLAS_CORETYPE=core)
+    assert f"Core: {said}" in output
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_same_without_the_processor_features_that_numpy_found(expected):
+    features = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    if not features:
+        pytest.skip("numpy found no features beyond those that it needs")
+    for count in range(1, len(features) + 1):  # the newest alone, the two newest, ...
+        found, _ = digests_under(NPY_DISABLE_CPU_FEATURES=" ".join(features[-count:]))
+        assert found == expected
+
+
+@pytest.mark.slow
+@on_x86
+@pytest.mark.parametrize(
+    ("capability", "isa"), [("default", "SSE41"), ("avx2", "AVX2"), ("avx512", "AVX512_CORE"), ("default", "DEFAULT")]
+)
+def test_same_beside_a_torch_for_other_processors(capability, isa, expected):
+    """Torch computes nothing here, but stands in the same process, with its threads and libraries."""
+    found, _ = digests_under(ATEN_CPU_CAPABILITY=capability, ONEDNN_MAX_CPU_ISA=isa)
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_same_on_the_oldest_machine_that_can_be_had_here(expected):
+    """All at once: one thread, the oldest kernels, no features, no oneDNN."""
+    features = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    found, _ = digests_under(
+        OMP_NUM_THREADS="1",
+        OPENBLAS_NUM_THREADS="1",
+        OPENBLAS_CORETYPE="Prescott",
+        NPY_DISABLE_CPU_FEATURES=" ".join(features),
+        ATEN_CPU_CAPABILITY="default",
+        ONEDNN_MAX_CPU_ISA="SSE41",
+    )
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_shipped_priors_are_among_those_compared(expected):
+    if not shipped_priors():
+        pytest.skip("no prior is shipped in vqaudio/models/priors")
+    assert set(expected) == {"thrown", *shipped_priors()}
+
+
+if __name__ == "__main__":
+    torch.ones(8, 8).mm(torch.ones(8, 8))  # awake, with its threads
+    print(json.dumps(all_digests()))
