@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+import zlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,11 +55,14 @@ class Rounding:
         frames = np.arange(wav.shape[1] // 320)[None]
         return SimpleNamespace(streams=[frames % 8, frames % 2])
 
-    def compress(self, wav, sample_rate, n_codebooks):
-        steps = 2.0 ** (2 * n_codebooks)
-        return (np.round(wav * steps) / steps * 16384).astype("<i2").tobytes()
+    def compress(self, wav, sample_rate, n_codebooks, entropy, rdo):
+        steps = 2.0 ** (2 * n_codebooks - rdo)
+        data = (np.round(wav * steps) / steps * 16384).astype("<i2").tobytes()
+        return data if entropy == "none" else b"z" + zlib.compress(data)
 
     def decompress(self, data):
+        if data.startswith(b"z"):
+            data = zlib.decompress(data[1:])
         return np.frombuffer(data, "<i2").astype(np.float32)[None] / 16384, SAMPLE_RATE
 
 
@@ -254,7 +258,7 @@ def test_the_plot_is_a_png_of_every_family_even_where_a_metric_is_undefined(tmp_
 @pytest.fixture
 def shipped(monkeypatch):
     """The command line finds the stand-in under every model's name."""
-    monkeypatch.setattr("vqaudio.codec.load", lambda name: Rounding())
+    monkeypatch.setattr("vqaudio.codec.load", lambda name, prior: Rounding())
 
 
 def test_the_command_prints_a_table_and_writes_json_and_a_plot(folder, shipped, tmp_path, capsys):
@@ -272,9 +276,23 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(folder, shipped, 
     assert picture.stat().st_size > 1000
 
 
+def test_entropy_modes_and_weights_are_rows_of_their_own(folder, shipped, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    options = ["--codebooks", "2", "--entropy", "none,context,prior", "--rdo", "0,1", "--json", str(out)]
+    assert command_line.main([str(folder), "--peers", "none", *options]) == 0
+    systems = {system["name"]: system for system in json.loads(out.read_text())["systems"]}
+    ways = ["", ", context", ", prior", ", prior, rdo 1"]
+    assert list(systems) == [f"rounding, 2 codebooks{way}" for way in ways]
+    plain, context, prior, coarser = systems.values()
+    assert prior["kbps"] == context["kbps"] < plain["kbps"]
+    assert coarser["kbps"] < prior["kbps"]
+    assert coarser["means"]["stoi"]["mean"] < prior["means"]["stoi"]["mean"] == plain["means"]["stoi"]["mean"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--entropy", "prior,magic"], "--entropy magic: expected some of none, context, prior"),
         (["--codebooks", "1,3"], "--codebooks 3: the model rounding has 2"),
         (["--json", "absent/out.json"], "its folder does not exist"),
         (["--split", "train"], "has no manifest.csv"),

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from vqaudio.errors import ModelError
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "speech-16k"
+DEFAULT_MODEL = "speech-16k-v2"
 
 
 @dataclass(frozen=True)
