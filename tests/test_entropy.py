@@ -245,16 +245,25 @@ def test_bytes_changed_behind_the_checksums_back_are_found_out(toys):
 # ------------------------------------------------------------------------------------------------------ which prior
 
 
-@pytest.mark.parametrize("command", [info.main, decompress])
-def test_a_prior_that_is_not_at_hand_is_named(toys, capsys, command):
+def test_a_prior_that_is_not_at_hand_is_named(toys, capsys):
     Path("x.vq").write_bytes(stored(toys, toys.ann))
-    arguments = ["x.vq"] if command is info.main else ["x.vq", "x.wav", "--model", str(MODEL)]
-    assert command(arguments) == 1
+    arguments = ["x.vq", "x.wav", "--model", str(MODEL)]
+    assert decompress(arguments) == 1
     message = f"was coded with the prior {fingerprint(toys.prior)}, which is not shipped here"
     assert one_line(capsys, f"error: x.vq: {message}", "give the prior's file with --prior")
     assert not Path("x.wav").exists()
-    assert command([*arguments, "--prior", str(toys.other)]) == 1
+    assert decompress([*arguments, "--prior", str(toys.other)]) == 1
     assert one_line(capsys, f"error: x.vq: {message}")
+
+
+def test_info_without_the_prior_tells_what_the_header_says(toys, capsys):
+    Path("x.vq").write_bytes(stored(toys, toys.ann))
+    assert info.main(["x.vq", "--json"]) == 1
+    said = capsys.readouterr()
+    facts = json.loads(said.out)
+    assert (facts["entropy"], facts["prior_fingerprint"], facts["damage"]) == ("prior", fingerprint(toys.prior), [])
+    assert facts["unchecked"].startswith(f"x.vq: was coded with the prior {fingerprint(toys.prior)}, which is not")
+    assert said.err == f"error: {facts['unchecked']}\n"
 
 
 def test_shipped_priors_are_found_by_codec_and_by_fingerprint(toys, monkeypatch):

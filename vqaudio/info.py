@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 from vqaudio.cli import command
 from vqaudio.container import Reader
 from vqaudio.entropy import coders
+from vqaudio.errors import ModelError
 from vqaudio.files import input_name, open_input
 from vqaudio.registry import name_of
 
@@ -38,19 +40,27 @@ def main(argv: list[str] | None = None) -> int:
     else:
         width = max(map(len, facts)) + 2
         for name, value in facts.items():
-            shown = "; ".join(map(str, value)) or "none" if isinstance(value, list) else value
-            print(f"{name.replace('_', ' '):{width}}{shown}")
-    return 1 if facts["damage"] else 0
+            shown = "; ".join(map(str, value)) if isinstance(value, list) else value
+            print(f"{name.replace('_', ' '):{width}}{'none' if shown == '' else shown}")
+    if facts["unchecked"]:
+        print(f"error: {facts['unchecked']}", file=sys.stderr)
+    return 1 if facts["damage"] or facts["unchecked"] else 0
 
 
 def describe(reader: Reader, size: int) -> dict[str, Any]:
-    """The header, what follows from it, and whatever is damaged; every chunk is read and checked."""
+    """The header, what follows from it, and whatever is damaged; every chunk is read and checked.
+
+    ``unchecked`` says why not, where the prior that the chunks were coded with is not at hand.
+    """
     header = reader.header
-    damage = list(reader.problems)
-    for chunk in reader:
-        if chunk.problem is not None:
-            start, stop = reader.time_range(chunk.index)
-            damage.append(f"chunk {chunk.index} ({start:.2f}-{stop:.2f} s): {chunk.problem}")
+    damage, unchecked = list(reader.problems), ""
+    try:
+        for chunk in reader:
+            if chunk.problem is not None:
+                start, stop = reader.time_range(chunk.index)
+                damage.append(f"chunk {chunk.index} ({start:.2f}-{stop:.2f} s): {chunk.problem}")
+    except ModelError as error:
+        unchecked = str(error)
     seconds = reader.n_samples / header.source_rate
     return {
         "file": reader.name,
@@ -73,6 +83,7 @@ def describe(reader: Reader, size: int) -> dict[str, Any]:
         "bytes": size,
         "kbps": round(size * 8 / seconds / 1000, 3) if seconds else 0.0,
         "damage": damage,
+        "unchecked": unchecked,
     }
 
 

@@ -4,7 +4,8 @@
 #   bash recipes/digits/run.sh [FOLDER]
 #
 # FOLDER: the dataset; without it $VQAUDIO_DATA/speech/digits, or ../shared/data/speech/digits. CODEC_MINUTES (default 22)
-# and PRIOR_MINUTES (20): lengths of the runs. OUT (runs/digits): where everything goes. What was stopped is resumed.
+# and PRIOR_MINUTES (20): lengths of the runs. CLIPS (10): drawn of each digit by each speaker. OUT (runs/digits): where
+# everything goes. What was stopped is resumed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=recipes/digits
@@ -19,4 +20,4 @@ python -m vqaudio.tokenize "$out/data" "$out/tokens" --model "$out/codec/model.s
     --versions "${VERSIONS:-4}"
 python -m vqaudio.train $here/prior.yaml --set "out=$out/prior" --set "data.folder=$out/tokens" \
     --set "codec=$out/codec/model.safetensors" --minutes "${PRIOR_MINUTES:-20}" --resume
-python $here/report.py "$out"
+python $here/report.py "$out" --clips "${CLIPS:-10}"

@@ -1,0 +1,72 @@
+"""The recipes run from data to figures; here on a few recordings and for seconds, so that only the way is tested."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from vqaudio.errors import VqaudioError
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+def script(path: str) -> ModuleType:
+    """A recipe's script as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, RECIPES / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_digits_are_listed_by_their_names(tmp_path, capsys):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for name in ("7_jackson_3.wav", "7_jackson_5.wav", "0_theo_12.flac", "notes.txt", "7_jackson.wav"):
+        (folder / name).touch()
+    prepare = script("digits/prepare.py")
+    assert prepare.main([str(folder), str(tmp_path / "out")]) == 0
+    with (tmp_path / "out" / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(Path(r["path"]).name, r["speaker"], r["label"], r["split"]) for r in rows] == [
+        ("0_theo_12.flac", "theo", "0", "train"),
+        ("7_jackson_3.wav", "jackson", "7", "valid"),
+        ("7_jackson_5.wav", "jackson", "7", "train"),
+    ]
+    assert "3 recordings of 2 speakers" in capsys.readouterr().out
+    with pytest.raises(VqaudioError, match="holds no recordings named like"):
+        prepare.rows(tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_the_digits_recipe_goes_from_recordings_to_a_report(data_folder, tmp_path):
+    folder = tmp_path / "fsdd"
+    folder.mkdir()
+    for take in (0, 5, 6):
+        for path in (data_folder / "speech" / "digits").rglob(f"*_{take}.flac"):
+            (folder / path.name).symlink_to(path)
+    short = {"CODEC_MINUTES": "0.15", "PRIOR_MINUTES": "0.15", "VERSIONS": "1", "CLIPS": "1"}
+    environment = (
+        os.environ
+        | short
+        | {"OUT": str(tmp_path / "out"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    )
+    command = ["bash", str(RECIPES / "digits" / "run.sh"), str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = tmp_path / "out" / "report"
+    figures = json.loads((report / "figures.json").read_text())
+    assert 0.5 < figures["speaker real"] <= 1
+    assert {f"{field} {kind}" for field in ("label", "speaker") for kind in ("real", "decoded", "drawn")} < set(figures)
+    assert len(list(report.glob("*.wav"))) == 60
+    assert (report / "spectrograms.png").stat().st_size > 10_000
+    assert "60 clips drawn" in (report / "report.md").read_text()
