@@ -56,8 +56,8 @@ def walked(prior: Prior, codes: Sequence[Integers], condition: str = NONE, ask: 
 # -------------------------------------------------------------------------------------------------- a network and twin
 
 
-def tiny_wavenet(streams: Sequence[Stream] = STREAMS, biases: bool = True) -> WaveNet:
-    """An untrained network on grids that fit its values; without ``biases`` and conditions it equals its twin exactly.
+def tiny_wavenet(streams: Sequence[Stream] = STREAMS) -> WaveNet:
+    """An untrained network on grids that fit its values.
 
     Logits are spread by some nats, so that every code and label matters.
     """
@@ -70,8 +70,6 @@ def tiny_wavenet(streams: Sequence[Stream] = STREAMS, biases: bool = True) -> Wa
         for name, values in net.named_parameters():
             if name.startswith(("heads", "layers")):
                 values *= 3
-            if not biases and (name.endswith("bias") or "condition" in name):
-                values.zero_()
         codes = [torch.from_numpy(part) for part in random_codes(streams, 6, 20)]
         set_quantized(net, quantized=False, observing=True)
         net(codes, torch.tensor([[0, 0], [1, 0], [0, 2], [1, 3], [2, 3], [2, 1]]))
@@ -80,9 +78,9 @@ def tiny_wavenet(streams: Sequence[Stream] = STREAMS, biases: bool = True) -> Wa
 
 
 @cache
-def tiny_twin(biases: bool = True) -> IntegerPrior:
+def tiny_twin() -> IntegerPrior:
     """The integer twin of :func:`tiny_wavenet`."""
-    return IntegerPrior(*twin_of(tiny_wavenet(biases=biases), CODEC))
+    return IntegerPrior(*twin_of(tiny_wavenet(), CODEC))
 
 
 # ------------------------------------------------------------------------------------------------------- mere integers

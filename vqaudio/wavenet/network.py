@@ -44,16 +44,27 @@ class Layer(nn.Module):
         self.out = Rounded(config.channels, config.channels + config.skip_channels)
         self.channels = config.channels
 
-    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` and a condition ``(batch, condition_channels)`` to the next ``x`` and a share of the output."""
+    def forward(self, x: Tensor, condition: Tensor, exponent: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` and a condition ``(batch, condition_channels)`` to the next ``x`` and a share of the output.
+
+        ``exponent`` is that of the condition's steps.
+        """
         seen = self.see(x)
         past = functional.pad(seen, (0, 0, self.dilation, 0))[:, : seen.shape[1]]
-        gates = self.gates(torch.cat([past, seen], dim=-1)) + self.condition(condition)[:, None]
+        gates = self.gates(torch.cat([past, seen], dim=-1), self.see.exponent)
+        gates = gates + functional.linear(condition, self.condition_weight(exponent))[:, None]
         filtered, gate = self._grid(gates, GATE).chunk(2, dim=-1)
         passed = self._grid(self._grid(filtered.tanh(), UNIT) * self._grid(gate.sigmoid(), UNIT), UNIT)
-        made = self._grid(self.out(passed), SUM)
+        made = self._grid(self.out(passed, UNIT[0]), SUM)
         added, skipped = made[..., : self.channels], made[..., self.channels :]
         return x + added, skipped
+
+    def condition_weight(self, exponent: Tensor) -> Tensor:
+        """The condition's weights, with steps that make its products as fine as those of the gates."""
+        weight = self.condition.weight
+        if not self.gates.quantized:
+            return weight
+        return snap(weight, (self.gates.exponents + self.see.exponent - exponent)[:, None], CONDITION[1])
 
     def _grid(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         return snap(x, *grid) if self.gates.quantized else x
@@ -71,14 +82,18 @@ class Head(nn.Module):
         self.entries = Rounded(config.code_dim, alphabet)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, context: Tensor, before: Tensor) -> Tensor:
-        """``(batch, codes, skip_channels)`` and ``(batch, codes, code_dim)`` to ``(batch, codes, alphabet)``."""
+    def forward(self, context: Tensor, before: Tensor, exponent: Tensor) -> Tensor:
+        """``(batch, codes, skip_channels)`` and ``(batch, codes, code_dim)`` to ``(batch, codes, alphabet)``.
+
+        ``exponent`` is that of the context's steps.
+        """
         quantized = self.query.quantized
-        parts = [self.context(context), self.before(before)]
+        parts = [self.context(context, exponent), self.before(before)]
         if quantized:
             parts = [snap(part, *SUM) for part in parts]
         hidden = self.see_hidden((parts[0] + parts[1]).relu())
-        logits: Tensor = self.entries(self.see_query(self.query(self.dropout(hidden))))
+        query = self.see_query(self.query(self.dropout(hidden), self.see_hidden.exponent))
+        logits: Tensor = self.entries(query, self.see_query.exponent)
         return snap(logits, *LOGIT) if quantized else logits
 
 
@@ -140,7 +155,7 @@ class WaveNet(nn.Module):
         past = sums[-1] if heard is None else sums[-1] * heard[..., None]
         context = self._context(functional.pad(past, (0, 0, 1, 0))[:, :-1], self._condition(labels, len(codes), past))
         return [
-            head(context[:, :: stream.stride], before[:, :: stream.stride])
+            head(context[:, :: stream.stride], before[:, :: stream.stride], self.see_context.exponent)
             for head, before, stream in zip(self.heads, sums[:-1], self.streams, strict=False)
         ]
 
@@ -171,12 +186,12 @@ class WaveNet(nn.Module):
         return condition
 
     def _context(self, past: Tensor, condition: Tensor) -> Tensor:
-        x = self.embed(past)
+        x = self.embed(past, self.see_entries.exponent)
         if self.embed.quantized:
             x = snap(x, *SUM)
         skipped = []
         for layer in self.layers:
-            x, part = layer(x, condition)
+            x, part = layer(x, condition, self.see_condition.exponent)
             skipped.append(part)
         context: Tensor = self.see_context(torch.stack(skipped).sum(0).relu())
         return context

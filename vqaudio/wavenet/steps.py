@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.prior.grid import INT8
+from vqaudio.prior.grid import INT8, LARGEST_BIAS
 
 PEAK_SHARE = 0.9999
 """So many of the values that were observed are to lie within the grid."""
@@ -60,12 +60,13 @@ class Rounded(nn.Linear):
 
     quantized = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(..., inputs)`` to ``(..., outputs)``; the bias stays as fine as products are in sum."""
+    def forward(self, x: Tensor, exponent: Tensor | int = 0) -> Tensor:
+        """``(..., inputs)`` with steps of ``2 ** -exponent`` to ``(..., outputs)``; biases have the products' steps."""
         if not self.quantized:
             return super().forward(x)
         weight = snap(self.weight, self.exponents[:, None], INT8)
-        return functional.linear(x, weight, self.bias)
+        bias = self.bias if self.bias is None else snap(self.bias, self.exponents + exponent, LARGEST_BIAS)
+        return functional.linear(x, weight, bias)
 
     @property
     def exponents(self) -> Tensor:

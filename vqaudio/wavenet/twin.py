@@ -46,7 +46,7 @@ def twin_of(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Tensors, di
         name = f"layers.{index}"
         _product(tensors, f"{name}.gates", layer.gates, layer.see, GATE[0])
         sums = layer.gates.exponents + layer.see.exponent - net.see_condition.exponent
-        tensors[f"{name}.condition"] = _steps(layer.condition.weight, sums[:, None], 32767, np.int16)
+        tensors[f"{name}.condition"] = _steps(layer.condition.weight, sums[:, None], CONDITION[1], np.int16)
         _product(tensors, f"{name}.out", layer.out, UNIT[0], SUM[0])
     for index, head in enumerate(cast(list[Head], net.heads)):
         name = f"heads.{index}"
