@@ -204,10 +204,14 @@ def test_impossible_wishes_give_one_line(prior, capsys, options, message):
     assert listing() == set()
 
 
+def test_without_a_name_the_output_has_one(sample):
+    assert sample("--seconds", 0.1, "--quiet") == 0
+    assert listing() == {"sample.wav"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "OUT is missing: name the file to write"),
         (["out.wav", "--seconds", "0"], "--seconds above 0 and at most 3600"),
         (["out.wav", "--seconds", "nan"], "--seconds above 0 and at most 3600"),
         (["out.wav", "--seconds", "3601"], "--seconds above 0 and at most 3600"),

@@ -29,7 +29,12 @@ def arguments() -> argparse.ArgumentParser:
         description="Draw new sound from a model's prior: of a speaker, of a class, or after a recording.",
     )
     parser.add_argument(
-        "out", nargs="?", type=Path, metavar="OUT", help="WAV, FLAC, W64 or OGG, or - for standard output"
+        "out",
+        nargs="?",
+        type=Path,
+        default=Path("sample.wav"),
+        metavar="OUT",
+        help="WAV, FLAC, W64 or OGG, or - for standard output (default: %(default)s)",
     )
     parser.add_argument("--seconds", type=float, metavar="S", help="to draw (default: as the prior learned from)")
     parser.add_argument("--speaker", metavar="NAME", help="in whose voice; --list-speakers names them")
@@ -65,8 +70,6 @@ def main(argv: list[str] | None = None) -> int:
     parser = arguments()
     options = parser.parse_args(argv)
     listed = [name for name in ("speaker", "label") if getattr(options, f"list_{name}s")]
-    if options.out is None and not listed:
-        parser.error("OUT is missing: name the file to write")
     if (options.seconds is not None and not 0 < options.seconds <= 3600) or not 1 <= options.count <= 1024:
         parser.error("expected --seconds above 0 and at most 3600, --count from 1 to 1024")
     how = Sampling(options.temperature, options.top_k, options.top_p, options.guidance, options.seed)
