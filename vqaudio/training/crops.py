@@ -53,8 +53,10 @@ class TokenCrops:
                 f"{config.folder}: holds tokens of the codec {found.codec}, expected {origin.codec}: set `codec` to "
                 "the one that wrote them, or write them again"
             )
-        step = int(np.lcm.reduce([stream.stride for stream in self.streams]))
-        self.frames = max(1, round(config.crop_seconds * origin.frame_rate / step)) * step
+        strides = [stream.stride for stream in self.streams]
+        self.least = 1 + strides.index(1)  # streams in use: frames are those of the finest one
+        self.step = int(np.lcm.reduce(strides))  # frames after which all streams have a code again
+        self.frames = max(1, round(config.crop_seconds * origin.frame_rate / self.step)) * self.step
         self.train = [row for row in rows if row.split == "train"]
         self.valid = [row for row in rows if row.split == "valid" and row.version == 0]
         if not self.train or not self.valid:
@@ -65,11 +67,10 @@ class TokenCrops:
             raise ModelError(
                 f"data.weights names {', '.join(sorted(unknown))}, but {config.folder} holds no such corpus"
             )
-        self.field_names, self.corpora = tuple(fields), set(corpora)
+        self.corpora = set(corpora)
         self.fields = {
             name: tuple(sorted({label for row in self.train if (label := self._label(row, name))})) for name in fields
         }
-        self.least = 1 + [stream.stride for stream in self.streams].index(1)  # frames are those of the finest stream
         self.counts = sorted({len(row.codes) for row in self.train})
         heard = sum(len(row.codes[0]) * self.streams[0].stride for row in self.train if row.version == 0)
         self.seconds = heard / origin.frame_rate / len(self.counts)
@@ -101,12 +102,11 @@ class TokenCrops:
             cut.append(self._cut(row, used, random))
             left_out = random.random(len(self.fields)) < self.config.unlabelled
             labels.append([0 if out else label for label, out in zip(self.labels(row), left_out, strict=True)])
-        return self._stacked(cut, labels, used)
+        return stacked(cut, labels, self.streams[:used], self.frames)
 
     def _cut(self, row: Row, used: int, random: np.random.Generator) -> list[NDArray[np.int32]]:
-        step = int(np.lcm.reduce([stream.stride for stream in self.streams]))
-        spare = (self._length(row) - self.frames) // step
-        at = 0 if spare <= 0 or random.random() < FROM_START else int(random.integers(spare + 1)) * step
+        spare = (self._length(row) - self.frames) // self.step
+        at = 0 if spare <= 0 or random.random() < FROM_START else int(random.integers(spare + 1)) * self.step
         return self.crop(row, at, used)
 
     def _length(self, row: Row) -> int:
@@ -127,9 +127,6 @@ class TokenCrops:
             for row in rows
             for at in range(0, self._length(row), self.frames)
         ]
-
-    def _stacked(self, cut: list[list[NDArray[np.int32]]], labels: list[list[int]], used: int) -> TokenBatch:
-        return stacked(cut, labels, self.streams[:used], self.frames)
 
 
 class _Group:
