@@ -21,7 +21,7 @@ from vqaudio import entropy, info
 from vqaudio.assignment import RateAware
 from vqaudio.audio import ArraySource
 from vqaudio.bottleneck import Identity
-from vqaudio.codec import Codec
+from vqaudio.codec import Codec, load
 from vqaudio.compress import main as compress
 from vqaudio.container import Chunk, Header, Reader, Stream, Writer
 from vqaudio.container.chunk import RAW
@@ -106,6 +106,12 @@ def test_all_modes_hold_the_same_sound(toys):
     assert is_raw(data["prior"])[:2] == [False, False]
     assert len(data["context"]) < len(data["none"])
     assert opened(data["prior"]).header.prior == fingerprint(toys.prior)
+
+
+def test_the_prior_is_used_where_there_is_one(toys):
+    assert toys.codec.compress(toys.ann, RATE) == toys.codec.compress(toys.ann, RATE, entropy="prior")
+    without = load(MODEL)
+    assert without.compress(toys.ann, RATE) == without.compress(toys.ann, RATE, entropy="none")
 
 
 @pytest.mark.parametrize("mode", ["context", "prior"])
@@ -363,8 +369,8 @@ def test_a_condition_that_the_prior_does_not_know_cannot_be_decoded(toys, capsys
 @pytest.mark.parametrize(
     "options",
     [
-        ["--condition", "speaker=ann"],
-        ["--rdo", "1"],
+        ["--condition", "speaker=ann", "--entropy", "none"],
+        ["--rdo", "1", "--entropy", "none"],
         ["--rdo", "1", "--entropy", "context"],
         ["--rdo", "-1", "--entropy", "prior"],
         ["--rdo", "nan", "--entropy", "prior"],

@@ -58,7 +58,7 @@ class Rounding:
     def compress(self, wav, sample_rate, n_codebooks, entropy, rdo):
         steps = 2.0 ** (2 * n_codebooks - rdo)
         data = (np.round(wav * steps) / steps * 16384).astype("<i2").tobytes()
-        return data if entropy == "none" else b"z" + zlib.compress(data)
+        return data if entropy in (None, "none") else b"z" + zlib.compress(data)
 
     def decompress(self, data):
         if data.startswith(b"z"):
@@ -281,7 +281,7 @@ def test_entropy_modes_and_weights_are_rows_of_their_own(folder, shipped, tmp_pa
     options = ["--codebooks", "2", "--entropy", "none,context,prior", "--rdo", "0,1", "--json", str(out)]
     assert command_line.main([str(folder), "--peers", "none", *options]) == 0
     systems = {system["name"]: system for system in json.loads(out.read_text())["systems"]}
-    ways = ["", ", context", ", prior", ", prior, rdo 1"]
+    ways = [", none", ", context", ", prior", ", prior, rdo 1"]
     assert list(systems) == [f"rounding, 2 codebooks{way}" for way in ways]
     plain, context, prior, coarser = systems.values()
     assert prior["kbps"] == context["kbps"] < plain["kbps"]

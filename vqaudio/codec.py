@@ -26,7 +26,7 @@ from vqaudio.assignment import RateAware
 from vqaudio.audio import ArraySource, Source, Window
 from vqaudio.blocks import aligned, coded_samples, decoded, encode_blocks
 from vqaudio.container import ENTROPY_MODES, Header, Reader, Writer
-from vqaudio.entropy import DEFAULT_ENTROPY, PriorCoder, coders, load_prior, prior_of
+from vqaudio.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.prior.base import NONE
 from vqaudio.prior.context import ContextPrior
@@ -280,7 +280,7 @@ class Codec:
         wav: Any,
         sample_rate: int,
         n_codebooks: int | None = None,
-        entropy: str = DEFAULT_ENTROPY,
+        entropy: str | None = None,
         condition: str = NONE,
         rdo: float = 0.0,
     ) -> bytes:
@@ -312,7 +312,7 @@ class Codec:
         n_codebooks: int | None = None,
         chunk_seconds: float = CHUNK_SECONDS,
         done: Callable[[float], object] | None = None,
-        entropy: str = DEFAULT_ENTROPY,
+        entropy: str | None = None,
         condition: str = NONE,
         rdo: float = 0.0,
     ) -> int:
@@ -324,7 +324,7 @@ class Codec:
             chunk_seconds: of sound in a chunk, which is coded and can be decoded by itself.
             done: is called with the seconds coded after each chunk. Memory does not grow with the sound.
             entropy: ``none`` writes codes as they are, ``context`` and ``prior`` make them shorter where they can: by
-                what came before in a chunk, or by the trained prior.
+                what came before in a chunk, or by the trained prior, which is the default where there is one.
             condition: what the prior is told of the sound, as in ``speaker=p225``.
             rdo: choose codes that are cheaper by the prior, though not the nearest: λ of
                 :class:`vqaudio.assignment.RateAware`, squared distance per bit.
@@ -334,6 +334,8 @@ class Codec:
             AudioError: the sound cannot be read. ContainerError: chunks too long for so many channels, or a mode that
                 there is not.
         """
+        if entropy is None:
+            entropy = "none" if self.prior_file is None else "prior"
         if entropy not in ENTROPY_MODES:
             raise ContainerError(f"the entropy mode is {entropy!r}, expected one of {', '.join(ENTROPY_MODES)}")
         n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)

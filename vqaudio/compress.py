@@ -9,7 +9,6 @@ from pathlib import Path
 from vqaudio.audio import SUFFIXES
 from vqaudio.cli import command
 from vqaudio.container import ENTROPY_MODES
-from vqaudio.entropy import DEFAULT_ENTROPY
 from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar, summary
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -34,8 +33,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--entropy",
         choices=ENTROPY_MODES,
-        default=DEFAULT_ENTROPY,
-        help="make files smaller by what came before in a chunk (context) or by a trained prior (default: %(default)s)",
+        help="make files smaller by what came before in a chunk (context) or by a trained prior; none is quicker "
+        "(default: prior where the model has one, else none)",
     )
     parser.add_argument(
         "--condition", default="none", metavar="FIELD=LABEL", help="tell the prior who speaks: speaker=p225"
@@ -59,9 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not 0.1 <= options.chunk <= 60:
         parser.error(f"--chunk {options.chunk:g}: expected 0.1 to 60 seconds")
-    if not 0 <= options.rdo < 1000 or (options.rdo and options.entropy != "prior"):
+    if not 0 <= options.rdo < 1000 or (options.rdo and options.entropy not in (None, "prior")):
         parser.error(f"--rdo {options.rdo:g}: expected 0 to 1000, and --entropy prior with it")
-    if options.condition != "none" and options.entropy != "prior":
+    if options.condition != "none" and options.entropy not in (None, "prior"):
         parser.error(f"--condition {options.condition} needs --entropy prior")
     jobs = list_jobs(options, SUFFIXES, ".vq")
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import

@@ -24,7 +24,6 @@ from vqaudio.registry import MODELS, fingerprint
 
 PRIORS = MODELS / "priors"
 TWIN_SUFFIX = ".int8.safetensors"
-DEFAULT_ENTROPY = "none"
 
 
 class PriorCoder:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqaudio.container import ENTROPY_MODES
-from vqaudio.entropy import DEFAULT_ENTROPY
 from vqaudio.evaluation import EvaluationError, require
 from vqaudio.evaluation.clips import Selection, select
 from vqaudio.evaluation.peers import PEERS, OwnCodec, System, find_peers
@@ -32,7 +31,10 @@ def add_options(parser: argparse.ArgumentParser, limit: int | None = None, min_s
         "--codebooks", type=_numbers, metavar="N,N", help="codebooks to use (default: 1,2,3,8 as far as the model goes)"
     )
     parser.add_argument(
-        "--entropy", type=_modes, metavar="MODE,MODE", help=f"entropy modes to use (default: {DEFAULT_ENTROPY})"
+        "--entropy",
+        type=_modes,
+        metavar="MODE,MODE",
+        help="entropy modes to use (default: prior where the model has one, else none)",
     )
     parser.add_argument(
         "--rdo",
@@ -120,10 +122,10 @@ def _own_systems(codec: Codec, options: argparse.Namespace) -> list[System]:
         raise EvaluationError(
             f"--codebooks {max(numbers)}: the model {codec.name} has {most}; ask for at most that many"
         )
-    modes = [DEFAULT_ENTROPY] if options.entropy is None else options.entropy
-    if unknown := set(modes) - set(ENTROPY_MODES):
+    modes: list[str | None] = options.entropy or [None]
+    if unknown := {str(mode) for mode in modes if mode is not None} - set(ENTROPY_MODES):
         raise EvaluationError(f"--entropy {', '.join(sorted(unknown))}: expected some of {', '.join(ENTROPY_MODES)}")
-    ways = [(mode, rdo) for mode in modes for rdo in (options.rdo if mode == "prior" else [0.0])]
+    ways = [(mode, rdo) for mode in modes for rdo in ([0.0] if mode in ("none", "context") else options.rdo)]
     return [OwnCodec(codec, number, *way) for number in dict.fromkeys(numbers) for way in dict.fromkeys(ways)]
 
 

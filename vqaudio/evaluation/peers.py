@@ -20,7 +20,6 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from vqaudio.entropy import DEFAULT_ENTROPY
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 
@@ -68,9 +67,9 @@ def _fitted(wave: NDArray[np.floating], n_samples: int) -> Wave:
 class OwnCodec:
     """What :func:`vqaudio.load` returns, at a number of codebooks, with an entropy mode and a λ."""
 
-    def __init__(self, codec: Codec, n_codebooks: int, entropy: str = DEFAULT_ENTROPY, rdo: float = 0.0):
+    def __init__(self, codec: Codec, n_codebooks: int, entropy: str | None = None, rdo: float = 0.0):
         self.codec, self.n_codebooks, self.entropy, self.rdo = codec, n_codebooks, entropy, rdo
-        how = [entropy] if entropy != DEFAULT_ENTROPY else []
+        how = [] if entropy is None else [entropy]
         how += [f"rdo {rdo:g}"] if rdo else []
         self.family = ", ".join([codec.name, *how])
         self.name = ", ".join([codec.name, f"{n_codebooks} codebook{'s' if n_codebooks > 1 else ''}", *how])
