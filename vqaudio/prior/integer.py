@@ -65,7 +65,7 @@ class Product:
 
     def __call__(self, x: Numbers, bias: Numbers | None = None) -> Numbers:
         """``(..., inputs)`` to ``(..., outputs)``, with another ``bias`` if one is given."""
-        made: Numbers = x @ self.weight
+        made = multiplied(x, self.weight)
         made += self.bias if bias is None else bias
         made *= self.scale
         np.floor(made, out=made)
@@ -261,6 +261,17 @@ class IntegerStepper(Stepper):
             ring[place] = seen
             x, skipped = x + added, skipped + part
         return prior.context(skipped)
+
+
+def multiplied(x: Numbers, weight: Numbers) -> Numbers:
+    """``x @ weight``. Two or three rows go one by one: BLAS takes nearly twice as long for them together."""
+    if x.ndim != 2 or len(x) not in (2, 3):
+        product: Numbers = x @ weight
+        return product
+    rows = np.empty((len(x), weight.shape[1]), np.float32)
+    for row, out in zip(x, rows, strict=True):
+        np.dot(row, weight, out=out)
+    return rows
 
 
 def cut(sums: Numbers) -> Numbers:
