@@ -25,7 +25,9 @@ def arguments() -> argparse.ArgumentParser:
     rate.add_argument(
         "--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer are smaller (default: all)"
     )
-    rate.add_argument("--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel")
+    rate.add_argument(
+        "--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel without a prior"
+    )
     parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
     parser.add_argument(
         "--chunk", type=float, default=5.0, metavar="S", help="seconds in a chunk (default: %(default)g)"

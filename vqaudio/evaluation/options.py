@@ -16,7 +16,7 @@ from vqaudio.registry import DEFAULT_MODEL
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
 
-USUAL_CODEBOOKS = (1, 2, 3, 8)
+USUAL_CODEBOOKS = (1, 2, 3, 4, 6, 8)
 
 
 def add_options(parser: argparse.ArgumentParser, limit: int | None = None, min_seconds: float = 1.0) -> None:
@@ -28,7 +28,10 @@ def add_options(parser: argparse.ArgumentParser, limit: int | None = None, min_s
         "--model", default=DEFAULT_MODEL, help="a shipped model's name or a file (default: %(default)s)"
     )
     parser.add_argument(
-        "--codebooks", type=_numbers, metavar="N,N", help="codebooks to use (default: 1,2,3,8 as far as the model goes)"
+        "--codebooks",
+        type=_numbers,
+        metavar="N,N",
+        help="codebooks to use (default: 1,2,3,4,6,8 as far as the model goes)",
     )
     parser.add_argument(
         "--entropy",
