@@ -36,7 +36,7 @@ tensors = {
     f"{name}/{key}": tensor.clone() for name, module in modules.items() for key, tensor in module.state_dict().items()
 }
 rank = trainer.fabric.global_rank
-tensors["heard"] = trainer.task.train_crops.batch(0, rank)
+tensors["heard"] = trainer.task.train_crops.batch(0, rank).target
 tensors["placed"] = torch.tensor(placed)
 save_file(tensors, Path(sys.argv[1]).parent / f"rank{rank}.safetensors")
 """
