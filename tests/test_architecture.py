@@ -35,7 +35,7 @@ ROOMS_BY_RANK = (
     {"stored"},
     {"codec"},
     {"__init__", "cli", "evaluation", "jobs", "training"},
-    {"__main__", "compress", "evaluate", "info", "listen", "sample", "score", "tokenize", "train"},
+    {"__main__", "compress", "convert", "evaluate", "info", "listen", "sample", "score", "tokenize", "train"},
     {"decompress"},
 )
 RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in rooms}
@@ -59,7 +59,7 @@ TORCH_FREE = {
 }
 """Neither these rooms nor what they import may import torch, not even late: they must start quickly."""
 
-QUICK_COMMANDS = ("compress", "decompress", "info", "sample", "score")
+QUICK_COMMANDS = ("compress", "convert", "decompress", "info", "sample", "score")
 """Their modules import torch, if at all, once the arguments are known to be good."""
 
 EXTRAS = {

@@ -158,15 +158,15 @@ def test_samples_that_are_not_finite_are_refused(tmp_path):
 
 def test_crops_depend_on_seed_step_and_rank_alone(folder):
     first = crops_of(folder)
-    batch = first.batch(7, 1)
+    batch = first.batch(7, 1).target
     assert batch.shape == (4, 1, 1600)
     assert batch.dtype == torch.float32
     first.batch(8, 0)  # what was drawn between does not matter
-    assert torch.equal(first.batch(7, 1), batch)
-    assert torch.equal(crops_of(folder).batch(7, 1), batch)
-    others = [first.batch(8, 1), first.batch(7, 0), crops_of(folder, seed=1).batch(7, 1)]
+    assert torch.equal(first.batch(7, 1).target, batch)
+    assert torch.equal(crops_of(folder).batch(7, 1).target, batch)
+    others = [first.batch(8, 1).target, first.batch(7, 0).target, crops_of(folder, seed=1).batch(7, 1).target]
     assert not any(torch.equal(batch, other) for other in others)
-    assert first.batch(7, 1, 6).shape == (6, 1, 1600)
+    assert first.batch(7, 1, 6).target.shape == (6, 1, 1600)
 
 
 def test_crops_are_whole_frames(folder):
@@ -176,7 +176,7 @@ def test_crops_are_whole_frames(folder):
 
 
 def test_a_split_is_heard_alone(folder):
-    batch = crops_of(folder, "valid", **PLAIN).batch(0, 0, 16)
+    batch = crops_of(folder, "valid", **PLAIN).batch(0, 0, 16).target
     assert all(pitch(crop) == pytest.approx(200, abs=8) for crop in batch)
 
 
@@ -184,25 +184,54 @@ def test_a_split_is_heard_alone(folder):
 def test_corpora_share_by_weight_and_else_by_duration(folder, weights, share):
     crops = crops_of(folder, weights=weights, **PLAIN)
     assert crops.seconds == pytest.approx(6.0)
-    high = np.mean([pitch(crop) > 1000 for crop in crops.batch(0, 0, 200)])
+    high = np.mean([pitch(crop) > 1000 for crop in crops.batch(0, 0, 200).target])
     assert high == pytest.approx(share, abs=0.11)  # three standard deviations
 
 
 def test_speed_moves_the_pitch(folder):
     slow = crops_of(folder, speed_probability=1.0, speed_range=(0.8, 0.8), level_probability=0.0, weights={"low": 0.0})
-    assert all(pitch(crop) == pytest.approx(1600, abs=20) for crop in slow.batch(0))
+    assert all(pitch(crop) == pytest.approx(1600, abs=20) for crop in slow.batch(0).target)
 
 
 def test_levels(folder):
     moved = crops_of(folder, level_probability=1.0, level_db=(-30.0, -30.0), speed_probability=0.0)
-    assert all(level_db(crop) == pytest.approx(-30, abs=0.1) for crop in moved.batch(0, 0, 32))
-    loud = crops_of(folder, level_probability=1.0, level_db=(10.0, 10.0), speed_probability=0.0).batch(0, 0, 32)
+    assert all(level_db(crop) == pytest.approx(-30, abs=0.1) for crop in moved.batch(0, 0, 32).target)
+    loud = crops_of(folder, level_probability=1.0, level_db=(10.0, 10.0), speed_probability=0.0).batch(0, 0, 32).target
     assert loud.abs().max() <= 1.0
+
+
+def test_disguised_sources_keep_their_targets_and_their_timing(folder):
+    plain = crops_of(folder, weights={"low": 0.0}, **PLAIN)
+    batch = plain.batch(0)
+    assert batch.source is batch.target
+    moved = crops_of(folder, weights={"low": 0.0}, pitch_probability=1.0, pitch_semitones=(-12.0, -12.0), **PLAIN)
+    batch = moved.batch(0)
+    assert torch.equal(batch.target, plain.batch(0).target)
+    assert batch.source.shape == batch.target.shape
+    halves = [pitch(source) / pitch(target) for source, target in zip(batch.source, batch.target, strict=True)]
+    assert halves == pytest.approx([0.5] * len(halves), abs=0.02)
+
+
+def test_crops_say_who_speaks(folder):
+    lines = ["path,corpus,split,speaker", "high/a.wav,high,train,ann", "low/a.wav,low,train,bob"]
+    (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    model = spectral_config().model_copy(update={"speakers": ("zoe", "ann")})
+
+    def heard(**settings: object) -> list[tuple[int, bool]]:
+        config = DataConfig(folder=str(folder), crop_seconds=0.1, level_probability=0.0, **settings)
+        batch = Crops(config, model, "train").batch(0, 0, 40)
+        return [(int(who), pitch(crop) > 1000) for who, crop in zip(batch.speaker, batch.target, strict=True)]
+
+    told = heard(speed_probability=0.0, unknown_speaker=0.0)
+    assert set(told) == {(2, True), (0, False)}  # ann by her number, bob is not known to the model
+    half = [who for who, high in heard(speed_probability=0.0, unknown_speaker=0.5) if high]
+    assert 0.2 < np.mean(np.array(half) == 0) < 0.8
+    assert {who for who, _ in heard(speed_probability=1.0, unknown_speaker=0.0)} == {0}  # nobody's voice
 
 
 def test_both_polarities_are_heard(folder):
     write(folder / "high" / "a.wav", np.full(2 * RATE, 0.25))
-    means = crops_of(folder, weights={"low": 0.0}, **PLAIN).batch(0, 0, 32).mean(-1)
+    means = crops_of(folder, weights={"low": 0.0}, **PLAIN).batch(0, 0, 32).target.mean(-1)
     assert means.min() < -0.1
     assert means.max() > 0.1
 
@@ -213,7 +242,7 @@ def test_silence_is_mostly_drawn_again(tmp_path):
         write(tmp_path / f"{name}.wav", sound)
 
     def silent(**settings: object) -> float:
-        batch = crops_of(tmp_path, **PLAIN, **settings).batch(0, 0, 200)
+        batch = crops_of(tmp_path, **PLAIN, **settings).batch(0, 0, 200).target
         return float(np.mean([crop.abs().max().item() < 1e-3 for crop in batch]))
 
     assert silent(silence_db=-200.0) > 0.6
@@ -223,7 +252,7 @@ def test_silence_is_mostly_drawn_again(tmp_path):
 def test_recordings_shorter_than_a_crop_are_padded(tmp_path):
     for name in "ab":
         write(tmp_path / f"{name}.wav", tone(500, 0.02))
-    batch = crops_of(tmp_path, **PLAIN).batch(0, 0, 16)
+    batch = crops_of(tmp_path, **PLAIN).batch(0, 0, 16).target
     assert torch.isfinite(batch).all()
     assert 0 < (batch != 0).sum(-1).max() <= 320
 

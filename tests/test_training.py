@@ -11,19 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from conftest import spectral_config, tiny_model
+from conftest import RATE, sound, spectral_config, tiny_model
 from lightning.fabric.loggers.csv_logs import CSVLogger
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_runs import ALWAYS, SMALL_ADVERSARIAL, logged, numbers, run_python, toy_config, written
 from torch import nn
 
+import vqaudio
 from vqaudio import checkpoint
 from vqaudio.bottleneck.vq import Codebook
-from vqaudio.config import TrainConfig
-from vqaudio.errors import ModelError
+from vqaudio.config import TrainConfig, VQConfig
+from vqaudio.errors import AudioError, ModelError
 from vqaudio.train import main
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.loop import Trainer
@@ -401,6 +403,57 @@ def test_a_run_may_learn_otherwise_than_the_model_it_starts_from(tmp_path):
     assert (trainer.model.bottleneck.dropout, trainer.model.bottleneck.commitment) == (0.125, 3.0)
     with pytest.raises(ModelError, match=r"start\.safetensors does not fit this run's model .*size mismatch"):
         Trainer(with_bottleneck(config, codebook_size=7), progress=False)
+
+
+def test_another_kind_of_bottleneck_starts_from_data(tmp_path):
+    start = tmp_path / "start.safetensors"
+    checkpoint.save(tiny_model(seed=3), start)
+    config = toy_config(tmp_path, init_from=str(start), steps=1, quantize_after=0)
+    model = config.model.model_copy(update={"bottleneck": VQConfig(codebook_size=7)})
+    trainer = Trainer(config.model_copy(update={"model": model}), progress=False)
+    encoder = tiny_model(seed=3).encoder.state_dict()
+    for name, tensor in trainer.model.encoder.state_dict().items():
+        torch.testing.assert_close(tensor, encoder[name], rtol=1e-3, atol=1e-3)  # stored as float16
+    trainer.run()
+    assert len(trainer.model.bottleneck.streams) == 1
+
+
+# ------------------------------------------------------------------------------------------------------------- voices
+
+
+def with_speakers(folder: Path, corpora: str = "toys") -> TrainConfig:
+    """Toy recordings with names: ann and bob in training, cat in validation, one nameless."""
+    config = toy_config(folder, speaker_corpora=[corpora], steps=4)
+    rows = [("0.wav", "toys", "train", "bob"), ("1.wav", "toys", "train", "ann"), ("2.wav", "other", "train", "")]
+    rows.append(("3.wav", "toys", "valid", "cat"))
+    lines = [",".join(row) for row in [("path", "corpus", "split", "speaker"), *rows]]
+    (folder / "sounds" / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    return config
+
+
+def test_a_decoder_learns_the_voices_in_training(tmp_path):
+    trainer = Trainer(with_speakers(tmp_path), progress=False)
+    trainer.run()
+    codec = vqaudio.load(tmp_path / "run" / "model.safetensors")
+    assert codec.speakers == ("ann", "bob")
+    codes = codec.encode(sound(RATE), RATE)
+    ann, bob, nobody = (codec.decode(codes, name) for name in ("ann", "bob", ""))
+    assert not np.array_equal(ann, bob)
+    assert not np.array_equal(ann, nobody)
+    np.testing.assert_array_equal(codec.convert(sound(RATE), RATE, "ann"), ann)
+
+
+def test_a_model_without_voices_can_learn_some(tmp_path):
+    start = tmp_path / "start.safetensors"
+    checkpoint.save(tiny_model(seed=3), start)
+    config = with_speakers(tmp_path).model_copy(update={"init_from": str(start)})
+    trainer = Trainer(config, progress=False)
+    assert trainer.model.decoder.voices.weight.shape == (3, 64)
+
+
+def test_corpora_without_names_are_refused(tmp_path):
+    with pytest.raises(AudioError, match=r"speaker_corpora names other, but .* has no training speaker with a name"):
+        Trainer(with_speakers(tmp_path, "other"), progress=False)
 
 
 # -------------------------------------------------------------------------------------------------------- small parts

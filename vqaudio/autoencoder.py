@@ -41,15 +41,19 @@ class Autoencoder(nn.Module):
         self.config = config
         self.encoder = build_encoder(config.encoder, config.latent_dim, config.activation)
         self.bottleneck = build_bottleneck(config.bottleneck, config.latent_dim)
-        self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length, config.activation)
+        voices = (len(config.speakers), config.speaker_dim)
+        self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length, config.activation, *voices)
 
-    def forward(self, waveform: Tensor, quantize: bool = True) -> Reconstruction:
-        """Reconstruct a batch; without ``quantize`` the features reach the decoder as they are."""
+    def forward(self, waveform: Tensor, quantize: bool = True, speaker: Tensor | None = None) -> Reconstruction:
+        """Reconstruct a batch; without ``quantize`` the features reach the decoder as they are.
+
+        ``speaker`` is a LongTensor ``(batch,)``: 1 and up in the order of the config's speakers, 0 for none of them.
+        """
         features = self.encoder(waveform)
         if not quantize:
-            return Reconstruction(self.decoder(features), [], features.new_zeros(()), {})
+            return Reconstruction(self.decoder(features, speaker), [], features.new_zeros(()), {})
         passed = self.bottleneck(features)
-        return Reconstruction(self.decoder(passed.latents), passed.tokens, passed.loss, passed.stats)
+        return Reconstruction(self.decoder(passed.latents, speaker), passed.tokens, passed.loss, passed.stats)
 
     def encode(
         self,
@@ -67,9 +71,9 @@ class Autoencoder(nn.Module):
         kept = features[..., context : features.shape[-1] - context]
         return self.bottleneck.encode(kept, n_streams) if choose is None else choose(kept)
 
-    def decode(self, tokens: list[Tensor]) -> Tensor:
-        """Tokens to ``(batch, 1, frames * hop_length)``."""
-        waveform: Tensor = self.decoder(self.bottleneck.decode(tokens))
+    def decode(self, tokens: list[Tensor], speaker: Tensor | None = None) -> Tensor:
+        """Tokens to ``(batch, 1, frames * hop_length)``; ``speaker`` as in :meth:`forward`."""
+        waveform: Tensor = self.decoder(self.bottleneck.decode(tokens), speaker)
         return waveform
 
     @property

@@ -96,7 +96,7 @@ class Decoded:
     """The sound that codes stand for, at the model's rate: a :class:`vqaudio.audio.Source`.
 
     ``codes_of(index)`` gives a block's codes, or None for a block that is lost: it is silent, and its neighbours, which
-    would have seen its codes, see those of silence.
+    would have seen its codes, see those of silence. ``speaker`` is the number of the voice to decode to, 0 for none.
     """
 
     def __init__(
@@ -108,8 +108,9 @@ class Decoded:
         n_samples: int,
         block_frames: int,
         n_streams: int,
+        speaker: int = 0,
     ):
-        self.model, self.codes_of, self.block_frames = model, codes_of, block_frames
+        self.model, self.codes_of, self.block_frames, self.speaker = model, codes_of, block_frames, speaker
         self.streams: tuple[Stream, ...] = model.bottleneck.streams[:n_streams]
         self.silence = silence[:n_streams]
         self.sample_rate = model.config.sample_rate
@@ -144,13 +145,14 @@ class Decoded:
             return np.zeros((self.channels, frames * hop), np.float32)
         device = next(self.model.parameters()).device
         windows = self._windows(index)
+        speaker = torch.tensor([self.speaker], device=device)
         sounds: dict[bytes, Window] = {}
         block = np.empty((self.channels, frames * hop), np.float32)
         for channel in range(self.channels):
             tokens = [window[channel] for window in windows]
             key = b"".join(codes.tobytes() for codes in tokens)
             if key not in sounds:
-                made = self.model.decode([torch.from_numpy(codes)[None].to(device) for codes in tokens])
+                made = self.model.decode([torch.from_numpy(codes)[None].to(device) for codes in tokens], speaker)
                 sounds[key] = made[0, 0, self.context * hop : (self.context + frames) * hop].float().cpu().numpy()
             block[channel] = sounds[key]
         return block
@@ -188,8 +190,9 @@ def decoded(
     sample_rate: int,
     block_frames: int,
     n_streams: int,
+    speaker: int = 0,
 ) -> Source:
     """:class:`Decoded` with the sample rate and the length that were coded."""
     inside = coded_samples(n_samples, sample_rate, model.config.sample_rate)
-    sound = Decoded(model, silence, codes_of, channels, inside, block_frames, n_streams)
+    sound = Decoded(model, silence, codes_of, channels, inside, block_frames, n_streams, speaker)
     return resample(sound, sample_rate, n_samples)

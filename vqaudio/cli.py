@@ -13,6 +13,7 @@ from vqaudio.errors import VqaudioError
 COMMANDS = {
     "compress": "audio to .vq",
     "decompress": ".vq to audio",
+    "convert": "a recording in another speaker's voice",
     "info": "what a .vq file holds",
     "sample": "new sound from a model's prior",
     "score": "bits per token by a model's prior",

@@ -83,6 +83,7 @@ class Codec:
         name, fingerprint: what the model is called, and what files call it.
         sample_rate: of the sound inside the codec, Hz. Other rates are resampled on the way in and out.
         n_codebooks: the most that can be used.
+        speakers: voices that the decoder can be told to speak in; none for most models.
     """
 
     def __init__(self, source: checkpoint.Checkpoint, prior: Path | None = None):
@@ -93,6 +94,7 @@ class Codec:
         self.hop_length = self.model.config.hop_length
         self.frame_rate = self.model.config.frame_rate
         self.n_codebooks = len(self.streams)
+        self.speakers = self.model.config.speakers
         self._own_prior = prior
 
     @cached_property
@@ -176,12 +178,16 @@ class Codec:
         streams = [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
         return Codes(streams, sample_rate, sound.n_samples)
 
-    def decode(self, codes: Codes) -> Window:
+    def decode(self, codes: Codes, speaker: str = "") -> Window:
         """Codes to sound: float32 ``(channels, samples)`` with the rate and length of what was encoded.
 
+        ``speaker`` is one of :attr:`speakers`, whose voice it shall have.
+
         Raises:
-            ModelError: more streams than the model has, codes beyond its codebooks, or not as many as the sound needs.
+            ModelError: more streams than the model has, codes beyond its codebooks, not as many as the sound needs, or
+                a speaker whom the model does not know.
         """
+        voice = self.check_speaker(speaker)
         n_streams = self.check_codebooks(len(codes.streams))
         streams, frames = self.streams[:n_streams], self._chunk_frames()
         channels = codes.streams[0].shape[0]
@@ -201,10 +207,31 @@ class Codec:
             cuts = [(index * frames // stream.stride, frames // stream.stride) for stream in streams]
             return [part[:, at : at + size] for part, (at, size) in zip(codes.streams, cuts, strict=True)]
 
-        sound = decoded(
-            self.model, self.silence, block, channels, codes.n_samples, codes.sample_rate, frames, n_streams
-        )
-        return sound.read(0, codes.n_samples)
+        shape = (channels, codes.n_samples, codes.sample_rate, frames, n_streams)
+        return decoded(self.model, self.silence, block, *shape, speaker=voice).read(0, codes.n_samples)
+
+    def convert(self, wav: Any, sample_rate: int, speaker: str) -> Window:
+        """What is said in one sound, in the voice of ``speaker``: float32 ``(channels, samples)`` at the same rate.
+
+        Source: van den Oord et al., "Neural discrete representation learning", 2017, section 4.3. Arguments and errors
+        as for :meth:`encode` and :meth:`decode`.
+        """
+        self.check_speaker(speaker)
+        return self.decode(self.encode(wav, sample_rate), speaker)
+
+    def check_speaker(self, name: str) -> int:
+        """The number of a speaker, 0 for the empty name.
+
+        Raises:
+            ModelError: the model does not know the name; the message lists those that it knows.
+        """
+        if not name:
+            return 0
+        if not self.speakers:
+            raise ModelError(f"{self.name} does not change voices, so no speaker can be chosen: use another model")
+        if name not in self.speakers:
+            raise ModelError(f"speaker {name!r} is not known to {self.name}; choose one of {', '.join(self.speakers)}")
+        return 1 + self.speakers.index(name)
 
     # ------------------------------------------------------------------------------------------------- with a prior
 
@@ -374,13 +401,14 @@ class Codec:
         prior.labels(condition)
         return PriorCoder(prior, n_streams, condition)
 
-    def open(self, file: IO[bytes], name: str) -> Stored:
-        """A ``.vq`` file as a sound to read from, whole or in part.
+    def open(self, file: IO[bytes], name: str, speaker: str = "") -> Stored:
+        """A ``.vq`` file as a sound to read from, whole or in part, in the voice of ``speaker`` where that is given.
 
         Raises:
             ContainerError: not a ``.vq`` file, or none that this codec can have written.
-            ModelError: written by another model.
+            ModelError: written by another model, or a speaker whom it does not know.
         """
+        voice = self.check_speaker(speaker)
         reader = Reader(cast(Any, file), name, coders(self._own_prior))
         header = reader.header
         if header.codec != self.fingerprint:
@@ -392,7 +420,7 @@ class Codec:
         described = (header.coded_rate, header.hop_length, header.streams) == ours
         if not described or header.chunk_frames != aligned(header.chunk_frames, self.streams):
             raise ContainerError(f"{name}: its header does not describe the model that it names: it is damaged")
-        return Stored(self.model, self.silence, reader)
+        return Stored(self.model, self.silence, reader, voice)
 
     def _chunk_frames(self, seconds: float = CHUNK_SECONDS) -> int:
         """Frames of a chunk: a multiple of every stream's stride."""

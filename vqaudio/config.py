@@ -151,6 +151,8 @@ class ModelConfig(Section):
     sample_rate: int = Field(16000, ge=100, description="Hz")
     latent_dim: int = Field(64, ge=1, description="D, dimensions of a frame at the bottleneck")
     activation: Literal["gelu", "gelu_tanh"] = Field("gelu", description="gelu_tanh: as in models of version 0.1")
+    speakers: tuple[str, ...] = Field((), description="names that the decoder can be told; none: it hears codes alone")
+    speaker_dim: int = Field(64, ge=1, description="dimensions of a speaker's embedding")
     encoder: EncoderConfig = SpectralEncoderConfig()
     bottleneck: BottleneckConfig = ResidualConfig()
     decoder: DecoderConfig = SpectralDecoderConfig()
@@ -164,6 +166,12 @@ class ModelConfig(Section):
     def frame_rate(self) -> float:
         """Frames per second (Hz)."""
         return self.sample_rate / self.hop_length
+
+    @model_validator(mode="after")
+    def _speakers_differ(self) -> ModelConfig:
+        if len(set(self.speakers)) < len(self.speakers) or not all(self.speakers):
+            raise ValueError("speakers has a name twice, or an empty one: give each speaker one name")
+        return self
 
     @model_validator(mode="after")
     def _strides_agree(self) -> ModelConfig:
@@ -219,12 +227,17 @@ class DataConfig(Section):
     speed_range: tuple[Positive, Positive] = Field((0.85, 1.15), description="by how much; pitch and formants move too")
     level_probability: float = Field(0.5, ge=0, le=1, description="share of crops moved to a random level")
     level_db: tuple[float, float] = Field((-40.0, -16.0), description="range of that level, dB RMS re full scale")
+    pitch_probability: float = Field(
+        0.0, ge=0, le=1, description="share of crops that the encoder hears in other voices"
+    )
+    pitch_semitones: tuple[float, float] = Field((-6.0, 6.0), description="by how much these are moved")
+    unknown_speaker: float = Field(0.1, ge=0, le=1, description="share of crops whose speaker the decoder is not told")
     silence_db: float = Field(-55.0, description="crops below this level (dB RMS) are mostly drawn again")
     valid_seconds: float = Field(60.0, gt=0, description="speech scored at each validation")
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> DataConfig:
-        for name in ("speed_range", "level_db"):
+        for name in ("speed_range", "level_db", "pitch_semitones"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} is ({low}, {high}): put the lower value first")
@@ -305,6 +318,7 @@ class TrainConfig(RunConfig):
     adversarial: AdversarialConfig | None = None
     quantize_after: int = Field(400, ge=0, description="steps of plain autoencoding before the codebooks start")
     late_decay: float = Field(0.99, gt=0, lt=1, description="codebooks' moving-average decay in the last half")
+    speaker_corpora: tuple[str, ...] = Field((), description="corpora whose speakers in training the decoder is told")
 
 
 class TokenDataConfig(Section):

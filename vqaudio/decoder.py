@@ -1,5 +1,7 @@
 """Latents to waveform: ``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``.
 
+A decoder may be told who speaks, so that codes need not say it: voices are numbered from 1, 0 is one that is not known.
+
 ``span`` is in frames: the latents that one frame's samples depend on, beside its own.
 """
 
@@ -22,11 +24,27 @@ from vqaudio.layers import (
 
 
 class Decoder(nn.Module):
-    """What both decoders share: the span of latents, in frames."""
+    """What both decoders share: layers at the frame rate and up, the voices that they know, the span of latents."""
 
     span: Span
+    layers: nn.Sequential
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def __init__(self, n_speakers: int, speaker_dim: int):
+        super().__init__()
+        self.voices = nn.Embedding(1 + n_speakers, speaker_dim) if n_speakers else None
+
+    def hidden(self, latents: Tensor, speaker: Tensor | None) -> Tensor:
+        """What the layers make of latents; ``speaker`` is a LongTensor ``(batch,)``, without it nobody is known."""
+        condition = None
+        if self.voices is not None:
+            if speaker is None:
+                speaker = torch.zeros(latents.shape[0], dtype=torch.long, device=latents.device)
+            condition = self.voices(speaker)
+        for layer in self.layers:
+            latents = layer(latents, condition) if isinstance(layer, Unit) else layer(latents)
+        return latents
+
+    def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
         """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
         raise NotImplementedError
 
@@ -40,13 +58,21 @@ class SpectralDecoder(Decoder):
 
     largest_log_magnitude = 6.0
 
-    def __init__(self, config: SpectralDecoderConfig, latent_dim: int, hop_length: int, activation: str = "gelu"):
-        super().__init__()
+    def __init__(
+        self,
+        config: SpectralDecoderConfig,
+        latent_dim: int,
+        hop_length: int,
+        activation: str = "gelu",
+        n_speakers: int = 0,
+        speaker_dim: int = 64,
+    ):
+        super().__init__(n_speakers, speaker_dim)
         channels = config.channels
         self.bins = config.window // 2 + 1
         first = SameConv1d(latent_dim, channels, config.kernel_size)
         shape = (channels, config.kernel_size, config.expansion, config.units)
-        units = [Unit(*shape, activation) for _ in range(config.units)]
+        units = [Unit(*shape, activation, speaker_dim if n_speakers else 0) for _ in range(config.units)]
         self.layers = nn.Sequential(first, ChannelNorm(channels), *units, ChannelNorm(channels))
         self.head = nn.Linear(channels, 2 * self.bins)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
@@ -58,9 +84,9 @@ class SpectralDecoder(Decoder):
             self.span = self.span.then(unit.span)
         self.span = self.span.then(self.synthesis.span)
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
         """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
-        features = self.layers(latents).transpose(1, 2)
+        features = self.hidden(latents, speaker).transpose(1, 2)
         with full_precision(latents):
             predicted = self.head(features.to(self.head.weight.dtype)).transpose(1, 2)
         log_magnitude, phase = predicted.split(self.bins, dim=1)
@@ -72,8 +98,15 @@ class SpectralDecoder(Decoder):
 class StridedDecoder(Decoder):
     """Transposed convolutions, the strided encoder's mirror (van den Oord et al., 2017, without the WaveNet)."""
 
-    def __init__(self, config: StridedDecoderConfig, latent_dim: int, activation: str = "gelu"):
-        super().__init__()
+    def __init__(
+        self,
+        config: StridedDecoderConfig,
+        latent_dim: int,
+        activation: str = "gelu",
+        n_speakers: int = 0,
+        speaker_dim: int = 64,
+    ):
+        super().__init__(n_speakers, speaker_dim)
         widths = [config.base_channels * 2**power for power in range(len(config.strides), -1, -1)]
         widths = [min(width, config.max_channels) for width in widths]
         depth = max(1, config.units * len(config.strides))
@@ -82,7 +115,7 @@ class StridedDecoder(Decoder):
         for stride, narrower, width in zip(config.strides, widths[1:], widths[:-1], strict=True):
             layers.append(Upsample(width, narrower, stride, activation))
             shape = (narrower, config.kernel_size, config.expansion, depth)
-            layers += [Unit(*shape, activation) for _ in range(config.units)]
+            layers += [Unit(*shape, activation, speaker_dim if n_speakers else 0) for _ in range(config.units)]
         self.layers = nn.Sequential(*layers)
         self.activation = ACTIVATIONS[activation]
         self.last = SameConv1d(widths[-1], 1, config.kernel_size)
@@ -90,9 +123,9 @@ class StridedDecoder(Decoder):
         for layer in reversed(layers):  # from samples back to frames
             self.span = layer.before(self.span) if isinstance(layer, Upsample) else layer.span.then(self.span)
 
-    def forward(self, latents: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
         """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
-        waveform = self.last(self.activation(self.layers(latents)))
+        waveform = self.last(self.activation(self.hidden(latents, speaker)))
         return at_least_float32(waveform)
 
 
@@ -120,8 +153,15 @@ class Upsample(nn.ConvTranspose1d):
         return grown[..., start : start + x.shape[-1] * stride]
 
 
-def build_decoder(config: DecoderConfig, latent_dim: int, hop_length: int, activation: str = "gelu") -> Decoder:
+def build_decoder(
+    config: DecoderConfig,
+    latent_dim: int,
+    hop_length: int,
+    activation: str = "gelu",
+    n_speakers: int = 0,
+    speaker_dim: int = 64,
+) -> Decoder:
     """The decoder that a config describes, for frames of ``hop_length`` samples."""
     if isinstance(config, SpectralDecoderConfig):
-        return SpectralDecoder(config, latent_dim, hop_length, activation)
-    return StridedDecoder(config, latent_dim, activation)
+        return SpectralDecoder(config, latent_dim, hop_length, activation, n_speakers, speaker_dim)
+    return StridedDecoder(config, latent_dim, activation, n_speakers, speaker_dim)

@@ -15,8 +15,6 @@ from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_b
 if TYPE_CHECKING:
     from vqaudio.codec import Codec, Stored
 
-BLOCK_SECONDS = 5
-
 
 def arguments() -> argparse.ArgumentParser:
     """The command's options."""
@@ -33,6 +31,9 @@ def arguments() -> argparse.ArgumentParser:
         "--subtype",
         choices=("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT"),
         help="samples in the output (default: PCM_16)",
+    )
+    parser.add_argument(
+        "--speaker", default="", metavar="NAME", help="in whose voice, where the model knows any (vqaudio convert)"
     )
     parser.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model that wrote the file")
     parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior that is not shipped here")
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             chosen = options.model or model_for(file, name)
             if chosen not in codecs:
                 codecs[chosen] = load(chosen, options.device, options.prior)
-            stored = codecs[chosen].open(file, name)
+            stored = codecs[chosen].open(file, name, options.speaker)
             start, stop = _span(stored, options.start, options.end)
             _write(stored, start, stop, job, options)
         rate = stored.sound.sample_rate
@@ -75,18 +76,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _write(stored: Stored, start: int, stop: int, job: Job, options: argparse.Namespace) -> None:
     """Decode samples ``start`` to ``stop`` into the target."""
-    from vqaudio.sink import SoundFileSink
+    from vqaudio.sink import write_sound
 
-    sound = stored.sound
-    step = BLOCK_SECONDS * sound.sample_rate
-    with (
-        seconds_bar((stop - start) / sound.sample_rate, job.source.name, options.quiet) as bar,
-        SoundFileSink(job.target, sound.sample_rate, sound.channels, stop - start, options.subtype) as sink,
-    ):
-        for at in range(start, stop, step):
-            block = sound.read(at, min(at + step, stop))
-            sink.write(block)
-            bar.update(block.shape[1] / sound.sample_rate)
+    with seconds_bar((stop - start) / stored.sound.sample_rate, job.source.name, options.quiet) as bar:
+        write_sound(stored.sound, job.target, start, stop, options.subtype, bar.update)
 
 
 def _span(stored: Stored, start: float | None, end: float | None) -> tuple[int, int]:

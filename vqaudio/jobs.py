@@ -27,10 +27,13 @@ class Job:
     makes_folders: bool = False
 
 
-def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str) -> None:
-    """The arguments that :func:`list_jobs` reads."""
+def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str, optional: bool = False) -> None:
+    """The arguments that :func:`list_jobs` reads; ``optional`` where the command has something to do without files."""
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help=f"IN OUT; or, with --out-dir, any number of {kind} files and folders"
+        "paths",
+        nargs="*" if optional else "+",
+        metavar="PATH",
+        help=f"IN OUT; or, with --out-dir, any number of {kind} files and folders",
     )
     parser.add_argument(
         "--out-dir", type=Path, metavar="DIR", help=f"write each input's {made} there, under its own name"

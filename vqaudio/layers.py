@@ -51,9 +51,20 @@ class Unit(nn.Module):
 
     Source: Liu et al., "A ConvNet for the 2020s", 2022, fig. 4, in one dimension as in Vocos (Siuzdak, 2023).
     Shapes: ``(batch, channels, frames)`` in and out.
+
+    With ``condition_dim`` a condition scales and shifts each channel after its normalisation (FiLM: Perez et al.,
+    "FiLM: Visual reasoning with a general conditioning layer", 2018, eq. 2).
     """
 
-    def __init__(self, channels: int, kernel_size: int, expansion: int, depth: int, activation: str = "gelu"):
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int,
+        expansion: int,
+        depth: int,
+        activation: str = "gelu",
+        condition_dim: int = 0,
+    ):
         super().__init__()
         self.kernel_size, self.activation = kernel_size, ACTIVATIONS[activation]
         self.mix_time = nn.Conv1d(channels, channels, kernel_size, groups=channels)
@@ -65,17 +76,25 @@ class Unit(nn.Module):
         nn.init.trunc_normal_(self.contract.weight, std=0.02)
         nn.init.zeros_(self.expand.bias)
         nn.init.zeros_(self.contract.bias)
+        self.film = nn.Linear(condition_dim, 2 * channels) if condition_dim else None
+        if self.film is not None:
+            nn.init.zeros_(self.film.weight)
+            nn.init.zeros_(self.film.bias)
 
     @property
     def span(self) -> Span:
         """What a frame sees beside itself."""
         return same_span(self.kernel_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``(batch, channels, frames)`` in and out."""
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """``(batch, channels, frames)`` in and out; the condition is ``(batch, condition_dim)``."""
         span = self.span
         mixed: Tensor = self.mix_time(functional.pad(x, (span.left, span.right))).transpose(1, 2)
-        mixed = self.contract(self.activation(self.expand(self.norm(mixed))))
+        mixed = self.norm(mixed)
+        if self.film is not None and condition is not None:
+            scale, shift = self.film(condition)[:, None].chunk(2, dim=-1)
+            mixed = torch.addcmul(shift, mixed, 1.0 + scale)
+        mixed = self.contract(self.activation(self.expand(mixed)))
         return torch.addcmul(x, self.scale[:, None], mixed.transpose(1, 2))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -14,7 +14,7 @@ from typing import IO, Self
 import numpy as np
 import soundfile
 
-from vqaudio.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE, Window
+from vqaudio.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE, Source, Window
 from vqaudio.errors import AudioError
 from vqaudio.files import Path, atomic_write, writes_in_place
 from vqaudio.sndfile import Guarded, OneWay
@@ -39,6 +39,7 @@ _FILE_TYPES = {
 }
 _SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
 _STEPS = {"PCM_U8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}  # to full scale; 32 bits are finer than float32
+BLOCK_SECONDS = 5
 _WAV_BYTES = 2**32 - 4096  # sizes in a WAV are 32 bits wide; 4 KiB are left to its headers
 
 
@@ -130,3 +131,25 @@ class SoundFileSink:
             if streams:
                 file.seek(0)
                 shutil.copyfileobj(file, target)
+
+
+def write_sound(
+    sound: Source,
+    path: Path,
+    start: int = 0,
+    stop: int | None = None,
+    subtype: str | None = None,
+    done: Callable[[float], object] | None = None,
+) -> None:
+    """Write samples ``start`` to ``stop`` of a sound, or all of it, block by block.
+
+    ``done`` is called with the seconds written after each block. ``subtype`` and errors as for :class:`SoundFileSink`.
+    """
+    stop = sound.n_samples if stop is None else stop
+    step = BLOCK_SECONDS * sound.sample_rate
+    with SoundFileSink(path, sound.sample_rate, sound.channels, stop - start, subtype) as sink:
+        for at in range(start, stop, step):
+            block = sound.read(at, min(at + step, stop))
+            sink.write(block)
+            if done is not None:
+                done(block.shape[1] / sound.sample_rate)

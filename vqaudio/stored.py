@@ -35,7 +35,7 @@ class Damage:
 
 
 class Stored:
-    """A ``.vq`` file open for decoding.
+    """A ``.vq`` file open for decoding, to the voice with the number ``speaker`` or, with 0, to no known one.
 
     Attributes:
         reader: the container.
@@ -46,7 +46,7 @@ class Stored:
         ContainerError: a sample rate or a chunk beyond what can be handled.
     """
 
-    def __init__(self, model: Autoencoder, silence: list[int], reader: Reader):
+    def __init__(self, model: Autoencoder, silence: list[int], reader: Reader, speaker: int = 0):
         header = reader.header
         if not MIN_RATE <= header.source_rate <= MAX_RATE:
             found = f"its sample rate is {header.source_rate} Hz"
@@ -63,7 +63,7 @@ class Stored:
         self._chunks: dict[int, Chunk] = {}
         self._ahead = 1
         shape = (header.channels, self.n_samples, header.source_rate, header.chunk_frames, len(header.streams))
-        self.sound = decoded(model, silence, self._codes_of, *shape)
+        self.sound = decoded(model, silence, self._codes_of, *shape, speaker=speaker)
 
     @property
     def problems(self) -> list[str]:

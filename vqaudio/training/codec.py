@@ -14,7 +14,7 @@ from vqaudio.autoencoder import Autoencoder, Reconstruction
 from vqaudio.bottleneck.vq import Codebook
 from vqaudio.config import TrainConfig
 from vqaudio.errors import ModelError
-from vqaudio.training.data import Crops
+from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.task import Batch, Extras, Task
@@ -31,6 +31,9 @@ class CodecTask(Task):
     model: Autoencoder
 
     def __init__(self, config: TrainConfig, progress: bool):
+        if config.speaker_corpora:
+            speakers = speakers_in(config.data, config.speaker_corpora)
+            config = config.model_copy(update={"model": config.model.model_copy(update={"speakers": speakers})})
         self.config = config
         self.train_crops = Crops(config.data, config.model, "train", config.seed, progress)
         self.valid_crops = Crops(config.data, config.model, "valid", config.seed, progress)
@@ -38,21 +41,26 @@ class CodecTask(Task):
         self.loss = ReconstructionLoss(config.loss, config.model.sample_rate)
         self.adversary: Adversary | None = None
         self._pair: tuple[Tensor, Tensor] | None = None
+        self._fresh_codebooks = config.init_from is None
         torch.manual_seed(config.seed)
-        self.model = self._first_model()
+        self.model = Autoencoder(config.model)
+        if config.init_from is not None:
+            self._start_from(config.init_from)
 
-    def _first_model(self) -> Autoencoder:
-        model = Autoencoder(self.config.model)
-        if self.config.init_from is not None:
-            start = checkpoint.load(self.config.init_from).model
-            try:
-                model.load_state_dict(start.state_dict())
-            except RuntimeError as error:
-                reason = str(error).splitlines()[-1].strip()
-                raise ModelError(
-                    f"init_from: {self.config.init_from} does not fit this run's model ({reason}); copy its config"
-                ) from None
-        return model
+    def _start_from(self, path: str) -> None:
+        """Take the weights of another model; voices and a bottleneck of another kind start afresh."""
+        start = checkpoint.load(path).model
+        new = ("decoder.voices.", ".film.") if start.config.speakers != self.config.model.speakers else ()
+        self._fresh_codebooks = start.config.bottleneck.kind != self.config.model.bottleneck.kind
+        if self._fresh_codebooks:
+            new = (*new, "bottleneck.")
+        known = {name: value for name, value in start.state_dict().items() if not any(part in name for part in new)}
+        own = {name: value for name, value in self.model.state_dict().items() if any(part in name for part in new)}
+        try:
+            self.model.load_state_dict(known | own)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise ModelError(f"init_from: {path} does not fit this run's model ({reason}); copy its config") from None
 
     def setup(self, fabric: Fabric) -> None:
         """See :meth:`Task.setup`."""
@@ -74,10 +82,10 @@ class CodecTask(Task):
 
     def prepare(self, step: int, fraction: float) -> None:
         """Start codebooks from data after the first steps; slow their averages in the last half of the run."""
-        if step == self.config.quantize_after and self.config.init_from is None:
+        if step == self.config.quantize_after and self._fresh_codebooks:
             batches = [self.train_crops.batch(step, 1000 + index) for index in range(12)]
             with torch.no_grad():
-                features = torch.cat([self.model.encoder(batch.to(self.device)) for batch in batches])
+                features = torch.cat([self.model.encoder(batch.source.to(self.device)) for batch in batches])
             self.model.bottleneck.initialise(features)
         if fraction > 0.5:
             for module in self.model.modules():
@@ -86,8 +94,9 @@ class CodecTask(Task):
 
     def batch(self, network: nn.Module, step: int, rank: int, fraction: float) -> Batch:
         """See :meth:`Task.batch`."""
-        target = self.train_crops.batch(step, rank).to(self.device)
-        made: Reconstruction = network(target, quantize=step >= self.config.quantize_after)
+        crops = self.train_crops.batch(step, rank).to(self.device)
+        target = crops.target
+        made: Reconstruction = network(crops.source, step >= self.config.quantize_after, crops.speaker)
         total, terms = self.loss(made.waveform, target)
         total = total + made.loss
         self._pair = None

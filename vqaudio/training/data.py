@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import librosa
 import numpy as np
 import soxr
 import torch
@@ -83,10 +85,46 @@ def _read_manifest(manifest: Path) -> list[Recording]:
     ]
 
 
+def speakers_in(config: DataConfig, corpora: Collection[str]) -> tuple[str, ...]:
+    """The speakers of some corpora who are in training, by name, in the order of the alphabet.
+
+    Raises:
+        AudioError: a corpus that is not there or whose speakers have no names.
+    """
+    folder = data_folder(config.folder)
+    recordings = [item for item in list_recordings(folder) if item.split == "train" and item.speaker]
+    nameless = sorted(set(corpora) - {item.corpus for item in recordings})
+    if nameless:
+        raise AudioError(
+            f"speaker_corpora names {', '.join(nameless)}, but {folder} has no training speaker with a name there; "
+            "give manifest.csv a column speaker"
+        )
+    return tuple(sorted({item.speaker for item in recordings if item.corpus in corpora}))
+
+
 def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
     """Full scale 1.0 to 32767, rounded and clipped: half the memory of float32."""
     rounded: NDArray[np.int16] = (np.clip(sound, -1.0, 1.0) * 32767.0).round().astype(np.int16)
     return rounded
+
+
+@dataclass(frozen=True)
+class CropBatch:
+    """Crops side by side.
+
+    Attributes:
+        target: float32 ``(size, 1, samples)``, what is to come out.
+        source: likewise, what the encoder hears: the same, or the same in other voices.
+        speaker: LongTensor ``(size,)``: 1 and up in the order of the model's speakers, 0 for none of them.
+    """
+
+    target: Tensor
+    source: Tensor
+    speaker: Tensor
+
+    def to(self, device: torch.device) -> CropBatch:
+        """The batch on a device."""
+        return CropBatch(self.target.to(device), self.source.to(device), self.speaker.to(device))
 
 
 class Crops:
@@ -105,14 +143,18 @@ class Crops:
         if unknown:
             raise AudioError(f"data.weights names {', '.join(sorted(unknown))}, but {folder} holds no such corpus")
         sounds: dict[str, list[NDArray[np.int16]]] = {}
+        voices: dict[str, list[int]] = {}
+        numbers = {name: number for number, name in enumerate(model.speakers, start=1)}
         for item in tqdm(chosen, desc=f"reading {split}", unit="file", leave=False, disable=not progress):
             sound = to_int16(read_mono(item.path, self.sample_rate))
             if len(sound):
                 sounds.setdefault(item.corpus, []).append(sound)
+                voices.setdefault(item.corpus, []).append(numbers.get(item.speaker, 0))
         if not sounds:
             raise AudioError(f"{folder}: no recordings in the split {split!r}; add some or set data.folder")
         self.corpora = sorted(sounds)
         self.sounds = [sounds[corpus] for corpus in self.corpora]
+        self.voices = [voices[corpus] for corpus in self.corpora]
         seconds = np.array([sum(map(len, group)) for group in self.sounds], dtype=float)
         share = [
             config.weights.get(name, float(s / seconds.sum())) for name, s in zip(self.corpora, seconds, strict=True)
@@ -123,28 +165,50 @@ class Crops:
         self.by_length = [np.array([len(sound) for sound in group], dtype=float) for group in self.sounds]
         self.seconds = float(seconds.sum()) / self.sample_rate
 
-    def batch(self, step: int, rank: int = 0, size: int | None = None) -> Tensor:
-        """The crops of one step: float32 ``(size, 1, samples)``, always the same for the same seed, step and rank."""
+    def batch(self, step: int, rank: int = 0, size: int | None = None) -> CropBatch:
+        """The crops of one step, always the same for the same seed, step and rank."""
         random = np.random.default_rng([self.seed, step, rank])
-        crops = [self._draw(random) for _ in range(size or self.config.batch_size)]
-        return torch.from_numpy(np.stack(crops))[:, None]
+        crops, voices = zip(*(self._draw(random) for _ in range(size or self.config.batch_size)), strict=True)
+        target = torch.from_numpy(np.stack(crops))[:, None]
+        source = target
+        if self.config.pitch_probability:
+            source = torch.from_numpy(np.stack([self._disguised(crop, random) for crop in crops]))[:, None]
+        told = random.random(len(crops)) >= self.config.unknown_speaker
+        return CropBatch(target, source, torch.tensor(voices) * torch.from_numpy(told))
 
-    def _draw(self, random: np.random.Generator) -> NDArray[np.float32]:
+    def _disguised(self, crop: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+        """The crop, or perhaps the crop with pitch and formants moved and its timing kept: codes cannot say who speaks.
+
+        Source: Choi et al., "Neural analysis and synthesis", 2021, section 2.1, whose disguise has more parts.
+        """
+        if random.random() >= self.config.pitch_probability:
+            return crop
+        steps = random.uniform(*self.config.pitch_semitones)
+        moved: NDArray[np.float32] = librosa.effects.pitch_shift(
+            crop, sr=self.sample_rate, n_steps=steps, n_fft=1024, res_type="soxr_mq"
+        )
+        return moved
+
+    def _draw(self, random: np.random.Generator) -> tuple[NDArray[np.float32], int]:
         for _ in range(8):
-            crop = self._cut(random)
+            crop, voice = self._cut(random)
             level = 10.0 * np.log10(float(np.mean(crop**2)) + 1e-12)
             if level > self.config.silence_db:
                 break
         if random.random() < self.config.level_probability:
             crop = crop * np.float32(10.0 ** ((random.uniform(*self.config.level_db) - max(level, -70.0)) / 20.0))
             crop = crop / np.float32(max(1.0, float(np.abs(crop).max())))
-        return crop * np.float32(random.choice((-1.0, 1.0)))
+        return crop * np.float32(random.choice((-1.0, 1.0))), voice
 
-    def _cut(self, random: np.random.Generator) -> NDArray[np.float32]:
-        """A random stretch of a random file (longer files more often), perhaps played faster or slower."""
+    def _cut(self, random: np.random.Generator) -> tuple[NDArray[np.float32], int]:
+        """A random stretch of a random file (longer files more often), perhaps played faster or slower; and who speaks.
+
+        At another speed it is nobody's voice.
+        """
         corpus = random.choice(len(self.corpora), p=self.share)
         lengths = self.by_length[corpus]
-        sound = self.sounds[corpus][random.choice(len(lengths), p=lengths / lengths.sum())]
+        index = random.choice(len(lengths), p=lengths / lengths.sum())
+        sound, voice = self.sounds[corpus][index], self.voices[corpus][index]
         speed = random.uniform(*self.config.speed_range) if random.random() < self.config.speed_probability else 1.0
         wanted = int(np.ceil(self.samples * speed)) + 2
         start = int(random.integers(-wanted // 8, max(1, len(sound) - wanted + wanted // 8)))
@@ -153,4 +217,5 @@ class Crops:
         piece[first - start : last - start] = sound[first:last] / np.float32(32768.0)
         if speed != 1.0:
             piece = soxr.resample(piece, self.sample_rate * speed, self.sample_rate, quality="MQ")
-        return np.ascontiguousarray(piece[: self.samples])
+            voice = 0
+        return np.ascontiguousarray(piece[: self.samples]), voice

@@ -33,10 +33,11 @@ def validate(model: Autoencoder, loss: ReconstructionLoss, crops: Crops, fabric:
     sums: dict[str, float] = {}
     tokens: list[list[Tensor]] = []
     for index in range(rounds):
-        target = crops.batch(index, 0, BATCH).to(fabric.device)
-        made = model(target)
+        batch = crops.batch(index, 0, BATCH).to(fabric.device)
+        target = batch.target
+        made = model(target, speaker=batch.speaker)
         tokens.append(made.tokens)
-        plain = model(target, quantize=False)
+        plain = model(target, quantize=False, speaker=batch.speaker)
         for prefix, waveform in (("", made.waveform), ("unquantized_", plain.waveform)):
             _, terms = loss(waveform, target)
             terms["si_sdr_db"] = si_sdr(waveform, target).mean()
