@@ -43,13 +43,21 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--prompt", type=Path, metavar="IN", help="a recording to go on from; it is part of the output")
     parser.add_argument("--codebooks", type=int, metavar="N", help="how many codebooks to use (default: all)")
-    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="0 for the likeliest (default: 1)")
+    parser.add_argument(
+        "--temperature", type=float, default=0.9, metavar="T", help="0 for the likeliest (default: %(default)s)"
+    )
     parser.add_argument(
         "--top-k", type=int, default=0, metavar="K", help="draw among the K likeliest codes (default: all)"
     )
-    parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="draw among those of probability P")
     parser.add_argument(
-        "--guidance", type=float, default=1.0, metavar="G", help="above 1: more of the speaker or class"
+        "--top-p", type=float, default=0.95, metavar="P", help="draw among those of probability P (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        default=1.5,
+        metavar="G",
+        help="above 1: more of the speaker or class (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same one gives the same codes everywhere")
     parser.add_argument("--count", type=int, default=1, metavar="N", help="samples to draw, into OUT-1, OUT-2, ...")
