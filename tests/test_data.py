@@ -204,7 +204,7 @@ def test_disguised_sources_keep_their_targets_and_their_timing(folder):
     plain = crops_of(folder, weights={"low": 0.0}, **PLAIN)
     batch = plain.batch(0)
     assert batch.source is batch.target
-    moved = crops_of(folder, weights={"low": 0.0}, pitch_probability=1.0, pitch_semitones=(-12.0, -12.0), **PLAIN)
+    moved = crops_of(folder, weights={"low": 0.0}, disguised=1.0, pitch_semitones=(-12.0, -12.0), **PLAIN)
     batch = moved.batch(0)
     assert torch.equal(batch.target, plain.batch(0).target)
     assert batch.source.shape == batch.target.shape

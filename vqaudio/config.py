@@ -227,10 +227,9 @@ class DataConfig(Section):
     speed_range: tuple[Positive, Positive] = Field((0.85, 1.15), description="by how much; pitch and formants move too")
     level_probability: float = Field(0.5, ge=0, le=1, description="share of crops moved to a random level")
     level_db: tuple[float, float] = Field((-40.0, -16.0), description="range of that level, dB RMS re full scale")
-    pitch_probability: float = Field(
-        0.0, ge=0, le=1, description="share of crops that the encoder hears in other voices"
-    )
-    pitch_semitones: tuple[float, float] = Field((-6.0, 6.0), description="by how much these are moved")
+    disguised: float = Field(0.0, ge=0, le=1, description="share of crops that the encoder hears in another voice")
+    pitch_semitones: tuple[float, float] = Field((-5.0, 5.0), description="by how much these are moved")
+    equaliser_db: float = Field(8.0, ge=0, description="by how much the bands of these are raised or lowered at most")
     unknown_speaker: float = Field(0.1, ge=0, le=1, description="share of crops whose speaker the decoder is not told")
     silence_db: float = Field(-55.0, description="crops below this level (dB RMS) are mostly drawn again")
     valid_seconds: float = Field(60.0, gt=0, description="speech scored at each validation")

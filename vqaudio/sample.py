@@ -50,7 +50,11 @@ def arguments() -> argparse.ArgumentParser:
         "--top-k", type=int, default=0, metavar="K", help="draw among the K likeliest codes (default: all)"
     )
     parser.add_argument(
-        "--top-p", type=float, default=0.95, metavar="P", help="draw among those of probability P (default: %(default)s)"
+        "--top-p",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help="draw among those of probability P (default: %(default)s)",
     )
     parser.add_argument(
         "--guidance",

@@ -21,6 +21,8 @@ from vqaudio.config import DataConfig, ModelConfig
 from vqaudio.errors import AudioError
 from vqaudio.resampling import read_mono
 
+EQUALISER_BANDS = 8  # equally far from each other on the mel scale
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -171,23 +173,24 @@ class Crops:
         crops, voices = zip(*(self._draw(random) for _ in range(size or self.config.batch_size)), strict=True)
         target = torch.from_numpy(np.stack(crops))[:, None]
         source = target
-        if self.config.pitch_probability:
+        if self.config.disguised:
             source = torch.from_numpy(np.stack([self._disguised(crop, random) for crop in crops]))[:, None]
         told = random.random(len(crops)) >= self.config.unknown_speaker
         return CropBatch(target, source, torch.tensor(voices) * torch.from_numpy(told))
 
     def _disguised(self, crop: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-        """The crop, or perhaps the crop with pitch and formants moved and its timing kept: codes cannot say who speaks.
+        """The crop, or perhaps the crop with other pitch, formants and colour: codes cannot tell whose it was.
 
-        Source: Choi et al., "Neural analysis and synthesis", 2021, section 2.1, whose disguise has more parts.
+        Source: Choi et al., "Neural analysis and synthesis", 2021, section 2.1.
         """
-        if random.random() >= self.config.pitch_probability:
+        if random.random() >= self.config.disguised:
             return crop
         steps = random.uniform(*self.config.pitch_semitones)
-        moved: NDArray[np.float32] = librosa.effects.pitch_shift(
-            crop, sr=self.sample_rate, n_steps=steps, n_fft=1024, res_type="soxr_mq"
-        )
-        return moved
+        moved = librosa.effects.pitch_shift(crop, sr=self.sample_rate, n_steps=steps, n_fft=1024, res_type="soxr_mq")
+        gains_db = random.uniform(-self.config.equaliser_db, self.config.equaliser_db, EQUALISER_BANDS)
+        centres = librosa.mel_frequencies(EQUALISER_BANDS, fmin=0.0, fmax=self.sample_rate / 2)
+        curve_db = np.interp(np.fft.rfftfreq(len(crop), 1 / self.sample_rate), centres, gains_db)
+        return np.fft.irfft(np.fft.rfft(moved) * 10.0 ** (curve_db / 20.0), len(crop)).astype(np.float32)
 
     def _draw(self, random: np.random.Generator) -> tuple[NDArray[np.float32], int]:
         for _ in range(8):
