@@ -142,6 +142,16 @@ def test_a_speaker_is_needed(capsys):
     assert "--speaker NAME is needed" in capsys.readouterr().err
 
 
+def test_fewer_codebooks_can_be_asked_for(model_file, codec):
+    wav = synthetic(0.5, RATE)
+    soundfile.write("in.wav", wav[0], RATE, "FLOAT")
+    model = ["--speaker", "ann", "--model", str(model_file)]
+    assert main(["in.wav", "one.flac", "--codebooks", "1", *model]) == 0
+    np.testing.assert_allclose(heard(Path("one.flac"))[0], codec.convert(wav, RATE, "ann", 1), atol=1e-4)
+    assert main(["in.wav", "nine.wav", "--codebooks", "9", *model]) == 1
+    assert not Path("nine.wav").exists()
+
+
 def test_a_folder_is_converted(model_file):
     Path("in").mkdir()
     for name in "ab":

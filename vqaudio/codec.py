@@ -210,14 +210,14 @@ class Codec:
         shape = (channels, codes.n_samples, codes.sample_rate, frames, n_streams)
         return decoded(self.model, self.silence, block, *shape, speaker=voice).read(0, codes.n_samples)
 
-    def convert(self, wav: Any, sample_rate: int, speaker: str) -> Window:
+    def convert(self, wav: Any, sample_rate: int, speaker: str, n_codebooks: int | None = None) -> Window:
         """What is said in one sound, in the voice of ``speaker``: float32 ``(channels, samples)`` at the same rate.
 
         Source: van den Oord et al., "Neural discrete representation learning", 2017, section 4.3. Arguments and errors
         as for :meth:`encode` and :meth:`decode`.
         """
         self.check_speaker(speaker)
-        return self.decode(self.encode(wav, sample_rate), speaker)
+        return self.decode(self.encode(wav, sample_rate, n_codebooks), speaker)
 
     def check_speaker(self, name: str) -> int:
         """The number of a speaker, 0 for the empty name.

@@ -29,6 +29,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--list-speakers", action="store_true", help="print the speakers that the model knows, and stop"
     )
+    parser.add_argument(
+        "--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer leave less of the source's voice"
+    )
     parser.add_argument("--model", default=VOICES, metavar="NAME|PATH", help="default: %(default)s")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
     return parser
@@ -49,16 +52,17 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(codec.speakers) or f"{codec.name} knows no speakers")
         return 0
     codec.check_speaker(options.speaker)
+    codec.check_codebooks(options.codebooks)
 
     def convert(job: Job) -> str:
         started = time.perf_counter()
-        seconds = _convert(codec, job, options.speaker, options.quiet)
+        seconds = _convert(codec, job, options)
         return summary(job, seconds, time.perf_counter() - started)
 
     return run_jobs(jobs, convert, options.quiet)
 
 
-def _convert(codec: Codec, job: Job, speaker: str, quiet: bool) -> float:
+def _convert(codec: Codec, job: Job, options: argparse.Namespace) -> float:
     """Code the source and decode it to the target; returns its length in seconds. Only codes are held in memory."""
     from vqaudio.audio import FileSource
     from vqaudio.sink import write_sound
@@ -66,10 +70,10 @@ def _convert(codec: Codec, job: Job, speaker: str, quiet: bool) -> float:
     coded = io.BytesIO()
     with FileSource(job.source) as sound:
         seconds = sound.n_samples / sound.sample_rate
-        with seconds_bar(2 * seconds, job.source.name, quiet) as bar:
-            codec.write(sound, coded, done=bar.update, entropy="none")
+        with seconds_bar(2 * seconds, job.source.name, options.quiet) as bar:
+            codec.write(sound, coded, options.codebooks, done=bar.update, entropy="none")
             coded.seek(0)
-            write_sound(codec.open(coded, str(job.source), speaker).sound, job.target, done=bar.update)
+            write_sound(codec.open(coded, str(job.source), options.speaker).sound, job.target, done=bar.update)
     return seconds
 
 

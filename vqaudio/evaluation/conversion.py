@@ -93,20 +93,11 @@ def warped_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> 
 
     Source: Sakoe & Chiba, "Dynamic programming algorithm optimization for spoken word recognition", 1978: the
     symmetric form without a slope constraint (steps of both at once count twice), divided by the sum of both lengths.
-    Cells of one antidiagonal do not depend on each other and are found together.
     """
-    rows, columns = len(first), len(second)
-    squares = np.square(first).sum(1)[:, None] + np.square(second).sum(1) - 2.0 * first @ second.T
-    costs = np.sqrt(np.maximum(squares, 0.0))
-    earlier, last = np.full(rows + 1, np.inf), np.full(rows + 1, np.inf)
-    earlier[0] = 0.0  # the path starts before both sequences
-    for diagonal in range(rows + columns - 1):
-        row = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
-        cost = costs[row, diagonal - row]
-        reached = np.full(rows + 1, np.inf)
-        reached[row + 1] = np.minimum(np.minimum(last[row], last[row + 1]) + cost, earlier[row] + 2.0 * cost)
-        earlier, last = last, reached
-    return float(last[rows]) / (rows + columns)
+    costs = require("scipy.spatial").distance.cdist(first, second)
+    steps, weights = np.array([[1, 1], [0, 1], [1, 0]]), np.array([2, 1, 1])
+    total = require("librosa").sequence.dtw(C=costs, step_sizes_sigma=steps, weights_mul=weights, backtrack=False)
+    return float(total[-1, -1] + costs[0, 0]) / (len(first) + len(second))  # the first step too is one of both at once
 
 
 # ---------------------------------------------------------------------------------------------------------- intervals

@@ -71,7 +71,7 @@ class Gallery:
         """One clip through one system."""
         if path != self._last:
             self._last = path
-            self._loudest = float(_decibels(clip).max()) if len(clip) else 0.0
+            self._loudest = float(decibels(clip).max()) if len(clip) else 0.0
             self.clips.append(Clip(score.clip, score.seconds))
             self._keep("original", clip, None)
         self._keep(system.name, coded.decoded, score)
@@ -81,21 +81,25 @@ class Gallery:
         sound = Sound(name, f"{len(self.clips):02}-{len(sounds):02}", score)
         sounds.append(sound)
         soundfile.write(self.folder / f"{sound.stem}.flac", wave, SAMPLE_RATE, "PCM_16")
-        self._draw(wave, self.folder / f"{sound.stem}.png")
-
-    def _draw(self, wave: Wave, path: Path) -> None:
-        """Mel bands over time, 80 dB below the original's loudest to the brightest colour."""
-        figure = require("matplotlib.figure").Figure(figsize=(6.0, 1.6), frameon=False)
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set_axis_off()
-        levels = _decibels(wave).T
-        top = self._loudest
-        axes.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=top - RANGE_DB, vmax=top)
-        figure.savefig(path, format="png", dpi=100)
+        draw(wave, self.folder / f"{sound.stem}.png", self._loudest)
 
 
-def _decibels(wave: Wave) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """``(frames, bands)`` in dB re full scale; one silent frame for what is shorter than the window."""
+def draw(wave: Wave, path: Path, loudest: float) -> None:
+    """A picture of 80 mel bands over time: 80 dB below ``loudest`` (dB re full scale) up to the brightest colour.
+
+    Raises:
+        EvaluationError: matplotlib is missing.
+    """
+    figure = require("matplotlib.figure").Figure(figsize=(6.0, 1.6), frameon=False)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_axis_off()
+    levels = decibels(wave).T
+    axes.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=loudest - RANGE_DB, vmax=loudest)
+    figure.savefig(path, format="png", dpi=100)
+
+
+def decibels(wave: Wave) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """``(samples,)`` at 16 kHz to ``(frames, bands)`` in dB re full scale; one frame for what is shorter than that."""
     padded = np.pad(wave, (0, max(0, 1024 - len(wave))))
     return 20.0 * log_mel(padded)
 

@@ -1,0 +1,158 @@
+"""What the models sound like: reconstructions, samples and conversions, as WAV, pictures and a page to listen through.
+
+    python recipes/vctk/samples.py FOLDER OUT --model CODEC --prior PRIOR
+
+FOLDER holds recordings that nothing was trained on. OUT gets ``index.html``, and each sound as ``.wav`` beside its
+spectrogram, a ``.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+import vqaudio
+from vqaudio.cli import command
+from vqaudio.codec import Codec
+from vqaudio.evaluation import require
+from vqaudio.evaluation.clips import select
+from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
+from vqaudio.evaluation.page import MARK, RANGE_DB, decibels, draw, new_folder
+from vqaudio.prior.base import NONE
+from vqaudio.prior.sampling import Sampling
+from vqaudio.resampling import read_mono
+from vqaudio.sink import SoundFileSink
+
+TEMPLATE = Path(__file__).with_name("samples.html.jinja")
+HOW = Sampling(temperature=0.9, top_p=0.95, guidance=1.5)
+
+
+@dataclass
+class Group:
+    """Sounds side by side, on one scale: what each is, and the stem of its two files."""
+
+    title: str
+    sounds: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Section:
+    """One part of the page."""
+
+    title: str
+    text: str
+    groups: list[Group] = field(default_factory=list)
+
+
+class Page:
+    """Sections whose sounds and pictures are written into a folder as they come."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.sections = folder, list[Section]()
+
+    def section(self, title: str, text: str) -> None:
+        """Begin a section."""
+        self.sections.append(Section(title, text))
+
+    def group(self, title: str, sounds: Sequence[tuple[str, str, Wave]]) -> None:
+        """Add sounds side by side: for each what it is, the stem of its files, and its samples at 16 kHz."""
+        group = Group(title)
+        loudest = max(float(decibels(wave).max()) for _, _, wave in sounds)
+        for label, stem, wave in sounds:
+            with SoundFileSink(self.folder / f"{stem}.wav", SAMPLE_RATE, 1, len(wave)) as sink:
+                sink.write(wave[None])
+            draw(wave, self.folder / f"{stem}.png", loudest)
+            group.sounds.append((label, stem))
+        self.sections[-1].groups.append(group)
+
+    def write(self, codec: Codec) -> None:
+        """Write ``index.html``."""
+        environment = require("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+        text = template.render(codec=codec, sections=self.sections, range_db=RANGE_DB, mark=MARK)
+        (self.folder / "index.html").write_text(text, encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------------------- sections
+
+
+def reconstruct(page: Page, codec: Codec, clips: Sequence[Path]) -> None:
+    """Test recordings as codes bring them back, from all codebooks and from fewer."""
+    page.section("Reconstructions", "Recordings of speakers whom the model never heard; it is told no speaker.")
+    most = codec.n_codebooks
+    for path in tqdm(clips, "reconstructing"):
+        wave = read_mono(path, SAMPLE_RATE)
+        sounds = [("original", path.stem, wave)]
+        for count in sorted({1, (most + 1) // 2, most}, reverse=True):
+            made = codec.decode(codec.encode(wave, SAMPLE_RATE, count))[0]
+            label = f"{count} codebook{'s' if count > 1 else ''}, {codec.kbps(count):.2f} kb/s"
+            sounds.append((label, f"{path.stem}-{count}", made))
+        page.group(path.stem, sounds)
+
+
+def sample(page: Page, codec: Codec, voices: Sequence[str], draws: int) -> None:
+    """Sounds that nobody said: by the prior alone, then with prior and decoder told the same speaker."""
+    how = f"temperature {HOW.temperature:g}, top-p {HOW.top_p:g}, guidance {HOW.guidance:g}"
+    page.section("Samples", f"Codes drawn from the prior ({how}): nobody said this.")
+    frames = round(codec.prior.seconds * codec.frame_rate)
+    for voice in tqdm(["", *voices], "sampling"):
+        condition = f"speaker={voice}" if voice else NONE
+        drawn = codec.sample_codes(frames, None, draws, condition, HOW)
+        name = voice or "nobody"
+        sounds = [
+            (f"sample {number}", f"sample-{name}-{number}", codec.decode(codes, voice)[0])
+            for number, codes in enumerate(drawn, start=1)
+        ]
+        page.group(f"in the voice of {voice}" if voice else "no speaker asked for", sounds)
+
+
+def convert(page: Page, codec: Codec, clips: Sequence[Path], voices: Sequence[str]) -> None:
+    """The same codes in several voices (van den Oord et al., 2017, section 4.3)."""
+    page.section(
+        "Conversions",
+        "What unseen speakers say, in voices of training speakers: the codes of one codebook, and a decoder that is "
+        "told another speaker. More codebooks would carry more of the first voice along.",
+    )
+    for path in tqdm(clips, "converting"):
+        wave = read_mono(path, SAMPLE_RATE)
+        codes = codec.encode(wave, SAMPLE_RATE, 1)
+        made = [(f"as {voice}", f"{path.stem}-as-{voice}", codec.decode(codes, voice)[0]) for voice in voices]
+        page.group(path.stem, [("original", f"{path.stem}-before", wave), *made])
+
+
+def spread(names: Sequence[str], count: int) -> list[str]:
+    """So many of the names, evenly spread over them."""
+    return [names[index * len(names) // count] for index in range(min(count, len(names)))]
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="samples.py", description="Make a page to listen to the models.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--prior", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=6, help="recordings (default: %(default)s)")
+    parser.add_argument("--voices", type=int, default=4, help="to draw and to convert to (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=3, help="samples of each (default: %(default)s)")
+    options = parser.parse_args(argv)
+    clips = select(options.folder, limit=options.clips, min_seconds=1.0).paths
+    codec = vqaudio.load(options.model, prior=options.prior)
+    voices = spread(codec.speakers, options.voices)
+    with new_folder(options.out) as folder:
+        page = Page(folder)
+        reconstruct(page, codec, clips)
+        sample(page, codec, voices, options.draws)
+        convert(page, codec, clips, voices)
+        page.write(codec)
+    print(options.out / "index.html")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
