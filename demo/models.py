@@ -1,0 +1,103 @@
+"""Which models there are, each loaded once and only when it is needed: importing torch alone takes seconds."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from safetensors import safe_open
+
+from vqaudio.container import Reader
+from vqaudio.entropy import load_prior, prior_of
+from vqaudio.errors import ModelError
+from vqaudio.registry import DEFAULT_MODEL, find, fingerprint, shipped_models
+
+if TYPE_CHECKING:
+    from vqaudio.codec import Codec
+    from vqaudio.prior.integer import IntegerPrior
+
+_offered: dict[str, Path] = {}
+_loaded: dict[str, Codec] = {}
+_loading = threading.Lock()
+
+
+def offer(path: Path) -> None:
+    """Offer a model beside the shipped ones, under its file's name and ahead of them.
+
+    Raises:
+        ModelError: no such file.
+    """
+    _offered[path.stem] = find(path)
+
+
+def names() -> list[str]:
+    """What can be chosen: models given on the command line, the default one, then the other shipped ones."""
+    shipped = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
+    return [*_offered, *(name for name in shipped if name not in _offered)]
+
+
+def path_of(name: str) -> Path:
+    """The file of one of :func:`names`, and of nothing else: whoever calls must not open files of this machine.
+
+    Raises:
+        ModelError: not one of them.
+    """
+    if name not in names():
+        raise ModelError(f"{name}: no such model here; choose one of {', '.join(names())}")
+    return _offered.get(name) or find(name)
+
+
+def codec(name: str) -> Codec:
+    """The model in use.
+
+    Raises:
+        ModelError: not one of :func:`names`, or a file that is no model.
+    """
+    path = path_of(name)
+    with _loading:
+        if name not in _loaded:
+            import vqaudio  # torch comes along
+
+            _loaded[name] = vqaudio.load(path)
+        return _loaded[name]
+
+
+def codec_of(file: IO[bytes], name: str) -> Codec:
+    """The model that wrote a ``.vq`` file.
+
+    Raises:
+        ContainerError: not a ``.vq`` file. ModelError: none of :func:`names` wrote it.
+    """
+    wanted = Reader(cast(Any, file), name).header.codec
+    for known in names():
+        if fingerprint(path_of(known)) == wanted:
+            return codec(known)
+    raise ModelError(
+        f"{name}: was written by the model {wanted}, which is not here; this page has {', '.join(names())}"
+    )
+
+
+def prior(name: str) -> IntegerPrior | None:
+    """What a model's codes are drawn from, where there is such a thing; it needs no torch."""
+    file = prior_of(fingerprint(path_of(name)))
+    return None if file is None else load_prior(file)
+
+
+def with_prior() -> list[str]:
+    """The models that new sound can be drawn from."""
+    return [name for name in names() if prior(name) is not None]
+
+
+def speakers(name: str) -> Sequence[str]:
+    """The voices that a model can decode with; most have none."""
+    with safe_open(path_of(name), framework="numpy") as file:
+        config = json.loads((file.metadata() or {}).get("config", "{}"))
+    return tuple(config.get("speakers", ()))
+
+
+def with_speakers() -> list[str]:
+    """The models that can convert a voice."""
+    return [name for name in names() if speakers(name)]

@@ -1,0 +1,39 @@
+"""Files for the page to show and to offer: each result in a folder of its own, gone after an hour."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from vqaudio.audio import Window
+from vqaudio.sink import SoundFileSink
+
+KEEP_SECONDS = 3600
+"""How long uploads and results stay."""
+
+
+def new_folder() -> Path:
+    """An empty folder; those of results that are too old are removed on the way."""
+    results = Path(get_upload_folder()) / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    for old in results.iterdir():
+        if time.time() - old.stat().st_mtime > KEEP_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=results))
+
+
+def write_wav(path: Path, wav: Window, sample_rate: int) -> str:
+    """``(channels, samples)`` as 16-bit WAV; returns the path as components take it."""
+    with SoundFileSink(path, sample_rate, len(wav), wav.shape[1]) as sink:
+        sink.write(wav)
+    return str(path)
+
+
+def player(label: str, visible: bool = True) -> gr.Audio:
+    """A place for a sound."""
+    return gr.Audio(label=label, type="filepath", interactive=False, buttons=["download"], visible=visible)
