@@ -9,6 +9,7 @@ import inspect
 import itertools
 import math
 import pkgutil
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -16,9 +17,32 @@ import torch
 from torch import Tensor, nn
 
 import vqaudio.bottleneck
-from vqaudio.bottleneck import VQ, Bottleneck, Bottlenecked, Identity, ResidualVQ, build_bottleneck
+from vqaudio.bottleneck import (
+    FSQ,
+    VQ,
+    Bottleneck,
+    Bottlenecked,
+    Gaussian,
+    GroupedVQ,
+    Hierarchical,
+    Identity,
+    ResidualVQ,
+    build_bottleneck,
+)
 from vqaudio.bottleneck.vq import Codebook, nearest, rotated, straight_through
-from vqaudio.config import BottleneckConfig, IdentityConfig, ResidualConfig, VQConfig
+from vqaudio.config import (
+    BottleneckConfig,
+    FSQConfig,
+    GaussianConfig,
+    GroupedConfig,
+    HierarchicalConfig,
+    IdentityConfig,
+    ResidualConfig,
+    VQConfig,
+)
+from vqaudio.layers import Span
+
+Network = TypeVar("Network", bound=nn.Module)
 
 DIM = 6
 TABLE: dict[str, tuple[type[Bottleneck], BottleneckConfig]] = {
@@ -29,8 +53,18 @@ TABLE: dict[str, tuple[type[Bottleneck], BottleneckConfig]] = {
     "vq-rotation": (VQ, VQConfig(codebook_size=8, gradient="rotation")),
     "residual-rotation": (ResidualVQ, ResidualConfig(codebook_size=8, n_codebooks=4, gradient="rotation")),
     "residual-loss": (ResidualVQ, ResidualConfig(codebook_size=8, n_codebooks=4, update="loss")),
+    "vq-gumbel": (VQ, VQConfig(codebook_size=8, gradient="gumbel", update="loss")),
+    "grouped": (GroupedVQ, GroupedConfig(codebook_size=8, groups=3)),
+    "grouped-residual": (GroupedVQ, GroupedConfig(codebook_size=8, groups=2, n_codebooks=3)),
+    "fsq": (FSQ, FSQConfig(levels=(4, 3, 5))),
+    "fsq-unprojected": (FSQ, FSQConfig(levels=(3, 4, 3, 3, 4, 3))),
+    "hierarchical": (Hierarchical, HierarchicalConfig(codebook_size=8)),
+    "hierarchical-3": (Hierarchical, HierarchicalConfig(codebook_size=8, levels=3, update="loss")),
+    "gaussian": (Gaussian, GaussianConfig()),
+    "gaussian-score": (Gaussian, GaussianConfig(estimator="score")),
 }
-QUANTIZERS = [name for name in TABLE if name != "identity"]
+QUANTIZERS = ["vq-ema", "vq-loss", "residual-ema", "residual-loss", "vq-gumbel", "grouped", "grouped-residual"]
+"""Those whose latents are codebook entries, with a gradient that passes straight to the features."""
 
 
 def make(name: str, dim: int = DIM) -> Bottleneck:
@@ -74,7 +108,7 @@ def test_contract(name: str, training: bool) -> None:
     kind, _ = TABLE[name]
     bottleneck = make(name).train(training)
     assert type(bottleneck) is kind
-    features = torch.randn(3, DIM, 10, requires_grad=True)
+    features = torch.randn(3, DIM, 12, requires_grad=True)
     passed = bottleneck(features)
     assert type(passed) is Bottlenecked
     assert passed.latents.shape == features.shape
@@ -82,8 +116,9 @@ def test_contract(name: str, training: bool) -> None:
     assert passed.loss.shape == ()
     assert float(passed.loss.detach()) >= 0
     assert all(isinstance(value, Tensor) and value.shape == () for value in passed.stats.values())
+    assert (passed.log_prob is not None) == (name == "gaussian-score" and training)
     _check_tokens(bottleneck, passed.tokens, features)
-    (passed.latents.square().sum() + passed.loss).backward()
+    ((passed.latents + 2.0).square().sum() + passed.loss).backward()  # a latent may be 0
     assert features.grad is not None
     assert bool((features.grad != 0).all())
 
@@ -91,16 +126,70 @@ def test_contract(name: str, training: bool) -> None:
 @pytest.mark.parametrize("name", TABLE)
 def test_contract_of_encode_and_decode(name: str) -> None:
     bottleneck = make(name).eval()
-    features = torch.randn(3, DIM, 10)
+    features = torch.randn(3, DIM, 12)
     tokens = bottleneck.encode(features)
     passed = bottleneck(features)
     _check_tokens(bottleneck, tokens, features)
     assert all(torch.equal(one, other) for one, other in zip(tokens, passed.tokens, strict=True))
     if bottleneck.streams:
         assert torch.allclose(bottleneck.decode(tokens), passed.latents, atol=1e-5)
-    for wrong in ([], [torch.zeros(1, 5, dtype=torch.long)] * (len(bottleneck.streams) + 1)):
-        with pytest.raises(ValueError, match="tokens"):
-            bottleneck.decode(wrong)
+    for count in range(len(tokens) + 2):
+        some = [*tokens, torch.zeros(3, 12, dtype=torch.long)][:count]
+        if bottleneck.least_streams <= count <= len(tokens):
+            assert bottleneck.decode(some).shape == features.shape
+            assert len(bottleneck.encode(features, count)) == count
+        else:
+            with pytest.raises(ValueError, match="tokens"):
+                bottleneck.decode(some)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if make(name).streams])
+def test_codes_and_latents_see_as_far_as_they_say(name: str) -> None:
+    """Within the spans everything matters somewhere, beyond them nothing: changed frames, and changed codes."""
+    bottleneck = randomised(make(name)).double().eval()
+    step = math.lcm(*(stream.stride for stream in bottleneck.streams))
+    spans = bottleneck.encode_span, bottleneck.decode_span
+    assert (spans == (Span(), Span())) == (step == 1)
+    assert all(reach % step == 0 for reach in (spans[0].left, spans[0].right))
+    middle, frames = 10 * step, 21 * step
+    features = torch.randn(200, DIM, frames, dtype=torch.double)
+    tokens = bottleneck.encode(features)
+    changed = features.clone()
+    changed[..., middle : middle + step] += torch.randn(200, DIM, step)
+    differs = torch.stack([
+        (a != b).any(0).repeat_interleave(stream.stride)
+        for a, b, stream in zip(tokens, bottleneck.encode(changed), bottleneck.streams, strict=True)
+    ]).any(0).nonzero()[:, 0]  # fmt: skip
+    assert middle - spans[0].right <= int(differs.min()) <= middle
+    assert middle + step - 1 <= int(differs.max()) < middle + step + spans[0].left
+    for stream, codes in zip(bottleneck.streams, tokens, strict=True):
+        codes[:, middle // stream.stride : (middle + step) // stream.stride] = torch.randint(
+            stream.alphabet, (200, step // stream.stride)
+        )
+    moved = (bottleneck.decode(tokens) - bottleneck(features).latents).abs().amax((0, 1)) > 1e-9
+    assert int(moved.nonzero().min()) == middle - spans[1].right
+    assert int(moved.nonzero().max()) == middle + step - 1 + spans[1].left
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_entries_add_up_to_latents(name: str) -> None:
+    bottleneck = make(name).eval()
+    books = bottleneck.entries()
+    assert len(books) in (0, len(bottleneck.streams))
+    if not books:
+        assert name.startswith(("identity", "gaussian", "hierarchical"))
+        return
+    tokens = bottleneck.encode(torch.randn(2, DIM, 12))
+    total = sum(book[codes] for book, codes in zip(books, tokens, strict=True))
+    assert torch.allclose(bottleneck.decode(tokens), total.transpose(1, 2), atol=1e-6)
+
+
+def randomised(network: Network, std: float = 0.3) -> Network:
+    """Weights away from where they begin: biases too, and ways that begin as none."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(std * torch.randn_like(parameter))
+    return network
 
 
 def _check_tokens(bottleneck: Bottleneck, tokens: list[Tensor], features: Tensor) -> None:
@@ -123,6 +212,22 @@ def test_streams_say_what_can_be_stored() -> None:
         "residual-ema": [(8, 1)] * 4,
         "residual-loss": [(8, 1)] * 4,
         "residual-rotation": [(8, 1)] * 4,
+        "vq-gumbel": [(8, 1)],
+        "grouped": [(8, 1)] * 3,
+        "grouped-residual": [(8, 1)] * 6,
+        "fsq": [(60, 1)],
+        "fsq-unprojected": [(1296, 1)],
+        "hierarchical": [(8, 2), (8, 1)],
+        "hierarchical-3": [(8, 4), (8, 2), (8, 1)],
+        "gaussian": [],
+        "gaussian-score": [],
+    }
+    least = {name: make(name).least_streams for name in TABLE}
+    assert {name: count for name, count in least.items() if count != 1} == {
+        "grouped": 3,
+        "grouped-residual": 2,
+        "hierarchical": 2,
+        "hierarchical-3": 3,
     }
 
 
@@ -149,7 +254,7 @@ def test_straight_through_by_hand() -> None:
     assert quantized.grad is None
 
 
-@pytest.mark.parametrize("name", [name for name in QUANTIZERS if not name.endswith("-rotation")])
+@pytest.mark.parametrize("name", QUANTIZERS)
 def test_features_get_the_gradient_of_the_latents(name: str) -> None:
     bottleneck = make(name).eval()
     features = torch.randn(2, DIM, 5, requires_grad=True)

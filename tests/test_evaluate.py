@@ -48,7 +48,7 @@ class Rounding:
     """A stand-in for a loaded codec: samples rounded to ``2 n`` bits, two bytes a sample; two codebooks of 8."""
 
     name = "rounding"
-    n_codebooks = 2
+    least_codebooks, n_codebooks = 1, 2
     streams = (SimpleNamespace(alphabet=8), SimpleNamespace(alphabet=8))
 
     def encode(self, wav, sample_rate):
@@ -305,6 +305,14 @@ def test_the_command_refuses_in_one_line_before_any_work(folder, shipped, capsys
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert captured.out == ""
+
+
+def test_models_that_need_all_their_codebooks_are_asked_for_all(folder, shipped, capsys, monkeypatch):
+    monkeypatch.setattr(Rounding, "least_codebooks", 2)
+    assert command_line.main([str(folder), "--peers", "none", "--codebooks", "1"]) == 1
+    assert "--codebooks 1: the model rounding cannot do with so few; ask for at least 2" in capsys.readouterr().err
+    assert command_line.main([str(folder), "--peers", "none"]) == 0
+    assert "1 codebook" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["0", "1,", "two", "1.5"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,12 +23,14 @@ class Reconstruction:
         tokens: one LongTensor ``(batch, frames / stride)`` per stream.
         loss: the bottleneck's own loss, a scalar.
         stats: named scalars for logs.
+        log_prob: the bottleneck's, where it has one: see :class:`vqaudio.bottleneck.Bottlenecked`.
     """
 
     waveform: Tensor
     tokens: list[Tensor]
     loss: Tensor
     stats: dict[str, Tensor]
+    log_prob: Tensor | None = None
 
 
 class Autoencoder(nn.Module):
@@ -53,7 +56,8 @@ class Autoencoder(nn.Module):
         if not quantize:
             return Reconstruction(self.decoder(features, speaker), [], features.new_zeros(()), {})
         passed = self.bottleneck(features)
-        return Reconstruction(self.decoder(passed.latents, speaker), passed.tokens, passed.loss, passed.stats)
+        waveform = self.decoder(passed.latents, speaker)
+        return Reconstruction(waveform, passed.tokens, passed.loss, passed.stats, passed.log_prob)
 
     def encode(
         self,
@@ -64,12 +68,17 @@ class Autoencoder(nn.Module):
     ) -> list[Tensor]:
         """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few.
 
-        So many frames of ``context`` at either end are heard but not coded. ``choose`` makes codes of the features in
-        place of the bottleneck.
+        So many frames of ``context`` at either end, whole codes of every stream, are heard but not coded. ``choose``
+        makes codes of the features in place of a bottleneck that looks at one frame at a time.
         """
         features = self.encoder(waveform)
-        kept = features[..., context : features.shape[-1] - context]
-        return self.bottleneck.encode(kept, n_streams) if choose is None else choose(kept)
+        span = self.bottleneck.encode_span
+        own = min(context, max(span.left, span.right))  # the rest was for the encoder
+        kept = features[..., context - own : features.shape[-1] - (context - own)]
+        if choose is not None:
+            return choose(kept)
+        found = zip(self.bottleneck.encode(kept, n_streams), self.bottleneck.streams, strict=False)
+        return [codes[:, own // stream.stride : codes.shape[1] - own // stream.stride] for codes, stream in found]
 
     def decode(self, tokens: list[Tensor], speaker: Tensor | None = None) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``; ``speaker`` as in :meth:`forward`."""
@@ -79,19 +88,25 @@ class Autoencoder(nn.Module):
     @property
     def encoder_context(self) -> int:
         """Frames of sound that a frame's tokens depend on, to either side of its own."""
-        span = self.encoder.span
+        span = self.encoder.span.then(self.bottleneck.encode_span, self.config.hop_length)
         return -(-max(span.left, span.right) // self.config.hop_length)
 
     @property
     def decoder_context(self) -> int:
         """Frames of tokens that a frame's sound depends on, to either side of its own."""
-        return max(self.decoder.span.left, self.decoder.span.right)
+        span = self.decoder.span.then(self.bottleneck.decode_span)
+        return max(span.left, span.right)
 
     @property
     def receptive_field(self) -> int:
-        """Samples of input that one frame of output depends on: encoder and decoder together."""
-        hop, encoder, decoder = self.config.hop_length, self.encoder.span, self.decoder.span
-        return encoder.left + encoder.right + (1 + decoder.left + decoder.right) * hop
+        """Samples of input that one frame of output depends on: encoder, bottleneck and decoder together.
+
+        At most so many, where a code stands for several frames: it depends on where among them the frame is.
+        """
+        frame = self.decoder.span.then(self.bottleneck.decode_span).then(self.bottleneck.encode_span)
+        shared = math.lcm(*(stream.stride for stream in self.bottleneck.streams)) - 1
+        encoder = self.encoder.span
+        return encoder.left + encoder.right + (1 + frame.left + frame.right + 2 * shared) * self.config.hop_length
 
     @property
     def receptive_seconds(self) -> float:

@@ -82,7 +82,7 @@ class Codec:
         model: the :class:`vqaudio.autoencoder.Autoencoder`, for ``(batch, 1, samples)`` tensors.
         name, fingerprint: what the model is called, and what files call it.
         sample_rate: of the sound inside the codec, Hz. Other rates are resampled on the way in and out.
-        n_codebooks: the most that can be used.
+        least_codebooks, n_codebooks: the fewest and the most that can be used.
         speakers: voices that the decoder can be told to speak in; none for most models.
     """
 
@@ -93,7 +93,7 @@ class Codec:
         self.sample_rate = self.model.config.sample_rate
         self.hop_length = self.model.config.hop_length
         self.frame_rate = self.model.config.frame_rate
-        self.n_codebooks = len(self.streams)
+        self.least_codebooks, self.n_codebooks = self.model.bottleneck.least_streams, len(self.streams)
         self.speakers = self.model.config.speakers
         self._own_prior = prior
 
@@ -134,12 +134,13 @@ class Codec:
         """The most codebooks whose rate does not pass ``kbps``.
 
         Raises:
-            ModelError: even one codebook needs more.
+            ModelError: even the fewest need more.
         """
-        fitting = [n for n in range(1, self.n_codebooks + 1) if self.kbps(n) <= kbps + 1e-9]
+        fitting = [n for n in range(self.least_codebooks, self.n_codebooks + 1) if self.kbps(n) <= kbps + 1e-9]
         if not fitting:
             raise ModelError(
-                f"{kbps:g} kb/s is below the lowest rate of {self.name}, {self.kbps(1):g} kb/s: ask for that"
+                f"{kbps:g} kb/s is below the lowest rate of {self.name}, {self.kbps(self.least_codebooks):g} kb/s: ask "
+                "for that"
             )
         return fitting[-1]
 
@@ -147,16 +148,17 @@ class Codec:
         """The number of codebooks to use: what is asked for, or all.
 
         Raises:
-            ModelError: the model does not have as many, or has none.
+            ModelError: the model does not have as many, cannot do with so few, or has none.
         """
         if not self.streams:
             raise ModelError(
-                f"{self.name} has no tokens (a plain autoencoder), so nothing can be stored: use another model"
+                f"{self.name} has no tokens (its latents are numbers), so nothing can be stored: use another model"
             )
         if n_codebooks is None:
             return self.n_codebooks
-        if not 1 <= n_codebooks <= self.n_codebooks:
-            raise ModelError(f"{n_codebooks} codebooks asked for, but {self.name} has 1 to {self.n_codebooks}")
+        if not self.least_codebooks <= n_codebooks <= self.n_codebooks:
+            can = f"{self.least_codebooks} to {self.n_codebooks}"
+            raise ModelError(f"{n_codebooks} codebooks asked for, but {self.name} has {can}")
         return n_codebooks
 
     # ------------------------------------------------------------------------------------------------ sound and codes
@@ -418,6 +420,7 @@ class Codec:
             )
         ours = (self.sample_rate, self.hop_length, self.streams[: len(header.streams)])
         described = (header.coded_rate, header.hop_length, header.streams) == ours
+        described = described and len(header.streams) >= self.least_codebooks
         if not described or header.chunk_frames != aligned(header.chunk_frames, self.streams):
             raise ContainerError(f"{name}: its header does not describe the model that it names: it is damaged")
         return Stored(self.model, self.silence, reader, voice)

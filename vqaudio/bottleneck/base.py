@@ -6,8 +6,9 @@
     features (B, D, F) ──encode───▶ tokens: one LongTensor (B, F / stride) per stream          compressing
     tokens             ──decode───▶ latents (B, D, F)                                          decompressing
 
-``streams`` lists the token streams. A bottleneck without streams is not storable; container, codec and priors read
-nothing but ``streams``, never a class.
+``streams`` lists the token streams. A bottleneck without streams is not storable; container, codec and priors read the
+attributes of the contract, never a class. Most bottlenecks look at one frame at a time; how far others see stands in
+``encode_span`` and ``decode_span``, from which follows the context that blocks of a file need.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from vqaudio.container import Stream
+from vqaudio.layers import Span
 
 
 @dataclass
@@ -29,18 +31,32 @@ class Bottlenecked:
         tokens: one LongTensor ``(batch, frames / stride)`` per stream.
         loss: scalar, already weighted, to add to the reconstruction loss.
         stats: named scalars for logs.
+        log_prob: ``(batch,)``, how likely the latents were to be drawn, in nats, where they carry no gradient to the
+            features themselves. Whoever knows what they led to adds :func:`score_function` to the loss. Else None.
     """
 
     latents: Tensor
     tokens: list[Tensor]
     loss: Tensor
     stats: dict[str, Tensor]
+    log_prob: Tensor | None = None
 
 
 class Bottleneck(nn.Module, ABC):
-    """What stands between encoder and decoder."""
+    """What stands between encoder and decoder.
+
+    Attributes:
+        streams: alphabet and stride (in frames) of each token stream.
+        least_streams: the fewest of the first streams that latents can be made from.
+        encode_span: frames of features that a code depends on, before and after those that it stands for; whole codes
+            of every stream.
+        decode_span: frames of tokens that a frame of latents depends on, before and after itself.
+    """
 
     streams: tuple[Stream, ...] = ()
+    least_streams: int = 1
+    encode_span = Span()
+    decode_span = Span()
 
     @abstractmethod
     def forward(self, features: Tensor) -> Bottlenecked:
@@ -50,12 +66,13 @@ class Bottleneck(nn.Module, ABC):
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """``(batch, D, frames)`` features to one LongTensor ``(batch, frames / stride)`` per stream.
 
-        With ``n_streams`` only so many are wanted, and are chosen so that they serve best without the others.
+        With ``n_streams`` only so many (``least_streams`` or more) are wanted, and are chosen so that they serve best
+        without the others.
         """
 
     @abstractmethod
     def decode(self, tokens: list[Tensor]) -> Tensor:
-        """Tokens, of all streams or of the first few where the bottleneck allows it, to latents ``(batch, D, frames)``.
+        """Tokens, of all streams or of the first ``least_streams`` or more, to latents ``(batch, D, frames)``.
 
         Raises:
             ValueError: a number of streams that this bottleneck cannot decode from.
@@ -66,4 +83,22 @@ class Bottleneck(nn.Module, ABC):
         return []
 
     def initialise(self, features: Tensor) -> None:
-        """Set codebooks from ``(batch, D, frames)`` features; a bottleneck without codebooks has nothing to do."""
+        """Start from ``(batch, D, frames)`` features, where there is something to set: codebooks, projections."""
+
+
+def score_function(costs: Tensor, log_prob: Tensor) -> Tensor:
+    """A scalar 0 whose gradient is an unbiased estimate of that of the mean expected cost.
+
+    ``∇ E[f(z)] = E[(f(z) - b) ∇ log q(z)]`` for any baseline ``b`` that does not depend on ``z``; here each item's is
+    the mean cost of the others. Costs need no gradient. Source: Mohamed et al., "Monte Carlo gradient estimation in
+    machine learning", 2020, section 4.2 (eq. 14); the mean of the others as in Kool, van Hoof & Welling, "Buy 4
+    REINFORCE samples, get a baseline for free!", 2019.
+
+    Args:
+        costs: ``(batch,)``, what each item's draw led to.
+        log_prob: ``(batch,)``, as in :class:`Bottlenecked`.
+    """
+    costs = costs.detach()
+    baseline = (costs.sum() - costs) / max(1, len(costs) - 1)  # none for a batch of one
+    value = ((costs - baseline) * log_prob).mean()
+    return value - value.detach()

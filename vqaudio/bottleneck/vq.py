@@ -8,7 +8,7 @@ from torch import distributed as dist
 from torch.nn import functional
 
 from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
-from vqaudio.config import VQConfig
+from vqaudio.config import CodebookConfig, VQConfig
 from vqaudio.container import Stream
 from vqaudio.layers import at_least_float32, full_precision
 
@@ -37,7 +37,45 @@ def rotated(features: Tensor, quantized: Tensor) -> Tensor:
     return exact
 
 
-PASS_GRADIENT = {"straight_through": straight_through, "rotation": rotated}
+PASS_GRADIENT = {
+    "straight_through": straight_through,
+    "rotation": rotated,
+    "gumbel": straight_through,  # outside training, where nothing is drawn
+}
+
+
+def squared_distances(vectors: Tensor, entries: Tensor) -> Tensor:
+    """``(n, D)`` vectors and ``(K, D)`` entries to ``||z_e - e_k||²`` for each pair: ``(n, K)``, float32.
+
+    ``||z||² - 2 z·e + ||e||²`` as one product of ``(-2z, ||z||², 1)`` and ``(e, 1, ||e||²)``.
+    """
+    with full_precision(vectors):
+        vectors, entries = vectors.float(), entries.float()
+        left = torch.cat([-2.0 * vectors, _squares(vectors), torch.ones_like(vectors[:, :1])], 1)
+        right = torch.cat([entries, torch.ones_like(entries[:, :1]), _squares(entries)], 1)
+        return left @ right.T
+
+
+def draw(vectors: Tensor, entries: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Codes drawn at random, the nearer the likelier, and their entries with the gradient of a soft choice.
+
+    A code comes with the probability ``softmax_k(-||z_e - e_k||²)``: the largest of these logits after Gumbel noise.
+    The gradient is that of the same noisy logits under a softmax of temperature τ, to the vectors and, where they learn
+    by gradient, to all entries. Source: Jang et al., "Categorical reparameterization with Gumbel-softmax", 2017,
+    eq. 1 and 2, and section 2.2 for the straight-through form; Maddison et al., "The concrete distribution", 2017; the
+    logits as in Sønderby et al., "Continuous relaxation training of discrete latent variable image models", 2017.
+
+    Args:
+        vectors: ``(n, D)``.
+        entries: ``(K, D)``.
+        temperature: τ.
+
+    Returns:
+        Codes ``(n,)``, and their entries ``(n, D)``.
+    """
+    with full_precision(vectors):
+        choice = functional.gumbel_softmax(-squared_distances(vectors, entries), temperature, hard=True)
+        return choice.argmax(1), choice.to(entries.dtype) @ entries
 
 
 class Codebook(nn.Module):
@@ -53,7 +91,7 @@ class Codebook(nn.Module):
     counts: Tensor
     sums: Tensor
 
-    def __init__(self, config: VQConfig, dim: int):
+    def __init__(self, config: CodebookConfig, dim: int):
         super().__init__()
         size = config.codebook_size
         self.update, self.revive_below, self.decay = config.update, config.revive_below, config.decay
@@ -70,15 +108,8 @@ class Codebook(nn.Module):
         return nearest(self.distances(vectors), 1)[:, 0]
 
     def distances(self, vectors: Tensor) -> Tensor:
-        """``(n, D)`` vectors to ``||z_e - e_k||²`` for every entry: ``(n, K)``, float32.
-
-        ``||z||² - 2 z·e + ||e||²`` as one product of ``(-2z, ||z||², 1)`` and ``(e, 1, ||e||²)``.
-        """
-        with full_precision(vectors):
-            vectors, entries = vectors.float(), self.entries.float()
-            left = torch.cat([-2.0 * vectors, _squares(vectors), torch.ones_like(vectors[:, :1])], 1)
-            right = torch.cat([entries, torch.ones_like(entries[:, :1]), _squares(entries)], 1)
-            return left @ right.T
+        """``(n, D)`` vectors to ``||z_e - e_k||²`` for every entry: ``(n, K)``, float32."""
+        return squared_distances(vectors, self.entries)
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes of any shape to entries, with D as the last axis."""
@@ -114,7 +145,7 @@ class Codebook(nn.Module):
         rounds = -(-len(where) // len(vectors))
         drawn = torch.cat([torch.randperm(len(vectors), device=vectors.device) for _ in range(rounds)])
         seeds = vectors[drawn[: len(where)]].to(self.entries.dtype)
-        if _distributed():
+        if distributed():
             dist.broadcast(seeds, 0)
         self.entries.data[where] = seeds
         self.counts[where] = count
@@ -160,16 +191,22 @@ class VQ(Bottleneck):
         self.streams = (Stream(config.codebook_size, 1),)
         self.codebook = Codebook(config, dim)
         self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
+        self.temperature = config.temperature if config.gradient == "gumbel" else None
 
     def forward(self, features: Tensor) -> Bottlenecked:
         """Loss: codebook loss plus ``β ||z_e - sg(e)||²``, the commitment (eq. 3, third term), means over D."""
         batch, _, frames = features.shape
         vectors = to_vectors(features)
-        codes = self.codebook.assign(vectors)
-        quantized = self.codebook(codes)
+        if self.training and self.temperature is not None:
+            entries = self.codebook.entries.clone()  # the gradient needs them as they were before they learn
+            codes, chosen = draw(vectors, entries, self.temperature)
+            quantized, latents = self.codebook(codes), from_vectors(chosen, batch)
+        else:
+            codes = self.codebook.assign(vectors)
+            quantized = self.codebook(codes)
+            latents = self.pass_gradient(features, from_vectors(quantized, batch))
         loss = self.codebook.loss(vectors, quantized)
         loss = loss + self.commitment * functional.mse_loss(vectors, quantized.detach())
-        latents = self.pass_gradient(features, from_vectors(quantized, batch))
         if self.training:
             self.codebook.learn(vectors.detach(), codes)
         return Bottlenecked(latents, [codes.view(batch, frames)], loss, self.codebook.stats())
@@ -184,6 +221,10 @@ class VQ(Bottleneck):
             raise ValueError(f"one stream of tokens expected, found {len(tokens)}")
         latents: Tensor = self.codebook(tokens[0])
         return latents.transpose(1, 2)
+
+    def entries(self) -> list[Tensor]:
+        """See :meth:`Bottleneck.entries`."""
+        return [self.codebook.entries]
 
     def initialise(self, features: Tensor) -> None:
         """k-means on the features."""
@@ -220,10 +261,11 @@ def _squares(vectors: Tensor) -> Tensor:
     return vectors.square().sum(1, keepdim=True)
 
 
-def _distributed() -> bool:
+def distributed() -> bool:
+    """Whether several processes train one model."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 def _all_reduce(tensor: Tensor) -> None:
-    if _distributed():
+    if distributed():
         dist.all_reduce(tensor)

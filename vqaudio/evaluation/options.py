@@ -116,7 +116,9 @@ def _own_systems(codec: Codec, options: argparse.Namespace) -> list[System]:
     """The model at each number of codebooks, in each entropy mode."""
     wanted: list[int] | None = options.codebooks
     most = codec.n_codebooks
-    numbers = wanted if wanted is not None else [number for number in USUAL_CODEBOOKS if number <= most]
+    least = codec.least_codebooks
+    usual = [number for number in USUAL_CODEBOOKS if least <= number <= most] or [most]
+    numbers = usual if wanted is None else wanted
     if most == 0:
         raise EvaluationError(
             f"{codec.name}: has no codebooks, so it writes no files to evaluate; name a model that has"
@@ -124,6 +126,10 @@ def _own_systems(codec: Codec, options: argparse.Namespace) -> list[System]:
     if max(numbers) > most:
         raise EvaluationError(
             f"--codebooks {max(numbers)}: the model {codec.name} has {most}; ask for at most that many"
+        )
+    if min(numbers) < least:
+        raise EvaluationError(
+            f"--codebooks {min(numbers)}: the model {codec.name} cannot do with so few; ask for at least {least}"
         )
     modes: list[str | None] = options.entropy or [None]
     if unknown := {str(mode) for mode in modes if mode is not None} - set(ENTROPY_MODES):

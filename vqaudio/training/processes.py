@@ -62,9 +62,20 @@ def _processes(config: RunConfig) -> tuple[int | str, int]:
 
 def _ddp(config: RunConfig) -> Any:
     """Data parallelism; codebooks keep themselves equal, so buffers need not be sent at every step."""
-    # Idle in some steps: a prior's heads of streams that a batch does not use, codebooks before `quantize_after`.
-    idle = not isinstance(config, TrainConfig) or getattr(config.model.bottleneck, "update", "ema") == "loss"
-    return DDPStrategy(find_unused_parameters=idle, broadcast_buffers=False)
+    return DDPStrategy(find_unused_parameters=_some_idle(config), broadcast_buffers=False)
+
+
+def _some_idle(config: RunConfig) -> bool:
+    """Whether parameters may have no part in a step.
+
+    In a prior's training these are heads of streams that a batch does not use, in a codec's those of a bottleneck that
+    has not started yet.
+    """
+    if not isinstance(config, TrainConfig):
+        return True
+    bottleneck = config.model.bottleneck
+    only_codebooks = bottleneck.kind in ("identity", "vq", "residual", "grouped")
+    return not only_codebooks or getattr(bottleneck, "update", "ema") == "loss"
 
 
 class Ranks:
