@@ -4,7 +4,7 @@
 #   bash recipes/voices16k/run.sh [FOLDER]
 #
 # FOLDER: recordings whose manifest.csv names corpora and speakers as codec.yaml does; without it $VQAUDIO_DATA/speech, or
-# ../shared/data/speech. MINUTES (default 80): length of the run; its schedule is fitted to it. OUT (runs/voices-16k): where
+# ../shared/data/speech. MINUTES (default 72): length of the run; its schedule is fitted to it. OUT (runs/voices-16k): where
 # everything goes. What was stopped is resumed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,5 +14,5 @@ out=${OUT:-runs/voices-16k}
 
 # Threads that sleep while they wait lose far less where other programs use the same cores.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
-python -m vqaudio.train $here/codec.yaml --set "data.folder=$folder" --set "out=$out" --minutes "${MINUTES:-80}" --resume
+python -m vqaudio.train $here/codec.yaml --set "data.folder=$folder" --set "out=$out" --minutes "${MINUTES:-72}" --resume
 python $here/report.py "$out/model.safetensors" "$out/report" --folder "$folder"
