@@ -158,3 +158,14 @@ def test_a_folder_is_converted(model_file):
         soundfile.write(f"in/{name}.flac", synthetic(0.5, RATE)[0], RATE)
     assert main(["in", "--out-dir", "out", "--speaker", "bob", "--model", str(model_file), "--quiet"]) == 0
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.wav", "b.wav"]
+
+
+def test_the_shipped_voices_differ(capsys):
+    assert main(["--list-speakers"]) == 0
+    assert {"p226", "LJ", "1998"} < set(capsys.readouterr().out.split())
+    soundfile.write("in.wav", synthetic(1.0, 22050)[0], 22050)
+    for name in ("p226", "LJ"):
+        assert main(["in.wav", f"{name}.wav", "--speaker", name, "--quiet"]) == 0
+    (one, rate), (other, _) = heard(Path("p226.wav")), heard(Path("LJ.wav"))
+    assert (one.shape, rate) == ((1, 22050), 22050)
+    assert np.abs(one - other).mean() > 0.1 * np.abs(one).mean()

@@ -159,6 +159,16 @@ def test_what_can_be_drawn_can_be_narrowed(sample):
     assert len({bytes_of(f"{name}.wav") for name in ("cold", "free", "hot")}) == 3
 
 
+def test_the_shipped_digits_are_each_their_own(capsys):
+    for label, speaker in (("7", "jackson"), ("7", "theo"), ("0", "jackson")):
+        wanted = ["--model", "digits", "--label", label, "--speaker", speaker, "--quiet"]
+        assert sample_main([f"{label}-{speaker}.wav", *wanted]) == 0
+    assert {heard(Path(name))[0].shape for name in listing()} == {(1, 8000)}
+    assert len({bytes_of(name) for name in listing()}) == 3
+    assert sample_main(["x.wav", "--model", "digits", "--label", "eleven"]) == 1
+    assert one_line(capsys, "error: label 'eleven' is not known; choose one of 0, 1, 2")
+
+
 def test_fewer_codebooks(sample):
     for count in (1, 4):
         assert sample(f"{count}.wav", "--seconds", 0.2, "--codebooks", count, "--quiet") == 0

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Makes the clips of the README anew. Codes that are drawn are the same on every machine.
+set -euo pipefail
+cd "$(dirname "$0")"
+vqaudio() { python -m vqaudio "$@" --force --quiet; }
+vqaudio sample seven-jackson.wav --model digits --label 7 --speaker jackson --seed 1
+vqaudio sample three-theo.wav --model digits --label 3 --speaker theo --seed 1
+vqaudio sample speech-p226.wav --seconds 4 --speaker p226 --seed 2
+vqaudio convert speech-p226.wav speech-p226-as-LJ.wav --speaker LJ
+packed=$(mktemp --suffix .vq)
+trap 'rm -f "$packed"' EXIT
+vqaudio compress ../../examples/vowels.wav "$packed" --codebooks 3
+vqaudio decompress "$packed" vowels-3-codebooks.wav
