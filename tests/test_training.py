@@ -405,6 +405,23 @@ def test_a_run_may_learn_otherwise_than_the_model_it_starts_from(tmp_path):
         Trainer(with_bottleneck(config, codebook_size=7), progress=False)
 
 
+def test_codebooks_can_be_added(tmp_path):
+    start = tmp_path / "start.safetensors"
+    checkpoint.save(tiny_model(seed=3), start)
+    config = toy_config(tmp_path, init_from=str(start), steps=4, quantize_after=0)
+    trainer = Trainer(with_bottleneck(config, n_codebooks=5), progress=False)
+    entries = [book.entries.clone() for book in trainer.model.bottleneck.codebooks]
+    old = tiny_model(seed=3).bottleneck.codebooks
+    for mine, theirs in zip(entries, old, strict=False):
+        torch.testing.assert_close(mine, theirs.entries, rtol=1e-3, atol=1e-3)  # stored as float16
+    trainer.run()
+    for book, before in zip(trainer.model.bottleneck.codebooks, entries, strict=True):
+        assert (book.entries != before).any()
+    fewer = with_bottleneck(config.model_copy(update={"out": str(tmp_path / "fewer")}), n_codebooks=2)
+    with pytest.raises(ModelError, match="does not fit"):
+        Trainer(fewer, progress=False)
+
+
 def test_another_kind_of_bottleneck_starts_from_data(tmp_path):
     start = tmp_path / "start.safetensors"
     checkpoint.save(tiny_model(seed=3), start)

@@ -49,12 +49,14 @@ class CodecTask(Task):
             self._start_from(config.init_from)
 
     def _start_from(self, path: str) -> None:
-        """Take the weights of another model; voices and a bottleneck of another kind start afresh."""
+        """Take the weights of another model; voices, more codebooks and a bottleneck of another kind start afresh."""
         start = checkpoint.load(path).model
         new = ("decoder.voices.", ".film.") if start.config.speakers != self.config.model.speakers else ()
         self._fresh_codebooks = start.config.bottleneck.kind != self.config.model.bottleneck.kind
         if self._fresh_codebooks:
             new = (*new, "bottleneck.")
+        count = len(start.bottleneck.streams)  # codebooks beyond these are dead at first, and re-seeded from data
+        new = (*new, *(f"bottleneck.codebooks.{level}." for level in range(count, len(self.model.bottleneck.streams))))
         known = {name: value for name, value in start.state_dict().items() if not any(part in name for part in new)}
         own = {name: value for name, value in self.model.state_dict().items() if any(part in name for part in new)}
         try:
