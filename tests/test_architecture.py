@@ -28,7 +28,7 @@ ROOMS_BY_RANK = (
     {"errors"},
     {"config", "container", "files", "layers", "rangecoder", "registry", "sndfile"},
     {"audio", "prior", "tokens"},
-    {"entropy", "resampling", "sink", "wavenet"},
+    {"entropy", "resampling", "series", "sink", "wavenet"},
     {"encoder", "decoder", "bottleneck"},
     {"assignment", "autoencoder"},
     {"blocks", "checkpoint"},
@@ -50,6 +50,7 @@ TORCH_FREE = {
     "sndfile",
     "audio",
     "prior",
+    "series",
     "tokens",
     "entropy",
     "resampling",
@@ -68,7 +69,6 @@ EXTRAS = {
     "librosa",
     "matplotlib",
     "pesq",
-    "pyarrow",
     "pystoi",
     "ray",
     "scipy",
@@ -76,7 +76,10 @@ EXTRAS = {
     "torchaudio",
 }
 """Not installed with the package alone; only these rooms may use them:"""
-ROOMS_WITH_EXTRAS = {"evaluation", "tokens", "training"}
+ROOMS_WITH_EXTRAS = {"evaluation", "training"}
+
+LATE = {"pyarrow"}
+"""Installed with the package, but imported only by those who read or write a file of its kind."""
 
 
 @cache
@@ -187,7 +190,8 @@ def test_extras_are_imported_where_they_belong():
 def test_importing_a_quick_command_loads_nothing_slow():
     """In one process, module after module, so that the one at fault is named."""
     names = ["vqaudio", *(f"vqaudio.{room}" for room in sorted(TORCH_FREE)), *(f"vqaudio.{c}" for c in QUICK_COMMANDS)]
-    slow = sorted(EXTRAS | {"torch", "vqaudio.codec", *(f"vqaudio.{room}" for room in ROOMS_WITH_EXTRAS - TORCH_FREE)})
+    rooms = {"vqaudio.codec", *(f"vqaudio.{room}" for room in ROOMS_WITH_EXTRAS)}
+    slow = sorted(EXTRAS | LATE | rooms | {"torch"})
     script = (
         "import importlib, json, sys\n"
         "names, slow = json.loads(sys.argv[1])\n"

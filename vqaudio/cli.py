@@ -11,8 +11,8 @@ from typing import Protocol
 from vqaudio.errors import VqaudioError
 
 COMMANDS = {
-    "compress": "audio to .vq",
-    "decompress": ".vq to audio",
+    "compress": "sound, or a table of numbers, to .vq",
+    "decompress": ".vq to what it was",
     "convert": "a recording in another speaker's voice",
     "info": "what a .vq file holds",
     "sample": "new sound from a model's prior",

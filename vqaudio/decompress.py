@@ -1,4 +1,4 @@
-"""``python -m vqaudio.decompress IN OUT``: ``.vq`` to audio."""
+"""``python -m vqaudio.decompress IN OUT``: ``.vq`` to audio, or to the table that it holds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from typing import TYPE_CHECKING
 
 from vqaudio.cli import command
 from vqaudio.errors import VqaudioError
-from vqaudio.jobs import Job, add_file_arguments, list_jobs, run_jobs, seconds_bar, summary
+from vqaudio.files import input_name, open_input
+from vqaudio.jobs import (
+    Job,
+    add_file_arguments,
+    list_jobs,
+    refuse_set,
+    rows_bar,
+    rows_summary,
+    run_jobs,
+    seconds_bar,
+    summary,
+)
+from vqaudio.series import Stored, starts_series, suffix_of, write_file
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec, Stored
+    from vqaudio.codec import Codec
+    from vqaudio.codec import Stored as StoredSound
+
+SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "model", "prior", "device")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -21,10 +36,11 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vqaudio decompress",
         description="Decode .vq files to WAV, FLAC, W64 or OGG, with the rate, channels and length of what was "
-        "compressed. - stands for standard input or output (a WAV). Exits with status 1 where a part was damaged; the "
-        "rest is decoded, with silence in its place.",
+        "compressed; tables to CSV, Parquet, NPY or NPZ. - stands for standard input or output (a WAV, or the table in "
+        "its own format). Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty "
+        "cells in its place.",
     )
-    add_file_arguments(parser, ".vq", "WAV file")
+    add_file_arguments(parser, ".vq", "WAV file or table")
     parser.add_argument("--start", type=float, metavar="S", help="decode from this second on")
     parser.add_argument("--end", type=float, metavar="S", help="decode up to this second")
     parser.add_argument(
@@ -44,11 +60,9 @@ def arguments() -> argparse.ArgumentParser:
 @command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    options = arguments().parse_args(argv)
-    jobs = list_jobs(options, {".vq"}, ".wav")
-    from vqaudio.codec import load, model_for  # after the arguments are known to be good: torch takes seconds to import
-    from vqaudio.files import input_name, open_input
-
+    parser = arguments()
+    options = parser.parse_args(argv)
+    jobs = list_jobs(options, {".vq"}, _out_suffix)
     codecs: dict[str | Path, Codec] = {}
     damaged = False
 
@@ -57,6 +71,16 @@ def main(argv: list[str] | None = None) -> int:
         started = time.perf_counter()
         with open_input(job.source) as file:
             name = input_name(job.source)
+            if starts_series(file):
+                refuse_set(parser, options, SOUND_OPTIONS, f"is for sound, and {name} holds a table")
+                table = Stored(file.read(), name)
+                line = _write_table(table, job, options.quiet)
+                damaged = damaged or bool(table.damage)
+                return line
+            if suffix_of(job.target):
+                raise VqaudioError(f"{job.target}: {name} holds sound; name an output like {job.target.stem}.wav")
+            from vqaudio.codec import load, model_for  # once it is known to be needed: torch takes seconds to import
+
             chosen = options.model or model_for(file, name)
             if chosen not in codecs:
                 codecs[chosen] = load(chosen, options.device, options.prior)
@@ -74,7 +98,26 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if damaged else status
 
 
-def _write(stored: Stored, start: int, stop: int, job: Job, options: argparse.Namespace) -> None:
+def _out_suffix(path: Path) -> str:
+    """What the output of a file is called with ``--out-dir``."""
+    if not path.is_file():  # which will be said when it is opened
+        return ".wav"
+    with open_input(path) as file:
+        return Stored(file.read(), str(path)).suffix if starts_series(file) else ".wav"
+
+
+def _write_table(stored: Stored, job: Job, quiet: bool) -> str:
+    """Decode a table into the target, and tell what is wrong with it; returns the summary."""
+    started = time.perf_counter()
+    with rows_bar(stored.header.n_rows, job.source.name, quiet) as bar:
+        table = stored.table(bar.update)
+    for problem in stored.damage:
+        print(f"damaged: {stored.name}: {problem}", file=sys.stderr)
+    write_file(table, job.target, stored.name)
+    return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started)
+
+
+def _write(stored: StoredSound, start: int, stop: int, job: Job, options: argparse.Namespace) -> None:
     """Decode samples ``start`` to ``stop`` into the target."""
     from vqaudio.sink import write_sound
 
@@ -82,7 +125,7 @@ def _write(stored: Stored, start: int, stop: int, job: Job, options: argparse.Na
         write_sound(stored.sound, job.target, start, stop, options.subtype, bar.update)
 
 
-def _span(stored: Stored, start: float | None, end: float | None) -> tuple[int, int]:
+def _span(stored: StoredSound, start: float | None, end: float | None) -> tuple[int, int]:
     """Seconds to samples.
 
     Raises:

@@ -26,3 +26,7 @@ class ContainerError(VqaudioError):
 
 class ModelError(VqaudioError):
     """A model that is missing, damaged, or not the one that wrote a file."""
+
+
+class SeriesError(VqaudioError):
+    """A table that cannot be read or written, or holds what cannot be coded as asked."""

@@ -14,6 +14,8 @@ from vqaudio.entropy import coders
 from vqaudio.errors import ModelError
 from vqaudio.files import input_name, open_input
 from vqaudio.registry import name_of
+from vqaudio.series import Stored, starts_series
+from vqaudio.series import describe as describe_table
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -33,8 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = arguments().parse_args(argv)
     with open_input(options.file) as file:
-        reader = Reader(cast(Any, file), input_name(options.file), coders(options.prior))
-        facts = describe(reader, file.seek(0, 2))
+        name = input_name(options.file)
+        if starts_series(file):
+            facts = describe_table(Stored(file.read(), name), file.tell())
+        else:
+            facts = describe(Reader(cast(Any, file), name, coders(options.prior)), file.seek(0, 2))
     if options.json:
         print(json.dumps(facts, indent=2))
     else:

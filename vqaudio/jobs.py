@@ -42,7 +42,11 @@ def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str, op
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
 
 
-def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix: str) -> list[Job]:
+OutSuffix = str | Callable[[Path], str]
+"""The suffix of outputs, or what tells it of an input."""
+
+
+def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix: OutSuffix) -> list[Job]:
     """Pairs of input and output; folders are searched for files with one of ``suffixes``.
 
     Raises:
@@ -70,13 +74,16 @@ def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix
     return jobs
 
 
-def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: str) -> list[Job]:
+def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSuffix) -> list[Job]:
+    def named(file: Path) -> Path:
+        return file.with_suffix(out_suffix if isinstance(out_suffix, str) else out_suffix(file))
+
     if not path.is_dir():
-        return [Job(path, folder / path.with_suffix(out_suffix).name, makes_folders=True)]
+        return [Job(path, folder / named(path).name, makes_folders=True)]
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
     if not files:
         raise VqaudioError(f"{path}: holds no files to convert; expected names ending in {', '.join(sorted(suffixes))}")
-    return [Job(file, folder / file.relative_to(path).with_suffix(out_suffix), makes_folders=True) for file in files]
+    return [Job(file, folder / named(file).relative_to(path), makes_folders=True) for file in files]
 
 
 def run_jobs(jobs: list[Job], convert: Callable[[Job], str], quiet: bool) -> int:
@@ -112,6 +119,24 @@ def summary(job: Job, seconds: float, elapsed: float, size: int | None = None) -
     return f"{names}: {seconds:.2f} s,{rate} {seconds / elapsed:.0f} x real time"
 
 
+def rows_summary(job: Job, n_rows: int, n_columns: int, elapsed: float, size: int | None = None) -> str:
+    """The same of a table: rows and columns, size where it was compressed, and speed."""
+    names = f"{_shown(job.source, 'stdin')} -> {_shown(job.target, 'stdout')}"
+    made = "" if size is None else f" {size} bytes, {size * 8 / max(1, n_rows * n_columns):.2f} bits a value,"
+    return f"{names}: {n_rows} rows of {n_columns} columns,{made} {n_rows * n_columns / elapsed:.0f} values/s"
+
+
+def refuse_set(parser: argparse.ArgumentParser, options: argparse.Namespace, names: Collection[str], why: str) -> None:
+    """Do nothing if none of these options is set to anything but its default.
+
+    Raises:
+        VqaudioError: one is; the message names it and says ``why`` it must not be.
+    """
+    for name in names:
+        if getattr(options, name) != parser.get_default(name):
+            raise VqaudioError(f"--{name.replace('_', '-')} {why}")
+
+
 def _shown(path: Path, pipe: str) -> str:
     return pipe if str(path) == "-" else str(path)
 
@@ -120,3 +145,8 @@ def seconds_bar(total: float, name: str, quiet: bool) -> tqdm[Any]:
     """A progress bar over seconds of sound; hidden where standard error is no terminal."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
     return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)
+
+
+def rows_bar(total: int | None, name: str, quiet: bool) -> tqdm[Any]:
+    """A progress bar over the rows of a table; hidden where standard error is no terminal."""
+    return tqdm(total=total, desc=name, unit=" rows", unit_scale=True, leave=False, disable=True if quiet else None)

@@ -10,6 +10,8 @@ from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
 from vqaudio.errors import ContainerError
 
 VERSION = 1
+SERIES_VERSION = 2
+"""Of files that hold a table; :mod:`vqaudio.series` reads them."""
 MAGIC = b"\x8aVQ"
 ENTROPY_MODES = ("none", "context", "prior")
 LONGEST_HEADER = 1024
@@ -145,6 +147,8 @@ class Header:
             raise ContainerError(
                 f"is not a .vq file (starts with {found}, expected {MAGIC.hex(' ')}): name one that is"
             )
+        if len(data) > 3 and data[3] == SERIES_VERSION:
+            raise ContainerError("holds a table, not sound: decompress it to .csv, .parquet, .npy or .npz")
         if len(data) > 3 and data[3] != VERSION:
             advice = "update vqaudio to read it" if data[3] > VERSION else "get the file again from its source"
             raise ContainerError(f"has format version {data[3]}, but this vqaudio reads version {VERSION}: {advice}")

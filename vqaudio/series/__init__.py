@@ -1,0 +1,22 @@
+"""Time series: tables of numbers to ``.vq`` and back, each value within a bound or exact. No sound, no networks.
+
+::
+
+    CSV, Parquet, NPY, NPZ ─files─▶ table ─columns, grid─▶ integers ─predictor─▶ residuals ─coder─▶ bytes
+                           ◀─files─ table ◀─columns, grid─ integers ◀─predictor─ residuals ◀─coder─ bytes
+                                      text (how cells are written)          chunk, header (the file)
+
+Everything right of ``columns`` is integer arithmetic, so that the same file gives the same table on every machine; what
+is left of it is checked by the writer, which decodes its own bytes before it hands them out.
+"""
+
+from __future__ import annotations
+
+from vqaudio.series.codec import Stored, compress
+from vqaudio.series.columns import MaxError
+from vqaudio.series.files import SUFFIXES, read_table, suffix_of, write_table
+from vqaudio.series.paths import compress_file, describe, starts_series, write_file
+from vqaudio.series.table import Column, Table
+
+__all__ = ["SUFFIXES", "Column", "MaxError", "Stored", "Table", "compress", "read_table", "suffix_of", "write_table"]
+__all__ += ["compress_file", "describe", "starts_series", "write_file"]

@@ -1,0 +1,170 @@
+"""Tables to bytes and back, with a word for whatever is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from vqaudio.container.fields import DamageError
+from vqaudio.errors import ContainerError, SeriesError
+from vqaudio.series.chunk import Part, chunk_bytes, parse_chunk
+from vqaudio.series.columns import WAYS, MaxError, Numbers, Way, as_numbers
+from vqaudio.series.grid import within
+from vqaudio.series.header import Header, chunk_rows_for, column_as_json
+from vqaudio.series.table import FLOATS, NULL, VALUE, Column, Table, is_dtype
+from vqaudio.series.text import rendered
+
+Progress = Callable[[int], object]
+
+
+def compress(
+    table: Table,
+    max_error: MaxError | None = None,
+    lossless: bool = False,
+    name: str = "the table",
+    progress: Progress = lambda rows: None,
+) -> bytes:
+    """A table as a ``.vq`` file, decoded again and compared before it is returned.
+
+    Args:
+        table: its columns' styles are set.
+        max_error: how far numbers may be off; None for not at all.
+        lossless: keep floats to the bit that have no fixed number of digits, rather than refuse them.
+        name: of the file, for errors.
+        progress: told how many rows were done.
+
+    Raises:
+        SeriesError: infinity, floats that need one of the two options, or a table without cells.
+    """
+    if not table.n_rows:
+        raise SeriesError(f"{name}: holds no rows; expected one or more")
+    columns = [
+        as_numbers(column, max_error, lossless, number == 0, name) for number, column in enumerate(table.columns)
+    ]
+    ways = {kind: way for way, kind in WAYS.items()}
+    meta = {
+        "origin": table.origin,
+        "columns": [
+            column_as_json(column, ways[type(coded.way)], coded.way.as_json(), coded.bound)
+            for column, coded in zip(table.columns, columns, strict=True)
+        ],
+    }
+    header = Header(table.n_rows, chunk_rows_for(len(columns)), meta)
+    chunks = []
+    for index in range(header.n_chunks):
+        rows = header.rows_of(index)
+        parts = [_part(column, coded, rows) for column, coded in zip(table.columns, columns, strict=True)]
+        chunks.append(chunk_bytes(index, parts))
+        progress(rows.stop - rows.start)
+    header = Header(header.n_rows, header.chunk_rows, meta, [len(chunk) for chunk in chunks])
+    data = header.to_bytes() + b"".join(chunks)
+    _check(table, Stored(data, name).table(), [coded.bound for coded in columns])
+    return data
+
+
+def _part(column: Column, coded: Numbers, rows: slice) -> Part:
+    literal = coded.literals[rows]
+    stored = column.values[rows][literal]
+    raw = stored.astype(stored.dtype.newbyteorder("<")).tobytes() if len(stored) else b""
+    return Part(coded.numbers[rows], column.cells[rows], np.flatnonzero(literal), raw)
+
+
+def _check(table: Table, restored: Table, bounds: list[float]) -> None:
+    """Refuse to hand out a file that does not give back what it should."""
+    for column, found, bound in zip(table.columns, restored.columns, bounds, strict=True):
+        good = column.name == found.name and np.array_equal(column.cells, found.cells)
+        if bound and column.dtype in FLOATS:
+            good = good and bool(within(column.values, found.values, bound)[column.known].all())
+        elif bound:
+            greater, less = np.maximum(column.values, found.values), np.minimum(column.values, found.values)
+            off = greater.astype(np.uint64) - less.astype(np.uint64)  # right modulo 2**64
+            good = good and int(off.max()) <= bound
+        else:
+            good = good and np.array_equal(column.values[column.known], found.values[column.known])
+            good = good and (column.texts is None or rendered(found) == column.texts())
+        if not good:
+            raise AssertionError(f"column {column.name!r} does not come back as it should: please report this")
+
+
+class Stored:
+    """A table in a ``.vq`` file.
+
+    Args:
+        data: all of the file.
+        name: for errors.
+
+    Raises:
+        ContainerError: not such a file, or a damaged header.
+    """
+
+    def __init__(self, data: bytes, name: str = "the file"):
+        self._data, self.name = data, name
+        try:
+            self.header, self._start = Header.from_bytes(data)
+            self.origin: dict[str, Any] = dict(self.header.meta["origin"])
+            self._columns = [_column(about) for about in self.header.meta["columns"]]
+        except ContainerError as error:
+            raise ContainerError(f"{name}: {error}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise ContainerError(f"{name}: the header describes no table ({error!r}); update vqaudio") from None
+        self.damage: list[str] = []
+
+    @property
+    def suffix(self) -> str:
+        """Of the file that the table comes from."""
+        return str(self.origin["suffix"])
+
+    def table(self, progress: Progress = lambda rows: None) -> Table:
+        """All of it. Rows that are lost are gaps, and told of in ``damage``."""
+        chunks = [(self.header.rows_of(index), parts) for index, parts in self._chunks(progress)]
+        columns = []
+        for number, (column, way) in enumerate(self._columns):
+            pieces = [_piece(column, way, rows, parts[number] if parts else None) for rows, parts in chunks]
+            values, cells = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+            columns.append(
+                Column(column.name, column.dtype, values, cells, column.zone, column.notes, style=column.style)
+            )
+        return Table(columns, self.origin)
+
+    def _chunks(self, progress: Progress) -> Iterator[tuple[int, list[Part] | None]]:
+        self.damage = []
+        offset = self._start
+        widths = [column.values.dtype.itemsize if column.dtype in FLOATS else 0 for column, _ in self._columns]
+        for index, size in enumerate(self.header.sizes):
+            rows = self.header.rows_of(index)
+            parts = None
+            try:
+                parts = parse_chunk(self._data[offset : offset + size], index, rows.stop - rows.start, widths)
+            except DamageError as damage:
+                self.damage.append(f"chunk {index} (rows {rows.start + 1} to {rows.stop} are lost): {damage}")
+            offset += size
+            progress(rows.stop - rows.start)
+            yield index, parts
+        if offset < len(self._data):
+            self.damage.append(f"{len(self._data) - offset} bytes follow the last chunk")
+
+
+def _column(about: dict[str, Any]) -> tuple[Column, Way]:
+    """A column without rows, and the way to its values."""
+    kind, arguments = about["way"]
+    stored = np.dtype(about["stored"])
+    if not is_dtype(about["dtype"]) or stored.kind not in "biufO":
+        raise ValueError(f"a column of {about['dtype']} in {stored}")
+    way: Way = WAYS[kind](**arguments)
+    extras = {key: about[key] for key in ("zone", "notes", "style") if key in about}
+    return Column(about["name"], about["dtype"], np.zeros(0, stored), np.zeros(0, np.uint8), **extras), way
+
+
+def _piece(column: Column, way: Way, rows: slice, part: Part | None) -> tuple[Any, Any]:
+    """Values and cells of a chunk; of a lost one, gaps."""
+    n_rows, dtype = rows.stop - rows.start, column.values.dtype
+    nothing = "" if dtype.kind == "O" else 0
+    if part is None:
+        return np.full(n_rows, nothing, dtype), np.full(n_rows, NULL, np.uint8)
+    values = way.values(part.numbers, dtype.name)
+    if part.literals:
+        values[part.literal_rows] = np.frombuffer(part.literals, dtype.newbyteorder("<"))
+    values[part.cells != VALUE] = nothing
+    return values, part.cells

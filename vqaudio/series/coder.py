@@ -1,0 +1,166 @@
+"""Residuals to bytes and back: tokens with adaptive frequencies, and whatever large ones have beside those.
+
+A residual *r* becomes *z* = 0, 1, 2, 3, ... for 0, 1, -1, 2, ... How large residuals have been of late says how many
+low bits of *z* are not worth modelling (``shift``) and which table of frequencies holds for the rest, the token::
+
+    z = token << shift | low bits              token < ESCAPE: its table; then the low bits as they are
+    z = (ESCAPE + more) << shift | low bits    token = ESCAPE; then bits of `more` (7), `more`, low bits
+
+So a token is always one of ``ALPHABET``, however large the numbers are. Whoever knows better how likely tokens are,
+such as a prior over token streams, need only replace :class:`Tables`: it is asked for intervals and told what came, as
+a :class:`vqaudio.prior.base.Stepper` is. Tokens follow from residuals alone, never from predictions, so that the
+columns of a chunk can also be gone through row by row. Zeros alone take no bytes at all.
+
+The scheme is that of adaptive Golomb coding (Weinberger, Seroussi and Sapiro, "The LOCO-I lossless image compression
+algorithm", 2000, section III) with counted frequencies in place of the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vqaudio.container.fields import DamageError
+from vqaudio.rangecoder import PRECISION, Decoder, Encoder
+
+ALPHABET = 64
+ESCAPE = ALPHABET - 1
+ONE = 32
+"""What a token adds to its frequency. Unseen ones have at least 1."""
+PRIOR_WEIGHT = 16
+"""Before any came, a table weighs as if so many tokens had come, spread as its mean suggests (a Laplacian)."""
+FULL = 1 << 16
+"""Frequencies are halved beyond this sum, so that the far past is forgotten."""
+UNIT = 8
+"""The running mean of residuals' sizes has so many bits behind the point."""
+MEMORY = 3
+"""log2 of how many residuals it remembers."""
+DIRECT = 3
+"""Tokens have the bits of *z* that stand above this share of the mean: the mean over 2**shift is below 2**DIRECT."""
+CONTEXTS = 2 * (UNIT + DIRECT) + 1
+PIECE = 16
+"""Bits that are coded at once where all are equally likely."""
+LENGTH_BITS = 7
+"""Bits that say how many bits there are beyond the escape."""
+LARGEST = 1 << 80
+"""Residuals are smaller. Those of 64-bit integers are; damaged bytes would make up ever larger ones."""
+
+
+def _laplacian(context: int) -> list[int]:
+    """Frequencies for residuals whose running mean has this context, from a geometric series in integers."""
+    mean = 1 << context // 2
+    mean += mean // 2 if context % 2 else 0
+    weights, weight = [], 1 << 20
+    for token in range(ALPHABET):
+        weights.append(weight)
+        if token % 2 == 0:
+            weight = weight * mean // (mean + (1 << UNIT))
+    return [1 + PRIOR_WEIGHT * ONE * weight // sum(weights) for weight in weights]
+
+
+class Tables:
+    """Frequencies of tokens, a table for each context; they adapt."""
+
+    def __init__(self) -> None:
+        self.frequencies = [_laplacian(context) for context in range(CONTEXTS)]
+        self.sums = [sum(table) for table in self.frequencies]
+
+    def interval(self, context: int, token: int) -> tuple[int, int]:
+        """Start and size of a token's interval among ``2 ** PRECISION``."""
+        table, total = self.frequencies[context], self.sums[context]
+        below = sum(table[:token])
+        start = (below << PRECISION) // total
+        return start, (below + table[token] << PRECISION) // total - start
+
+    def token_at(self, context: int, place: int) -> int:
+        """The token whose interval holds ``place``."""
+        left = ((place + 1) * self.sums[context] - 1) >> PRECISION
+        for token, frequency in enumerate(self.frequencies[context]):
+            left -= frequency
+            if left < 0:
+                return token
+        raise AssertionError("frequencies add up to their sum")
+
+    def accept(self, context: int, token: int) -> None:
+        """This token came."""
+        table = self.frequencies[context]
+        table[token] += ONE
+        self.sums[context] += ONE
+        if self.sums[context] > FULL:
+            table[:] = [frequency + 1 >> 1 for frequency in table]
+            self.sums[context] = sum(table)
+
+
+class _Scale:
+    """How large residuals have been of late, and what follows from that for the next."""
+
+    def __init__(self) -> None:
+        self.mean = 1 << UNIT
+
+    def now(self) -> tuple[int, int]:
+        """Shift and context: half octaves of the mean that is left after the shift."""
+        shift = (self.mean >> UNIT + DIRECT).bit_length()
+        left = self.mean >> shift
+        return shift, (left * left).bit_length()
+
+    def accept(self, residual: int) -> None:
+        self.mean += ((abs(residual) << UNIT) - self.mean) >> MEMORY
+
+
+def encode(residuals: Sequence[int]) -> bytes:
+    """Integers below ``LARGEST`` as bytes."""
+    encoder, tables, scale = Encoder(), Tables(), _Scale()
+    for residual in residuals:
+        shift, context = scale.now()
+        folded = 2 * residual - 1 if residual > 0 else -2 * residual
+        token = min(folded >> shift, ESCAPE)
+        encoder.encode(*tables.interval(context, token))
+        tables.accept(context, token)
+        if token == ESCAPE:
+            more = (folded >> shift) - ESCAPE
+            _put(encoder, more.bit_length(), LENGTH_BITS)
+            _put(encoder, more, more.bit_length())
+        if shift:
+            _put(encoder, folded & (1 << shift) - 1, shift)
+        scale.accept(residual)
+    return encoder.finish()
+
+
+def decode(data: bytes, count: int) -> list[int]:
+    """What :func:`encode` made of ``count`` residuals; of damaged bytes it makes some or other, or DamageError."""
+    if not data:  # all are zero, since zeros have the lowest interval
+        return [0] * count
+    decoder, tables, scale = Decoder(data), Tables(), _Scale()
+    residuals = []
+    for _ in range(count):
+        shift, context = scale.now()
+        token = tables.token_at(context, decoder.place())
+        decoder.take(*tables.interval(context, token))
+        tables.accept(context, token)
+        if token == ESCAPE:
+            token += _get(decoder, _get(decoder, LENGTH_BITS))
+        folded = token << shift | _get(decoder, shift) if shift else token
+        residual = (folded + 1) >> 1 if folded & 1 else -(folded >> 1)
+        if abs(residual) >= LARGEST:
+            raise DamageError("it holds a number beyond all bounds")
+        scale.accept(residual)
+        residuals.append(residual)
+    return residuals
+
+
+def _put(encoder: Encoder, value: int, bits: int) -> None:
+    """``bits`` bits of which nothing is known, highest first."""
+    while bits:
+        now = min(bits, PIECE)
+        bits -= now
+        encoder.encode((value >> bits & (1 << now) - 1) << PRECISION - now, 1 << PRECISION - now)
+
+
+def _get(decoder: Decoder, bits: int) -> int:
+    value = 0
+    while bits:
+        now = min(bits, PIECE)
+        bits -= now
+        piece = decoder.place() >> PRECISION - now
+        decoder.take(piece << PRECISION - now, 1 << PRECISION - now)
+        value = value << now | piece
+    return value

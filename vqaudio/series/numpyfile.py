@@ -1,0 +1,130 @@
+"""NPY and NPZ: arrays of one dimension or two, whose columns become a table's."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from vqaudio.errors import SeriesError
+from vqaudio.series.table import Column, Table, known_cells
+
+SINGLE = ""
+"""The name of an NPY file's only array."""
+_UNITS = ("s", "ms", "us", "ns")
+
+
+def read(file: IO[bytes], name: str, suffix: str) -> Table:
+    """The arrays of an open file.
+
+    Raises:
+        SeriesError: not such a file, or arrays that do not make a table.
+    """
+    try:
+        arrays = {SINGLE: npy.read_array(file, allow_pickle=False)} if suffix == ".npy" else _members(file)
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+        raise SeriesError(f"{name}: cannot be read as {suffix} ({error}); save plain arrays of numbers") from None
+    columns, shapes = [], {}
+    for key, array in arrays.items():
+        if array.ndim not in (1, 2) or len(array) != len(next(iter(arrays.values()))):
+            raise SeriesError(
+                f"{name}: the array {key!r} has the shape {array.shape}; expected (rows,) or (rows, columns), and as "
+                "many rows in every array"
+            )
+        shapes[key] = [array.ndim, *array.shape[1:]]
+        for number, values in enumerate(array.T if array.ndim == 2 else [array]):
+            title = key if array.ndim == 1 else f"{key}[{number}]" if key else str(number)
+            columns.append(_column(title, values, name))
+    return Table(columns, {"suffix": suffix, "arrays": shapes})
+
+
+def _members(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.namelist():
+            with archive.open(member) as stream:
+                arrays[member.removesuffix(".npy")] = npy.read_array(stream, allow_pickle=False)
+    if not arrays:
+        raise ValueError("it holds no arrays")
+    return arrays
+
+
+def _column(title: str, values: NDArray[Any], name: str) -> Column:
+    kind, dtype = values.dtype.kind, values.dtype.newbyteorder("=")
+    values, cells = known_cells(np.ascontiguousarray(values, dtype))
+    if kind in "mM":
+        unit = np.datetime_data(dtype)[0]
+        if unit not in _UNITS or np.datetime_data(dtype)[1] != 1:
+            raise SeriesError(f"{name}: {title!r} holds {dtype}; expected times in {', '.join(_UNITS)}")
+        return Column(title, f"{'timestamp' if kind == 'M' else 'duration'}[{unit}]", values.view(np.int64), cells)
+    if kind == "U":
+        return Column(title, "string", values.astype(object), cells)
+    if kind not in "biuf" or dtype.itemsize > 8:
+        raise SeriesError(f"{name}: {title!r} holds {dtype}, which is no column: expected integers, floats or bool")
+    return Column(title, dtype.name, values, cells)
+
+
+def write(table: Table, file: IO[bytes], name: str, suffix: str) -> None:
+    """Write a table's columns, as the arrays that they come from, if any.
+
+    Raises:
+        SeriesError: columns of several types for one array, or gaps among integers.
+    """
+    arrays = _arrays(table, name, suffix)
+    if suffix == ".npy":
+        npy.write_array(file, arrays[SINGLE], allow_pickle=False)
+        return
+    with zipfile.ZipFile(file, "w") as archive:
+        for key, array in arrays.items():
+            member = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed, so that equal tables give equal files
+            with archive.open(member, "w", force_zip64=True) as stream:
+                npy.write_array(stream, array, allow_pickle=False)
+
+
+def _arrays(table: Table, name: str, suffix: str) -> Mapping[str, NDArray[Any]]:
+    columns = [_values(column, name) for column in table.columns]
+    shapes = table.origin.get("arrays")
+    if shapes is None or (suffix == ".npy") != (SINGLE in shapes):
+        if suffix == ".npz":
+            names = [column.name or str(number) for number, column in enumerate(table.columns)]
+            if len(set(names)) < len(names) or any("/" in title for title in names):
+                names = [str(number) for number in range(len(names))]
+            return dict(zip(names, columns, strict=True))
+        shapes = {SINGLE: [2, len(columns)]}
+    arrays, used = {}, 0
+    for key, (n_axes, *widths) in shapes.items():
+        width = widths[0] if widths else 1
+        parts = columns[used : used + width]
+        used += width
+        if len({part.dtype for part in parts}) > 1:
+            types = ", ".join(sorted({part.dtype.name for part in parts}))
+            raise SeriesError(f"{name}: columns of {types} do not fit one array; write .npz, .csv or .parquet")
+        arrays[key] = parts[0] if n_axes == 1 else _joined(parts, table.n_rows)
+    return arrays
+
+
+def _joined(parts: list[NDArray[Any]], n_rows: int) -> NDArray[Any]:
+    return np.stack(parts, 1) if parts else np.zeros((n_rows, 0))
+
+
+def _values(column: Column, name: str) -> NDArray[Any]:
+    gaps = ~column.known
+    kind, _, unit = column.dtype.rstrip("]").partition("[")
+    if kind in ("timestamp", "duration") and unit:
+        values = column.values.copy()
+        values[gaps] = np.iinfo(np.int64).min
+        return values.view(f"{'datetime64' if kind == 'timestamp' else 'timedelta64'}[{unit}]")
+    if column.dtype in ("string", "large_string"):
+        return column.values.astype(str)
+    if column.values.dtype.kind == "f":
+        return np.where(gaps, np.array(np.nan, column.values.dtype), column.values)
+    if gaps.any():
+        raise SeriesError(
+            f"{name}: column {column.name!r} has {gaps.sum()} gaps, which arrays of {column.dtype} cannot hold; write "
+            ".parquet or .csv"
+        )
+    return column.values

@@ -1,0 +1,81 @@
+"""Tables on disk to ``.vq`` files and back."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import IO, Any
+
+from vqaudio.errors import SeriesError
+from vqaudio.files import atomic_write, input_name, open_input
+from vqaudio.series.codec import Progress, Stored, compress
+from vqaudio.series.columns import MaxError
+from vqaudio.series.files import read_table, suffix_of, write_table
+from vqaudio.series.header import is_series
+from vqaudio.series.table import Table
+
+
+def compress_file(
+    source: Path, target: Path, max_error: MaxError | None, lossless: bool, progress: Progress
+) -> tuple[Table, int]:
+    """Compress the table in a file; returns it, and the bytes that were written.
+
+    Raises:
+        SeriesError: as :func:`vqaudio.series.codec.compress` does, or the file cannot be read.
+        FileError: either file cannot be opened.
+    """
+    name = input_name(source)
+    with open_input(source) as file:
+        table = read_table(file, name, suffix_of(source))
+    data = compress(table, max_error, lossless, name, progress)
+    with atomic_write(target) as file:
+        file.write(data)
+    return table, len(data)
+
+
+def write_file(table: Table, target: Path, name: str) -> None:
+    """Write a table from the ``.vq`` file ``name`` in the format that the target asks for, or its own into a pipe.
+
+    Raises:
+        SeriesError: a format that cannot hold the table.
+        FileError: the target cannot be written.
+    """
+    suffix = table.origin["suffix"] if str(target) == "-" else suffix_of(target)
+    if not suffix:
+        raise SeriesError(f"{target}: {name} holds a table; name an output in .csv, .parquet, .npy or .npz")
+    buffer = io.BytesIO()
+    write_table(table, buffer, str(target), suffix)
+    with atomic_write(target) as file:
+        file.write(buffer.getbuffer())
+
+
+def describe(stored: Stored, size: int) -> dict[str, Any]:
+    """What a file says of itself, and whatever is damaged; every chunk is read and checked."""
+    n_rows, abouts = stored.header.n_rows, stored.header.meta["columns"]
+    stored.table()
+    return {
+        "file": stored.name,
+        "format_version": 2,
+        "rows": n_rows,
+        "columns": [_about(about) for about in abouts],
+        "source_format": stored.suffix.removeprefix("."),
+        "chunks": stored.header.n_chunks,
+        "chunk_rows": stored.header.chunk_rows,
+        "bytes": size,
+        "bits_per_value": round(size * 8 / (n_rows * len(abouts)), 3) if n_rows and abouts else 0.0,
+        "damage": stored.damage,
+        "unchecked": "",
+    }
+
+
+def _about(about: dict[str, Any]) -> str:
+    zone = f" in {about['zone']}" if "zone" in about else ""
+    bound = f"within {about['bound']:g}" if "bound" in about else "exact"
+    return f"{about['name']}: {about['dtype']}{zone}, {bound}"
+
+
+def starts_series(file: IO[bytes]) -> bool:
+    """Whether an open ``.vq`` file holds a table; it stays at its start."""
+    start = file.read(4)
+    file.seek(0)
+    return is_series(start)
