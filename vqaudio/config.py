@@ -76,7 +76,21 @@ class StridedEncoderConfig(Section):
         return product
 
 
-EncoderConfig = Annotated[SpectralEncoderConfig | StridedEncoderConfig, Field(discriminator="kind")]
+class FramesEncoderConfig(Section):
+    """One linear map of each frame, without layers to train: for what is fitted, as principal components are."""
+
+    kind: Literal["frames"] = "frames"
+    hop: int = Field(80, ge=2, multiple_of=2, description="samples between frames; each sees twice as many")
+
+    @property
+    def hop_length(self) -> int:
+        """Samples per frame of features."""
+        return self.hop
+
+
+EncoderConfig = Annotated[
+    SpectralEncoderConfig | StridedEncoderConfig | FramesEncoderConfig, Field(discriminator="kind")
+]
 
 
 # ---------------------------------------------------------------------------------------------------------- decoders
@@ -105,7 +119,15 @@ class StridedDecoderConfig(Section):
     expansion: int = Field(3, ge=1)
 
 
-DecoderConfig = Annotated[SpectralDecoderConfig | StridedDecoderConfig, Field(discriminator="kind")]
+class FramesDecoderConfig(Section):
+    """One linear map back to frames, the mirror of the encoder of that kind."""
+
+    kind: Literal["frames"] = "frames"
+
+
+DecoderConfig = Annotated[
+    SpectralDecoderConfig | StridedDecoderConfig | FramesDecoderConfig, Field(discriminator="kind")
+]
 
 
 # ------------------------------------------------------------------------------------------------------- bottlenecks
@@ -239,6 +261,15 @@ class ModelConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _frames_fit(self) -> ModelConfig:
+        if isinstance(self.decoder, FramesDecoderConfig):
+            if self.hop_length % 2:
+                raise ValueError(f"the hop_length is {self.hop_length}, but a decoder of frames needs an even one")
+            if self.speakers:
+                raise ValueError("a decoder of frames cannot be told who speaks: take another, or remove speakers")
+        return self
+
+    @model_validator(mode="after")
     def _bottleneck_fits(self) -> ModelConfig:
         kind = self.bottleneck
         if isinstance(kind, GroupedConfig) and self.latent_dim % kind.groups:
@@ -260,7 +291,9 @@ class ModelConfig(Section):
                     f"decoder.strides multiply to {product} but the encoder's hop_length is {self.hop_length}: "
                     "make them equal"
                 )
-        elif self.decoder.window % self.hop_length or self.decoder.window < 2 * self.hop_length:
+        elif isinstance(self.decoder, SpectralDecoderConfig) and (
+            self.decoder.window % self.hop_length or self.decoder.window < 2 * self.hop_length
+        ):
             raise ValueError(
                 f"decoder.window is {self.decoder.window} but must be a multiple (2 or more) of the hop_length "
                 f"{self.hop_length}"
@@ -306,6 +339,7 @@ class DataConfig(Section):
     disguised: float = Field(0.0, ge=0, le=1, description="share of crops that the encoder hears in another voice")
     pitch_semitones: tuple[float, float] = Field((-5.0, 5.0), description="by how much these are moved")
     equaliser_db: float = Field(8.0, ge=0, description="by how much the bands of these are raised or lowered at most")
+    noise: float = Field(0.0, ge=0, description="white noise that only the encoder hears, times each crop's RMS level")
     unknown_speaker: float = Field(0.1, ge=0, le=1, description="share of crops whose speaker the decoder is not told")
     silence_db: float = Field(-55.0, description="crops below this level (dB RMS) are mostly drawn again")
     valid_seconds: float = Field(60.0, gt=0, description="speech scored at each validation")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vqaudio.config import DecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
+from vqaudio.config import DecoderConfig, FramesDecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
 from vqaudio.layers import (
     ACTIVATIONS,
     ChannelNorm,
+    LappedSynthesis,
     SameConv1d,
     Span,
     Synthesis,
@@ -24,7 +25,7 @@ from vqaudio.layers import (
 
 
 class Decoder(nn.Module):
-    """What both decoders share: layers at the frame rate and up, the voices that they know, the span of latents."""
+    """What decoders share: layers at the frame rate and up, the voices that they know, the span of latents."""
 
     span: Span
     layers: nn.Sequential
@@ -129,6 +130,21 @@ class StridedDecoder(Decoder):
         return at_least_float32(waveform)
 
 
+class FramesDecoder(Decoder):
+    """One linear map to lapped frames, and their sum: the mirror of :class:`vqaudio.encoder.FramesEncoder`."""
+
+    def __init__(self, latent_dim: int, hop_length: int):
+        super().__init__(0, 0)
+        self.layers = nn.Sequential(SameConv1d(latent_dim, hop_length, 1))
+        self.overlap = LappedSynthesis(hop_length)
+        self.span = self.overlap.span
+
+    def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
+        """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
+        waveform: Tensor = self.overlap(at_least_float32(self.hidden(latents, speaker)))
+        return waveform
+
+
 class Upsample(nn.ConvTranspose1d):
     """A transposed convolution to ``stride`` columns for each column; sees one neighbour on either side.
 
@@ -164,4 +180,6 @@ def build_decoder(
     """The decoder that a config describes, for frames of ``hop_length`` samples."""
     if isinstance(config, SpectralDecoderConfig):
         return SpectralDecoder(config, latent_dim, hop_length, activation, n_speakers, speaker_dim)
+    if isinstance(config, FramesDecoderConfig):
+        return FramesDecoder(latent_dim, hop_length)
     return StridedDecoder(config, latent_dim, activation, n_speakers, speaker_dim)

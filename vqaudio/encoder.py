@@ -1,16 +1,16 @@
 """Waveform to features: ``(batch, 1, samples)`` to ``(batch, latent_dim, samples / hop_length)``.
 
-Two encoders stand behind one interface: ``hop_length`` in samples and ``span``, the samples that one frame sees to the
-left and right of its own. Both end in a layer normalisation, so that features have a fixed scale and the commitment
-loss cannot be won by shrinking them.
+Three encoders stand behind one interface: ``hop_length`` in samples and ``span``, the samples that one frame sees to
+the left and right of its own. Those that learn end in a layer normalisation, so that features have a fixed scale and
+the commitment loss cannot be won by shrinking them.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vqaudio.config import EncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
-from vqaudio.layers import ACTIVATIONS, Analysis, ChannelNorm, SameConv1d, Span, Unit
+from vqaudio.config import EncoderConfig, FramesEncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
+from vqaudio.layers import ACTIVATIONS, Analysis, ChannelNorm, LappedAnalysis, SameConv1d, Span, Unit
 
 
 class Encoder(nn.Module):
@@ -22,7 +22,7 @@ class Encoder(nn.Module):
     def __init__(self, layers: list[tuple[nn.Module, Span, int]], latent_dim: int):
         super().__init__()
         self.layers = nn.Sequential(*(layer for layer, _, _ in layers))
-        self.normalise = nn.LayerNorm(latent_dim, elementwise_affine=False)
+        self.normalise: nn.Module = nn.LayerNorm(latent_dim, elementwise_affine=False)
         self.hop_length, self.span = 1, Span()
         for _, span, stride in layers:
             self.span = self.span.then(span, self.hop_length)
@@ -92,6 +92,21 @@ class StridedEncoder(Encoder):
         super().__init__(layers, latent_dim)
 
 
+class FramesEncoder(Encoder):
+    """A lapped frame of the waveform, and one linear map of it; :mod:`vqaudio.training.classic` fits the map.
+
+    The frames are coordinates in an orthonormal basis of sound. So with ``latent_dim`` as large as the hop and an
+    orthogonal map, sound comes back as it was (but for half a hop at either end), and what is lost of frames is lost of
+    the sound: its squared errors are the same.
+    """
+
+    def __init__(self, config: FramesEncoderConfig, latent_dim: int):
+        frames = LappedAnalysis(config.hop)
+        project = SameConv1d(config.hop, latent_dim, 1)
+        super().__init__([(frames, frames.span, config.hop), (project, Span(), 1)], latent_dim)
+        self.normalise = nn.Identity()
+
+
 class Activation(nn.Module):
     """A function of each value by itself, between convolutions."""
 
@@ -108,4 +123,6 @@ def build_encoder(config: EncoderConfig, latent_dim: int, activation: str = "gel
     """The encoder that a config describes."""
     if isinstance(config, SpectralEncoderConfig):
         return SpectralEncoder(config, latent_dim, activation)
+    if isinstance(config, FramesEncoderConfig):
+        return FramesEncoder(config, latent_dim)
     return StridedEncoder(config, latent_dim, activation)

@@ -211,3 +211,69 @@ class Synthesis(nn.Module):
         waveform: Tensor = (total * self.inverse_envelope).flatten(1)
         start = (self.window - self.hop) // 2
         return waveform[:, None, start : start + count * self.hop]
+
+
+class LappedAnalysis(nn.Module):
+    """Frames of a waveform as coordinates in an orthonormal basis whose functions fade into their neighbours'.
+
+    ``(batch, 1, samples)`` to ``(batch, hop, samples / hop)``: a frame is ``2 * hop`` samples under half a sine,
+    centred on its own ``hop``, along as many cosines as its hop has samples: the modified discrete cosine transform.
+    Samples must be a multiple of ``hop``, and ``hop`` even. Source: Malvar, "Lapped transforms for efficient
+    transform/subband coding", 1990; Princen, Johnson & Bradley, "Subband/transform coding using filter bank designs
+    based on time domain aliasing cancellation", 1987.
+    """
+
+    basis: Tensor
+
+    def __init__(self, hop: int):
+        super().__init__()
+        self.hop = hop
+        self.register_buffer("basis", lapped_basis(hop), persistent=False)
+
+    @property
+    def span(self) -> Span:
+        """In samples."""
+        return same_span(2 * self.hop, self.hop)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """``(batch, 1, samples)`` to ``(batch, hop, samples / hop)``."""
+        padded = functional.pad(waveform[:, 0].to(self.basis.dtype), (self.span.left, self.span.right))
+        frames: Tensor = padded.unfold(-1, 2 * self.hop, self.hop) @ self.basis
+        return frames.transpose(1, 2)
+
+
+class LappedSynthesis(nn.Module):
+    """The inverse of :class:`LappedAnalysis`: ``(batch, hop, frames)`` to ``(batch, 1, frames * hop)``.
+
+    Each half hop is the sum of two frames' fades, which mirror it in time in opposite senses. At either end of a signal
+    one of them is missing, and half a hop is not what it was.
+    """
+
+    basis: Tensor
+
+    def __init__(self, hop: int):
+        super().__init__()
+        self.hop = hop
+        self.register_buffer("basis", lapped_basis(hop).T.contiguous(), persistent=False)
+
+    @property
+    def span(self) -> Span:
+        """In frames: the neighbours whose windows reach into a frame's own samples."""
+        return Span(1, 1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """``(batch, hop, frames)`` to ``(batch, 1, frames * hop)``."""
+        first, second = (frames.transpose(1, 2) @ self.basis).chunk(2, dim=-1)
+        total = functional.pad(first, (0, 0, 0, 1)) + functional.pad(second, (0, 0, 1, 0))
+        start = self.hop // 2
+        waveform: Tensor = total.flatten(1)[:, None, start : start + frames.shape[-1] * self.hop]
+        return waveform
+
+
+def lapped_basis(hop: int) -> Tensor:
+    """``(2 * hop, hop)``: ``sqrt(2 / M) sin(π (n + 1/2) / 2M) cos(π (n + (M + 1) / 2) (k + 1/2) / M)``, M the hop."""
+    time, number = torch.arange(2 * hop, dtype=torch.float64)[:, None], torch.arange(hop, dtype=torch.float64)
+    taper = torch.sin(torch.pi * (time + 0.5) / (2 * hop))
+    waves = torch.cos(torch.pi * (time + (hop + 1) / 2) * (number + 0.5) / hop)
+    basis: Tensor = (2.0 / hop) ** 0.5 * taper * waves
+    return basis.float()

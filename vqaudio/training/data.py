@@ -116,7 +116,7 @@ class CropBatch:
 
     Attributes:
         target: float32 ``(size, 1, samples)``, what is to come out.
-        source: likewise, what the encoder hears: the same, or the same in other voices.
+        source: likewise, what the encoder hears: the same, or the same in other voices or under noise.
         speaker: LongTensor ``(size,)``: 1 and up in the order of the model's speakers, 0 for none of them.
     """
 
@@ -175,6 +175,8 @@ class Crops:
         source = target
         if self.config.disguised:
             source = torch.from_numpy(np.stack([self._disguised(crop, random) for crop in crops]))[:, None]
+        if self.config.noise:
+            source = self._noisy(source, random)
         told = random.random(len(crops)) >= self.config.unknown_speaker
         return CropBatch(target, source, torch.tensor(voices) * torch.from_numpy(told))
 
@@ -191,6 +193,15 @@ class Crops:
         centres = librosa.mel_frequencies(EQUALISER_BANDS, fmin=0.0, fmax=self.sample_rate / 2)
         curve_db = np.interp(np.fft.rfftfreq(len(crop), 1 / self.sample_rate), centres, gains_db)
         return np.fft.irfft(np.fft.rfft(moved) * 10.0 ** (curve_db / 20.0), len(crop)).astype(np.float32)
+
+    def _noisy(self, crops: Tensor, random: np.random.Generator) -> Tensor:
+        """Crops with white noise: ``x + w r n``, w the configured weight, r the crop's RMS level, n of variance 1.
+
+        Source: Vincent et al., "Extracting and composing robust features with denoising autoencoders", 2008, section
+        2.3: what is to come out stays clean.
+        """
+        noise = torch.from_numpy(random.standard_normal(tuple(crops.shape), np.float32))
+        return crops + self.config.noise * crops.square().mean(-1, keepdim=True).sqrt() * noise
 
     def _draw(self, random: np.random.Generator) -> tuple[NDArray[np.float32], int]:
         for _ in range(8):

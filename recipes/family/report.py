@@ -1,0 +1,165 @@
+"""Compares the family: one table, a reading of it, pictures and sounds.
+
+    python recipes/family/report.py OUT [--quick]
+
+OUT holds what fit.py has made, and gets report.md, figures.json, pictures and sounds/. What was measured stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pictures
+from measure import Figures, Member, bits_per_sample, denoising, levels_in_use, measure
+from reading import findings
+from systems import HERE, SYSTEMS, counted_up, of_split
+from tqdm import tqdm
+
+from vqaudio.cli import command
+from vqaudio.evaluation import require
+from vqaudio.files import atomic_write
+from vqaudio.resampling import read_mono
+
+TAKES, LEARNED_TAKES = 2, 8  # of each speaker: clips to measure on, and to count codes of
+DENOISERS = ("ae", "dae-25", "dae-50", "dae-75")
+SCATTERED = ("ae", "vae", "vq")
+INTERPOLATED = ("pca", "ae", "vae", "vq")
+PRIORS = ("vq", "vqvae2")
+EMPTY = dict.fromkeys(("kbps", "counted_kbps", "used", "perplexity", "bound", "counted_bound"))  # what some have not
+WEIGHTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)  # of noise
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="report.py", description="Compare the family.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(argv)
+    out = options.out
+    members = {one.name: Member(one, out, prior_of(out, one.name)) for one in SYSTEMS}
+    rate = members["vq"].codec.sample_rate
+    unseen = of_split(out, "valid")
+    clips = counted_up(unseen, rate, 1 if options.quick else TAKES)
+    learned = counted_up(of_split(out, "train"), rate, 1 if options.quick else LEARNED_TAKES)
+    cache = out / "figures.json"
+    known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
+    figures: dict[str, Figures] = {}
+    for name, member in tqdm(members.items(), "measuring", unit="system", leave=False):
+        if known.get(name, {}).get("model") != member.codec.fingerprint:
+            found = measure(member, clips, learned) | {"model": member.codec.fingerprint}
+            known[name] = EMPTY | {key: None if missing(value) else value for key, value in found.items()}
+            with atomic_write(cache) as file:
+                file.write(json.dumps(known, indent=2).encode())
+        figures[name] = known[name]
+    levels = levels_in_use(members["vqvae2"], clips)
+    noise = denoising([members[name] for name in DENOISERS], clips, WEIGHTS)
+    with atomic_write(cache) as file:
+        file.write(json.dumps(known | {"levels": levels, "denoising": noise}, indent=2).encode())
+    pictures.rate_distortion(out, figures)
+    pictures.denoised(out, noise, {name: figures[name]["title"] for name in DENOISERS})
+    sounds = [read_mono(item.path, rate) for item in unseen]
+    pictures.latents(out, [members[name] for name in SCATTERED], sounds, [item.label for item in unseen])
+    pictures.interpolation(out, [members[name] for name in INTERPOLATED], sounds[0], sounds[-1])
+    making = [one for name, one in members.items() if figures[name].get("kl") and not name.startswith("pca")]
+    codes = {one.system.name: [one.codes(clip) for clip in learned] for one in making if one.codec.streams}
+    pictures.samples(out, making, codes)
+    pictures.decoded(out, list(members.values()), clips[0])
+    mixture = members["gmm"].codec.training
+    text = written(
+        figures,
+        quick=options.quick,
+        clips=len(clips),
+        learned=len(learned),
+        seconds=sum(map(len, clips)) / rate,
+        frame_rate=round(members["vq"].codec.frame_rate),
+        hop=members["vq"].hop,
+        latent_dim=members["vq"].system.latent_dim,
+        findings=list(findings(figures, levels, noise)),
+        em_steps=len(mixture["log_likelihood"]) - 1,
+        em_first=mixture["log_likelihood"][0],
+        em_last=mixture["log_likelihood"][-1],
+        responsibility=mixture["responsibility"],
+        hardware=f"{os.cpu_count()} cores of {processor()}",
+    )
+    with atomic_write(out / "report.md") as file:
+        file.write(text.encode())
+    print(out / "report.md")
+    return 0
+
+
+def prior_of(out: Path, name: str) -> Path | None:
+    """The trained prior of a system's codes, where there is one."""
+    return out / f"{name}-prior" / "model.int8.safetensors" if name in PRIORS else None
+
+
+def processor() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+def written(figures: Mapping[str, Figures], hop: int, **facts: Any) -> str:
+    """The report."""
+    jinja2 = require("jinja2")
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {
+        "number": number,
+        "share": lambda value: "" if missing(value) else f"{value:.0%}",
+        "nats": likelihood,
+        "bits": partial(likelihood, hop=hop),
+        "counted_bits": lambda one: number(in_bits(one["counted_bound"], hop), 2),
+        "used": used,
+    }
+    template = environment.from_string((HERE / "report.md.jinja").read_text(encoding="utf-8"))
+    text: str = template.render(figures=figures, hop=hop, **facts)
+    return text
+
+
+def missing(value: Any) -> bool:
+    """Whether a number was asked for and there is none."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: float | None, digits: int) -> str:
+    """A cell."""
+    return "" if missing(value) else f"{value:.{digits}f}"
+
+
+def in_bits(nats: float | None, hop: int) -> float | None:
+    """See :func:`measure.bits_per_sample`."""
+    return None if nats is None else bits_per_sample(nats, hop)
+
+
+def likelihood(one: Figures, hop: int | None = None) -> str:
+    """The bound, and the exact negative log-likelihood with a star: nats a frame, or bits a sample with ``hop``."""
+    bound, exact = one["bound"], one["nll"]
+    if hop is not None:
+        bound, exact = in_bits(bound, hop), in_bits(exact, hop)
+    digits = 1 if hop is None else 2
+    cells = [number(bound, digits), "" if missing(exact) else f"{number(exact, digits)}\\*"]
+    return ", ".join(filter(None, cells))
+
+
+def used(one: Figures) -> str:
+    """Codes in use, or active units."""
+    if one["active_units"] is not None:
+        return f"{one['active_units']} of {one['latent_dim']}"
+    return "" if missing(one["used"]) else f"{one['used']:.0%}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
