@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_model
-from tools import MODEL, codec_of, heard, reader, synthetic, tiny_codec, untied, wav_bytes, whole
+from tools import GOLDEN, MODEL, codec_of, heard, reader, synthetic, tiny_codec, untied, wav_bytes, whole
 
 import vqaudio
 from vqaudio.audio import ArraySource, FileSource
@@ -351,11 +351,12 @@ def test_another_model_is_refused_by_name(codec):
 
 def test_what_is_no_file_of_ours(codec):
     newer = bytearray(codec.compress(synthetic(0.1, RATE), RATE))
-    newer[3] += 1
+    newer[3] += 2  # 1 more is a table
     for data, message in (
         (b"", "not a .vq file"),
         (b"RIFF" + bytes(100), "not a .vq file"),
-        (bytes(newer), "version 2.*update"),
+        (bytes(newer), "version 3.*update"),
+        ((GOLDEN / "table.vq").read_bytes(), "holds a table, not sound"),
     ):
         with pytest.raises(ContainerError, match=message) as caught:
             codec.decompress(data)
