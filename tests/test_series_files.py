@@ -311,6 +311,7 @@ def test_what_is_said_of_a_table(capsys):
         "chunk_rows": 65536,
         "bytes": size,
         "bits_per_value": pytest.approx(size * 8 / 120, abs=1e-3),
+        "model": "none",
         "damage": [],
         "unchecked": "",
     }
@@ -345,7 +346,7 @@ def test_damage_is_told_and_what_is_left_is_written(capsys, monkeypatch):
         (["in.csv", "out.vq", "--max-error", "wide"], 1, "--max-error wide: expected a number above 0"),
         (["in.csv", "out.vq", "--kbps", "2"], 1, "--kbps is for sound"),
         (["in.csv", "out.vq", "--codebooks", "2"], 1, "--codebooks is for sound"),
-        (["in.csv", "out.vq", "--model", "x"], 1, "--model is for sound"),
+        (["in.csv", "out.vq", "--model", "x"], 1, "x: no such model of time series"),
         (["in.csv", "out.vq", "--chunk", "2"], 1, "--chunk is for sound"),
         (["missing.csv", "out.vq"], 1, "missing.csv: no such file"),
     ],

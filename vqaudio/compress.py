@@ -25,7 +25,7 @@ from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import SUFFIXES as TABLES
 from vqaudio.series import MaxError, compress_file, suffix_of
 
-SOUND_OPTIONS = ("codebooks", "kbps", "model", "chunk", "entropy", "condition", "rdo", "prior", "device")
+SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "prior", "device")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -44,7 +44,12 @@ def arguments() -> argparse.ArgumentParser:
     rate.add_argument(
         "--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel without a prior"
     )
-    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
+    parser.add_argument(
+        "--model",
+        metavar="NAME|PATH",
+        help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 200,000 values series-base, used where it "
+        "makes the file smaller (none: not at all, which is quicker)",
+    )
     parser.add_argument(
         "--chunk", type=float, default=5.0, metavar="S", help="seconds in a chunk (default: %(default)g)"
     )
@@ -66,7 +71,9 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior, in place of the model's own")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
-    table = parser.add_argument_group("tables", "for .csv, .parquet, .npy and .npz, which take none of the above")
+    table = parser.add_argument_group(
+        "tables", "for .csv, .parquet, .npy and .npz, which take none of the above but --model"
+    )
     table = table.add_mutually_exclusive_group()
     table.add_argument(
         "--max-error",
@@ -109,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
 def _compress_table(job: Job, max_error: MaxError | None, options: argparse.Namespace) -> str:
     started = time.perf_counter()
     with rows_bar(None, job.source.name, options.quiet) as bar:
-        table, size = compress_file(job.source, job.target, max_error, options.lossless, bar.update)
+        table, size = compress_file(job.source, job.target, max_error, options.lossless, bar.update, options.model)
     return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started, size)
 
 
@@ -117,7 +124,7 @@ def _sound_converter(options: argparse.Namespace) -> Callable[[Job], str]:
     """What compresses sound with the model that the options name."""
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(options.model, options.device, options.prior)
+    codec = load(options.model or DEFAULT_MODEL, options.device, options.prior)
     wanted = options.codebooks if options.kbps is None else codec.codebooks_for(options.kbps)
     n_codebooks = codec.check_codebooks(wanted)
     from vqaudio.audio import FileSource

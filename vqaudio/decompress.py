@@ -22,13 +22,13 @@ from vqaudio.jobs import (
     seconds_bar,
     summary,
 )
-from vqaudio.series import Stored, starts_series, suffix_of, write_file
+from vqaudio.series import Stored, model_named, starts_series, suffix_of, write_file
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
     from vqaudio.codec import Stored as StoredSound
 
-SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "model", "prior", "device")
+SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
             name = input_name(job.source)
             if starts_series(file):
                 refuse_set(parser, options, SOUND_OPTIONS, f"is for sound, and {name} holds a table")
-                table = Stored(file.read(), name)
+                table = Stored(file.read(), name, model_named(options.model) if options.model else None)
                 line = _write_table(table, job, options.quiet)
                 damaged = damaged or bool(table.damage)
                 return line

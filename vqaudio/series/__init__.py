@@ -1,10 +1,13 @@
-"""Time series: tables of numbers to ``.vq`` and back, each value within a bound or exact. No sound, no networks.
+"""Time series: tables of numbers to ``.vq`` and back, each value within a bound or exact. No sound, no torch.
 
 ::
 
     CSV, Parquet, NPY, NPZ ─files─▶ table ─columns, grid─▶ integers ─predictor─▶ residuals ─coder─▶ bytes
                            ◀─files─ table ◀─columns, grid─ integers ◀─predictor─ residuals ◀─coder─ bytes
                                       text (how cells are written)          chunk, header (the file)
+
+Tokens of the coder have frequencies that adapt, or likelihoods from a small network (``learned``: what ``model``
+makes of its ``view`` of a row), whichever makes a column smaller.
 
 Everything right of ``columns`` is integer arithmetic, so that the same file gives the same table on every machine; what
 is left of it is checked by the writer, which decodes its own bytes before it hands them out.
@@ -15,8 +18,10 @@ from __future__ import annotations
 from vqaudio.series.codec import Stored, compress
 from vqaudio.series.columns import MaxError
 from vqaudio.series.files import SUFFIXES, read_table, suffix_of, write_table
+from vqaudio.series.model import Model, model_named
 from vqaudio.series.paths import compress_file, describe, starts_series, write_file
 from vqaudio.series.table import Column, Table
 
 __all__ = ["SUFFIXES", "Column", "MaxError", "Stored", "Table", "compress", "read_table", "suffix_of", "write_table"]
+__all__ += ["Model", "model_named"]
 __all__ += ["compress_file", "describe", "starts_series", "write_file"]

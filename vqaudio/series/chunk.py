@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
-from vqaudio.series import coder, predictor
+from vqaudio.series import coder, learned, predictor
 from vqaudio.series.grid import Integers
+from vqaudio.series.model import Model
 from vqaudio.series.table import NAN, VALUE
 
 
@@ -24,30 +25,49 @@ class Part:
         cells: uint8 ``(rows,)`` of VALUE, NULL and NAN.
         literal_rows: int64; rows whose values stand for themselves,
         literals: and their bytes, one after another.
+        predictor: what the numbers were predicted by, in words; known of those that were read.
     """
 
     numbers: Integers
     cells: NDArray[np.uint8]
     literal_rows: Integers
     literals: bytes
+    predictor: str = ""
 
 
-def chunk_bytes(index: int, parts: Sequence[Part]) -> bytes:
-    """Chunk number ``index``: its columns in order, a digest of them, and a checksum of all that."""
+def chunk_bytes(
+    index: int, parts: Sequence[Part], alone: bool = False, model: Model | None = None
+) -> tuple[bytes, int]:
+    """Chunk number ``index``: its columns in order, a digest of them, and a checksum of all that.
+
+    Each column is predicted from those before it, unless ``alone``, and coded by the ``model`` where that takes fewer
+    bytes. Also returns how many that were fewer.
+    """
     known: list[Integers] = []
-    data = varint(index)
+    data, all_saved = varint(index), 0
     for part in parts:
         data += _runs(part.cells) + varint(len(part.literal_rows))
         data += b"".join(map(varint, np.diff(part.literal_rows, prepend=0).tolist())) + part.literals
-        head, residuals = predictor.predict(part.numbers, known)
-        tokens = coder.encode(residuals)
-        data += head + varint(len(tokens)) + tokens
+        coded, saved = _column(part.numbers, [] if alone else known, model)
+        data, all_saved = data + coded, all_saved + saved
         known.append(part.numbers)
     data += _digest(parts)
-    return data + crc32_bytes(data)
+    return data + crc32_bytes(data), all_saved
 
 
-def parse_chunk(data: bytes, index: int, n_rows: int, widths: Sequence[int]) -> list[Part]:
+def _column(values: Integers, known: Sequence[Integers], model: Model | None) -> tuple[bytes, int]:
+    """A column's predictor and residuals, and how many bytes the model saved."""
+    head, residuals = predictor.predict(values, known)
+    tokens = coder.encode(residuals)
+    coded = head + varint(len(tokens)) + tokens
+    if model is not None and tokens:
+        other = learned.encode(model, head, residuals, values, known)
+        if other is not None and len(other) < len(coded):
+            return other, len(coded) - len(other)
+    return coded, 0
+
+
+def parse_chunk(data: bytes, index: int, n_rows: int, widths: Sequence[int], model: Model | None = None) -> list[Part]:
     """What :func:`chunk_bytes` was given, for columns whose literals take ``widths`` bytes each; or DamageError."""
     if len(data) < 6 or crc32_bytes(data[:-4]) != data[-4:]:
         raise DamageError("its checksum does not match its bytes")
@@ -56,7 +76,7 @@ def parse_chunk(data: bytes, index: int, n_rows: int, widths: Sequence[int]) -> 
         raise DamageError(f"its number is {found}, expected {index}")
     parts: list[Part] = []
     for width in widths:
-        parts.append(_parse_part(cursor, n_rows, width, [part.numbers for part in parts]))
+        parts.append(_parse_part(cursor, n_rows, width, [part.numbers for part in parts], model))
     if cursor.position != len(cursor.data):
         raise DamageError(f"{len(cursor.data) - cursor.position} bytes follow its last column")
     if _digest(parts) != data[-6:-4]:
@@ -64,7 +84,7 @@ def parse_chunk(data: bytes, index: int, n_rows: int, widths: Sequence[int]) -> 
     return parts
 
 
-def _parse_part(cursor: Cursor, n_rows: int, width: int, known: Sequence[Integers]) -> Part:
+def _parse_part(cursor: Cursor, n_rows: int, width: int, known: Sequence[Integers], model: Model | None) -> Part:
     cells = _parse_runs(cursor, n_rows)
     n_literals = cursor.varint()
     if n_literals > n_rows:
@@ -74,10 +94,16 @@ def _parse_part(cursor: Cursor, n_rows: int, width: int, known: Sequence[Integer
         raise DamageError("a literal stands outside its rows")
     literals = cursor.take(n_literals * width)
 
+    if learned.is_learned(cursor):
+        if model is None:
+            raise DamageError("it needs a model that the header does not name")
+        return Part(learned.decode(model, cursor, n_rows, known), cells, rows, literals, "model")
+
     def residuals() -> list[int]:
         return coder.decode(cursor.take(cursor.varint()), n_rows)
 
-    return Part(predictor.restore(cursor, residuals, known), cells, rows, literals)
+    name = predictor.name_ahead(cursor, len(known))
+    return Part(predictor.restore(cursor, residuals, known), cells, rows, literals, name)
 
 
 def _runs(cells: NDArray[np.uint8]) -> bytes:

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from vqaudio.container.fields import DamageError
-from vqaudio.errors import ContainerError, SeriesError
+from vqaudio.errors import ContainerError, ModelError, SeriesError
 from vqaudio.series.chunk import Part, chunk_bytes, parse_chunk
 from vqaudio.series.columns import WAYS, MaxError, Numbers, Way, as_numbers
 from vqaudio.series.grid import within
 from vqaudio.series.header import Header, chunk_rows_for, column_as_json
+from vqaudio.series.model import Model, find
 from vqaudio.series.table import FLOATS, NULL, VALUE, Column, Table, is_dtype
 from vqaudio.series.text import rendered
 
 Progress = Callable[[int], object]
+NAME_SIZE = 32
+"""Bytes that the name of a model takes in the header, at most."""
 
 
 def compress(
@@ -25,6 +28,8 @@ def compress(
     lossless: bool = False,
     name: str = "the table",
     progress: Progress = lambda rows: None,
+    alone: bool = False,
+    model: Model | None = None,
 ) -> bytes:
     """A table as a ``.vq`` file, decoded again and compared before it is returned.
 
@@ -34,6 +39,8 @@ def compress(
         lossless: keep floats to the bit that have no fixed number of digits, rather than refuse them.
         name: of the file, for errors.
         progress: told how many rows were done.
+        alone: predict no column from others, to see what that is worth.
+        model: codes a column wherever it takes fewer bytes so; the file then names it, and is read with it alone.
 
     Raises:
         SeriesError: infinity, floats that need one of the two options, or a table without cells.
@@ -44,7 +51,7 @@ def compress(
         as_numbers(column, max_error, lossless, number == 0, name) for number, column in enumerate(table.columns)
     ]
     ways = {kind: way for way, kind in WAYS.items()}
-    meta = {
+    meta: dict[str, Any] = {
         "origin": table.origin,
         "columns": [
             column_as_json(column, ways[type(coded.way)], coded.way.as_json(), coded.bound)
@@ -52,16 +59,30 @@ def compress(
         ],
     }
     header = Header(table.n_rows, chunk_rows_for(len(columns)), meta)
-    chunks = []
-    for index in range(header.n_chunks):
-        rows = header.rows_of(index)
-        parts = [_part(column, coded, rows) for column, coded in zip(table.columns, columns, strict=True)]
-        chunks.append(chunk_bytes(index, parts))
-        progress(rows.stop - rows.start)
+    parts = [
+        [_part(column, coded, header.rows_of(index)) for column, coded in zip(table.columns, columns, strict=True)]
+        for index in range(header.n_chunks)
+    ]
+    chunks, saved = _coded(parts, alone, model, progress)
+    if model is not None and saved > NAME_SIZE:
+        meta["model"] = model.fingerprint
+    elif saved:
+        chunks, _ = _coded(parts, alone, None, lambda rows: None)
     header = Header(header.n_rows, header.chunk_rows, meta, [len(chunk) for chunk in chunks])
     data = header.to_bytes() + b"".join(chunks)
-    _check(table, Stored(data, name).table(), [coded.bound for coded in columns])
+    _check(table, Stored(data, name, model).table(), [coded.bound for coded in columns])
     return data
+
+
+def _coded(parts: list[list[Part]], alone: bool, model: Model | None, progress: Progress) -> tuple[list[bytes], int]:
+    """All chunks, and how many bytes the model saved."""
+    chunks, all_saved = [], 0
+    for index, columns in enumerate(parts):
+        chunk, saved = chunk_bytes(index, columns, alone, model)
+        chunks.append(chunk)
+        all_saved += saved
+        progress(len(columns[0].numbers))
+    return chunks, all_saved
 
 
 def _part(column: Column, coded: Numbers, rows: slice) -> Part:
@@ -94,12 +115,13 @@ class Stored:
     Args:
         data: all of the file.
         name: for errors.
+        model: the one that wrote it, where it is not shipped; else it is found by the file's fingerprint.
 
     Raises:
         ContainerError: not such a file, or a damaged header.
     """
 
-    def __init__(self, data: bytes, name: str = "the file"):
+    def __init__(self, data: bytes, name: str = "the file", model: Model | None = None):
         self._data, self.name = data, name
         try:
             self.header, self._start = Header.from_bytes(data)
@@ -110,6 +132,12 @@ class Stored:
         except (KeyError, TypeError, ValueError) as error:
             raise ContainerError(f"{name}: the header describes no table ({error!r}); update vqaudio") from None
         self.damage: list[str] = []
+        self._given = model
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of the model that is needed for its numbers; "" for none."""
+        return str(self.header.meta.get("model", ""))
 
     @property
     def suffix(self) -> str:
@@ -117,8 +145,12 @@ class Stored:
         return str(self.origin["suffix"])
 
     def table(self, progress: Progress = lambda rows: None) -> Table:
-        """All of it. Rows that are lost are gaps, and told of in ``damage``."""
-        chunks = [(self.header.rows_of(index), parts) for index, parts in self._chunks(progress)]
+        """All of it. Rows that are lost are gaps, and told of in ``damage``.
+
+        Raises:
+            ModelError: the model that the file was written by is neither given nor shipped.
+        """
+        chunks = [(self.header.rows_of(index), parts) for index, parts in self.chunks(progress)]
         columns = []
         for number, (column, way) in enumerate(self._columns):
             pieces = [_piece(column, way, rows, parts[number] if parts else None) for rows, parts in chunks]
@@ -128,7 +160,12 @@ class Stored:
             )
         return Table(columns, self.origin)
 
-    def _chunks(self, progress: Progress) -> Iterator[tuple[int, list[Part] | None]]:
+    def chunks(self, progress: Progress = lambda rows: None) -> Iterator[tuple[int, list[Part] | None]]:
+        """The number of each chunk, and its columns as integers; None for a chunk that is lost."""
+        try:
+            model = find(self.model, self._given) if self.model else None
+        except ModelError as error:
+            raise ModelError(f"{self.name}: {error}") from None
         self.damage = []
         offset = self._start
         widths = [column.values.dtype.itemsize if column.dtype in FLOATS else 0 for column, _ in self._columns]
@@ -136,7 +173,8 @@ class Stored:
             rows = self.header.rows_of(index)
             parts = None
             try:
-                parts = parse_chunk(self._data[offset : offset + size], index, rows.stop - rows.start, widths)
+                data = self._data[offset : offset + size]
+                parts = parse_chunk(data, index, rows.stop - rows.start, widths, model)
             except DamageError as damage:
                 self.damage.append(f"chunk {index} (rows {rows.start + 1} to {rows.stop} are lost): {damage}")
             offset += size

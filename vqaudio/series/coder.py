@@ -6,10 +6,8 @@ low bits of *z* are not worth modelling (``shift``) and which table of frequenci
     z = token << shift | low bits              token < ESCAPE: its table; then the low bits as they are
     z = (ESCAPE + more) << shift | low bits    token = ESCAPE; then bits of `more` (7), `more`, low bits
 
-So a token is always one of ``ALPHABET``, however large the numbers are. Whoever knows better how likely tokens are,
-such as a prior over token streams, need only replace :class:`Tables`: it is asked for intervals and told what came, as
-a :class:`vqaudio.prior.base.Stepper` is. Tokens follow from residuals alone, never from predictions, so that the
-columns of a chunk can also be gone through row by row. Zeros alone take no bytes at all.
+So a token is always one of ``ALPHABET``, however large the numbers are. Who knows better than :class:`Tables` how
+likely tokens are may give their intervals instead, as :mod:`vqaudio.series.learned` does. Zeros alone take no bytes.
 
 The scheme is that of adaptive Golomb coding (Weinberger, Seroussi and Sapiro, "The LOCO-I lossless image compression
 algorithm", 2000, section III) with counted frequencies in place of the code.
@@ -90,7 +88,7 @@ class Tables:
             self.sums[context] = sum(table)
 
 
-class _Scale:
+class Scale:
     """How large residuals have been of late, and what follows from that for the next."""
 
     def __init__(self) -> None:
@@ -103,24 +101,19 @@ class _Scale:
         return shift, (left * left).bit_length()
 
     def accept(self, residual: int) -> None:
+        """This residual came."""
         self.mean += ((abs(residual) << UNIT) - self.mean) >> MEMORY
 
 
 def encode(residuals: Sequence[int]) -> bytes:
     """Integers below ``LARGEST`` as bytes."""
-    encoder, tables, scale = Encoder(), Tables(), _Scale()
+    encoder, tables, scale = Encoder(), Tables(), Scale()
     for residual in residuals:
         shift, context = scale.now()
-        folded = 2 * residual - 1 if residual > 0 else -2 * residual
-        token = min(folded >> shift, ESCAPE)
+        token = token_of(residual, shift)
         encoder.encode(*tables.interval(context, token))
         tables.accept(context, token)
-        if token == ESCAPE:
-            more = (folded >> shift) - ESCAPE
-            _put(encoder, more.bit_length(), LENGTH_BITS)
-            _put(encoder, more, more.bit_length())
-        if shift:
-            _put(encoder, folded & (1 << shift) - 1, shift)
+        put_rest(encoder, residual, shift)
         scale.accept(residual)
     return encoder.finish()
 
@@ -129,22 +122,48 @@ def decode(data: bytes, count: int) -> list[int]:
     """What :func:`encode` made of ``count`` residuals; of damaged bytes it makes some or other, or DamageError."""
     if not data:  # all are zero, since zeros have the lowest interval
         return [0] * count
-    decoder, tables, scale = Decoder(data), Tables(), _Scale()
+    decoder, tables, scale = Decoder(data), Tables(), Scale()
     residuals = []
     for _ in range(count):
         shift, context = scale.now()
         token = tables.token_at(context, decoder.place())
         decoder.take(*tables.interval(context, token))
         tables.accept(context, token)
-        if token == ESCAPE:
-            token += _get(decoder, _get(decoder, LENGTH_BITS))
-        folded = token << shift | _get(decoder, shift) if shift else token
-        residual = (folded + 1) >> 1 if folded & 1 else -(folded >> 1)
-        if abs(residual) >= LARGEST:
-            raise DamageError("it holds a number beyond all bounds")
+        residual = get_rest(decoder, token, shift)
         scale.accept(residual)
         residuals.append(residual)
     return residuals
+
+
+def token_of(residual: int, shift: int) -> int:
+    """The part of a residual that is modelled."""
+    return min(_folded(residual) >> shift, ESCAPE)
+
+
+def put_rest(encoder: Encoder, residual: int, shift: int) -> None:
+    """Add what a residual has beside its token."""
+    folded = _folded(residual)
+    more = (folded >> shift) - ESCAPE
+    if more >= 0:
+        _put(encoder, more.bit_length(), LENGTH_BITS)
+        _put(encoder, more, more.bit_length())
+    if shift:
+        _put(encoder, folded & (1 << shift) - 1, shift)
+
+
+def get_rest(decoder: Decoder, token: int, shift: int) -> int:
+    """The residual whose token was read, or DamageError."""
+    if token == ESCAPE:
+        token += _get(decoder, _get(decoder, LENGTH_BITS))
+    folded = token << shift | _get(decoder, shift) if shift else token
+    residual = (folded + 1) >> 1 if folded & 1 else -(folded >> 1)
+    if abs(residual) >= LARGEST:
+        raise DamageError("it holds a number beyond all bounds")
+    return residual
+
+
+def _folded(residual: int) -> int:
+    return 2 * residual - 1 if residual > 0 else -2 * residual
 
 
 def _put(encoder: Encoder, value: int, bits: int) -> None:

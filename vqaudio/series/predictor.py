@@ -162,7 +162,7 @@ def _linear(values: Integers, columns: Sequence[Integers]) -> list[tuple[bytes, 
     most = len(values) // ROWS_PER_WEIGHT
     if not most or _reach(values) >= WIDEST or abs(centre_of(values)) >= FARTHEST:
         return []
-    fit = _Fit(values, columns, _sides(values, columns)[: most // len(SIDE_ROWS)])
+    fit = _Fit(values, columns, sides_of(values, columns)[: most // len(SIDE_ROWS)])
     choices = [(lags, used) for lags in LAGS if lags <= most for used in sorted({0, len(fit.sides)})]
     tried = [(made, choice) for choice in choices if (made := fit.predictor(*choice, FINE)) is not None]
     if not tried:
@@ -199,7 +199,7 @@ def _reach(values: Integers) -> int:
     return int(values.max()) - int(values.min())
 
 
-def _sides(values: Integers, columns: Sequence[Integers]) -> list[int]:
+def sides_of(values: Integers, columns: Sequence[Integers]) -> list[int]:
     """The columns whose steps go most alongside those of ``values``."""
 
     def steps(column: Integers) -> Integers:
@@ -275,6 +275,17 @@ def restore(cursor: Cursor, residuals: Callable[[], list[int]], columns: Sequenc
     for _ in range(kind):
         values = values.cumsum()
     return values
+
+
+def name_ahead(cursor: Cursor, n_known: int) -> str:
+    """What the predictor is called that ``cursor`` is at, and stays at, in a chunk with so many columns known."""
+    start = cursor.position
+    kind = cursor.take(1)[0]
+    name = f"difference of order {kind}"
+    if kind == LINEAR:
+        name = "linear, with other columns" if Linear.read(cursor, n_known).sides else "linear"
+    cursor.position = start
+    return name
 
 
 def _recursion(linear: Linear, residuals: list[int], columns: Sequence[Integers]) -> list[int]:

@@ -39,21 +39,21 @@ def twin_of(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Tensors, di
         },
         "tanh": _table(np.tanh),
         "sigmoid": _table(lambda x: 1 / (1 + np.exp(-x))),
-        "exp": _exp_table(),
+        "exp": exp_table(),
     }
-    _product(tensors, "embed", net.embed, net.see_entries, SUM[0])
+    product(tensors, "embed", net.embed, net.see_entries, SUM[0])
     for index, layer in enumerate(cast(list[Layer], net.layers)):
         name = f"layers.{index}"
-        _product(tensors, f"{name}.gates", layer.gates, layer.see, GATE[0])
+        product(tensors, f"{name}.gates", layer.gates, layer.see, GATE[0])
         sums = layer.gates.exponents + layer.see.exponent - net.see_condition.exponent
         tensors[f"{name}.condition"] = _steps(layer.condition.weight, sums[:, None], CONDITION[1], np.int16)
-        _product(tensors, f"{name}.out", layer.out, UNIT[0], SUM[0])
+        product(tensors, f"{name}.out", layer.out, UNIT[0], SUM[0])
     for index, head in enumerate(cast(list[Head], net.heads)):
         name = f"heads.{index}"
-        _product(tensors, f"{name}.context", head.context, net.see_context, SUM[0])
-        _product(tensors, f"{name}.before", head.before, net.see_entries, SUM[0])
-        _product(tensors, f"{name}.query", head.query, head.see_hidden, _exponent(head.see_query))
-        _product(tensors, f"{name}.entries", head.entries, head.see_query, LOGIT[0])
+        product(tensors, f"{name}.context", head.context, net.see_context, SUM[0])
+        product(tensors, f"{name}.before", head.before, net.see_entries, SUM[0])
+        product(tensors, f"{name}.query", head.query, head.see_hidden, _exponent(head.see_query))
+        product(tensors, f"{name}.entries", head.entries, head.see_query, LOGIT[0])
     config = {
         "codec": codec,
         "seconds": seconds,
@@ -89,7 +89,7 @@ def _steps(values: Tensor, exponent: Tensor | float, limit: int, dtype: Any) -> 
     return found
 
 
-def _product(tensors: Tensors, name: str, layer: Rounded, see: Steps | int, out: int) -> None:
+def product(tensors: Tensors, name: str, layer: Rounded, see: Steps | int, out: int) -> None:
     """The tensors of one matrix: weights, bias with half a step of the output, and shift of each output."""
     exponents = layer.exponents.double()
     sums = exponents + (see if isinstance(see, int) else see.exponent.double())
@@ -108,7 +108,7 @@ def _table(function: Any) -> NDArray[np.int8]:
     return steps
 
 
-def _exp_table() -> NDArray[np.int32]:
+def exp_table() -> NDArray[np.int32]:
     """``2**EXP_BITS * exp(-d)`` for differences of logits, down to a weight of 0."""
     differences = np.arange(1 << 12) / 2.0 ** LOGIT[0]
     found = np.floor(2.0**EXP_BITS * np.exp(-differences) + 0.5)

@@ -1,0 +1,139 @@
+"""A small network that knows how likely tokens are, in arithmetic that has only one result, and its file.
+
+Two hidden layers with rectifiers, from what :mod:`vqaudio.series.view` sees of a row to a logit for each token. Weights
+and activations are int8, held in float32 where their sums are exact, as :mod:`vqaudio.prior.integer` explains; so the
+same row has the same intervals on every machine. ``recipes/timeseries`` trains such networks. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from vqaudio.errors import ModelError
+from vqaudio.prior.grid import INT8
+from vqaudio.prior.integer import Numbers, Product
+from vqaudio.prior.intervals import TOTAL, Integers, sizes_of
+from vqaudio.registry import MODELS, fingerprint
+from vqaudio.series.coder import ALPHABET
+from vqaudio.series.view import WIDTH
+
+KIND = "series model"
+"""What the files say they hold."""
+LAYERS = ("first", "second", "logits")
+SHIPPED = MODELS / "series"
+DEFAULT = SHIPPED / "series-base.safetensors"
+LARGEST_LOGIT = 2**20
+
+
+class Model:
+    """A trained model.
+
+    Args:
+        tensors: of each layer ``weight`` int8 ``(outputs, inputs)``, ``bias`` int32 and ``shift`` int8 ``(outputs,)``;
+            ``exp``, weights of differences of logits.
+        fingerprint: of its file; stands in the files that it wrote.
+
+    Raises:
+        ValueError: tensors that do not fit together.
+    """
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], fingerprint: str):
+        self.fingerprint = fingerprint
+        self._first, self._second, self._logits = (
+            Product(tensors, name, limit) for name, limit in zip(LAYERS, (INT8, INT8, LARGEST_LOGIT), strict=True)
+        )
+        self._exp = tensors["exp"].astype(np.int64)
+        shapes = [layer.weight.shape for layer in (self._first, self._second, self._logits)]
+        if shapes[0][0] != WIDTH or shapes[-1][1] != ALPHABET:
+            raise ValueError(f"it goes from {shapes[0][0]} to {shapes[-1][1]}, expected {WIDTH} to {ALPHABET}")
+
+    def logits(self, view: Numbers) -> Numbers:
+        """Logits of all tokens ``(rows, ALPHABET)`` in 32nds of a nat, from what is seen of rows ``(rows, WIDTH)``."""
+        hidden = np.maximum(self._first(view), 0)
+        return self._logits(np.maximum(self._second(hidden), 0))
+
+    def sizes(self, view: Numbers) -> Integers:
+        """Sizes of all tokens' intervals; as :meth:`logits`."""
+        return sizes_of(self._weights(self.logits(view)))
+
+    def sizes_of_one(self, view: Numbers) -> Integers:
+        """The same for one row ``(WIDTH,)``, and quicker: numpy's functions along axes take their time."""
+        weights = self._weights(self.logits(view))
+        sizes: Integers = 1 + weights * (TOTAL - ALPHABET) // weights.sum()
+        sizes[sizes.argmax()] += TOTAL - sizes.sum()
+        return sizes
+
+    def _weights(self, logits: Numbers) -> Integers:
+        below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
+        weights: Integers = self._exp[np.minimum(below, len(self._exp) - 1)]
+        return weights
+
+
+def load(path: Path) -> Model:
+    """Read a model's file.
+
+    Raises:
+        ModelError: not such a file.
+    """
+    name = fingerprint(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = json.loads((file.metadata() or {}).get("config", "{}")).get("kind")
+            if found != KIND:
+                raise ValueError(f"its kind is {found}, expected {KIND}")
+            return Model({key: file.get_tensor(key) for key in file.keys()}, name)  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError, KeyError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path}: is not a readable model of time series ({error})") from None
+
+
+@cache
+def _shipped(path: Path) -> Model:
+    return load(path)
+
+
+def model_named(name: str | None) -> Model | None:
+    """The model of a name, or in a file; without a name, the shipped one if there is one; of ``none``, none.
+
+    Raises:
+        ModelError: no such model, or not a readable one.
+    """
+    if name == "none" or (name is None and not DEFAULT.is_file()):
+        return None
+    path = DEFAULT if name is None else SHIPPED / f"{name}.safetensors"
+    if path.is_file():
+        return _shipped(path)
+    if not Path(str(name)).is_file():
+        known = ", ".join(path.stem for path in _all_shipped()) or "none"
+        raise ModelError(
+            f"{name}: no such model of time series; use one of {known}, or the path of a .safetensors file"
+        )
+    return load(Path(str(name)))
+
+
+def find(wanted: str, given: Model | None) -> Model:
+    """The model with a fingerprint: the one that was given, or one that is shipped.
+
+    Raises:
+        ModelError: neither.
+    """
+    if given is not None and given.fingerprint == wanted:
+        return given
+    for path in _all_shipped():
+        if fingerprint(path) == wanted:
+            return _shipped(path)
+    other = f" and is not the one given ({given.fingerprint})" if given else ""
+    raise ModelError(
+        f"was written by the series model {wanted}, which is not shipped here{other}: give its file with --model"
+    )
+
+
+def _all_shipped() -> list[Path]:
+    return sorted(SHIPPED.glob("*.safetensors"))
