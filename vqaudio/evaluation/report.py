@@ -19,7 +19,7 @@ PLOTTED = ("pesq_wb", "stoi")
 
 def table(evaluation: Evaluation) -> str:
     """Systems as rows, metrics as ``mean ± half the 95 % interval``, then the usage of our codebooks, in Markdown."""
-    parts = [_markdown(*summary(evaluation))]
+    parts = [markdown(*summary(evaluation))]
     notes = [
         f"{scored.name}: {METRICS[name].title} undefined on {count} of {len(scored.clips)} clips (silent, or too short)"
         for scored in evaluation.systems
@@ -28,7 +28,7 @@ def table(evaluation: Evaluation) -> str:
     if notes:
         parts.append("\n".join(notes))
     if evaluation.usage:
-        parts.append(_markdown(["codebook", "codes used", "perplexity", "of", "frames"], _usage_rows(evaluation.usage)))
+        parts.append(markdown(["codebook", "codes used", "perplexity", "of", "frames"], _usage_rows(evaluation.usage)))
     return "\n\n".join(parts)
 
 
@@ -60,7 +60,7 @@ def _usage_rows(usage: list[CodeUsage]) -> list[list[str]]:
     ]
 
 
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
+def markdown(header: list[str], rows: list[list[str]]) -> str:
     """A table with aligned columns: the first to the left, the others to the right."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
 
