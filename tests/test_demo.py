@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,12 +16,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from demo_server import ROOT, Served, save_voices, serving
 from tools import MODEL, heard, synthetic, tiny_codec
 
-from vqaudio.errors import AudioError, ModelError, VqaudioError
+from vqaudio.errors import AudioError, ModelError, SeriesError, VqaudioError
+from vqaudio.series import MaxError, compress, read_table
 
 pytest.importorskip("gradio", reason="the demo needs gradio: pip install '.[demo]'", exc_type=ImportError)
 gradio_client = pytest.importorskip("gradio_client")
@@ -31,10 +36,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import gradio as gr
 
-    from demo import guard, models, outputs, recordings, work
+    from demo import guard, models, outputs, recordings, tables, work
 
 VOWELS = ROOT / "examples" / "vowels.wav"
-ENDPOINTS = {"reconstruct", "measure", "decompress", "sample", "convert", "look"}
+ENDPOINTS = {"reconstruct", "measure", "decompress", "sample", "convert", "look", "series", "table"}
 STOPS = {f"stop_{name}" for name in ENDPOINTS - {"measure"}}
 
 
@@ -137,6 +142,52 @@ def test_models_are_found_by_name_alone(name):
     """Whoever calls must not make the server open files of its own."""
     with pytest.raises(ModelError, match="no such model here; choose one of"):
         models.codec(name)
+
+
+def test_the_made_up_table_is_always_the_same_and_has_what_tables_have():
+    assert tables.made_up() == tables.made_up()
+    table = read_table(io.BytesIO(tables.made_up().encode()), "a.csv", ".csv")
+    assert [column.dtype for column in table.columns] == ["timestamp[s]", "float64", "float64", "float64", "int64"]
+    assert [int((~column.known).sum()) for column in table.columns] == [0, 0, 0, 100, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("long.csv", "long.csv: has 500,000 rows of 1 columns, and this page takes at most 400,000 cells"),
+        ("long.parquet", "long.parquet: has 500,000 rows of 1 columns"),
+        ("large.npz", "large.npz: holds 114 MiB once unpacked"),
+        ("broken.parquet", "broken.parquet: cannot be read as Parquet"),
+        ("broken.npz", "broken.npz: cannot be read as .npz"),
+        ("a.wav", "a.wav: is no table by its name"),
+    ],
+)
+def test_tables_that_are_too_large_or_none_are_refused_by_name(tmp_path, name, sentence):
+    path = tmp_path / name
+    if name == "long.csv":
+        path.write_text("1\n" * 500_000)
+    elif name == "long.parquet":
+        pq.write_table(pa.table({"x": np.zeros(500_000)}), path)
+    elif name == "large.npz":
+        np.savez_compressed(path, x=np.zeros(15_000_000))
+    else:
+        path.write_bytes(b"nonsense")
+    with pytest.raises(SeriesError, match=re.escape(sentence)) as caught:
+        tables.read(str(path))
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_stored_table_that_is_too_large_is_not_decoded(tmp_path):
+    """Zeros take next to no bytes, so that a small file can hold very many."""
+    path = tmp_path / "zeros.vq"
+    np.save(tmp_path / "zeros.npy", np.zeros(500_000, np.int8))
+    with (tmp_path / "zeros.npy").open("rb") as file:
+        path.write_bytes(compress(read_table(file, "zeros.npy", ".npy")))
+    assert path.stat().st_size < 1000
+    with pytest.raises(SeriesError, match=r"zeros\.vq: has 500,000 rows"):
+        tables.read_stored(str(path))
+    with pytest.raises(VqaudioError, match=r"tiny\.vq: holds no table"):
+        tables.read_stored(str(ROOT / "tests" / "golden" / "tiny.vq"))
 
 
 def test_a_stop_reaches_the_visitor_and_the_kind_of_work_that_it_is_for():
@@ -260,9 +311,36 @@ def test_a_recording_goes_through_the_api(client):
     assert float(scores["PESQ-WB"]) > 4.6
 
 
+def test_a_table_goes_through_the_api(client, tmp_path):
+    """The file that is offered is that of the command line, and gives back what is within the bound."""
+    path = tmp_path / "greenhouse.csv"
+    path.write_text(tables.made_up(), encoding="utf-8")
+    original = read_table(io.BytesIO(path.read_bytes()), path.name, ".csv")
+    facts, picture, packed, decoded = client.predict(upload(path), 2.0, False, api_name="/series")
+    data = Path(packed).read_bytes()
+    assert data == compress(original, MaxError(0.02, relative=True))
+    assert figures(facts)["this .vq file"] == f"{len(data):,} bytes"
+    assert figures(facts)["the table"] == f"{path.stat().st_size:,} bytes"
+    assert Path(picture).read_bytes().startswith(b"\x89PNG")
+    found = read_table(io.BytesIO(Path(decoded).read_bytes()), "decoded", ".csv")
+    light, read = original.columns[1].values, found.columns[1].values
+    assert 0 < np.abs(light - read).max() <= 0.02 * np.ptp(light)
+
+    again, facts = client.predict(upload(packed), api_name="/table")
+    assert Path(again).name == "greenhouse.csv"
+    assert Path(again).read_bytes() == Path(decoded).read_bytes()
+    assert figures(facts)["table"] == "2,016 rows"
+
+    facts, _, packed, decoded = client.predict(upload(path), 2.0, True, api_name="/series")
+    assert Path(decoded).read_bytes() == path.read_bytes()
+    assert figures(facts)["largest error"] == "none"
+
+
 def test_bad_input_is_one_sentence(client, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"RIFF nonsense")
     (tmp_path / "broken.vq").write_bytes(b"nonsense")
+    (tmp_path / "infinite.csv").write_text("x\n1.5\ninf\n")
+    (tmp_path / "words.csv").write_text("word\nyes\nno\n")
     long = written(tmp_path / "long.mp3", recordings.MAX_SECONDS + 5)
     for arguments, api_name, sentence in (
         ((upload(tmp_path / "broken.wav"), "tiny", 2), "/reconstruct", "broken.wav: is not a sound file"),
@@ -272,6 +350,12 @@ def test_bad_input_is_one_sentence(client, tmp_path):
         ((upload(VOWELS), "/etc/passwd", 2), "/reconstruct", "not in the list of choices"),
         ((upload(tmp_path / "broken.vq"),), "/decompress", "broken.vq: "),
         ((upload(VOWELS), "voices", "carl"), "/convert", "carl"),
+        ((None, 1, False), "/series", "no table yet"),
+        ((upload(tmp_path / "infinite.csv"), 1, False), "/series", "row 2 of column 'x' holds inf"),
+        ((upload(tmp_path / "words.csv"), 1, False), "/series", "has no column of numbers"),
+        ((upload(tmp_path / "words.csv"), 99, False), "/series", "99"),
+        ((upload(VOWELS), 1, False), "/series", ".csv"),
+        ((upload(ROOT / "tests" / "golden" / "tiny.vq"),), "/table", "tiny.vq: holds no table"),
         (("digits", "nobody", "", 1, 1, 1, 1, 1, 0, None), "/sample", "nobody"),
     ):
         said = refusal(client, *arguments, api_name=api_name)

@@ -217,6 +217,45 @@ def test_a_look_inside(visit):
     visit.shot("inside")
 
 
+@pytest.mark.slow
+def test_a_table_is_compressed_and_opened_again(visit, tmp_path):
+    visit.open("Series")
+    visit.tab.get_by_text("A greenhouse for two weeks").click()
+    visit.tab.get_by_text("greenhouse", exact=True).wait_for()
+    visit.press("Compress")
+    visit.tab.get_by_text("this .vq file", exact=True).wait_for()
+    within = visit.figure("this .vq file")
+    assert visit.figure("largest error") == "100% of the bound"
+    visit.tab.locator(".picture img").wait_for()
+    visit.shot("series")
+    with visit.page.expect_download() as download:
+        visit.press("Download the .vq file")
+    packed = tmp_path / download.value.suggested_filename
+    download.value.save_as(packed)
+    assert within == f"{packed.stat().st_size:,} bytes"
+
+    visit.upload(packed, ".vq file with a table")
+    visit.tab.get_by_text("2,016 rows", exact=True).wait_for()
+    with visit.page.expect_download() as download:
+        visit.press("Download the table")
+    assert download.value.suggested_filename == "greenhouse.csv"
+    with visit.page.expect_download() as decoded:
+        visit.press("Download the decoded CSV")
+    assert Path(download.value.path()).read_bytes() == Path(decoded.value.path()).read_bytes()
+
+    visit.tab.get_by_label("Lossless").check()
+    visit.press("Compress")
+    playwright.expect(visit.tab.locator(".fact .figure").first).not_to_have_text(within)
+    assert visit.figure("largest error") == "none"
+
+    (tmp_path / "broken.npz").write_bytes(b"nonsense")
+    visit.tab.get_by_label("Clear").first.click()
+    visit.upload(tmp_path / "broken.npz", "Table, up to 400,000 cells")
+    playwright.expect(visit.page.get_by_test_id("toast-body").first).to_contain_text(
+        "broken.npz: cannot be read as .npz"
+    )
+
+
 LOOKS = {
     "dark": {"color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
@@ -232,7 +271,7 @@ def test_every_tab_fits_its_window(visit, name):
     visit.players(1)
     visit.press("Encode and decode")
     visit.players(3)
-    for tab in ("Reconstruct", "Sample", "Convert", "Look inside"):
+    for tab in ("Reconstruct", "Sample", "Convert", "Look inside", "Series"):
         visit.open(tab)
         visit.shot(f"{name}-{re.sub(' ', '-', tab.lower())}")
         wide = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")

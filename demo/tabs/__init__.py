@@ -7,4 +7,5 @@ TABS = (
     "sample",
     "convert",
     "inside",
+    "series",
 )

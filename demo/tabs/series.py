@@ -1,0 +1,165 @@
+"""A table of numbers through the codec: decoded curves over their originals, and what the table costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from demo import facts, inputs, outputs, pictures, tables, work
+from vqaudio.errors import VqaudioError
+from vqaudio.evaluation.packers import PACKERS
+from vqaudio.evaluation.series import Coded, code
+from vqaudio.evaluation.series_report import plot
+from vqaudio.series import SUFFIXES, MaxError
+
+TITLE = "Series"
+LEAST, MOST = 0.1, 10.0
+"""Percent of a column's range that the slider offers."""
+
+
+def build(page: gr.Blocks) -> None:
+    """Lay out the tab."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=300):
+            table = gr.File(
+                label=f"Table, up to {tables.MAX_CELLS:,} cells", file_types=[*SUFFIXES], type="filepath", height=140
+            )
+            chips = gr.Dataset(
+                components=["textbox"],
+                samples=[[name] for name in tables.examples()],
+                type="index",
+                label="or pick one of these",
+            )
+        with gr.Column(scale=3, min_width=300):
+            percent = gr.Slider(
+                LEAST, MOST, 1, step=0.1, label="No value further off than so many percent of its range", buttons=[]
+            )
+            lossless = gr.Checkbox(label="Lossless: keep every value and all text as they are")
+            with gr.Row():
+                go = gr.Button("Compress", variant="primary")
+                place_of_stop = gr.Column(scale=0, min_width=96)
+    figures = facts.tiles("Facts")
+    curves = pictures.image("Decoded over original, and the residual within its bound", "picture", "wide")
+    with gr.Row():
+        packed = gr.DownloadButton("Download the .vq file", interactive=False)
+        decoded = gr.DownloadButton("Download the decoded CSV", interactive=False)
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    table.upload(check, table, None, **quiet)
+    chips.click(tables.example, chips, table, queue=False, **quiet)
+    lossless.change(lambda exact: gr.Slider(interactive=not exact), lossless, percent, queue=False, **quiet)
+    event = go.click(
+        series,
+        [table, percent, lossless],
+        [figures, curves, packed, decoded],
+        api_name="series",
+        show_progress_on=[curves],
+        **work.QUEUE,
+    )
+    with place_of_stop:
+        inputs.stop_button("series", [event])
+    event.success(lambda: [gr.DownloadButton(interactive=True)] * 2, None, [packed, decoded], queue=False, **quiet)
+    _build_opener()
+
+
+def _build_opener() -> None:
+    """Lay out what opens a ``.vq`` file."""
+    gr.Markdown("### Open a `.vq` file with a table", elem_classes="section")
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=280):
+            file = gr.File(label=".vq file with a table", file_types=[".vq"], type="filepath", height=140)
+        with gr.Column(min_width=280):
+            table = gr.DownloadButton("Download the table", interactive=False)
+            place_of_stop = gr.Row()
+    figures = facts.tiles("Table facts")
+    event = file.upload(open_table, file, [table, figures], api_name="table", show_progress_on=[figures], **work.QUEUE)
+    with place_of_stop:
+        inputs.stop_button("table", [event])
+    event.success(
+        lambda: gr.DownloadButton(interactive=True),
+        None,
+        table,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------ handlers
+
+
+@work.spoken
+def check(path: str | None) -> None:
+    """Say at once what is wrong with an upload."""
+    if path is not None:
+        tables.read(path)
+
+
+@work.spoken
+def series(
+    table: str | None, percent: float, lossless: bool, request: gr.Request, progress: gr.Progress = work.PROGRESS
+) -> tuple[list[facts.Fact], str, str, str]:
+    """Compress a table within a bound, in percent of each column's range, or exactly, and decode it again.
+
+    Returns facts, curves, the .vq file and the decoded table as CSV.
+    """
+    with work.Job("series", request, progress) as job:
+        if not lossless and not LEAST <= percent <= MOST:
+            raise VqaudioError(f"{percent:g} % asked for: expected {LEAST:g} to {MOST:g}, or lossless")
+        job.step(0.0, "reading the table")
+        original = tables.read(table)
+        path = Path(str(table))
+        max_error = None if lossless else MaxError(percent / 100, relative=True)
+        report = job.part(0.05, 0.6, max(1, original.n_rows), "compressing")
+        coded = code(original, path.name, max_error, report)
+        job.step(0.6, "packing with others")
+        found = costs(coded, path.stat().st_size)
+        job.step(0.8, "drawing")
+        folder = outputs.new_folder()
+        picture, packed = folder / "curves.png", folder / f"{path.stem}.vq"
+        plot([(column.name, column) for column in coded.columns], picture, transparent=True)
+        packed.write_bytes(coded.data)
+        decoded = tables.write(coded.decoded, folder / f"{path.stem}-decoded.csv", ".csv")
+        return found, str(picture), str(packed), decoded
+
+
+def costs(coded: Coded, file_bytes: int) -> list[facts.Fact]:
+    """The size of a ``.vq`` file beside those of the table, and of the same numbers packed by others."""
+    n_bytes, table = len(coded.data), coded.decoded
+    cells = table.n_rows * len(table.columns)
+    largest = max(column.max_error / column.bound if column.bound else 0.0 for column in coded.columns)
+    found = [
+        facts.fact("this .vq file", f"{n_bytes:,} bytes", f"{8 * n_bytes / cells:.2f} bits a cell"),
+        facts.fact("the table", f"{file_bytes:,} bytes", f"{file_bytes / n_bytes:.1f} times as large"),
+    ]
+    for name in ("gzip", "zstd"):
+        size = len(PACKERS[name](coded.integers))
+        found.append(facts.fact(name, f"{size:,} bytes", f"{size / n_bytes:.2f} times as large: equal numbers alone"))
+    error = f"{largest:.0%} of the bound" if largest else "none"
+    found.append(facts.fact("largest error", error, f"in {len(coded.columns)} columns, {table.n_rows:,} rows"))
+    return found
+
+
+@work.spoken
+def open_table(
+    vq_file: str | None, request: gr.Request, progress: gr.Progress = work.PROGRESS
+) -> tuple[str, list[facts.Fact]]:
+    """The table in a .vq file, in the format that it comes from; rows that are damaged are gaps and are reported."""
+    with work.Job("table", request, progress) as job:
+        job.step(0.0, "reading the file")
+        stored = tables.read_stored(vq_file)
+        table = stored.table(job.part(0.1, 0.8, max(1, stored.header.n_rows), "decoding"))
+        job.step(0.8, "writing the table")
+        name = Path(stored.name)
+        path = outputs.new_folder() / f"{name.stem}{stored.suffix}"
+        size = Path(str(vq_file)).stat().st_size
+        written = tables.write(table, path, stored.suffix)
+        found = [
+            facts.fact("file", f"{size:,} bytes", f"as {stored.suffix}: {path.stat().st_size:,} bytes"),
+            facts.fact("table", f"{table.n_rows:,} rows", ", ".join(column.name for column in table.columns)),
+        ]
+        if stored.damage:
+            gr.Warning(f"{name} is damaged: {'; '.join(stored.damage)}", title="Part of it is gaps")
+            found.append(facts.fact("damage", f"{len(stored.damage)} found", "; ".join(stored.damage)))
+        return written, found
