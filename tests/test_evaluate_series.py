@@ -198,7 +198,8 @@ def test_several_tables_are_one_report(csv, tmp_path, capsys):
     ("arguments", "sentence"),
     [
         (["CSV", "--max-error", "no"], "--max-error no: expected a number above 0"),
-        (["CSV", "--model", "x"], "--model is for sound, and"),
+        (["CSV", "--codebooks", "2"], "--codebooks is for sound, and"),
+        (["CSV", "--model", "x"], "x: no such model of time series"),
         (["FOLDER", "--max-error", "1%"], "--max-error is for tables"),
         (["FOLDER", "--last", "0.5"], "--last is for tables"),
         (["CSV", "FOLDER"], "expected one folder of sound, or tables"),

@@ -248,6 +248,14 @@ def test_constant_columns_are_nearly_free():
     assert sizes[1] - sizes[0] < 150
 
 
+def test_what_is_often_zero_stays_zero():
+    """Nights without light stay dark, even where another grid would be calmer."""
+    light = np.round(np.maximum(0, 700 * np.sin(np.arange(2000) / 60)) + 0.0, 1)
+    found = back(compress(table(light), MaxError(0.01, relative=True))).columns[0]
+    assert (found.values[light == 0] == 0).all()
+    assert np.abs(found.values - light).max() <= 7
+
+
 def test_columns_of_very_different_scale():
     random = np.random.default_rng(0)
     columns = [random.normal(0, scale, 500) for scale in (1e-12, 1.0, 1e12)]

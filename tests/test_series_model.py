@@ -20,6 +20,7 @@ from vqaudio.compress import main as compress_main
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.decompress import main as decompress_main
 from vqaudio.errors import ModelError
+from vqaudio.evaluation.series import OWN, PLAIN, evaluate
 from vqaudio.info import main as info_main
 from vqaudio.series import Column, Stored, Table, compress, learned, model, model_named, predictor
 from vqaudio.series.chunk import Part, chunk_bytes
@@ -160,6 +161,17 @@ def test_a_file_names_the_model_that_makes_it_smaller(tmp_path):
     assert {part.predictor for _, parts in stored.chunks() for part in parts} == {"model"}
 
 
+def test_a_report_tells_what_a_model_is_worth(tmp_path):
+    one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
+    table = as_table(*map(dice, range(6)))
+    found = evaluate(table, "dice", 24_000, None, one)
+    sizes = {size.name: size.n_bytes for size in found.sizes}
+    assert (sizes[OWN], sizes[PLAIN]) == (len(compress(table, model=one)), len(compress(table)))
+    assert [column.predictors for column in found.columns] == [{"model": 1}] * 6
+    without = evaluate(table, "dice", 24_000, None)
+    assert (without.sizes[0].n_bytes, PLAIN in {size.name for size in without.sizes}) == (sizes[PLAIN], False)
+
+
 def test_a_model_that_makes_nothing_smaller_leaves_no_trace(tmp_path):
     one = model_named(str(saved(tmp_path / "bad.safetensors")))
     table = as_table(series(np.random.default_rng(0), 900), np.arange(900), np.zeros(900, int))
@@ -292,6 +304,6 @@ def test_the_recipe_fits_a_model_to_a_table(tmp_path):
     run = ["bash", str(RECIPES / "timeseries" / "run.sh"), str(tmp_path / "beats.csv")]
     subprocess.run(run, env=environment, check=True, capture_output=True)
     report = (tmp_path / "out" / "report.md").read_text()
-    lines = [line.split("|")[2] for line in report.splitlines() if line.startswith("| with")]
-    plain, fitted = (int(line.replace(",", "")) for line in lines)
+    lines = [line.split("|")[2] for line in report.splitlines() if line.startswith("| vqaudio")]
+    fitted, plain = (int(line.replace(",", "")) for line in lines)
     assert fitted < 0.95 * plain

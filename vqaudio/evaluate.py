@@ -18,7 +18,7 @@ from vqaudio.files import atomic_write
 from vqaudio.jobs import refuse_set
 from vqaudio.series import SUFFIXES, MaxError, suffix_of
 
-SOUND_OPTIONS = ("model", "codebooks", "entropy", "rdo", "prior", "peers", "split", "limit", "min_seconds")
+SOUND_OPTIONS = ("codebooks", "entropy", "rdo", "prior", "peers", "split", "limit", "min_seconds")
 TABLE_OPTIONS = ("max_error", "last")
 
 
@@ -31,7 +31,11 @@ def arguments() -> argparse.ArgumentParser:
         "compress tables of numbers; print the errors of each column, and sizes beside gzip, zstd, Parquet and PCA.",
     )
     add_options(parser)
-    tables = parser.add_argument_group("tables", f"({', '.join(SUFFIXES)}) in place of a folder")
+    tables = parser.add_argument_group(
+        "tables",
+        f"({', '.join(SUFFIXES)}) in place of a folder; --model is then one of time series, or none "
+        "(default: as compress has it)",
+    )
     tables.add_argument("tables", nargs="*", type=Path, metavar="TABLE", help="more of them")
     tables.add_argument(
         "--max-error",
@@ -80,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     result = evaluate(selection, systems, codec)
     print(table(result))
     if options.json:
-        about = {"folder": str(options.folder), "model": options.model, "too_short": selection.too_short}
+        about = {"folder": str(options.folder), "model": codec.name, "too_short": selection.too_short}
         _write_json({**about, **as_data(result)}, options.json)
     if options.plot:
         plot(result, options.plot)
@@ -92,7 +96,8 @@ def _evaluate_tables(paths: list[Path], options: argparse.Namespace) -> int:
     for package in ("sklearn", *(["matplotlib.figure"] if options.plot else [])):
         require(package)
     with tqdm(paths, unit="table", desc="evaluating", leave=False, disable=None) as bar:
-        results = [series.evaluate_table(path, max_error, options.last, bar.set_postfix_str) for path in bar]
+        how = max_error, options.last, options.model, bar.set_postfix_str
+        results = [series.evaluate_table(path, *how) for path in bar]
     print("\n\n".join(map(series_report.table, results)))
     if options.json:
         about = {"max_error": options.max_error, "last": options.last}

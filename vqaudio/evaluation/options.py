@@ -24,9 +24,7 @@ def add_options(parser: argparse.ArgumentParser, limit: int | None = None, min_s
     parser.add_argument(
         "folder", metavar="FOLDER", type=Path, help="all audio below it, or what its manifest.csv lists"
     )
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="a shipped model's name or a file (default: %(default)s)"
-    )
+    parser.add_argument("--model", help=f"a shipped model's name or a file (default: {DEFAULT_MODEL})")
     parser.add_argument(
         "--codebooks",
         type=_numbers,
@@ -105,7 +103,7 @@ def prepare(options: argparse.Namespace, *packages: str) -> tuple[Selection, lis
     selection = select(options.folder, options.split, options.limit, options.min_seconds)
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(options.model, prior=options.prior)
+    codec = load(options.model or DEFAULT_MODEL, prior=options.prior)
     systems = [*_own_systems(codec, options), *peers]
     for line in (_describe(selection, options.min_seconds), *notes):
         print(line, file=sys.stderr)

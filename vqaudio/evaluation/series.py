@@ -21,15 +21,27 @@ from numpy.typing import NDArray
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.packers import PACKERS, Integers, by_components, plain
 from vqaudio.files import input_name, open_input
-from vqaudio.series import Column, MaxError, Stored, Table, compress, read_table, suffix_of, write_table
-from vqaudio.series.codec import Progress
+from vqaudio.series import (
+    Column,
+    MaxError,
+    Model,
+    Stored,
+    Table,
+    compress,
+    model_for,
+    read_table,
+    suffix_of,
+    write_table,
+)
+from vqaudio.series.codec import Chunk, Progress
 from vqaudio.series.table import FLOATS, INTEGERS
 from vqaudio.series.text import find_style
 
 Floats = NDArray[np.float64]
 Step = Callable[[str], object]
 OWN = "vqaudio"
-ALONE = "vqaudio, no column from others"
+PLAIN = "vqaudio, no network"
+ALONE = "vqaudio, no network, each column alone"
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,11 @@ class Coded:
 
 
 def evaluate_table(
-    path: Path, max_error: MaxError | None, last: float = 1.0, step: Step = lambda what: None
+    path: Path,
+    max_error: MaxError | None,
+    last: float = 1.0,
+    model: str | None = None,
+    step: Step = lambda what: None,
 ) -> TableEvaluation:
     """Compress the last rows of a table, decode them, and compare.
 
@@ -126,11 +142,13 @@ def evaluate_table(
         path: a table's file.
         max_error: as for :func:`vqaudio.series.compress`; None for bit-exact.
         last: the share of the rows, above 0 and up to 1.
+        model: a name as for :func:`vqaudio.series.model.model_for`.
         step: told what comes next.
 
     Raises:
         EvaluationError: a table without numbers, or a package that is missing.
         SeriesError: it cannot be read or coded.
+        ModelError: no such model.
     """
     name = input_name(path)
     step(f"reading {name}")
@@ -140,22 +158,29 @@ def evaluate_table(
     if last < 1 and original.n_rows:
         original = last_rows(original, max(1, round(original.n_rows * last)))
         n_bytes = size_of(original, name, suffix_of(path))
-    return evaluate(original, name, n_bytes, max_error, step)
+    chosen = model_for(original.n_rows * len(original.columns), model)
+    return evaluate(original, name, n_bytes, max_error, chosen, step)
 
 
 def evaluate(
-    original: Table, name: str, n_bytes: int, max_error: MaxError | None, step: Step = lambda what: None
+    original: Table,
+    name: str,
+    n_bytes: int,
+    max_error: MaxError | None,
+    model: Model | None = None,
+    step: Step = lambda what: None,
 ) -> TableEvaluation:
     """The same for a table in memory, which takes ``n_bytes`` as a file."""
     step("compressing")
-    coded = code(original, name, max_error)
+    coded = code(original, name, max_error, model)
     result = TableEvaluation(name, original.n_rows, n_bytes, len(original.columns), coded.columns)
     shares = coded.shares
     result.sizes.append(SizeScore(OWN, len(coded.data), *shares))
-    if len(coded.columns) > 1:
-        step("compressing each column alone")
-        alone = compress(original, max_error, max_error is None, name, alone=True)
-        result.sizes.append(SizeScore(ALONE, len(alone), *shares))
+    others = {PLAIN: model is not None, ALONE: len(coded.columns) > 1}
+    for other in (other for other, wanted in others.items() if wanted):
+        step(other.removeprefix(f"{OWN}, "))
+        data = compress(original, max_error, max_error is None, name, alone=other == ALONE)
+        result.sizes.append(SizeScore(other, len(data), *shares))
     for packer, pack in PACKERS.items():
         step(f"packing with {packer}")
         result.sizes.append(SizeScore(packer, len(pack(coded.integers)), *shares))
@@ -168,16 +193,24 @@ def evaluate(
     return result
 
 
-def code(original: Table, name: str, max_error: MaxError | None, progress: Progress = lambda rows: None) -> Coded:
+def code(
+    original: Table,
+    name: str,
+    max_error: MaxError | None,
+    model: Model | None = None,
+    progress: Progress = lambda rows: None,
+) -> Coded:
     """Compress a table, decode it and compare; ``progress`` is told how many rows were compressed.
 
     Raises:
         EvaluationError: a table without numbers. SeriesError: one that cannot be coded.
     """
-    data = compress(original, max_error, max_error is None, name, progress)
-    stored = Stored(data, name)
-    numbers, predictors = _parts(stored)
-    decoded, bounds = stored.table(), [float(about.get("bound", 0)) for about in stored.header.meta["columns"]]
+    data = compress(original, max_error, max_error is None, name, progress, model=model)
+    stored = Stored(data, name, model)
+    chunks = list(stored.chunks())
+    numbers, predictors = _parts(chunks)
+    decoded = stored.assembled(chunks)
+    bounds = [float(about.get("bound", 0)) for about in stored.header.meta["columns"]]
     kept = [at for at, column in enumerate(decoded.columns) if column.dtype in FLOATS + INTEGERS]
     if max_error is not None:  # clocks, which stay exact, burden nobody else
         kept = [at for at in kept if bounds[at] > 0] or kept
@@ -213,11 +246,10 @@ def size_of(table: Table, name: str, suffix: str) -> int:
     return len(file.getvalue())
 
 
-def _parts(stored: Stored) -> tuple[list[Integers], list[Counter[str]]]:
+def _parts(chunks: list[Chunk]) -> tuple[list[Integers], list[Counter[str]]]:
     """The integers of each column, and how many of its chunks each predictor has."""
-    chunks = [parts for _, parts in stored.chunks() if parts is not None]
     numbers, predictors = [], []
-    for parts in zip(*chunks, strict=True):
+    for parts in zip(*(parts for _, parts in chunks if parts is not None), strict=True):
         literals = b"".join(part.literals for part in parts)
         numbers.append(Integers(np.concatenate([part.numbers for part in parts]), literals))
         predictors.append(Counter(part.predictor for part in parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from vqaudio.series.table import FLOATS, NULL, VALUE, Column, Table, is_dtype
 from vqaudio.series.text import rendered
 
 Progress = Callable[[int], object]
+Chunk = tuple[int, list[Part] | None]
+"""Its number, and its columns as integers; None for one that is lost."""
 NAME_SIZE = 32
 """Bytes that the name of a model takes in the header, at most."""
 
@@ -150,17 +152,21 @@ class Stored:
         Raises:
             ModelError: the model that the file was written by is neither given nor shipped.
         """
-        chunks = [(self.header.rows_of(index), parts) for index, parts in self.chunks(progress)]
+        return self.assembled(self.chunks(progress))
+
+    def assembled(self, chunks: Iterable[Chunk]) -> Table:
+        """The table of all chunks, in order."""
+        pairs = [(self.header.rows_of(index), parts) for index, parts in chunks]
         columns = []
         for number, (column, way) in enumerate(self._columns):
-            pieces = [_piece(column, way, rows, parts[number] if parts else None) for rows, parts in chunks]
+            pieces = [_piece(column, way, rows, parts[number] if parts else None) for rows, parts in pairs]
             values, cells = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
             columns.append(
                 Column(column.name, column.dtype, values, cells, column.zone, column.notes, style=column.style)
             )
         return Table(columns, self.origin)
 
-    def chunks(self, progress: Progress = lambda rows: None) -> Iterator[tuple[int, list[Part] | None]]:
+    def chunks(self, progress: Progress = lambda rows: None) -> Iterator[Chunk]:
         """The number of each chunk, and its columns as integers; None for a chunk that is lost."""
         try:
             model = find(self.model, self._given) if self.model else None

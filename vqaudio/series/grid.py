@@ -25,6 +25,8 @@ STEP_DIGITS = 4
 """Steps of grids that are not the data's own have so many digits, so that decoded values are short as text."""
 PHASES = 8
 FAR = 2**30
+ZERO_SHARE = 20
+"""Of columns where one value in so many is 0, the grid has a 0."""
 SAMPLE = 1000
 STRAY_SHARE = 100
 """One value in so many may lie off a lattice; it is stored as it is."""
@@ -126,15 +128,20 @@ def coarsened(grid: Grid, values: NDArray[Any]) -> Grid:
 def bounded(values: NDArray[Any], bound: float) -> Held | None:
     """A grid with steps near ``2 * bound``, the numbers of the values, and which of them it holds within the bound.
 
-    Steps of values that have a grid of their own are odd multiples of its step, where that is the wider choice. None
-    where floats hold no such steps.
+    Steps of values that have a grid of their own are odd multiples of its step, where that is the wider choice. Where
+    many values are 0, it holds 0: nights without light stay dark. None where floats hold no such steps.
     """
+    often_zero = np.count_nonzero(values == 0) * ZERO_SHARE >= len(values)
     best = None
     for grid, unit in _bounded_grids(values, bound):
         numbers, held = _held(grid, values, bound)
         if best is None or held.sum() > best[2].sum():
             best = grid, numbers, held
         if held.sum() >= len(values) - len(values) // (10 * STRAY_SHARE):
+            if often_zero:
+                grid = replace(grid, first=0)
+                with_zero = grid, *_held(grid, values, bound)
+                return with_zero if with_zero[2].sum() >= held.sum() else best
             return min((best, *_shifted(grid, unit, values, bound)), key=_restlessness)
     return best
 

@@ -31,6 +31,8 @@ LAYERS = ("first", "second", "logits")
 SHIPPED = MODELS / "series"
 DEFAULT = SHIPPED / "series-base.safetensors"
 LARGEST_LOGIT = 2**20
+MOST_VALUES = 200_000
+"""Larger tables are compressed without a model unless one is named: it takes about 0.25 ms a value."""
 
 
 class Model:
@@ -92,6 +94,15 @@ def load(path: Path) -> Model:
             return Model({key: file.get_tensor(key) for key in file.keys()}, name)  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, KeyError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: is not a readable model of time series ({error})") from None
+
+
+def model_for(n_values: int, name: str | None = None, most: int = MOST_VALUES) -> Model | None:
+    """What a table of so many values is compressed with: a named model, or the shipped one for up to ``most``.
+
+    Raises:
+        ModelError: as :func:`model_named` does.
+    """
+    return model_named("none" if name is None and n_values > most else name)
 
 
 @cache

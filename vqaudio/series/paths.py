@@ -12,11 +12,8 @@ from vqaudio.series.codec import Progress, Stored, compress
 from vqaudio.series.columns import MaxError
 from vqaudio.series.files import read_table, suffix_of, write_table
 from vqaudio.series.header import is_series
-from vqaudio.series.model import model_named
+from vqaudio.series.model import model_for
 from vqaudio.series.table import Table
-
-MODEL_VALUES = 200_000
-"""Larger tables are coded without a model unless one is named: it takes about 0.25 ms a value."""
 
 
 def compress_file(
@@ -29,7 +26,7 @@ def compress_file(
 ) -> tuple[Table, int]:
     """Compress the table in a file; returns it, and the bytes that were written.
 
-    ``model`` is as for :func:`vqaudio.series.model.model_named`.
+    ``model`` is a name as for :func:`vqaudio.series.model.model_for`.
 
     Raises:
         SeriesError: as :func:`vqaudio.series.codec.compress` does, or the file cannot be read.
@@ -38,8 +35,7 @@ def compress_file(
     name = input_name(source)
     with open_input(source) as file:
         table = read_table(file, name, suffix_of(source))
-    large = model is None and table.n_rows * len(table.columns) > MODEL_VALUES
-    chosen = model_named("none" if large else model)
+    chosen = model_for(table.n_rows * len(table.columns), model)
     data = compress(table, max_error, lossless, name, progress, model=chosen)
     with atomic_write(target) as file:
         file.write(data)
