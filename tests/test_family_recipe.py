@@ -18,10 +18,12 @@ from test_family_classic import config
 from tools import synthetic
 
 from vqaudio import checkpoint
+from vqaudio.config import LossConfig
 from vqaudio.container import Stream
 from vqaudio.errors import VqaudioError
 from vqaudio.prior.context import ContextPrior
 from vqaudio.training.classic import fit_components, frames_of
+from vqaudio.training.losses import ReconstructionLoss
 
 FOLDER = Path(__file__).parents[1] / "recipes" / "family"
 
@@ -67,7 +69,7 @@ def test_the_bound_of_codes_by_hand(recipe, tmp_path):
     checkpoint.save(fitted.model, tmp_path / "one" / "model.safetensors", {"seconds": 3.0})
     member = recipe.Member(System("one", "One", {"kind": "vq"}, 6), tmp_path)
     clip = wave[0, : 900 * 32]
-    figures = recipe.likelihood(member, clip, clip, counted=None)
+    figures = recipe.likelihood(member, clip, clip)
     made = member.again(clip)
     variance = float(np.square(made - clip, dtype=np.float64).mean())
     assert figures["kl"] == pytest.approx(math.log(16))
@@ -95,13 +97,18 @@ def test_a_vae_pays_for_what_it_draws(recipe, tmp_path):
     checkpoint.save(made, tmp_path / "vae" / "model.safetensors")
     member = recipe.Member(System("vae", "VAE", {"kind": "gaussian"}, 6), tmp_path)
     clip = synthetic(1.0, RATE)[0]
-    figures = recipe.likelihood(member, clip, clip, counted=None)
+    figures = recipe.likelihood(member, clip, clip)
     mean, log_variance = member.model.bottleneck.posterior(member.latents(clip))
     wanted = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()
     assert figures["kl"] == pytest.approx(float(wanted), rel=1e-4)
     drawn = recipe.squared_error(member.passed(clip, draw=True), clip)
     assert drawn > recipe.squared_error(member.passed(clip), clip)
     assert figures["bound"] == pytest.approx(figures["kl"] + 16 * (math.log(2 * math.pi * drawn) + 1))
+    crops = [clip[:4992], clip[4992:9984], clip[9984:14976]]
+    loss = ReconstructionLoss(LossConfig(margin_seconds=0.0), RATE)
+    varied = recipe.estimators(member, crops, loss, 8)
+    assert 0 < 10 * varied["pathwise"] < varied["score"]
+    assert recipe.estimators(member, crops, loss, 8) == varied
 
 
 def test_drawn_codes_follow_the_counts(recipe):
@@ -150,7 +157,8 @@ def test_findings_follow_the_figures(recipe):
     levels = {name: {"log_mel": value, "bottom_bits": 10 * value} for name, value in levels.items()}
     noise = {"weights": [0.0, 0.5], "in": [None, 6.0]}
     noise |= {"ae": [{"log_mel": 0.3}, {"log_mel": 0.5}], "dae-50": [{"log_mel": 0.4}, {"log_mel": 0.4}]}
-    found = {one.expected: one for one in findings(figures, levels, noise)}
+    varied = {"pathwise": 1.0, "score": 50.0}
+    found = {one.expected: one for one in findings(figures, levels, noise, varied)}
     verdicts = {expected: one.verdict for expected, one in found.items()}
 
     def verdict(part: str) -> str:
@@ -161,6 +169,7 @@ def test_findings_follow_the_figures(recipe):
     assert verdict("rotation trick") == "no clear difference"
     assert verdict("listens to the top") == verdict("Both levels") == "as expected"
     assert verdict("Without noise") == verdict("Under noise") == "as expected"
+    assert verdict("varies more than the pathwise") == "as expected"
     assert verdict("makes codes cheaper") == "as expected"
     assert len(found) == len(verdicts) > 15
 
@@ -182,6 +191,8 @@ def test_the_family_goes_from_recordings_to_a_report(data_folder, tmp_path):
     assert figures["vae"]["active_units"] > 0
     own, shuffled = (figures["levels"][name] for name in ("own", "top shuffled"))
     assert shuffled["log_mel"] > own["log_mel"]
+    assert figures["estimators"]["score"] > figures["estimators"]["pathwise"] > 0
+    assert figures["vqvae2"]["trained_kbps"] > 0
     pictures = ("rate_distortion", "latents", "denoising", "interpolation", "samples")
     assert all((out / f"{name}.png").stat().st_size > 10_000 and f"({name}.png)" in report for name in pictures)
     assert len(list((out / "sounds").glob("*.wav"))) > 35

@@ -16,13 +16,18 @@ from systems import System
 
 import vqaudio
 from vqaudio.autoencoder import Reconstruction
+from vqaudio.bottleneck import Gaussian
+from vqaudio.bottleneck.base import score_function
 from vqaudio.codec import Codec
+from vqaudio.config import GaussianConfig
 from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, log_mel_distance, stoi
 from vqaudio.evaluation.scoring import CodeUsage
 from vqaudio.prior.base import due
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.intervals import bits_of
+from vqaudio.registry import fingerprint
+from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.prior import counted_bits
 
 BITS_OF_FULL_SCALE = 15  # a sample of 16 bits is 2**15 times as large as its number
@@ -38,6 +43,12 @@ class Member:
         self.system = system
         self.codec: Codec = vqaudio.load(out / system.name / "model.safetensors", prior=prior)
         self.model, self.hop = self.codec.model, self.codec.hop_length
+
+    @property
+    def made_by(self) -> str:
+        """Fingerprints of the model, and of its prior if there is one."""
+        prior = self.codec.prior_file
+        return self.codec.fingerprint + (f" and {fingerprint(prior)}" if prior else "")
 
     def again(self, clip: Wave) -> Wave:
         """The clip as it comes back: by its codes where there are any, as from a file."""
@@ -93,10 +104,21 @@ def measure(member: Member, clips: Sequence[Wave], learned: Sequence[Wave]) -> F
     counted = None
     if codec.streams:
         codes, known = ([member.codes(clip) for clip in part] for part in (clips, learned))
-        counted = nats(codec, counted_bits(member.counts(known), codes)) * codec.frame_rate
-        figures |= {"kbps": codec.kbps(codec.n_codebooks), "counted_kbps": counted / math.log(2.0) / 1000.0}
+        counted = nats(codec, counted_bits(member.counts(known), codes))
+        figures |= {"kbps": codec.kbps(codec.n_codebooks), "counted_kbps": kbps(codec, counted)}
         figures |= usage(codec, codes)
-    return figures | likelihood(member, np.concatenate(clips), np.concatenate(learned), counted)
+    figures |= likelihood(member, np.concatenate(clips), np.concatenate(learned))
+    if counted is not None:
+        figures["counted_bound"] = figures["bound"] - figures["kl"] + counted
+    if codec.prior_file is not None:
+        trained = nats(codec, counted_bits(codec.prior, [member.codes(member.whole(clip)) for clip in clips]))
+        figures |= {"trained_kbps": kbps(codec, trained), "trained_bound": figures["bound"] - figures["kl"] + trained}
+    return figures
+
+
+def kbps(codec: Codec, nats_per_frame: float) -> float:
+    """The rate of codes that cost so much."""
+    return nats_per_frame * codec.frame_rate / math.log(2.0) / 1000.0
 
 
 def snr_db(clip: Wave, made: Wave) -> float:
@@ -142,14 +164,14 @@ def usage(codec: Codec, codes: Sequence[Streams]) -> Figures:
 # --------------------------------------------------------------------------------------------------------- likelihood
 
 
-def likelihood(member: Member, clip: Wave, learned: Wave, counted: float | None) -> Figures:
+def likelihood(member: Member, clip: Wave, learned: Wave) -> Figures:
     """An upper bound on the negative log-likelihood, in nats per frame; the exact one where the record has it.
 
     The bound is the negative ELBO, ``KL(q(z|x) || p(z)) - E_q[log p(x|z)]``, per frame (Kingma & Welling, 2014, eq. 3).
     What is taken for ``p(x|z)``: samples independent and Gaussian around the decoded ones, with one variance, which is
     the mean squared error on ``learned``. Of codes, ``q`` is certain: with a uniform prior KL is the logarithm of the
-    alphabet; ``counted`` are its nats a second with counts of codes and pairs of codes. A plain autoencoder has no
-    such bound: nothing says what a latent costs.
+    alphabet; what another prior makes of the codes takes its place. A plain autoencoder has no such bound: nothing
+    says what a latent costs.
     """
     record = member.codec.training
     figures: Figures = {"nll": record.get("nll")}
@@ -164,10 +186,7 @@ def likelihood(member: Member, clip: Wave, learned: Wave, counted: float | None)
         return figures
     variance = squared_error(member.passed(learned, draw=True), learned)
     unsaid = gaussian_nats(squared_error(made, clip), variance, member.hop)
-    figures |= {"kl": cost, "bound": cost + unsaid}
-    if counted is not None:
-        figures["counted_bound"] = counted / member.codec.frame_rate + unsaid
-    return figures
+    return figures | {"kl": cost, "bound": cost + unsaid}
 
 
 def squared_error(made: Reconstruction, clip: Wave) -> float:
@@ -241,6 +260,37 @@ def denoising(members: Sequence[Member], clips: Sequence[Wave], weights: Sequenc
             made = member.again(heard)
             wide = [soxr.resample(wave, member.codec.sample_rate, SAMPLE_RATE) for wave in (clip, made)]
             found[member.system.name].append({"snr_db": snr_db(clip, made), "log_mel": log_mel_distance(*wide)})
+    return found
+
+
+def estimators(member: Member, crops: Sequence[Wave], loss: ReconstructionLoss, draws: int) -> Figures:
+    """How much the gradients of a VAE's two estimators vary from draw to draw, of one model on the same crops.
+
+    It is the gradient of the mean reconstruction loss of the crops by what the encoder hands on. The variance is the
+    trace of its covariance matrix
+    """
+    target = torch.from_numpy(np.stack(crops))[:, None]
+    with torch.no_grad():
+        features = member.model.encoder(target)
+    bottleneck = member.model.bottleneck
+    assert isinstance(bottleneck, Gaussian)
+    found: Figures = {}
+    torch.manual_seed(0)
+    for estimator in ("pathwise", "score"):
+        both = Gaussian(GaussianConfig(estimator=estimator), features.shape[1])
+        both.load_state_dict(bottleneck.state_dict())
+        gradients = []
+        for _ in range(draws):
+            heard = features.clone().requires_grad_()
+            made = both(heard)
+            sound = member.model.decoder(made.latents)
+            if made.log_prob is None:
+                cost = loss(sound, target)[0]
+            else:
+                pairs = zip(sound.detach()[:, None], target[:, None], strict=True)
+                cost = score_function(torch.stack([loss(*pair)[0] for pair in pairs]), made.log_prob)
+            gradients.append(torch.autograd.grad(cost, heard)[0].flatten())
+        found[estimator] = float(torch.stack(gradients).var(0).sum())
     return found
 
 

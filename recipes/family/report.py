@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pictures
-from measure import Figures, Member, bits_per_sample, denoising, levels_in_use, measure
+from measure import Figures, Member, bits_per_sample, denoising, estimators, levels_in_use, measure
 from reading import findings
 from systems import HERE, SYSTEMS, counted_up, of_split
 from tqdm import tqdm
@@ -27,12 +27,14 @@ from vqaudio.cli import command
 from vqaudio.evaluation import require
 from vqaudio.files import atomic_write
 from vqaudio.resampling import read_mono
+from vqaudio.training.losses import ReconstructionLoss
 
 TAKES, LEARNED_TAKES = 2, 8  # of each speaker: clips to measure on, and to count codes of
 DENOISERS = ("ae", "dae-25", "dae-50", "dae-75")
 SCATTERED = ("ae", "vae", "vq")
 INTERPOLATED = ("pca", "ae", "vae", "vq")
 PRIORS = ("vq", "vqvae2")
+CROPS, DRAWS = 8, 64  # of a second, and of latents for each, to see how much gradients vary
 EMPTY = dict.fromkeys(("kbps", "counted_kbps", "used", "perplexity", "bound", "counted_bound"))  # what some have not
 WEIGHTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)  # of noise
 
@@ -54,16 +56,18 @@ def main(argv: list[str] | None = None) -> int:
     known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
     figures: dict[str, Figures] = {}
     for name, member in tqdm(members.items(), "measuring", unit="system", leave=False):
-        if known.get(name, {}).get("model") != member.codec.fingerprint:
-            found = measure(member, clips, learned) | {"model": member.codec.fingerprint}
+        if known.get(name, {}).get("made_by") != member.made_by:
+            found = measure(member, clips, learned) | {"made_by": member.made_by}
             known[name] = EMPTY | {key: None if missing(value) else value for key, value in found.items()}
             with atomic_write(cache) as file:
                 file.write(json.dumps(known, indent=2).encode())
         figures[name] = known[name]
     levels = levels_in_use(members["vqvae2"], clips)
+    loss = ReconstructionLoss(members["vae"].system.run(out, options.quick).loss, rate)
+    varied = estimators(members["vae"], [clip[:rate] for clip in learned[:CROPS]], loss, 8 if options.quick else DRAWS)
     noise = denoising([members[name] for name in DENOISERS], clips, WEIGHTS)
     with atomic_write(cache) as file:
-        file.write(json.dumps(known | {"levels": levels, "denoising": noise}, indent=2).encode())
+        file.write(json.dumps(known | {"levels": levels, "denoising": noise, "estimators": varied}, indent=2).encode())
     pictures.rate_distortion(out, figures)
     pictures.denoised(out, noise, {name: figures[name]["title"] for name in DENOISERS})
     sounds = [read_mono(item.path, rate) for item in unseen]
@@ -83,7 +87,8 @@ def main(argv: list[str] | None = None) -> int:
         frame_rate=round(members["vq"].codec.frame_rate),
         hop=members["vq"].hop,
         latent_dim=members["vq"].system.latent_dim,
-        findings=list(findings(figures, levels, noise)),
+        priors=[figures[name] for name in PRIORS],
+        findings=list(findings(figures, levels, noise, varied)),
         em_steps=len(mixture["log_likelihood"]) - 1,
         em_first=mixture["log_likelihood"][0],
         em_last=mixture["log_likelihood"][-1],
@@ -121,7 +126,7 @@ def written(figures: Mapping[str, Figures], hop: int, **facts: Any) -> str:
         "share": lambda value: "" if missing(value) else f"{value:.0%}",
         "nats": likelihood,
         "bits": partial(likelihood, hop=hop),
-        "counted_bits": lambda one: number(in_bits(one["counted_bound"], hop), 2),
+        "in_bits": lambda nats: number(in_bits(nats, hop), 2),
         "used": used,
     }
     template = environment.from_string((HERE / "report.md.jinja").read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ from torch.nn import functional
 from vqaudio import checkpoint
 from vqaudio.config import PriorTrainConfig
 from vqaudio.errors import ModelError
+from vqaudio.prior.base import Prior
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.intervals import bits_of
 from vqaudio.tokens import Origin, Row
@@ -202,7 +203,7 @@ def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> li
     return found
 
 
-def counted_bits(prior: ContextPrior, crops: Sequence[Sequence[NDArray[np.int32]]]) -> NDArray[np.float64]:
+def counted_bits(prior: Prior, crops: Sequence[Sequence[NDArray[np.int32]]]) -> NDArray[np.float64]:
     """Mean bits a code of each stream by a prior that may be slow."""
     by_length: dict[int, list[Sequence[NDArray[np.int32]]]] = {}
     for crop in crops:
