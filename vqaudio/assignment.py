@@ -9,13 +9,15 @@ the beam as in :meth:`vqaudio.bottleneck.residual.ResidualVQ.encode`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqaudio.bottleneck import Bottleneck
+from vqaudio.bottleneck import Bottleneck, ResidualVQ
 from vqaudio.bottleneck.vq import to_vectors
 from vqaudio.errors import ModelError
 from vqaudio.prior.base import NONE
@@ -25,6 +27,17 @@ from vqaudio.prior.integer import IntegerPrior, IntegerStepper
 Floats = NDArray[np.float32]
 PATHS = 16
 """Sums of entries in view at each codebook."""
+
+
+def sparing(bottleneck: Bottleneck, n_streams: int, entry_cost: float) -> Callable[[Tensor], list[Tensor]]:
+    """Features to codes by :meth:`ResidualVQ.encode` with an ``entry_cost``: no prior is asked, so it is quick.
+
+    Raises:
+        ModelError: a bottleneck of another kind.
+    """
+    if not isinstance(bottleneck, ResidualVQ):
+        raise ModelError("entries have a cost in residual codebooks alone")
+    return partial(bottleneck.encode, n_streams=n_streams, entry_cost=entry_cost)
 
 
 class RateAware:

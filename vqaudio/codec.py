@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio import checkpoint
-from vqaudio.assignment import RateAware
+from vqaudio.assignment import RateAware, sparing
 from vqaudio.audio import ArraySource, Source, Window
 from vqaudio.blocks import aligned, coded_samples, decoded, encode_blocks
 from vqaudio.container import ENTROPY_MODES, Header, Reader, Writer
@@ -163,20 +163,24 @@ class Codec:
 
     # ------------------------------------------------------------------------------------------------ sound and codes
 
-    def encode(self, wav: Any, sample_rate: int, n_codebooks: int | None = None) -> Codes:
+    def encode(self, wav: Any, sample_rate: int, n_codebooks: int | None = None, entry_cost: float = 0.0) -> Codes:
         """Sound to codes.
 
         Args:
             wav: float32 array or tensor ``(channels, samples)`` (or ``(samples,)``), full scale 1.0.
             sample_rate: Hz.
             n_codebooks: how many to use; all by default.
+            entry_cost: squared distance that an entry must save, as :meth:`ResidualVQ.encode` has it.
 
         Raises:
             AudioError: samples that are no sound: integers, NaN, a transposed array.
+            ModelError: as :meth:`check_codebooks`, or a cost for other codebooks than residual ones.
         """
         sound = ArraySource(wav, sample_rate)
         n_streams = self.check_codebooks(n_codebooks)
-        blocks = encode_blocks(self.model, resample(sound, self.sample_rate), self._chunk_frames(), n_streams)
+        choose = sparing(self.model.bottleneck, n_streams, entry_cost) if entry_cost else None
+        inside = resample(sound, self.sample_rate)
+        blocks = encode_blocks(self.model, inside, self._chunk_frames(), n_streams, choose=choose)
         streams = [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
         return Codes(streams, sample_rate, sound.n_samples)
 

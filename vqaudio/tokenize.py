@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SHARD = 128  # recordings
 LEVELS = (-40.0, -16.0)  # dB RMS re full scale, of varied copies
+SPARING = 0.5  # of varied copies, where entries have a cost
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Wanted:
         model: name or path. device: where it runs.
         codebooks: each recording is coded once with each of these numbers of codebooks.
         speed: varied copies are played slower or faster by up to this share.
+        costs: half of the varied copies are coded with an entry cost between these, logarithmically; 0 and 0 for none.
         seed: of what varies.
         least: seconds; shorter recordings are followed by silence.
     """
@@ -49,13 +52,14 @@ class Wanted:
     device: str
     codebooks: tuple[int, ...]
     speed: float
+    costs: tuple[float, float]
     seed: int
     least: float
 
     @property
     def settings(self) -> str:
         """What decides tokens beside the codec, as JSON."""
-        return json.dumps({name: getattr(self, name) for name in ("codebooks", "speed", "seed", "least")})
+        return json.dumps({name: getattr(self, name) for name in ("codebooks", "speed", "costs", "seed", "least")})
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -77,6 +81,12 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--speed", type=float, default=0.1, metavar="S", help="copies are this share slower to faster (default: 0.1)"
+    )
+    parser.add_argument(
+        "--entry-costs",
+        metavar="LOW,HIGH",
+        help="code half of the copies with fewer codebooks where the next saves little: less squared distance than "
+        "something between these (default: none)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of what varies (default: 0)")
     parser.add_argument(
@@ -104,7 +114,8 @@ def main(argv: list[str] | None = None) -> int:
     recordings = _by_corpus(list_recordings(options.folder), options.corpora)
     codec = load(options.model, options.device)
     counts = tuple(codec.check_codebooks(number) for number in _numbers(parser, options.codebooks))
-    wanted = Wanted(options.model, options.device, counts, options.speed, options.seed, options.pad_to)
+    costs = _costs(parser, options.entry_costs)
+    wanted = Wanted(options.model, options.device, counts, options.speed, costs, options.seed, options.pad_to)
     origin = Origin(codec.fingerprint, codec.streams, codec.frame_rate)
     options.out.mkdir(parents=True, exist_ok=True)
     written = 0
@@ -154,6 +165,16 @@ def _numbers(parser: argparse.ArgumentParser, text: str | None) -> list[int | No
         parser.error(f"--codebooks {text}: expected numbers with commas between them")
 
 
+def _costs(parser: argparse.ArgumentParser, text: str | None) -> tuple[float, float]:
+    try:
+        low, high = (0.0, 0.0) if text is None else map(float, text.split(","))
+    except ValueError:
+        low, high = math.nan, math.nan
+    if text is not None and not 0 < low <= high < math.inf:
+        parser.error(f"--entry-costs {text}: expected two numbers above 0, the smaller first, a comma between them")
+    return low, high
+
+
 @contextmanager
 def _workers(jobs: int) -> Iterator[Callable[..., Iterable[Any]]]:
     """Something like ``map``, over processes of one thread each where there are several."""
@@ -193,7 +214,10 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
     known = (name, recording.corpus, recording.speaker, recording.label, recording.split, version)
     rows = []
     for count in wanted.codebooks if len(sound) else ():  # a copy of less than a frame may begin after its end
-        codes = codec.encode(sound, codec.sample_rate, count)
+        cost = 0.0
+        if version and wanted.costs[1] and random.random() < SPARING:
+            cost = float(np.exp(random.uniform(*np.log(wanted.costs))))
+        codes = codec.encode(sound, codec.sample_rate, count, cost)
         rows.append(Row(*known, [stream[0] for stream in codes.streams]))
     return rows
 

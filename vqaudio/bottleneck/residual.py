@@ -60,25 +60,35 @@ class ResidualVQ(Bottleneck):
         depth = torch.randint(1, every + 1, (batch,), device=device)
         return torch.where(torch.rand(batch, device=device) < self.dropout, depth, every)
 
-    def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
+    def encode(self, features: Tensor, n_streams: int | None = None, entry_cost: float = 0.0) -> list[Tensor]:
         """See :meth:`Bottleneck.encode`.
 
         A beam search over the codebooks: of all ways to go on from the few best sums so far, as many that come nearest
         to the features are kept. The best first entry is often not part of the best sum; one path is the greedy choice
         of :meth:`forward`. Fewer codebooks leave time for more paths. Source: Liu, Lu & Li, "Improved residual vector
         quantization for high-dimensional approximate nearest neighbor search", 2015, multi-path encoding.
+
+        With an ``entry_cost``, an entry has to bring the squared distance down by so much or more: where none does, an
+        entry of zeros is taken, in codebooks that have one, so that frames that gain little end early.
         """
         vectors = to_vectors(features)
         residuals = vectors[:, None]  # (n, paths, D)
         paths = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
         codebooks = list(self.codebooks)[:n_streams]
         kept_paths = max(1, self.search // len(codebooks))
+        costs = residuals.new_zeros(len(vectors), 1)
         for level, codebook in enumerate(codebooks):
             assert isinstance(codebook, Codebook)
             distances = codebook.distances(residuals.flatten(0, 1))
             size = distances.shape[1]
-            kept = nearest(distances.view(len(vectors), -1), kept_paths if level + 1 < len(codebooks) else 1)
+            distances = distances.view(len(vectors), -1)
+            if entry_cost:
+                spent = (costs[..., None] + entry_cost * (codebook.entries != 0).any(1)).flatten(1)
+                distances = distances + spent
+            kept = nearest(distances, kept_paths if level + 1 < len(codebooks) else 1)
             parent, code = kept // size, kept % size
+            if entry_cost:
+                costs = spent.gather(1, kept)
             residuals = _follow(residuals, parent) - codebook(code)
             paths = torch.cat([_follow(paths, parent), code[..., None]], dim=-1)
         return [codes.view(features.shape[0], -1) for codes in paths[:, 0].unbind(-1)]

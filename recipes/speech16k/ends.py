@@ -1,0 +1,57 @@
+"""Gives each codebook after the first an entry of zeros, in place of the one that speech uses least.
+
+    python recipes/speech16k/ends.py FOLDER MODEL OUT
+
+A frame that takes it ends there: where the prior makes it cheap, ``compress --rdo`` spends codebooks on the frames
+that need them. FOLDER holds recordings, of which the training ones are counted; MODEL and OUT are .safetensors files.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import vqaudio
+from vqaudio import checkpoint
+from vqaudio.bottleneck import ResidualVQ
+from vqaudio.cli import command
+from vqaudio.errors import ModelError
+from vqaudio.resampling import read_mono
+from vqaudio.training.data import list_recordings
+
+RECORDINGS = 300
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="ends.py", description="Give codebooks an entry of zeros.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args(argv)
+    codec = vqaudio.load(options.model)
+    if not isinstance(codec.model.bottleneck, ResidualVQ):
+        raise ModelError(f"{options.model}: has no residual codebooks")
+    paths = [item.path for item in list_recordings(options.folder) if item.split == "train"]
+    chosen = np.random.default_rng(0).permutation(len(paths))[:RECORDINGS]
+    counts = np.zeros((codec.n_codebooks, codec.streams[0].alphabet), np.int64)
+    for path in tqdm([paths[index] for index in chosen], "counting", unit="file", leave=False):
+        codes = codec.encode(read_mono(path, codec.sample_rate), codec.sample_rate)
+        for row, stream in zip(counts, codes.streams, strict=True):
+            row += np.bincount(stream.ravel(), minlength=len(row))
+    for level, entries in list(enumerate(codec.model.bottleneck.entries()))[1:]:
+        least = int(counts[level].argmin())
+        with torch.no_grad():
+            entries[least] = 0.0
+        print(f"codebook {level + 1}: entry {least}, used {counts[level, least]} times in {counts[level].sum()}")
+    checkpoint.save(codec.model, options.out, codec.training)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
