@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from vqaudio.train import main
 from vqaudio.training.crops import TokenCrops
 from vqaudio.training.loop import Trainer
 from vqaudio.training.prior import PriorTask, counted_bits
-from vqaudio.wavenet import saved
+from vqaudio.wavenet import WaveNet, saved
 from vqaudio.wavenet.steps import Steps
 
 UNIFORM = 4.0  # bits: codebooks of 16
@@ -242,6 +243,27 @@ def test_a_run_can_start_from_a_prior(finished, toys, tmp_path):
         ModelError, match=r"init_from: .*model\.safetensors does not fit this run's prior .*size mismatch"
     ):
         Trainer(prior_config(toys, tmp_path / "run", init_from=str(start), model=sizes), progress=False)
+
+
+def test_a_run_can_start_from_a_prior_of_fewer_codebooks(finished, toys, tmp_path):
+    """What there is for the third codebook starts as it was for the second, with the codec's own entries."""
+    whole = finished.model
+    assert isinstance(whole, WaveNet)
+    fewer = WaveNet(whole.config, whole.streams[:2], whole.fields)
+    theirs = whole.state_dict()
+    ours = {name: theirs[name][: len(own)] if own.ndim else own for name, own in fewer.state_dict().items()}
+    fewer.load_state_dict(ours)
+    saved.save(fewer, "0" * 12, tmp_path / "fewer.safetensors", {})
+    run = prior_config(toys, tmp_path / "run", init_from=str(tmp_path / "fewer.safetensors"), steps=1)
+    fresh = Trainer(prior_config(toys, tmp_path / "fresh", steps=1), progress=False).model.state_dict()
+    found = Trainer(run, progress=False).model.state_dict()
+    close = partial(torch.testing.assert_close, rtol=1e-3, atol=1e-3)  # float16 in between
+    for name in ours:
+        if name != "used.weight" and ours[name].ndim:
+            close(found[name], ours[name])
+    close(found["heads.2.context.weight"], found["heads.1.context.weight"])
+    close(found["used.weight"][2], found["used.weight"][1])
+    close(found["entries.2"], fresh["entries.2"])
 
 
 # ---------------------------------------------------------------------------------------------------------------- data

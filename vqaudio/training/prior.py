@@ -59,8 +59,15 @@ class PriorTask(Task):
         self._baselines: dict[str, float] | None = None
 
     def _start_from(self, path: Path) -> None:
+        """Take another prior's weights; what it lacks for codebooks beyond its own starts as for its last one."""
+        start = saved.load(path).net
+        known, last = start.state_dict(), len(start.heads) - 1
+        for level in range(last + 1, len(self.model.heads)):
+            copied = {f"heads.{level}.{name}": value for name, value in start.heads[last].state_dict().items()}
+            known |= copied | {f"entries.{level}": self.model.state_dict()[f"entries.{level}"]}
+            known["used.weight"] = torch.cat([known["used.weight"], known["used.weight"][last : last + 1]])
         try:
-            self.model.load_state_dict(saved.load(path).net.state_dict())
+            self.model.load_state_dict(known)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(f"init_from: {path} does not fit this run's prior ({reason}); copy its config") from None
