@@ -516,6 +516,26 @@ def test_a_search_over_all_paths_finds_the_nearest_of_all_sums() -> None:
     assert bool((errors_of(search_of(1), features) > nearest_sum + 1e-3).any()), "the greedy choice must miss some"
 
 
+def test_an_entry_is_taken_where_it_saves_its_cost() -> None:
+    """Of all sums, the least distance plus cost; entries of zeros cost nothing."""
+    bottleneck, features = search_of(64), torch.randn(2, DIM, 30)
+    for book in list(bottleneck.codebooks)[1:]:
+        book.entries[3] = 0.0
+    books = [book.entries for book in bottleneck.codebooks]
+    sums = (books[0][:, None, None] + books[1][:, None] + books[2]).flatten(0, 2)
+    taken = [(book != 0).any(1).float() for book in books]
+    entries = (taken[0][:, None, None] + taken[1][:, None] + taken[2]).flatten()
+    distances = torch.cdist(features.transpose(1, 2), sums[None]).square()
+    counts = []
+    for cost in (0.0, 0.2, 2.0, 100.0):
+        codes = bottleneck.encode(features, entry_cost=cost)
+        found = (features - bottleneck.decode(codes)).square().sum(1)
+        used = sum(share[part] for share, part in zip(taken, codes, strict=True))
+        assert torch.allclose(found + cost * used, (distances + cost * entries).amin(-1), atol=1e-4)
+        counts.append(float(used.mean()))
+    assert counts[0] > counts[1] > counts[2] > counts[3] == 1.0
+
+
 def test_more_paths_come_nearer() -> None:
     features = torch.randn(2, DIM, 300)
     errors = [float(errors_of(search_of(paths, 64, 6), features).mean()) for paths in (1, 2, 4, 16)]
@@ -530,7 +550,7 @@ def test_the_search_serves_the_number_of_codebooks_asked_for() -> None:
     assert float(errors_of(bottleneck, features, 2).mean()) < 0.98 * float(from_all.square().sum(1).mean())
 
 
-@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("count", [1, 3, 8, 9])
 @pytest.mark.parametrize("candidates", [9, 96, 1024, 1000])
 def test_nearest_against_sorting(count: int, candidates: int) -> None:
     distances = torch.randn(20, candidates)

@@ -18,7 +18,7 @@ from tools import MODEL, heard, one_line, synthetic, tiny_codec, wav_bytes, whol
 
 import vqaudio
 from vqaudio import entropy, info
-from vqaudio.assignment import RateAware
+from vqaudio.assignment import RateAware, sparing
 from vqaudio.audio import ArraySource
 from vqaudio.bottleneck import Identity
 from vqaudio.codec import Codec, load
@@ -429,6 +429,8 @@ def test_cheaper_codes_need_a_prior_and_sums_of_entries(toys):
             toys.codec.compress(toys.ann, RATE, entropy=mode, rdo=0.1)
     with pytest.raises(ModelError, match="only where latents are sums of codebook entries"):
         RateAware(Identity(), toys.codec.prior, 1, 0.1)
+    with pytest.raises(ModelError, match="have a cost in residual codebooks alone"):
+        sparing(Identity(), 1, 0.1)
 
 
 # ------------------------------------------------------------------------------------------------------------- scores

@@ -143,7 +143,7 @@ def test_every_recording_becomes_a_row(recordings, capsys):
 
 
 def wanted(codebooks: tuple[int, ...] = (3,), least: float = 0.0) -> tokenize.Wanted:
-    return tokenize.Wanted("model.safetensors", "cpu", codebooks, 0.1, 0, least)
+    return tokenize.Wanted("model.safetensors", "cpu", codebooks, 0.1, (0.0, 0.0), 0, least)
 
 
 @pytest.mark.usefixtures("recordings")
@@ -172,6 +172,22 @@ def test_versions_vary_what_is_learned_from_and_a_seed_repeats_them(capsys):
     first, second, other = (rows_of(out) for out in "abc")
     assert all(same(one, again) for one, again in zip(first, second, strict=True))
     assert [same(one, again) for one, again in zip(first, other, strict=True)] == [not one.version for one in first]
+
+
+@pytest.mark.usefixtures("recordings")
+def test_half_of_the_versions_end_frames_early():
+    """Where entries cost more than any saves, frames end after the first codebook that has no entry of zeros."""
+    codec = tokenize._codec(wanted())
+    with torch.no_grad():
+        for entries in codec.model.bottleneck.entries()[1:]:
+            entries[2] = 0.0
+    checkpoint.save(codec.model, "ended.safetensors")
+    options = ("--versions", 4, "--quiet", "--entry-costs", "1e5,1e6", "--model", "ended.safetensors")
+    assert run(*options) == 0
+    ended = [all((part == 2).all() for part in one.codes[1:]) for one in rows_of() if one.version]
+    assert not any((one.codes[1] == 2).all() for one in rows_of(version=0))
+    assert 2 < sum(ended) < 10
+    assert len(ended) == 12
 
 
 @pytest.mark.usefixtures("recordings")
@@ -248,7 +264,9 @@ def test_a_recording_that_cannot_be_read_is_named(recordings, monkeypatch, capsy
 
 
 @pytest.mark.parametrize(
-    "options", [["--versions", -1], ["--jobs", 0], ["--speed", 1], ["--codebooks", "3,x"]], ids=lambda each: each[0]
+    "options",
+    [["--versions", -1], ["--jobs", 0], ["--speed", 1], ["--codebooks", "3,x"], ["--entry-costs", "2,1"]],
+    ids=lambda each: each[0],
 )
 def test_options_that_make_no_sense_are_refused_with_the_usage(recordings, options, capsys):
     with pytest.raises(SystemExit) as caught:

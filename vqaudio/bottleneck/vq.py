@@ -12,6 +12,8 @@ from vqaudio.config import CodebookConfig, VQConfig
 from vqaudio.container import Stream
 from vqaudio.layers import at_least_float32, full_precision
 
+FEW = 8  # so many are found one by one sooner than all at once
+
 
 def straight_through(features: Tensor, quantized: Tensor) -> Tensor:
     """The quantized values, with the gradient of the features: ``z_e + sg(z_q - z_e)`` (section 3.2)."""
@@ -234,17 +236,29 @@ class VQ(Bottleneck):
 def nearest(distances: Tensor, count: int, group: int = 32) -> Tensor:
     """Indices ``(n, count)`` of the smallest of each row of ``(n, candidates)`` (or of all), the very smallest first.
 
-    They all lie in the ``count`` groups with the smallest minima, so only those are searched: far quicker than all.
+    They all lie in the ``count`` groups with the smallest minima, so only those are searched: far quicker than all. A
+    group's members are as far apart as they can be, so that minima are taken over whole rows of memory.
     """
     rows, candidates = distances.shape
     count = min(count, candidates)
     if candidates % group or candidates <= count * group:
         return distances.topk(count, dim=1, largest=False).indices
-    grouped = distances.view(rows, -1, group)
-    groups = grouped.amin(-1).topk(count, dim=1, largest=False).indices
-    members = grouped.gather(1, groups[..., None].expand(-1, -1, group)).flatten(1)
-    chosen = members.topk(count, dim=1, largest=False).indices
-    return groups.gather(1, chosen // group) * group + chosen % group
+    grouped = distances.view(rows, group, -1)
+    groups = _smallest(grouped.amin(1), count)
+    members = grouped.gather(2, groups[:, None].expand(-1, group, -1)).flatten(1)
+    chosen = _smallest(members, count)
+    return chosen // count * grouped.shape[2] + groups.gather(1, chosen % count)
+
+
+def _smallest(values: Tensor, count: int) -> Tensor:
+    """Indices ``(n, count)`` of the smallest in each row, in order, which ``values`` are lost for."""
+    if count > FEW:
+        return values.topk(count, dim=1, largest=False).indices
+    found = []
+    for _ in range(count):
+        found.append(values.argmin(1, keepdim=True))
+        values.scatter_(1, found[-1], torch.inf)
+    return torch.cat(found, 1)
 
 
 def to_vectors(features: Tensor) -> Tensor:
