@@ -18,7 +18,7 @@ from tools import MODEL, heard, one_line, synthetic, tiny_codec, wav_bytes, whol
 
 import vqaudio
 from vqaudio import entropy, info
-from vqaudio.assignment import RateAware, sparing
+from vqaudio.assignment import RateAware, audibility, sparing
 from vqaudio.audio import ArraySource
 from vqaudio.bottleneck import Identity
 from vqaudio.codec import Codec, load
@@ -405,22 +405,40 @@ def test_a_larger_lambda_gives_smaller_files(toys):
 
 
 def test_the_weight_is_of_bits_against_squared_distance(toys):
-    """With one codebook, each code in turn minimises distance + weight x bits, given those before it."""
+    """With one codebook, each code in turn minimises audible distance + weight x bits, given those before it."""
     bottleneck, prior, weight = toys.codec.model.bottleneck, toys.codec.prior, 0.3
     book = bottleneck.entries()[0].double()
     features = torch.randn(1, book.shape[1], 30) * book.std()
-    (codes,) = RateAware(bottleneck, prior, 1, weight, "speaker=ann")(features)
-    (nearest,) = RateAware(bottleneck, prior, 1, 0.0, "speaker=ann")(features)
+    sound = torch.cos(torch.arange(30 * 16) * torch.pi / 16)[None, None] * torch.linspace(0, 1, 30).repeat_interleave(
+        16
+    )
+    weights = audibility(sound, 30)[0].double()
+    (codes,) = RateAware(bottleneck, prior, 1, weight, "speaker=ann")(features, sound)
+    (nearest,) = RateAware(bottleneck, prior, 1, 0.0, "speaker=ann")(features, sound)
     stepper = prior.begin(1, 1, "speaker=ann")
     for frame, vector in enumerate(features[0].T.double()):
         distances = (book - vector).square().sum(1)
         bits = -torch.from_numpy(stepper.logits(0)[0] / 32.0).double().log_softmax(0) / np.log(2)
         assert nearest[0, frame] == distances.argmin()
         chosen = codes[0, frame]
-        assert (distances + weight * bits)[chosen] <= (distances + weight * bits).min() + 1e-5
+        costs = weights[frame] * distances + weight * bits
+        assert costs[chosen] <= costs.min() + 1e-5
         stepper.accept(0, chosen[None].numpy())
         stepper.advance()
     assert (codes != nearest).any()
+
+
+def test_what_is_quiet_beside_the_rest_is_less_audible():
+    """Frames of 1, 1/10 and 1/10,000 of an amplitude, and what is silent: powers of energy, by hand."""
+    levels = torch.tensor([1.0] * 5 + [0.1] * 5 + [1e-4] * 5 + [0.0] * 5)
+    sound = levels.repeat_interleave(8)[None, None] * 0.5
+    found = audibility(sound, 20)[0]
+    share = 5 * (1 + 1e-4) / (5 * (1 + 1e-2))  # the loud frames' energy is the mean of all, weighted by themselves
+    smoothed = [1.0, 0.01, 1e-4, 1e-4]
+    expected = [min(1.0, energy / share) ** 0.15 for energy in smoothed]
+    assert found[[2, 7, 12, 17]].tolist() == pytest.approx(expected, rel=0.02)
+    assert torch.allclose(audibility(0.01 * sound, 20)[0], found, rtol=0.01)
+    assert bool((audibility(0.0 * sound, 20) > 0.2).all())
 
 
 def test_cheaper_codes_need_a_prior_and_sums_of_entries(toys):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from vqaudio.bottleneck import build_bottleneck
+from vqaudio.bottleneck import Choose, build_bottleneck
 from vqaudio.config import ModelConfig
 from vqaudio.decoder import build_decoder
 from vqaudio.encoder import build_encoder
@@ -64,19 +63,21 @@ class Autoencoder(nn.Module):
         waveform: Tensor,
         n_streams: int | None = None,
         context: int = 0,
-        choose: Callable[[Tensor], list[Tensor]] | None = None,
+        choose: Choose | None = None,
     ) -> list[Tensor]:
         """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few.
 
         So many frames of ``context`` at either end, whole codes of every stream, are heard but not coded. ``choose``
-        makes codes of the features in place of a bottleneck that looks at one frame at a time.
+        makes codes of the features, and of the sound that they are of, in place of a bottleneck that looks at one
+        frame at a time.
         """
         features = self.encoder(waveform)
         span = self.bottleneck.encode_span
         own = min(context, max(span.left, span.right))  # the rest was for the encoder
         kept = features[..., context - own : features.shape[-1] - (context - own)]
         if choose is not None:
-            return choose(kept)
+            left, right = (context - own) * self.config.hop_length, waveform.shape[-1]
+            return choose(kept, waveform[..., left : right - left])
         found = zip(self.bottleneck.encode(kept, n_streams), self.bottleneck.streams, strict=False)
         return [codes[:, own // stream.stride : codes.shape[1] - own // stream.stride] for codes, stream in found]
 

@@ -17,10 +17,10 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vqaudio.audio import Source, Window, framed
 from vqaudio.autoencoder import Autoencoder
+from vqaudio.bottleneck import Choose
 from vqaudio.container import ChunkCodes, Stream
 from vqaudio.resampling import resample
 
@@ -40,7 +40,7 @@ def encode_blocks(
     block_frames: int,
     n_streams: int,
     done: Callable[[float], object] | None = None,
-    choose: Callable[[Tensor], list[Tensor]] | None = None,
+    choose: Choose | None = None,
 ) -> Iterator[ChunkCodes]:
     """The codes of each block of ``block_frames`` frames: an int32 array ``(channels, codes)`` per stream.
 
@@ -63,7 +63,7 @@ def _encode_window(
     context: int,
     kept: int,
     n_streams: int,
-    choose: Callable[[Tensor], list[Tensor]] | None,
+    choose: Choose | None,
     channel: Window,
 ) -> ChunkCodes:
     device = next(model.parameters()).device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked, Choose
 from vqaudio.bottleneck.fsq import FSQ
 from vqaudio.bottleneck.gaussian import Gaussian
 from vqaudio.bottleneck.grouped import GroupedVQ
@@ -25,6 +25,7 @@ __all__ = [
     "VQ",
     "Bottleneck",
     "Bottlenecked",
+    "Choose",
     "Gaussian",
     "GroupedVQ",
     "Hierarchical",

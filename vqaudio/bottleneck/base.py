@@ -14,12 +14,16 @@ attributes of the contract, never a class. Most bottlenecks look at one frame at
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from vqaudio.container import Stream
 from vqaudio.layers import Span
+
+Choose = Callable[[Tensor, Tensor], list[Tensor]]
+"""Features ``(batch, D, frames)`` and the sound they are of ``(batch, 1, samples)`` to tokens, in another way."""
 
 
 @dataclass
