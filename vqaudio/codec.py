@@ -2,7 +2,7 @@
 
 ::
 
-    codec = vqaudio.load("speech-16k-v2")
+    codec = vqaudio.load("speech-16k-v3")
     data = codec.compress(wav, sample_rate)          # float32 (channels, samples) to the bytes of a .vq file
     wav, sample_rate = codec.decompress(data)
 """

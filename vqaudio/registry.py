@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from vqaudio.errors import ModelError
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "speech-16k-v2"
+DEFAULT_MODEL = "speech-16k-v3"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ class Retired:
         return f"vqaudio {self.version} ships it: pip install 'vqaudio=={self.version}', or give its file with --model"
 
 
-RETIRED = {"9ee3f87fea09": Retired("speech-16k", "0.1.0", "speech-16k-v2")}  # by fingerprint
+RETIRED = {  # by fingerprint
+    "9ee3f87fea09": Retired("speech-16k", "0.1.0", "speech-16k-v3"),
+    "6ef04329b3e0": Retired("speech-16k-v2", "0.2.0", "speech-16k-v3"),
+}
 
 
 def shipped_models() -> list[str]:

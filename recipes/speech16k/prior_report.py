@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("network", type=Path)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--prior", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs/speech-16k-v2-prior/report"))
+    parser.add_argument("--out", type=Path, default=Path("runs/speech-16k-v3-prior/report"))
     parser.add_argument("--temperature", type=float, default=0.9)
     parser.add_argument("--top-p", type=float, default=0.95)
     parser.add_argument("--guidance", type=float, default=1.5)
@@ -86,7 +86,7 @@ def sizes(codec: Codec, recordings: Sequence[Recording]) -> list[str]:
         "| codebooks | " + " | ".join(f"{mode}, kb/s" for mode in MODES) + " | context saves | prior saves |",
         "|---|" + "---:|" * (len(MODES) + 2),
     ]
-    for number in [n for n in (1, 2, 3, 8) if n <= codec.n_codebooks]:
+    for number in [*range(1, min(4, codec.n_codebooks)), codec.n_codebooks]:
         total = {mode: sum(len(codec.compress(s, codec.sample_rate, number, mode)) for s in sounds) for mode in MODES}
         rates = " | ".join(f"{total[mode] * 8 / seconds / 1000:.3f}" for mode in MODES)
         saved_share = " | ".join(f"{1 - total[mode] / total['none']:.1%}" for mode in MODES[1:])

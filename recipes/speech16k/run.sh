@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Trains speech-16k-v2 in four runs and scores it on speakers it never heard.
+# Trains speech-16k-v3 in five runs and scores it on speakers it never heard.
 #
 #   bash recipes/speech16k/run.sh [FOLDER]
 #
 # FOLDER: any folder of audio; without it $VQAUDIO_DATA/speech, or ../shared/data/speech.
-# MINUTES (default 97), FINETUNE_MINUTES (11.5), V2_MINUTES (76) and LONGER_MINUTES (62): lengths of the runs by base.yaml,
-# finetune.yaml, v2.yaml and longer.yaml; their schedules are fitted to them. What was stopped is resumed.
+# MINUTES (default 97), FINETUNE_MINUTES (11.5), V2_MINUTES (76), LONGER_MINUTES (62) and V3_MINUTES (54): lengths of the runs
+# by base.yaml, finetune.yaml, v2.yaml, longer.yaml and v3.yaml; their schedules are fitted to them. What was stopped is
+# resumed. The model is runs/speech-16k-v3/ended.safetensors then.
 # CONFIG: one run of MINUTES by another config instead, recipes/speech16k/strided.yaml for example.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -17,14 +18,17 @@ settings=(--set "data.folder=$folder")
 # Threads that sleep while they wait lose far less where other programs use the same cores.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 train() { python -m vqaudio.train "$1" "${settings[@]}" --minutes "$2" --resume; }
-last=${CONFIG:-$here/longer.yaml}
 train "${CONFIG:-$here/base.yaml}" "${MINUTES:-97}"
 if [ -z "${CONFIG:-}" ]; then
     train $here/finetune.yaml "${FINETUNE_MINUTES:-11.5}"
     train $here/v2.yaml "${V2_MINUTES:-76}"
     train $here/longer.yaml "${LONGER_MINUTES:-62}"
+    train $here/v3.yaml "${V3_MINUTES:-54}"
+    out=runs/speech-16k-v3
+    model=$out/ended.safetensors
+    python $here/ends.py "$folder" $out/model.safetensors $model
+else
+    out=$(awk '$1 == "out:" { print $2 }' "$CONFIG")
+    model=$out/model.safetensors
 fi
-
-out=$(awk '$1 == "out:" { print $2 }' "$last")
-python -m vqaudio.evaluate "$folder" --model "$out/model.safetensors" --codebooks 1,2,3,8 --min-seconds 2 \
-    --json "$out/report.json" --plot "$out/report.png"
+python -m vqaudio.evaluate "$folder" --model "$model" --min-seconds 2 --json "$out/report.json" --plot "$out/report.png"

@@ -16,7 +16,7 @@ from vqaudio.registry import DEFAULT_MODEL
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
 
-USUAL_CODEBOOKS = (1, 2, 3, 4, 6, 8)
+USUAL_CODEBOOKS = (1, 2, 3, 4, 6)
 
 
 def add_options(parser: argparse.ArgumentParser, limit: int | None = None, min_seconds: float = 1.0) -> None:
@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser, limit: int | None = None, min_s
         "--codebooks",
         type=_numbers,
         metavar="N,N",
-        help="codebooks to use (default: 1,2,3,4,6,8 as far as the model goes)",
+        help="codebooks to use (default: 1,2,3,4,6 as far as the model goes, and all)",
     )
     parser.add_argument(
         "--entropy",
@@ -115,7 +115,7 @@ def _own_systems(codec: Codec, options: argparse.Namespace) -> list[System]:
     wanted: list[int] | None = options.codebooks
     most = codec.n_codebooks
     least = codec.least_codebooks
-    usual = [number for number in USUAL_CODEBOOKS if least <= number <= most] or [most]
+    usual = [*(number for number in USUAL_CODEBOOKS if least <= number < most), most]
     numbers = usual if wanted is None else wanted
     if most == 0:
         raise EvaluationError(
