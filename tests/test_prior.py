@@ -366,6 +366,21 @@ def test_a_prompt_is_as_if_its_codes_had_been_drawn(given):
     assert not same(sample(dice_prior(), 12 - given, 3, how=Sampling(temperature=0)), expected)
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 10.0])
+def test_what_is_barred_is_not_drawn(temperature):
+    """Half of each alphabet; the rest is drawn as ever, where nothing barred would have been."""
+    prior = tiny_twin()
+    barred = [np.arange(stream.alphabet // 2) for stream in prior.streams]
+    how = Sampling(temperature=temperature, seed=4)
+    found = sample(prior, 12, len(prior.streams), 3, how=how, barred=barred)
+    assert all(part.min() >= len(codes) for part, codes in zip(found, barred, strict=True))
+    free = sample(prior, 12, len(prior.streams), 3, how=how)
+    assert any(part.min() < len(codes) for part, codes in zip(free, barred, strict=True))
+    nothing = [np.zeros(0, np.int64) for _ in prior.streams]
+    again = sample(prior, 12, len(prior.streams), 3, how=how, barred=nothing)
+    assert all(np.array_equal(one, other) for one, other in zip(free, again, strict=True))
+
+
 def test_each_frame_is_reported_but_not_those_of_the_prompt():
     reported: list[int] = []
     prompt = [part[0] for part in random_codes(STREAMS, 1, 4)]

@@ -267,6 +267,8 @@ class Codec:
     ) -> list[Codes]:
         """Draw codes from the prior, ``count`` times side by side.
 
+        Entries of zeros, at which a frame ends early to save bits, are not drawn: new sound is whole.
+
         Args:
             n_frames: to draw, each of ``hop_length`` samples.
             n_codebooks: how many to use; all by default.
@@ -285,7 +287,10 @@ class Codec:
             step = math.lcm(*(stream.stride for stream in self.streams)) * self.hop_length
             whole = prompt[: len(prompt) // step * step]  # a last code that is half silence would be gone on from
             given = [part[0].astype(np.int64) for part in self.encode(whole, self.sample_rate, n_streams).streams]
-        drawn = sample(prior, n_frames, n_streams, count, condition, how, given, done)
+        books = self.model.bottleneck.entries()
+        ends = [np.flatnonzero((book == 0).all(1).cpu().numpy()) for book in books[:n_streams]]
+        barred = ends if len(ends) == n_streams else None
+        drawn = sample(prior, n_frames, n_streams, count, condition, how, given, done, barred)
         frames = n_frames + max(len(part) * stream.stride for part, stream in zip(given, self.streams, strict=False))
         found = []
         for lane in range(count):

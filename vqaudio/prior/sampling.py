@@ -22,6 +22,8 @@ PARTS = 256
 """Temperature and guidance are rounded to so many parts of 1."""
 SHARES = 1 << 16
 """``top_p`` is rounded to so many parts of 1."""
+NEVER = np.float32(-(2**24))
+"""A logit so low that no temperature gives it a weight."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def sample(
     how: Sampling | None = None,
     prompt: Sequence[Integers] | None = None,
     done: Callable[[int], object] | None = None,
+    barred: Sequence[Integers] | None = None,
 ) -> list[Integers]:
     """Draw codes: for each of the first ``n_streams`` streams an int64 array ``(lanes, codes)``.
 
@@ -80,6 +83,7 @@ def sample(
         how: temperature and the like.
         prompt: codes ``(codes,)`` of each stream that all lanes begin with; they are not returned.
         done: is called with 1 after each frame.
+        barred: codes of each stream that are not drawn; not all of them.
 
     Raises:
         ModelError: the condition is not known.
@@ -97,7 +101,11 @@ def sample(
     for frame in range(given + n_frames):
         for stream, at in due(streams, frame):
             if prompt is None or at >= len(prompt[stream]):
-                weights = weights_of(prior, guided(steppers, stream, how.guidance), how)
+                logits = guided(steppers, stream, how.guidance)
+                if barred is not None and len(barred[stream]):
+                    logits = logits.copy()
+                    logits[:, barred[stream]] = NEVER
+                weights = weights_of(prior, logits, how)
                 found[stream][:, at] = [drawn(row, bits) for row, bits in zip(weights, generators, strict=True)]
             for stepper in steppers:
                 stepper.accept(stream, found[stream][:, at])
