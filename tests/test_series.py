@@ -74,7 +74,7 @@ def columns_of_floats(draw: st.DrawFn, rows: int) -> np.ndarray:
     for at, value in draw(st.lists(st.tuples(st.integers(0, rows - 1), st.sampled_from([*SPECIAL, np.nan])))):
         values[at] = value
     if draw(st.booleans()):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             narrow = values.astype(np.float32)
         values = np.where(np.isinf(narrow), np.float32(3e38), narrow)
     return values
