@@ -93,12 +93,14 @@ def examples() -> dict[str, Path]:
     return {"Sung vowels, made by rule": ROOT / "examples" / "vowels.wav"} | held_out()
 
 
-def held_out() -> dict[str, Path]:
-    """A few recordings of voices that no model learned from, by what to call them; none where there is no data.
+def data_folder() -> Path:
+    """Where recordings and tables to try are looked for: ``$VQAUDIO_DATA``, else ``../shared/data``."""
+    return Path(os.environ.get("VQAUDIO_DATA", ROOT.parent / "shared" / "data"))
 
-    They are looked for in ``$VQAUDIO_DATA``, else in ``../shared/data``.
-    """
-    folder = Path(os.environ.get("VQAUDIO_DATA", ROOT.parent / "shared" / "data")) / "speech"
+
+def held_out() -> dict[str, Path]:
+    """A few recordings of voices that no model learned from, by what to call them; none where there is no data."""
+    folder = data_folder() / "speech"
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
         return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import zipfile
 from functools import cache
@@ -12,12 +11,11 @@ from typing import IO
 
 import numpy as np
 
-from demo import outputs
+from demo import inputs, outputs
 from vqaudio.errors import SeriesError, VqaudioError
 from vqaudio.files import open_input
 from vqaudio.series import SUFFIXES, Stored, Table, read_table, starts_series, suffix_of, write_table
 
-ROOT = Path(__file__).parents[1]
 MAX_CELLS = 400_000
 MAX_BYTES = 100 * 2**20
 """Unpacked: a small file can hold much."""
@@ -131,9 +129,7 @@ def example(index: int) -> str:
 
 
 def _known(title: str) -> Path:
-    """Tables are looked for in ``$VQAUDIO_DATA``, else in ``../shared/data``."""
-    folder = Path(os.environ.get("VQAUDIO_DATA", ROOT.parent / "shared" / "data"))
-    return folder / "timeseries" / KNOWN[title]
+    return inputs.data_folder() / "timeseries" / KNOWN[title]
 
 
 def made_up() -> str:

@@ -58,7 +58,7 @@ def test_each_item_has_its_own_cost(tmp_path: Path) -> None:
     task = task_of(tmp_path, "score")
     crops = task.train_crops.batch(0)
     made = task.model.eval()(crops.source).waveform
-    costs = task._costs(made, crops.target)
+    costs = task.loss.each(made, crops.target)
     assert costs.shape == (2,)
     assert costs[0] != costs[1]
     assert float(costs.mean()) == pytest.approx(float(task.loss(made, crops.target)[0].detach()), rel=1e-5)

@@ -74,10 +74,11 @@ class Autoencoder(nn.Module):
         features = self.encoder(waveform)
         span = self.bottleneck.encode_span
         own = min(context, max(span.left, span.right))  # the rest was for the encoder
-        kept = features[..., context - own : features.shape[-1] - (context - own)]
+        edge = context - own
+        kept = features[..., edge : features.shape[-1] - edge]
         if choose is not None:
-            left, right = (context - own) * self.config.hop_length, waveform.shape[-1]
-            return choose(kept, waveform[..., left : right - left])
+            edge *= self.config.hop_length
+            return choose(kept, waveform[..., edge : waveform.shape[-1] - edge])
         found = zip(self.bottleneck.encode(kept, n_streams), self.bottleneck.streams, strict=False)
         return [codes[:, own // stream.stride : codes.shape[1] - own // stream.stride] for codes, stream in found]
 

@@ -114,16 +114,14 @@ def _make_folder(folder: Path) -> None:
 
 def summary(job: Job, seconds: float, elapsed: float, size: int | None = None) -> str:
     """One line: what became what, seconds of sound, size and rate where something was compressed, and speed."""
-    names = f"{_shown(job.source, 'stdin')} -> {_shown(job.target, 'stdout')}"
     rate = "" if size is None else f" {size} bytes, {size * 8 / seconds / 1000:.2f} kb/s,"
-    return f"{names}: {seconds:.2f} s,{rate} {seconds / elapsed:.0f} x real time"
+    return f"{_names(job)}: {seconds:.2f} s,{rate} {seconds / elapsed:.0f} x real time"
 
 
 def rows_summary(job: Job, n_rows: int, n_columns: int, elapsed: float, size: int | None = None) -> str:
     """The same of a table: rows and columns, size where it was compressed, and speed."""
-    names = f"{_shown(job.source, 'stdin')} -> {_shown(job.target, 'stdout')}"
     made = "" if size is None else f" {size} bytes, {size * 8 / max(1, n_rows * n_columns):.2f} bits a value,"
-    return f"{names}: {n_rows} rows of {n_columns} columns,{made} {n_rows * n_columns / elapsed:.0f} values/s"
+    return f"{_names(job)}: {n_rows} rows of {n_columns} columns,{made} {n_rows * n_columns / elapsed:.0f} values/s"
 
 
 def refuse_set(parser: argparse.ArgumentParser, options: argparse.Namespace, names: Collection[str], why: str) -> None:
@@ -137,8 +135,11 @@ def refuse_set(parser: argparse.ArgumentParser, options: argparse.Namespace, nam
             raise VqaudioError(f"--{name.replace('_', '-')} {why}")
 
 
-def _shown(path: Path, pipe: str) -> str:
-    return pipe if str(path) == "-" else str(path)
+def _names(job: Job) -> str:
+    source, target = (
+        pipe if str(path) == "-" else str(path) for path, pipe in ((job.source, "stdin"), (job.target, "stdout"))
+    )
+    return f"{source} -> {target}"
 
 
 def seconds_bar(total: float, name: str, quiet: bool) -> tqdm[Any]:

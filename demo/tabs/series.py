@@ -114,7 +114,7 @@ def series(
         path = Path(str(table))
         max_error = None if lossless else MaxError(percent / 100, relative=True)
         report = job.part(0.05, 0.6, max(1, original.n_rows), "compressing")
-        model = model_for(original.n_rows * len(original.columns), most=MODEL_CELLS)
+        model = model_for(original.n_cells, most=MODEL_CELLS)
         coded = code(original, path.name, max_error, model, report)
         job.step(0.6, "packing with others")
         found = costs(coded, path.stat().st_size)
@@ -130,10 +130,9 @@ def series(
 def costs(coded: Coded, file_bytes: int) -> list[facts.Fact]:
     """The size of a ``.vq`` file beside those of the table, and of the same numbers packed by others."""
     n_bytes, table = len(coded.data), coded.decoded
-    cells = table.n_rows * len(table.columns)
     largest = max(column.max_error / column.bound if column.bound else 0.0 for column in coded.columns)
     found = [
-        facts.fact("this .vq file", f"{n_bytes:,} bytes", f"{8 * n_bytes / cells:.2f} bits a cell"),
+        facts.fact("this .vq file", f"{n_bytes:,} bytes", f"{8 * n_bytes / table.n_cells:.2f} bits a cell"),
         facts.fact("the table", f"{file_bytes:,} bytes", f"{file_bytes / n_bytes:.1f} times as large"),
     ]
     for name in ("gzip", "zstd"):

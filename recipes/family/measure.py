@@ -101,18 +101,17 @@ def measure(member: Member, clips: Sequence[Wave], learned: Sequence[Wave]) -> F
     figures["seconds"] = codec.training.get("seconds", 60.0 * codec.training.get("minutes", math.nan))
     figures["snr_db"] = snr_db(np.concatenate(clips), np.concatenate(made))
     figures |= quality(clips, made, rate)
-    counted = None
+    figures |= likelihood(member, np.concatenate(clips), np.concatenate(learned))
+    costs = {}  # of codes, nats a frame, by the prior
     if codec.streams:
         codes, known = ([member.codes(clip) for clip in part] for part in (clips, learned))
-        counted = nats(codec, counted_bits(member.counts(known), codes))
-        figures |= {"kbps": codec.kbps(codec.n_codebooks), "counted_kbps": kbps(codec, counted)}
-        figures |= usage(codec, codes)
-    figures |= likelihood(member, np.concatenate(clips), np.concatenate(learned))
-    if counted is not None:
-        figures["counted_bound"] = figures["bound"] - figures["kl"] + counted
+        costs["counted"] = nats(codec, counted_bits(member.counts(known), codes))
+        figures |= {"kbps": codec.kbps(codec.n_codebooks)} | usage(codec, codes)
     if codec.prior_file is not None:
-        trained = nats(codec, counted_bits(codec.prior, [member.codes(member.whole(clip)) for clip in clips]))
-        figures |= {"trained_kbps": kbps(codec, trained), "trained_bound": figures["bound"] - figures["kl"] + trained}
+        whole = [member.codes(member.whole(clip)) for clip in clips]
+        costs["trained"] = nats(codec, counted_bits(codec.prior, whole))
+    for name, cost in costs.items():
+        figures |= {f"{name}_kbps": kbps(codec, cost), f"{name}_bound": figures["bound"] - figures["kl"] + cost}
     return figures
 
 
@@ -267,7 +266,7 @@ def estimators(member: Member, crops: Sequence[Wave], loss: ReconstructionLoss, 
     """How much the gradients of a VAE's two estimators vary from draw to draw, of one model on the same crops.
 
     It is the gradient of the mean reconstruction loss of the crops by what the encoder hands on. The variance is the
-    trace of its covariance matrix
+    trace of its covariance matrix. The divergence is left out: its gradient is the same in every draw.
     """
     target = torch.from_numpy(np.stack(crops))[:, None]
     with torch.no_grad():
@@ -287,8 +286,7 @@ def estimators(member: Member, crops: Sequence[Wave], loss: ReconstructionLoss, 
             if made.log_prob is None:
                 cost = loss(sound, target)[0]
             else:
-                pairs = zip(sound.detach()[:, None], target[:, None], strict=True)
-                cost = score_function(torch.stack([loss(*pair)[0] for pair in pairs]), made.log_prob)
+                cost = score_function(loss.each(sound, target), made.log_prob)
             gradients.append(torch.autograd.grad(cost, heard)[0].flatten())
         found[estimator] = float(torch.stack(gradients).var(0).sum())
     return found

@@ -34,6 +34,7 @@ from vqaudio.series import (
     write_table,
 )
 from vqaudio.series.codec import Chunk, Progress
+from vqaudio.series.grid import apart
 from vqaudio.series.table import FLOATS, INTEGERS
 from vqaudio.series.text import find_style
 
@@ -158,7 +159,7 @@ def evaluate_table(
     if last < 1 and original.n_rows:
         original = last_rows(original, max(1, round(original.n_rows * last)))
         n_bytes = size_of(original, name, suffix_of(path))
-    chosen = model_for(original.n_rows * len(original.columns), model)
+    chosen = model_for(original.n_cells, model)
     return evaluate(original, name, n_bytes, max_error, chosen, step)
 
 
@@ -275,8 +276,7 @@ def _errors(one: NDArray[Any], other: NDArray[Any]) -> Floats:
     """How far two arrays are apart; integers of 64 bits are subtracted as such."""
     if one.dtype.kind == "f":
         return np.asarray(np.abs(one.astype(np.float64) - other.astype(np.float64)))
-    greater, less = np.maximum(one, other), np.minimum(one, other)
-    return np.asarray(greater.astype(np.uint64) - less.astype(np.uint64), np.float64)  # right modulo 2**64
+    return apart(one, other).astype(np.float64)
 
 
 def _rms(values: Floats) -> float:

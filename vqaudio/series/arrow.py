@@ -85,7 +85,7 @@ def read_parquet(file: IO[bytes], name: str) -> Table:
     try:
         found = pq.read_table(file, use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise SeriesError(f"{name}: cannot be read as Parquet ({_first_line(error)})") from None
+        raise SeriesError(f"{name}: cannot be read as Parquet ({first_line(error)})") from None
     columns = [
         from_arrow(field.name, data, field.metadata, name)
         for field, data in zip(found.schema, found.columns, strict=True)
@@ -104,5 +104,6 @@ def write_parquet(table: Table, file: IO[bytes]) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, without what Arrow adds below."""
     return str(error).partition("\n")[0]

@@ -11,7 +11,7 @@ from vqaudio.container.fields import DamageError
 from vqaudio.errors import ContainerError, ModelError, SeriesError
 from vqaudio.series.chunk import Part, chunk_bytes, parse_chunk
 from vqaudio.series.columns import WAYS, MaxError, Numbers, Way, as_numbers
-from vqaudio.series.grid import within
+from vqaudio.series.grid import apart, within
 from vqaudio.series.header import Header, chunk_rows_for, column_as_json
 from vqaudio.series.model import Model, find
 from vqaudio.series.table import FLOATS, NULL, VALUE, Column, Table, is_dtype
@@ -101,9 +101,7 @@ def _check(table: Table, restored: Table, bounds: list[float]) -> None:
         if bound and column.dtype in FLOATS:
             good = good and bool(within(column.values, found.values, bound)[column.known].all())
         elif bound:
-            greater, less = np.maximum(column.values, found.values), np.minimum(column.values, found.values)
-            off = greater.astype(np.uint64) - less.astype(np.uint64)  # right modulo 2**64
-            good = good and int(off.max()) <= bound
+            good = good and int(apart(column.values, found.values).max()) <= bound
         else:
             good = good and np.array_equal(column.values[column.known], found.values[column.known])
             good = good and (column.texts is None or rendered(found) == column.texts())

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.arrow import from_arrow
+from vqaudio.series.arrow import first_line, from_arrow
 from vqaudio.series.table import Table
 from vqaudio.series.text import rendered
 
@@ -69,7 +69,7 @@ def _parsed(data: bytes, name: str, delimiter: str, header: bool, types: dict[st
             arrow_csv.ConvertOptions(column_types=types),
         )
     except pa.ArrowException as error:
-        raise SeriesError(f"{name}: cannot be read as CSV ({str(error).partition(chr(10))[0]})") from None
+        raise SeriesError(f"{name}: cannot be read as CSV ({first_line(error)})") from None
 
 
 def write(table: Table, file: IO[bytes]) -> None:

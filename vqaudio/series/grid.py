@@ -86,6 +86,12 @@ def within(one: NDArray[Any], other: NDArray[Any], bound: float) -> Bools:
         return np.asarray((size < bound) | ((size == bound) & (np.sign(difference) * error <= 0)))
 
 
+def apart(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.uint64]:
+    """How far two arrays of integers are apart, where that may leave their type."""
+    greater, less = np.maximum(one, other), np.minimum(one, other)
+    return np.asarray(greater.astype(np.uint64) - less.astype(np.uint64))  # right modulo 2**64
+
+
 def lattice(values: NDArray[Any]) -> Grid | None:
     """The coarsest grid on which (nearly) all values lie to the bit, if there is one.
 

@@ -35,7 +35,7 @@ def compress_file(
     name = input_name(source)
     with open_input(source) as file:
         table = read_table(file, name, suffix_of(source))
-    chosen = model_for(table.n_rows * len(table.columns), model)
+    chosen = model_for(table.n_cells, model)
     data = compress(table, max_error, lossless, name, progress, model=chosen)
     with atomic_write(target) as file:
         file.write(data)

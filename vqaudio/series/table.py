@@ -72,6 +72,11 @@ class Table:
         """Rows; all columns have as many."""
         return len(self.columns[0].cells) if self.columns else 0
 
+    @property
+    def n_cells(self) -> int:
+        """Cells of all columns."""
+        return self.n_rows * len(self.columns)
+
 
 def known_cells(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Values and cells of an array that marks its gaps itself, if at all: NaN or NaT, replaced by 0."""

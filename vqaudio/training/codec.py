@@ -103,19 +103,13 @@ class CodecTask(Task):
         total, terms = self.loss(made.waveform, target)
         total = total + made.loss
         if made.log_prob is not None:
-            total = total + score_function(self._costs(made.waveform, target), made.log_prob)
+            total = total + score_function(self.loss.each(made.waveform, target), made.log_prob)
         self._pair = None
         if self.adversary is not None and self.adversary.due(fraction):
             self._pair = self.loss.trim(made.waveform), self.loss.trim(target)
             total, terms = self.adversary.add_terms(total, terms, *self._pair)
         logs = {"loss": total, "bottleneck": made.loss, **terms, **made.stats}
         return Batch(total, logs, target.shape[0] * target.shape[-1] / self.config.model.sample_rate)
-
-    @torch.no_grad()
-    def _costs(self, made: Tensor, target: Tensor) -> Tensor:
-        """The reconstruction loss of each item of a batch by itself: ``(batch,)``."""
-        pairs = zip(made[:, None], target[:, None], strict=True)
-        return torch.stack([self.loss(one, wanted)[0] for one, wanted in pairs])
 
     def after(self, fraction: float) -> dict[str, Tensor]:
         """The discriminators' own step."""

@@ -53,6 +53,12 @@ class ReconstructionLoss(nn.Module):
         total = sum((getattr(self.config, name) * term for name, term in terms.items()), estimate.new_zeros(()))
         return total, terms
 
+    @torch.no_grad()
+    def each(self, estimate: Tensor, target: Tensor) -> Tensor:
+        """The sum of each item of a batch by itself, without gradient: ``(batch,)``."""
+        pairs = zip(estimate[:, None], target[:, None], strict=True)
+        return torch.stack([self(one, wanted)[0] for one, wanted in pairs])
+
     def trim(self, waveform: Tensor) -> Tensor:
         """The middle of crops ``(batch, 1, samples)``, where the model had sound on both sides: ``(batch, fewer)``."""
         samples = waveform.shape[-1] - 2 * self.margin
