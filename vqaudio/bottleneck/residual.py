@@ -60,6 +60,7 @@ class ResidualVQ(Bottleneck):
         depth = torch.randint(1, every + 1, (batch,), device=device)
         return torch.where(torch.rand(batch, device=device) < self.dropout, depth, every)
 
+    @torch.no_grad()
     def encode(self, features: Tensor, n_streams: int | None = None, entry_cost: float = 0.0) -> list[Tensor]:
         """See :meth:`Bottleneck.encode`.
 
@@ -77,14 +78,16 @@ class ResidualVQ(Bottleneck):
         codebooks = list(self.codebooks)[:n_streams]
         kept_paths = max(1, self.search // len(codebooks))
         costs = residuals.new_zeros(len(vectors), 1)
+        largest = len(vectors) * kept_paths * max(stream.alphabet for stream in self.streams)
+        memory = torch.empty(largest, device=vectors.device)
         for level, codebook in enumerate(codebooks):
             assert isinstance(codebook, Codebook)
-            distances = codebook.distances(residuals.flatten(0, 1))
+            distances = codebook.distances(residuals.flatten(0, 1), memory)
             size = distances.shape[1]
             distances = distances.view(len(vectors), -1)
             if entry_cost:
                 spent = (costs[..., None] + entry_cost * (codebook.entries != 0).any(1)).flatten(1)
-                distances = distances + spent
+                distances += spent
             kept = nearest(distances, kept_paths if level + 1 < len(codebooks) else 1)
             parent, code = kept // size, kept % size
             if entry_cost:

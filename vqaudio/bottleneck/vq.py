@@ -12,8 +12,6 @@ from vqaudio.config import CodebookConfig, VQConfig
 from vqaudio.container import Stream
 from vqaudio.layers import at_least_float32, full_precision
 
-FEW = 8  # so many are found one by one sooner than all at once
-
 
 def straight_through(features: Tensor, quantized: Tensor) -> Tensor:
     """The quantized values, with the gradient of the features: ``z_e + sg(z_q - z_e)`` (section 3.2)."""
@@ -46,16 +44,18 @@ PASS_GRADIENT = {
 }
 
 
-def squared_distances(vectors: Tensor, entries: Tensor) -> Tensor:
+def squared_distances(vectors: Tensor, entries: Tensor, out: Tensor | None = None) -> Tensor:
     """``(n, D)`` vectors and ``(K, D)`` entries to ``||z_e - e_k||²`` for each pair: ``(n, K)``, float32.
 
-    ``||z||² - 2 z·e + ||e||²`` as one product of ``(-2z, ||z||², 1)`` and ``(e, 1, ||e||²)``.
+    ``||z||² - 2 z·e + ||e||²`` as one product of ``(-2z, ||z||², 1)`` and ``(e, 1, ||e||²)``. ``out`` is memory for it,
+    ``n K`` values or more, where no gradient is wanted: to ask the system for new memory takes about as long.
     """
     with full_precision(vectors):
         vectors, entries = vectors.float(), entries.float()
         left = torch.cat([-2.0 * vectors, _squares(vectors), torch.ones_like(vectors[:, :1])], 1)
         right = torch.cat([entries, torch.ones_like(entries[:, :1]), _squares(entries)], 1)
-        return left @ right.T
+        place = None if out is None else out[: len(left) * len(right)].view(len(left), len(right))
+        return torch.mm(left, right.T, out=place)
 
 
 def draw(vectors: Tensor, entries: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -97,6 +97,7 @@ class Codebook(nn.Module):
         super().__init__()
         size = config.codebook_size
         self.update, self.revive_below, self.decay = config.update, config.revive_below, config.decay
+        self.frozen = False
         entries = torch.randn(size, dim)
         if self.update == "loss":
             self.entries = nn.Parameter(entries)
@@ -109,9 +110,9 @@ class Codebook(nn.Module):
         """``(n, D)`` vectors to the index ``(n,)`` of the nearest entry: ``argmin_k ||z_e - e_k||`` (eq. 1)."""
         return nearest(self.distances(vectors), 1)[:, 0]
 
-    def distances(self, vectors: Tensor) -> Tensor:
-        """``(n, D)`` vectors to ``||z_e - e_k||²`` for every entry: ``(n, K)``, float32."""
-        return squared_distances(vectors, self.entries)
+    def distances(self, vectors: Tensor, out: Tensor | None = None) -> Tensor:
+        """``(n, D)`` vectors to ``||z_e - e_k||²`` for every entry: ``(n, K)``, float32; ``out`` is memory for it."""
+        return squared_distances(vectors, self.entries, out)
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes of any shape to entries, with D as the last axis."""
@@ -119,7 +120,12 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def learn(self, vectors: Tensor, codes: Tensor) -> None:
-        """Update averages, and the entries made from them, by ``(n, D)`` vectors assigned to ``(n,)`` codes."""
+        """Update averages, and the entries made from them, by ``(n, D)`` vectors assigned to ``(n,)`` codes.
+
+        A codebook that is ``frozen`` stays as it is.
+        """
+        if self.frozen:
+            return
         size = len(self.counts)
         counts = torch.bincount(codes, minlength=size).to(self.counts.dtype)
         _all_reduce(counts)
@@ -234,31 +240,24 @@ class VQ(Bottleneck):
 
 
 def nearest(distances: Tensor, count: int, group: int = 32) -> Tensor:
-    """Indices ``(n, count)`` of the smallest of each row of ``(n, candidates)`` (or of all), the very smallest first.
+    """Indices ``(n, count)`` of small values in each row of ``(n, candidates)``, the smallest first.
 
-    They all lie in the ``count`` groups with the smallest minima, so only those are searched: far quicker than all. A
+    The first is the smallest of all; the others are the smallest of other groups of candidates. Where two of the
+    smallest are in one group the second is passed over, which is rare, and saves most of the time that sorting takes. A
     group's members are as far apart as they can be, so that minima are taken over whole rows of memory.
     """
     rows, candidates = distances.shape
-    count = min(count, candidates)
-    if candidates % group or candidates <= count * group:
-        return distances.topk(count, dim=1, largest=False).indices
+    if candidates % group or candidates < count * group:
+        return distances.topk(min(count, candidates), dim=1, largest=False).indices
     grouped = distances.view(rows, group, -1)
-    groups = _smallest(grouped.amin(1), count)
-    members = grouped.gather(2, groups[:, None].expand(-1, group, -1)).flatten(1)
-    chosen = _smallest(members, count)
-    return chosen // count * grouped.shape[2] + groups.gather(1, chosen % count)
-
-
-def _smallest(values: Tensor, count: int) -> Tensor:
-    """Indices ``(n, count)`` of the smallest in each row, in order, which ``values`` are lost for."""
-    if count > FEW:
-        return values.topk(count, dim=1, largest=False).indices
-    found = []
-    for _ in range(count):
-        found.append(values.argmin(1, keepdim=True))
-        values.scatter_(1, found[-1], torch.inf)
-    return torch.cat(found, 1)
+    least = grouped.amin(1)
+    chosen = []
+    for _ in range(count):  # for a few this is quicker than topk
+        chosen.append(least.argmin(1, keepdim=True))
+        least.scatter_(1, chosen[-1], torch.inf)
+    groups = torch.cat(chosen, 1)
+    members = grouped.gather(2, groups[:, None].expand(-1, group, -1)).argmin(1)
+    return members * grouped.shape[2] + groups
 
 
 def to_vectors(features: Tensor) -> Tensor:
