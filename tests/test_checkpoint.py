@@ -174,6 +174,15 @@ def test_fingerprint_sees_shape_type_and_config(saved: Path, model: Autoencoder)
     assert len({fingerprint(saved), reshaped, retyped, reconfigured}) == 4
 
 
+def test_a_model_with_another_models_codes_has_its_fingerprint(saved: Path, tmp_path: Path) -> None:
+    source = checkpoint.load(saved)
+    other = tmp_path / "other_encoder.safetensors"
+    checkpoint.save(tiny_model(seed=8), other, codes_of=source)
+    again = checkpoint.load(other)
+    assert (again.fingerprint, again.silence) == (fingerprint(saved), source.silence)
+    assert "is no fingerprint" in refusal(rewrite(saved, codes="../../etc"))
+
+
 def test_fingerprint_follows_a_replaced_file(tmp_path: Path) -> None:
     """Training writes newer models under one name; none may pass for an older one."""
     path = tmp_path / "latest.safetensors"

@@ -58,6 +58,11 @@ def test_unknown_keys_are_named_by_their_path(path: str) -> None:
     assert refusal(data) == f"{path}: unknown key, remove it or correct its name"
 
 
+def test_only_weights_that_come_from_somewhere_can_be_frozen() -> None:
+    assert "decoder cannot be frozen without init_from" in refusal({"frozen": ["decoder"]})
+    assert "'bottleneck' or 'decoder'" in refusal({"frozen": ["encoder"]})
+
+
 BAD_VALUES = [
     ("steps", 0, "found 0"),
     ("steps", "many", "valid integer"),

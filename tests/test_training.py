@@ -422,6 +422,34 @@ def test_codebooks_can_be_added(tmp_path):
         Trainer(fewer, progress=False)
 
 
+def test_a_new_encoder_for_the_same_codes(tmp_path):
+    start = tmp_path / "start.safetensors"
+    checkpoint.save(tiny_model(seed=3), start)
+    config = toy_config(tmp_path, init_from=str(start), steps=3, quantize_after=0, frozen=["bottleneck", "decoder"])
+    made = checkpoint.load(Trainer(with_bottleneck(config, search=12), progress=False).run())
+    before = checkpoint.load(start)
+    moved = {
+        name.partition(".")[0]
+        for name, tensor in made.model.state_dict().items()
+        if not torch.equal(tensor, before.model.state_dict()[name])
+    }
+    assert moved == {"encoder"}
+    assert (made.fingerprint, made.silence) == (before.fingerprint, before.silence)
+    data = vqaudio.load(start).compress(sound(4000), RATE)
+    found, expected = (vqaudio.load(path).decompress(data)[0] for path in (config.out + "/model.safetensors", start))
+    assert np.array_equal(found, expected)
+
+
+def test_a_model_that_decodes_otherwise_makes_codes_of_its_own(tmp_path):
+    start = tmp_path / "start.safetensors"
+    checkpoint.save(tiny_model(seed=3), start)
+    config = toy_config(tmp_path, init_from=str(start), steps=2, quantize_after=0, frozen=["bottleneck"])
+    made = checkpoint.load(Trainer(config, progress=False).run())
+    assert made.fingerprint != checkpoint.load(start).fingerprint
+    for name, tensor in checkpoint.load(start).model.bottleneck.state_dict().items():
+        assert torch.equal(made.model.bottleneck.state_dict()[name], tensor)
+
+
 def test_another_kind_of_bottleneck_starts_from_data(tmp_path):
     start = tmp_path / "start.safetensors"
     checkpoint.save(tiny_model(seed=3), start)

@@ -1,7 +1,8 @@
 """Models on disk: float16 safetensors with the config embedded. No pickle, no code in files.
 
-The metadata of a checkpoint holds ``config`` (JSON), ``silence`` (the codes of digital silence, one per stream) and,
-where known, ``training`` (how it came to be).
+The metadata of a checkpoint holds ``config`` (JSON), ``silence`` (the codes of digital silence, one per stream),
+where known ``training`` (how it came to be), and ``codes`` where it makes those of an older model, whose fingerprint
+that is (see :mod:`vqaudio.registry`).
 """
 
 from __future__ import annotations
@@ -46,8 +47,14 @@ class Checkpoint:
     training: dict[str, Any]
 
 
-def save(model: Autoencoder, path: str | Path, training: dict[str, Any] | None = None) -> None:
-    """Write a model's weights as float16, with its config, atomically."""
+def save(
+    model: Autoencoder, path: str | Path, training: dict[str, Any] | None = None, codes_of: Checkpoint | None = None
+) -> None:
+    """Write a model's weights as float16, with its config, atomically.
+
+    ``codes_of`` is a model with the same bottleneck and decoder, whose codes this one makes too, with another encoder:
+    it gets that one's fingerprint, so that files of either are decoded by both, to the same samples.
+    """
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in model.state_dict().items()
@@ -56,9 +63,11 @@ def save(model: Autoencoder, path: str | Path, training: dict[str, Any] | None =
     rounded = _build(model.config, tensors)
     metadata = {
         "config": dump_json(model.config),
-        "silence": json.dumps(silence_codes(rounded)),
+        "silence": json.dumps(codes_of.silence if codes_of else silence_codes(rounded)),
         "training": json.dumps(training or {}, sort_keys=True),
     }
+    if codes_of is not None:
+        metadata["codes"] = codes_of.fingerprint
     with atomic_write(Path(path)) as file:
         file.write(to_bytes(tensors, metadata=metadata))
 

@@ -38,6 +38,7 @@ class SpectralEncoderConfig(Section):
     hop: int = Field(160, ge=4, description="samples between windows: the stride of the first convolution")
     stem_channels: int = Field(256, ge=4)
     stem_units: int = Field(2, ge=0, description="units before the learned stride")
+    stem_expansion: int | None = Field(None, ge=1, description="of those units; none: as of the others")
     stride: int = Field(2, ge=1, description="stride of the learned convolution; hop × stride = hop_length")
     channels: int = Field(320, ge=4)
     units: int = Field(4, ge=1)
@@ -425,9 +426,20 @@ class TrainConfig(RunConfig):
     data: DataConfig = DataConfig()
     loss: LossConfig = LossConfig()
     adversarial: AdversarialConfig | None = None
+    frozen: tuple[Literal["bottleneck", "decoder"], ...] = Field(
+        (), description="parts of init_from that stay as they are; both: the model makes the same codes as that one"
+    )
     quantize_after: int = Field(400, ge=0, description="steps of plain autoencoding before the codebooks start")
     late_decay: float = Field(0.99, gt=0, lt=1, description="codebooks' moving-average decay in the last half")
     speaker_corpora: tuple[str, ...] = Field((), description="corpora whose speakers in training the decoder is told")
+
+    @model_validator(mode="after")
+    def _frozen_weights_come_from_somewhere(self) -> TrainConfig:
+        if self.frozen and self.init_from is None:
+            raise ValueError(
+                f"frozen is {list(self.frozen)}, but no init_from says whose weights to keep: name a model"
+            )
+        return self
 
 
 class TokenDataConfig(Section):

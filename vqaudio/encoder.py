@@ -51,8 +51,8 @@ class SpectralEncoder(Encoder):
         stem, channels = config.stem_channels, config.channels
         depth = config.stem_units + config.units
 
-        def unit(width: int) -> tuple[nn.Module, Span, int]:
-            layer = Unit(width, config.kernel_size, config.expansion, depth, activation)
+        def unit(width: int, expansion: int) -> tuple[nn.Module, Span, int]:
+            layer = Unit(width, config.kernel_size, expansion, depth, activation)
             return layer, layer.span, 1
 
         down = SameConv1d(stem, channels, 2 * config.stride, config.stride)
@@ -61,10 +61,10 @@ class SpectralEncoder(Encoder):
                 (analysis, analysis.span, config.hop),
                 (SameConv1d(analysis.out_channels, stem, 1), Span(), 1),
                 (ChannelNorm(stem), Span(), 1),
-                *(unit(stem) for _ in range(config.stem_units)),
+                *(unit(stem, config.stem_expansion or config.expansion) for _ in range(config.stem_units)),
                 (down, down.span, config.stride),
                 (ChannelNorm(channels), Span(), 1),
-                *(unit(channels) for _ in range(config.units)),
+                *(unit(channels, config.expansion) for _ in range(config.units)),
                 (ChannelNorm(channels), Span(), 1),
                 (SameConv1d(channels, latent_dim, 1), Span(), 1),
             ],

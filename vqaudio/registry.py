@@ -1,12 +1,14 @@
 """Which models there are, and how a file names the one that wrote it. No torch: looking up a name is quick.
 
 A fingerprint is a digest of a model's config and tensors. It stands in every ``.vq`` file, so that codes are never
-decoded by another model than the one that made them.
+decoded by another model than the one that made them. Where only the encoder was made anew, codes mean what they meant:
+such a model's file says whose codes it makes, and that model's fingerprint is its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -71,6 +73,8 @@ def find(name_or_path: str | Path) -> Path:
 def fingerprint(path: Path) -> str:
     """First 12 hexadecimal digits of a SHA-256 over the embedded config and each tensor's name, type, shape and bytes.
 
+    It is that of the model whose codes this one makes, where its file names one.
+
     Raises:
         ModelError: not a safetensors file.
     """
@@ -86,7 +90,10 @@ def _digest(path: Path, *version: int) -> str:
     """The fingerprint of one ``version`` of a file: training writes new ones under the same name."""
     try:
         with safe_open(path, framework="numpy") as file:
-            digest = hashlib.sha256((file.metadata() or {}).get("config", "").encode())
+            metadata = file.metadata() or {}
+            if "codes" in metadata:
+                return _checked(metadata["codes"], path)
+            digest = hashlib.sha256(metadata.get("config", "").encode())
             for name in sorted(file.keys()):
                 tensor = file.get_tensor(name)
                 digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
@@ -94,6 +101,12 @@ def _digest(path: Path, *version: int) -> str:
     except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types that numpy lacks
         raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
     return digest.hexdigest()[:12]
+
+
+def _checked(codes: str, path: Path) -> str:
+    if not re.fullmatch("[0-9a-f]{12}", codes):
+        raise ModelError(f"{path}: makes the codes of {codes!r}, which is no fingerprint; the file is damaged")
+    return codes
 
 
 def name_of(wanted: str) -> str | None:

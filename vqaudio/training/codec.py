@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from vqaudio import checkpoint
 from vqaudio.autoencoder import Autoencoder, Reconstruction
 from vqaudio.bottleneck.base import score_function
 from vqaudio.bottleneck.vq import Codebook
-from vqaudio.config import TrainConfig
+from vqaudio.checkpoint import Checkpoint
+from vqaudio.config import ModelConfig, TrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
@@ -45,12 +47,21 @@ class CodecTask(Task):
         self._fresh_codebooks = config.init_from is None
         torch.manual_seed(config.seed)
         self.model = Autoencoder(config.model)
+        self._codes_of: Checkpoint | None = None
         if config.init_from is not None:
-            self._start_from(config.init_from)
+            self._start_from(checkpoint.load(config.init_from), config.init_from)
+        self._freeze(config.frozen)
 
-    def _start_from(self, path: str) -> None:
+    def _freeze(self, parts: Sequence[str]) -> None:
+        """Keep these parts' weights, and their codebooks, as they are."""
+        for part in parts:
+            for module in getattr(self.model, part).requires_grad_(False).modules():
+                if isinstance(module, Codebook):
+                    module.frozen = True
+
+    def _start_from(self, source: Checkpoint, path: str) -> None:
         """Take the weights of another model; voices, more codebooks and a bottleneck of another kind start afresh."""
-        start = checkpoint.load(path).model
+        start = source.model
         new = ("decoder.voices.", ".film.") if start.config.speakers != self.config.model.speakers else ()
         self._fresh_codebooks = start.config.bottleneck.kind != self.config.model.bottleneck.kind
         if self._fresh_codebooks:
@@ -64,6 +75,9 @@ class CodecTask(Task):
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(f"init_from: {path} does not fit this run's model ({reason}); copy its config") from None
+        decodes_alike = not new and _decoding(start.config) == _decoding(self.model.config)
+        if decodes_alike and {"bottleneck", "decoder"} <= set(self.config.frozen):
+            self._codes_of = source
 
     def setup(self, fabric: Fabric) -> None:
         """See :meth:`Task.setup`."""
@@ -133,4 +147,9 @@ class CodecTask(Task):
     def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
         """See :meth:`Task.save`."""
         assert isinstance(model, Autoencoder)
-        checkpoint.save(model, path, record)
+        checkpoint.save(model, path, record, self._codes_of)
+
+
+def _decoding(config: ModelConfig) -> tuple[object, ...]:
+    """What decoding depends on, beside tensors and their shapes."""
+    return config.sample_rate, config.hop_length, config.activation, config.decoder

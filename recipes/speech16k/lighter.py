@@ -1,0 +1,121 @@
+"""Makes a model's encoder lighter: fewer hidden channels in its units, the same bottleneck and decoder.
+
+    python recipes/speech16k/lighter.py FOLDER MODEL OUT
+
+Unit by unit, the hidden channels that matter least on training speech are left out, and the layer after them is fitted
+to what the whole unit made there. FOLDER holds recordings; MODEL and OUT are .safetensors files. The codes mean what
+they meant, so OUT keeps MODEL's fingerprint; training goes on with ``frozen: [bottleneck, decoder]``.
+
+Source: layer by layer, what remains is fitted to the outputs by least squares as in He, Zhang & Sun, "Channel pruning
+for accelerating very deep neural networks", 2017, eq. 1; channels are chosen by the energy that they bring instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from vqaudio import checkpoint
+from vqaudio.autoencoder import Autoencoder
+from vqaudio.cli import command
+from vqaudio.config import SpectralEncoderConfig
+from vqaudio.encoder import Encoder
+from vqaudio.errors import ModelError
+from vqaudio.layers import Unit
+from vqaudio.resampling import read_mono
+from vqaudio.training.data import list_recordings
+
+RECORDINGS = 100
+SECONDS = 8
+RIDGE = 1e-4  # of the mean energy of a channel
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="lighter.py", description="Make a model's encoder lighter.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--stem-expansion", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--expansion", type=int, default=2, help="default: %(default)s")
+    options = parser.parse_args(argv)
+    if min(options.stem_expansion, options.expansion) < 1:
+        parser.error("expected --stem-expansion and --expansion of 1 or more")
+    source = checkpoint.load(options.model)
+    config = source.model.config
+    if not isinstance(config.encoder, SpectralEncoderConfig):
+        raise ModelError(f"{options.model}: has no spectral encoder")
+    sizes = {"stem_expansion": options.stem_expansion, "expansion": options.expansion}
+    lighter = Autoencoder(config.model_copy(update={"encoder": config.encoder.model_copy(update=sizes)})).eval()
+    lighter.bottleneck.load_state_dict(source.model.bottleneck.state_dict())
+    lighter.decoder.load_state_dict(source.model.decoder.state_dict())
+    encoder, wide = lighter.encoder, source.model.encoder
+    sounds = list(speech(options.folder, config.sample_rate, config.hop_length))
+    for index, (layer, whole) in enumerate(tqdm(list(zip(encoder.layers, wide.layers, strict=True)), leave=False)):
+        if isinstance(whole, Unit) and layer.expand.out_features < whole.expand.out_features:
+            prune(whole, layer.expand.out_features, products(wide, whole, sounds))
+        encoder.layers[index] = whole
+    checkpoint.save(lighter, options.out, source.training, source)
+    return 0
+
+
+def speech(folder: Path, sample_rate: int, hop_length: int) -> Iterator[Tensor]:
+    """The beginnings of some training recordings, each ``(1, 1, samples)``."""
+    paths = [item.path for item in list_recordings(folder) if item.split == "train"]
+    for index in np.random.default_rng(0).permutation(len(paths))[:RECORDINGS]:
+        sound = read_mono(paths[index], sample_rate)[: SECONDS * sample_rate]
+        yield torch.from_numpy(sound[: len(sound) // hop_length * hop_length])[None, None]
+
+
+@torch.inference_mode()
+def products(encoder: Encoder, unit: Unit, sounds: list[Tensor]) -> Tensor:
+    """Sums over all frames of the products of a unit's hidden channels: ``(hidden, hidden)``, float64."""
+    size = unit.contract.in_features
+    total, frames = torch.zeros(size, size, dtype=torch.float64), 0
+    with hidden_of(unit) as seen:
+        for sound in sounds:
+            encoder(sound)
+            found = seen.pop().flatten(0, 1).double()
+            total += found.T @ found
+            frames += len(found)
+    return total / frames
+
+
+@contextmanager
+def hidden_of(unit: Unit) -> Iterator[list[Tensor]]:
+    """A list that gets what reaches the unit's last layer, whenever it is called."""
+    seen: list[Tensor] = []
+
+    def see(_: nn.Module, inputs: Any) -> None:
+        seen.append(inputs[0])
+
+    handle = unit.contract.register_forward_pre_hook(see)
+    yield seen
+    handle.remove()
+
+
+def prune(unit: Unit, kept: int, products: Tensor) -> None:
+    """Keep so many hidden channels of a unit; its last layer makes of them what it made of all, as nearly as it can."""
+    weight = unit.contract.weight.double()
+    energy = products.diagonal() * weight.square().sum(0)
+    chosen = energy.argsort(descending=True)[:kept].sort().values
+    within = products[chosen][:, chosen]
+    within = within + RIDGE * within.diagonal().mean() * torch.eye(kept, dtype=torch.float64)
+    fitted = torch.linalg.solve(within, products[chosen] @ weight.T).T
+    expand, contract = nn.Linear(unit.expand.in_features, kept), nn.Linear(kept, unit.contract.out_features)
+    expand.load_state_dict({"weight": unit.expand.weight[chosen], "bias": unit.expand.bias[chosen]})
+    contract.load_state_dict({"weight": fitted.float(), "bias": unit.contract.bias})
+    unit.expand, unit.contract = expand, contract
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
