@@ -436,9 +436,7 @@ class TrainConfig(RunConfig):
     @model_validator(mode="after")
     def _frozen_weights_come_from_somewhere(self) -> TrainConfig:
         if self.frozen and self.init_from is None:
-            raise ValueError(
-                f"frozen is {list(self.frozen)}, but no init_from says whose weights to keep: name a model"
-            )
+            raise ValueError(f"{' and '.join(self.frozen)} cannot be frozen without init_from: name the model to keep")
         return self
 
 
