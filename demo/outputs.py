@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from vqaudio.audio import Window
-from vqaudio.sink import SoundFileSink
+from vqaudio.sink import write_array
 
 KEEP_SECONDS = 3600
 """How long uploads and results stay."""
@@ -29,8 +29,7 @@ def new_folder() -> Path:
 
 def write_wav(path: Path, wav: Window, sample_rate: int) -> str:
     """``(channels, samples)`` as 16-bit WAV; returns the path as components take it."""
-    with SoundFileSink(path, sample_rate, len(wav), wav.shape[1]) as sink:
-        sink.write(wav)
+    write_array(wav, sample_rate, path)
     return str(path)
 
 

@@ -18,7 +18,7 @@ from vqaudio import sink as sink_module
 from vqaudio.audio import FileSource
 from vqaudio.errors import AudioError, FileError
 from vqaudio.files import atomic_write
-from vqaudio.sink import SoundFileSink
+from vqaudio.sink import SoundFileSink, write_array
 
 SUBTYPES = {"PCM_U8": 2**-7, "PCM_16": 2**-15, "PCM_24": 2**-23, "PCM_32": 2**-23, "FLOAT": 0.0}
 
@@ -43,9 +43,8 @@ def test_sink_round_trip(suffix, subtype, tmp_path):
 def test_every_16_bit_value_comes_back_and_overload_is_clipped(suffix, tmp_path):
     values = np.arange(-(2**15), 2**15).astype(np.float32)
     loud = np.array([1.0, 1.5, -1.0, -3.0, 1e30], np.float32)
-    wav = np.concatenate([values / 2**15, loud])[None]
-    with SoundFileSink(tmp_path / f"a{suffix}", RATE, 1, wav.size) as sink:
-        sink.write(wav)
+    wav = np.concatenate([values / 2**15, loud])
+    write_array(wav, RATE, tmp_path / f"a{suffix}")
     result = soundfile.read(tmp_path / f"a{suffix}", dtype="int16")[0]
     np.testing.assert_array_equal(result[: values.size], values)
     np.testing.assert_array_equal(result[values.size :], [32767, 32767, -32768, -32768, 32767])

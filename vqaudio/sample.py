@@ -125,7 +125,7 @@ def _write(
     options: argparse.Namespace,
 ) -> None:
     from vqaudio.resampling import read_mono
-    from vqaudio.sink import SoundFileSink
+    from vqaudio.sink import write_array
 
     prompt = None if options.prompt is None else read_mono(options.prompt, codec.sample_rate)
     n_frames = max(1, round(seconds * codec.frame_rate))
@@ -134,8 +134,7 @@ def _write(
     ) as bar:
         sounds = codec.sample(n_frames, options.codebooks, len(targets), condition, how, prompt, bar.update)
     for target, sound in zip(targets, sounds, strict=True):
-        with SoundFileSink(target, codec.sample_rate, 1, len(sound)) as sink:
-            sink.write(sound[None])
+        write_array(sound, codec.sample_rate, target)
 
 
 if __name__ == "__main__":

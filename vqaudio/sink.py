@@ -133,6 +133,13 @@ class SoundFileSink:
                 shutil.copyfileobj(file, target)
 
 
+def write_array(wav: Window, sample_rate: int, path: Path) -> None:
+    """Write ``(channels, samples)``, or ``(samples,)`` for one channel; errors as for :class:`SoundFileSink`."""
+    wav = np.atleast_2d(wav)
+    with SoundFileSink(path, sample_rate, *wav.shape) as sink:
+        sink.write(wav)
+
+
 def write_sound(
     sound: Source,
     path: Path,

@@ -27,7 +27,7 @@ from vqaudio.evaluation.metrics import Wave
 from vqaudio.files import atomic_write
 from vqaudio.prior.sampling import Sampling
 from vqaudio.resampling import read_mono
-from vqaudio.sink import SoundFileSink
+from vqaudio.sink import write_array
 from vqaudio.training.data import Recording, list_recordings
 
 STRETCHES = {"label": 5, "speaker": 1}  # a word has an order, a voice has none
@@ -114,8 +114,7 @@ def keep(out: Path, drawn: Spoken, real: Spoken, rate: int) -> None:
     for sound, label, speaker in zip(drawn.sounds, drawn.labels["label"], drawn.labels["speaker"], strict=True):
         if (label, speaker) not in first:
             first[label, speaker] = sound
-            with SoundFileSink(out / f"{label}_{speaker}.wav", rate, 1, len(sound)) as sink:
-                sink.write(sound[None])
+            write_array(sound, rate, out / f"{label}_{speaker}.wav")
     known = dict(zip(zip(real.labels["label"], real.labels["speaker"], strict=True), real.sounds, strict=True))
     figure, axes = pyplot.subplots(4, len(digits), figsize=(1.6 * len(digits), 6), constrained_layout=True)
     for column, digit in enumerate(digits):

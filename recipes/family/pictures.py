@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from measure import Figures, Member, Streams, drawn
 
-from vqaudio.audio import ArraySource
 from vqaudio.bottleneck import VQ
 from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import trimmed
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.evaluation.probe import pooled
 from vqaudio.prior.sampling import Sampling
-from vqaudio.sink import write_sound
+from vqaudio.sink import write_array
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way from one recording to the other
 POINTS = 1500
@@ -28,7 +27,7 @@ HOW = Sampling(temperature=0.9, top_p=0.95)  # by a trained prior
 def keep(path: Path, sound: Wave, rate: int) -> None:
     """A sound ``(samples,)`` as a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_sound(ArraySource(np.clip(sound, -1.0, 1.0), rate), path)
+    write_array(sound, rate, path)
 
 
 def picture(out: Path, size: tuple[float, float], rows: int = 1, columns: int = 1) -> Any:

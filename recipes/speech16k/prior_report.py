@@ -29,7 +29,7 @@ from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.resampling import read_mono
-from vqaudio.sink import SoundFileSink
+from vqaudio.sink import write_array
 from vqaudio.tokens import Row
 from vqaudio.training.data import Recording, list_recordings
 from vqaudio.wavenet import WaveNet, saved
@@ -141,8 +141,7 @@ def voices(codec: Codec, recordings: Sequence[Recording], how: Sampling, out: Pa
         found = codec.sample(frames, None, CLIPS, f"speaker={name}", how)
         drawn.sounds += found
         drawn.speakers += [name] * len(found)
-        with SoundFileSink(out / f"{name}.wav", codec.sample_rate, 1, len(found[0])) as sink:
-            sink.write(found[0][None])
+        write_array(found[0], codec.sample_rate, out / f"{name}.wav")
     of_real, of_decoded = SoundClassifier(codec.sample_rate), SoundClassifier(codec.sample_rate)
     of_real.fit(learned.sounds, learned.speakers)
     of_decoded.fit(decoded[0].sounds, decoded[0].speakers)

@@ -36,7 +36,7 @@ from vqaudio.errors import VqaudioError
 from vqaudio.evaluation import require
 from vqaudio.files import atomic_write
 from vqaudio.resampling import read_mono
-from vqaudio.sink import SoundFileSink
+from vqaudio.sink import write_array
 
 SAMPLE_RATE = 16000  # Hz
 SPEAKERS_HELD_OUT = {"test": 0.08, "valid": 0.05}
@@ -148,8 +148,7 @@ def prepared(plan: Planned) -> Prepared:
         if len(sound) < LEAST_SECONDS * SAMPLE_RATE:
             return Prepared(plan, before, 0.0)
         plan.target.parent.mkdir(parents=True, exist_ok=True)
-        with SoundFileSink(plan.target, SAMPLE_RATE, 1, len(sound)) as sink:
-            sink.write(sound[None])
+        write_array(sound, SAMPLE_RATE, plan.target)
     return Prepared(plan, before, soundfile.info(plan.target).duration)
 
 

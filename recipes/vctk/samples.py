@@ -25,7 +25,7 @@ from vqaudio.evaluation.page import MARK, RANGE_DB, decibels, draw, new_folder
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 from vqaudio.resampling import read_mono
-from vqaudio.sink import SoundFileSink
+from vqaudio.sink import write_array
 
 TEMPLATE = Path(__file__).with_name("samples.html.jinja")
 HOW = Sampling(temperature=0.9, top_p=0.95, guidance=1.5)
@@ -63,8 +63,7 @@ class Page:
         group = Group(title)
         loudest = max(float(decibels(wave).max()) for _, _, wave in sounds)
         for label, stem, wave in sounds:
-            with SoundFileSink(self.folder / f"{stem}.wav", SAMPLE_RATE, 1, len(wave)) as sink:
-                sink.write(wave[None])
+            write_array(wave, SAMPLE_RATE, self.folder / f"{stem}.wav")
             draw(wave, self.folder / f"{stem}.png", loudest)
             group.sounds.append((label, stem))
         self.sections[-1].groups.append(group)

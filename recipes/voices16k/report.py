@@ -33,7 +33,7 @@ from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, stoi
 from vqaudio.evaluation.probe import SEGMENTS, code_features, foretold, mel_features
 from vqaudio.files import atomic_write
 from vqaudio.resampling import read_mono
-from vqaudio.sink import SoundFileSink
+from vqaudio.sink import write_array
 from vqaudio.training.data import Recording, data_folder, list_recordings
 
 TARGET_SECONDS = 60.0  # speech in training of those whose voices are asked for
@@ -159,8 +159,7 @@ def keep(folder: Path, heard: Sequence[Heard], targets: Sequence[Speaker]) -> No
             name = f"{item.source}_to_{item.target}" if item.target else f"source_{item.source}"
             sounds[name] = item.sound
     for name, sound in sounds.items():
-        with SoundFileSink(folder / f"{name}.wav", SAMPLE_RATE, 1, len(sound)) as sink:
-            sink.write(sound[None])
+        write_array(sound, SAMPLE_RATE, folder / f"{name}.wav")
 
 
 # ------------------------------------------------------------------------------------------------------------- voices
