@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Trains speech-16k-v3 in five runs and scores it on speakers it never heard.
+# Trains speech-16k-v3 in six runs and scores it on speakers it never heard.
 #
 #   bash recipes/speech16k/run.sh [FOLDER]
 #
 # FOLDER: any folder of audio; without it $VQAUDIO_DATA/speech, or ../shared/data/speech.
-# MINUTES (default 97), FINETUNE_MINUTES (11.5), V2_MINUTES (76), LONGER_MINUTES (62) and V3_MINUTES (54): lengths of the runs
-# by base.yaml, finetune.yaml, v2.yaml, longer.yaml and v3.yaml; their schedules are fitted to them. What was stopped is
-# resumed. The model is runs/speech-16k-v3/ended.safetensors then.
+# MINUTES (default 97), FINETUNE_MINUTES (11.5), V2_MINUTES (76), LONGER_MINUTES (62), V3_MINUTES (54) and ENCODER_MINUTES
+# (45): lengths of the runs by base.yaml, finetune.yaml, v2.yaml, longer.yaml, v3.yaml and encoder.yaml; their schedules are
+# fitted to them. What was stopped is resumed. The model is runs/speech-16k-v3-lighter/model.safetensors then.
 # CONFIG: one run of MINUTES by another config instead, recipes/speech16k/strided.yaml for example.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -24,11 +24,13 @@ if [ -z "${CONFIG:-}" ]; then
     train $here/v2.yaml "${V2_MINUTES:-76}"
     train $here/longer.yaml "${LONGER_MINUTES:-62}"
     train $here/v3.yaml "${V3_MINUTES:-54}"
-    out=runs/speech-16k-v3
-    model=$out/ended.safetensors
-    python $here/ends.py "$folder" $out/model.safetensors $model
+    v3=runs/speech-16k-v3
+    python $here/ends.py "$folder" $v3/model.safetensors $v3/ended.safetensors
+    python $here/lighter.py "$folder" $v3/ended.safetensors $v3/lighter.safetensors
+    train $here/encoder.yaml "${ENCODER_MINUTES:-45}"
+    out=runs/speech-16k-v3-lighter
 else
     out=$(awk '$1 == "out:" { print $2 }' "$CONFIG")
-    model=$out/model.safetensors
 fi
+model=$out/model.safetensors
 python -m vqaudio.evaluate "$folder" --model "$model" --min-seconds 2 --json "$out/report.json" --plot "$out/report.png"
