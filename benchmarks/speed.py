@@ -1,8 +1,10 @@
 """``python benchmarks/speed.py``: encoding and decoding speed beside EnCodec-24k and DAC-16k, on this machine's CPU.
 
 All systems take turns within every round, so that whatever else the machine does slows all of them alike; a ratio is
-taken per round, then its median. Speed does not depend on what weights are worth: the peers run with random ones, and
-nothing is downloaded. The peak that shares refer to is that of an fp32 matrix product, measured in the same rounds.
+taken per round, then its median. Each timed call follows one that does not count: what the system before it left in
+caches and in memory is not what is measured. Speed does not depend on what weights are worth: the peers run with random
+ones, and nothing is downloaded. The peak that shares refer to is that of an fp32 matrix product, measured in the same
+rounds.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +135,8 @@ class Rounds:
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
+    """Seconds that a call takes, after one that does not count."""
+    call()
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
@@ -145,18 +149,14 @@ def matmul_peak(repeats: int = 10) -> float:
 
 
 def measure(systems: list[Contender], threads: int, rounds: int) -> Rounds:
-    """Time everything in turn, ``rounds`` times, after one round that does not count."""
+    """Time everything in turn, ``rounds`` times."""
     torch.set_num_threads(threads)
     result = Rounds(threads)
-    for index in range(rounds + 1):
-        print(f"\r{threads} thread(s): round {index} of {rounds} ", end="", file=sys.stderr, flush=True)
-        peak = matmul_peak()
-        times = {(system.name, name): timed(getattr(system, name)) for system in systems for name in OPERATIONS}
-        if index == 0:
-            continue
-        result.peak.append(peak)
-        for key, value in times.items():
-            result.seconds.setdefault(key, []).append(value)
+    for index in range(rounds):
+        print(f"\r{threads} thread(s): round {index + 1} of {rounds} ", end="", file=sys.stderr, flush=True)
+        result.peak.append(matmul_peak())
+        for system, name in product(systems, OPERATIONS):
+            result.seconds.setdefault((system.name, name), []).append(timed(getattr(system, name)))
     print(file=sys.stderr)
     return result
 
@@ -233,7 +233,7 @@ def arguments() -> argparse.ArgumentParser:
         "--model", default=DEFAULT_MODEL, help="a shipped model's name or a file (default: %(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the sound (default: %(default)g)")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds that count (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: %(default)s)")
     parser.add_argument("--threads", default="1,2", help="numbers of threads to try (default: %(default)s)")
     parser.add_argument("--codebooks", type=int, default=8, help="codebooks in every system (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures")

@@ -252,11 +252,11 @@ def nearest(distances: Tensor, count: int, group: int = 32) -> Tensor:
     grouped = distances.view(rows, group, -1)
     least = grouped.amin(1)
     chosen = []
-    for _ in range(count):  # for a few this is quicker than topk
-        chosen.append(least.argmin(1, keepdim=True))
+    for _ in range(count):  # for a few this is quicker than topk, and min than argmin
+        chosen.append(least.min(1, keepdim=True).indices)
         least.scatter_(1, chosen[-1], torch.inf)
     groups = torch.cat(chosen, 1)
-    members = grouped.gather(2, groups[:, None].expand(-1, group, -1)).argmin(1)
+    members = grouped.gather(2, groups[:, None].expand(-1, group, -1)).min(1).indices
     return members * grouped.shape[2] + groups
 
 
