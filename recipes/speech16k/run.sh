@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Trains speech-16k-v3 in six runs and scores it on speakers it never heard.
+# Trains speech-16k-v3 in seven runs and scores it on speakers it never heard.
 #
 #   bash recipes/speech16k/run.sh [FOLDER]
 #
 # FOLDER: any folder of audio; without it $VQAUDIO_DATA/speech, or ../shared/data/speech.
-# MINUTES (default 97), FINETUNE_MINUTES (11.5), V2_MINUTES (76), LONGER_MINUTES (62), V3_MINUTES (54) and ENCODER_MINUTES
-# (45): lengths of the runs by base.yaml, finetune.yaml, v2.yaml, longer.yaml, v3.yaml and encoder.yaml; their schedules are
-# fitted to them. What was stopped is resumed. The model is runs/speech-16k-v3-lighter/model.safetensors then.
+# MINUTES (default 97), FINETUNE_MINUTES (11.5), V2_MINUTES (76), LONGER_MINUTES (62), V3_MINUTES (54), ENCODER_MINUTES (45)
+# and ALL_MINUTES (15): lengths of the runs by base.yaml, finetune.yaml, v2.yaml, longer.yaml, v3.yaml, encoder.yaml and
+# encoder-all.yaml; their schedules are fitted to them. What was stopped is resumed. The model is
+# runs/speech-16k-v3-lighter-all/model.safetensors then.
 # CONFIG: one run of MINUTES by another config instead, recipes/speech16k/strided.yaml for example.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -28,7 +29,8 @@ if [ -z "${CONFIG:-}" ]; then
     python $here/ends.py "$folder" $v3/model.safetensors $v3/ended.safetensors
     python $here/lighter.py "$folder" $v3/ended.safetensors $v3/lighter.safetensors
     train $here/encoder.yaml "${ENCODER_MINUTES:-45}"
-    out=runs/speech-16k-v3-lighter
+    train $here/encoder-all.yaml "${ALL_MINUTES:-15}"
+    out=runs/speech-16k-v3-lighter-all
 else
     out=$(awk '$1 == "out:" { print $2 }' "$CONFIG")
 fi
