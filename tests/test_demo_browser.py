@@ -167,6 +167,7 @@ def test_an_example_and_the_microphone_are_recordings_too(visit):
     visit.page.wait_for_timeout(1500)
     visit.tab.get_by_role("button", name="Stop", exact=True).first.click()
     visit.players(1)
+    visit.page.wait_for_timeout(2000)  # it can be heard before it has been uploaded
     visit.press("Encode and decode")
     visit.players(3)
 

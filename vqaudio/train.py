@@ -45,11 +45,13 @@ def main(argv: list[str] | None = None) -> int:
     if missing:
         raise VqaudioError(f"training needs {', '.join(missing)}: pip install 'vqaudio[train]'")
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds
+    from vqaudio.training.processes import part
 
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     trainer = Trainer(config, options.minutes, options.resume)
     path = trainer.run()
+    part()
     if trainer.fabric.is_global_zero:
         print(path)
     return 0

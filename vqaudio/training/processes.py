@@ -13,7 +13,9 @@ from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from lightning.fabric.strategies.ddp import DDPStrategy
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
+from torch import distributed as dist
 
+from vqaudio.bottleneck.vq import distributed
 from vqaudio.config import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError, VqaudioError
 
@@ -105,3 +107,10 @@ class Ranks:
             raise problem
         if failed:
             raise SystemExit(1)
+
+
+def part() -> None:
+    """End the group of processes, where there is one, together: its threads may not outlive the interpreter."""
+    if distributed():
+        dist.barrier()
+        dist.destroy_process_group()
