@@ -135,8 +135,7 @@ class Rounds:
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Seconds that a call takes, after one that does not count."""
-    call()
+    """Seconds that a call takes."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
@@ -149,14 +148,16 @@ def matmul_peak(repeats: int = 10) -> float:
 
 
 def measure(systems: list[Contender], threads: int, rounds: int) -> Rounds:
-    """Time everything in turn, ``rounds`` times."""
+    """Time everything in turn, ``rounds`` times, each after a call of its own that does not count."""
     torch.set_num_threads(threads)
     result = Rounds(threads)
     for index in range(rounds):
         print(f"\r{threads} thread(s): round {index + 1} of {rounds} ", end="", file=sys.stderr, flush=True)
         result.peak.append(matmul_peak())
         for system, name in product(systems, OPERATIONS):
-            result.seconds.setdefault((system.name, name), []).append(timed(getattr(system, name)))
+            call = getattr(system, name)
+            call()
+            result.seconds.setdefault((system.name, name), []).append(timed(call))
     print(file=sys.stderr)
     return result
 

@@ -27,7 +27,6 @@ from vqaudio import checkpoint
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.cli import command
 from vqaudio.config import SpectralEncoderConfig
-from vqaudio.encoder import Encoder
 from vqaudio.errors import ModelError
 from vqaudio.layers import Unit
 from vqaudio.resampling import read_mono
@@ -39,6 +38,7 @@ RIDGE = 1e-4  # of the mean energy of a channel
 
 
 @command
+@torch.no_grad()
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="lighter.py", description="Make a model's encoder lighter.")
@@ -58,12 +58,14 @@ def main(argv: list[str] | None = None) -> int:
     lighter = Autoencoder(config.model_copy(update={"encoder": config.encoder.model_copy(update=sizes)})).eval()
     lighter.bottleneck.load_state_dict(source.model.bottleneck.state_dict())
     lighter.decoder.load_state_dict(source.model.decoder.state_dict())
-    encoder, wide = lighter.encoder, source.model.encoder
-    sounds = list(speech(options.folder, config.sample_rate, config.hop_length))
-    for index, (layer, whole) in enumerate(tqdm(list(zip(encoder.layers, wide.layers, strict=True)), leave=False)):
+    layers = lighter.encoder.layers
+    pairs = list(zip(layers, source.model.encoder.layers, strict=True))
+    heard = list(speech(options.folder, config.sample_rate, config.hop_length))  # then what each layer makes of it
+    for index, (layer, whole) in enumerate(tqdm(pairs, leave=False)):
         if isinstance(whole, Unit) and layer.expand.out_features < whole.expand.out_features:
-            prune(whole, layer.expand.out_features, products(wide, whole, sounds))
-        encoder.layers[index] = whole
+            prune(whole, layer.expand.out_features, products(whole, heard))
+        layers[index] = whole
+        heard = [whole(one) for one in heard]
     checkpoint.save(lighter, options.out, source.training, source)
     return 0
 
@@ -76,14 +78,16 @@ def speech(folder: Path, sample_rate: int, hop_length: int) -> Iterator[Tensor]:
         yield torch.from_numpy(sound[: len(sound) // hop_length * hop_length])[None, None]
 
 
-@torch.inference_mode()
-def products(encoder: Encoder, unit: Unit, sounds: list[Tensor]) -> Tensor:
-    """Sums over all frames of the products of a unit's hidden channels: ``(hidden, hidden)``, float64."""
+def products(unit: Unit, heard: list[Tensor]) -> Tensor:
+    """Means over all frames of the products of a unit's hidden channels: ``(hidden, hidden)``, float64.
+
+    ``heard`` is what reaches the unit, for each sound ``(1, channels, frames)``.
+    """
     size = unit.contract.in_features
     total, frames = torch.zeros(size, size, dtype=torch.float64), 0
     with hidden_of(unit) as seen:
-        for sound in sounds:
-            encoder(sound)
+        for one in heard:
+            unit(one)
             found = seen.pop().flatten(0, 1).double()
             total += found.T @ found
             frames += len(found)

@@ -78,8 +78,7 @@ class ResidualVQ(Bottleneck):
         codebooks = list(self.codebooks)[:n_streams]
         kept_paths = max(1, self.search // len(codebooks))
         costs = residuals.new_zeros(len(vectors), 1)
-        largest = len(vectors) * kept_paths * max(stream.alphabet for stream in self.streams)
-        memory = torch.empty(largest, device=vectors.device)
+        memory = torch.empty(len(vectors) * kept_paths * self.streams[0].alphabet, device=vectors.device)
         for level, codebook in enumerate(codebooks):
             assert isinstance(codebook, Codebook)
             distances = codebook.distances(residuals.flatten(0, 1), memory)

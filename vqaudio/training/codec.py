@@ -49,7 +49,7 @@ class CodecTask(Task):
         self.model = Autoencoder(config.model)
         self._codes_of: Checkpoint | None = None
         if config.init_from is not None:
-            self._start_from(checkpoint.load(config.init_from), config.init_from)
+            self._start_from(config.init_from)
         self._freeze(config.frozen)
 
     def _freeze(self, parts: Sequence[str]) -> None:
@@ -59,8 +59,9 @@ class CodecTask(Task):
                 if isinstance(module, Codebook):
                     module.frozen = True
 
-    def _start_from(self, source: Checkpoint, path: str) -> None:
+    def _start_from(self, path: str) -> None:
         """Take the weights of another model; voices, more codebooks and a bottleneck of another kind start afresh."""
+        source = checkpoint.load(path)
         start = source.model
         new = ("decoder.voices.", ".film.") if start.config.speakers != self.config.model.speakers else ()
         self._fresh_codebooks = start.config.bottleneck.kind != self.config.model.bottleneck.kind
