@@ -44,11 +44,25 @@ class SpectralEncoderConfig(Section):
     units: int = Field(4, ge=1)
     kernel_size: int = Field(7, ge=1)
     expansion: int = Field(3, ge=1)
+    look_ahead: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None, description="frames ahead that each unit sees, those before the learned stride first; none: half a kernel"
+    )
 
     @property
     def hop_length(self) -> int:
         """Samples per frame of features."""
         return self.hop * self.stride
+
+    @model_validator(mode="after")
+    def _look_ahead_fits(self) -> SpectralEncoderConfig:
+        depth = self.stem_units + self.units
+        if self.look_ahead is not None and len(self.look_ahead) != depth:
+            raise ValueError(
+                f"look_ahead has {len(self.look_ahead)} numbers, but there are {depth} units: give each one"
+            )
+        if self.look_ahead is not None and max(self.look_ahead) >= self.kernel_size:
+            raise ValueError(f"look_ahead is {self.look_ahead}, expected less than the kernel_size {self.kernel_size}")
+        return self
 
     @model_validator(mode="after")
     def _windows_touch(self) -> SpectralEncoderConfig:
@@ -180,6 +194,12 @@ class ResidualConfig(CodebookConfig):
     )
     n_codebooks: int = Field(8, ge=1, le=64)
     dropout: float = Field(0.5, ge=0, le=1, description="share of a batch decoded from a random number of codebooks")
+    frame_dropout: float = Field(
+        0.0, ge=0, le=1, description="share of those items in which the number changes every few frames"
+    )
+    stop_codes: bool = Field(
+        False, description="an embedding of zeros in each codebook but the first stays so: a frame may end there"
+    )
     search: int = Field(1, ge=1, le=1024, description="sums that encoding keeps in view, times codebooks; 1: greedy")
 
 
@@ -333,6 +353,10 @@ class DataConfig(Section):
     )
     crop_seconds: float = Field(1.28, gt=0)
     batch_size: int = Field(9, ge=1, description="crops per process and step")
+    equalised: float = Field(0.0, ge=0, le=1, description="share of crops given another colour, by equaliser_db")
+    noisy: float = Field(0.0, ge=0, le=1, description="share of crops with noise, which is to come out as well")
+    noise_db: tuple[float, float] = Field((0.0, 30.0), description="range of the speech's level over that noise's, dB")
+    reverberant: float = Field(0.0, ge=0, le=1, description="share of crops moved into a room")
     speed_probability: float = Field(0.5, ge=0, le=1, description="share of crops played faster or slower")
     speed_range: tuple[Positive, Positive] = Field((0.85, 1.15), description="by how much; pitch and formants move too")
     level_probability: float = Field(0.5, ge=0, le=1, description="share of crops moved to a random level")
@@ -347,7 +371,7 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> DataConfig:
-        for name in ("speed_range", "level_db", "pitch_semitones"):
+        for name in ("speed_range", "level_db", "pitch_semitones", "noise_db"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} is ({low}, {high}): put the lower value first")
@@ -365,6 +389,9 @@ class LossConfig(Section):
         "flat", description="of the STFT's bins in both: all alike, or each of the ear's bands alike"
     )
     margin_seconds: float = Field(0.1, ge=0, description="left out of the loss at either end of a crop")
+    drawn_scales: bool = Field(
+        False, description="two window lengths drawn at each step, for the mean of all: a third of the time"
+    )
 
 
 class AdversarialConfig(Section):
@@ -426,7 +453,7 @@ class TrainConfig(RunConfig):
     data: DataConfig = DataConfig()
     loss: LossConfig = LossConfig()
     adversarial: AdversarialConfig | None = None
-    frozen: tuple[Literal["bottleneck", "decoder"], ...] = Field(
+    frozen: tuple[Literal["encoder", "bottleneck", "decoder"], ...] = Field(
         (), description="parts of init_from that stay as they are; both: the model makes the same codes as that one"
     )
     quantize_after: int = Field(400, ge=0, description="steps of plain autoencoding before the codebooks start")

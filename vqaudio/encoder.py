@@ -50,9 +50,10 @@ class SpectralEncoder(Encoder):
         analysis = Analysis(config.window, config.hop)
         stem, channels = config.stem_channels, config.channels
         depth = config.stem_units + config.units
+        ahead = iter(config.look_ahead or [None] * depth)
 
         def unit(width: int, expansion: int) -> tuple[nn.Module, Span, int]:
-            layer = Unit(width, config.kernel_size, expansion, depth, activation)
+            layer = Unit(width, config.kernel_size, expansion, depth, activation, look_ahead=next(ahead))
             return layer, layer.span, 1
 
         down = SameConv1d(stem, channels, 2 * config.stride, config.stride)

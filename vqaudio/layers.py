@@ -54,6 +54,8 @@ class Unit(nn.Module):
 
     With ``condition_dim`` a condition scales and shifts each channel after its normalisation (FiLM: Perez et al.,
     "FiLM: Visual reasoning with a general conditioning layer", 2018, eq. 2).
+
+    ``look_ahead`` is how many of the kernel's frames lie ahead of a frame's own; None: half of them.
     """
 
     def __init__(
@@ -64,9 +66,11 @@ class Unit(nn.Module):
         depth: int,
         activation: str = "gelu",
         condition_dim: int = 0,
+        look_ahead: int | None = None,
     ):
         super().__init__()
         self.kernel_size, self.activation = kernel_size, ACTIVATIONS[activation]
+        self.look_ahead = look_ahead
         self.mix_time = nn.Conv1d(channels, channels, kernel_size, groups=channels)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
         self.expand = nn.Linear(channels, expansion * channels)
@@ -84,7 +88,9 @@ class Unit(nn.Module):
     @property
     def span(self) -> Span:
         """What a frame sees beside itself."""
-        return same_span(self.kernel_size)
+        if self.look_ahead is None:
+            return same_span(self.kernel_size)
+        return Span(self.kernel_size - 1 - self.look_ahead, self.look_ahead)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """``(batch, channels, frames)`` in and out; the condition is ``(batch, condition_dim)``."""

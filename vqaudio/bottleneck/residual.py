@@ -14,6 +14,8 @@ from vqaudio.bottleneck.vq import PASS_GRADIENT, Codebook, from_vectors, nearest
 from vqaudio.config import ResidualConfig
 from vqaudio.container import Stream
 
+DEPTH_FRAMES = 6  # for how long a number of codebooks holds where it changes inside a crop
+
 
 class ResidualVQ(Bottleneck):
     """``n_codebooks`` codebooks in one space: any first few of the token streams can be decoded."""
@@ -23,7 +25,9 @@ class ResidualVQ(Bottleneck):
         self.streams = (Stream(config.codebook_size, 1),) * config.n_codebooks
         self.codebooks = nn.ModuleList(Codebook(config, dim) for _ in range(config.n_codebooks))
         self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
-        self.dropout, self.search = config.dropout, config.search
+        self.dropout, self.frame_dropout, self.search = config.dropout, config.frame_dropout, config.search
+        for codebook in list(self.codebooks)[1:]:
+            codebook.has_stop_code = config.stop_codes
 
     def forward(self, features: Tensor) -> Bottlenecked:
         """Quantize by all codebooks; in training, some of the batch is decoded from the first few only.
@@ -31,7 +35,7 @@ class ResidualVQ(Bottleneck):
         Loss: the VQ-VAE's codebook and commitment terms, averaged over codebooks.
         """
         batch = features.shape[0]
-        depth = self._draw_depth(batch, features.device)
+        depth = self._draw_depth(batch, features.shape[2], features.device)
         residual = to_vectors(features)
         total = torch.zeros_like(residual)
         loss = residual.new_zeros(())
@@ -44,21 +48,24 @@ class ResidualVQ(Bottleneck):
             loss = loss + self.commitment * functional.mse_loss(residual, quantized.detach())
             if self.training:
                 codebook.learn(residual.detach(), codes)
-            heard = (depth > level).repeat_interleave(features.shape[2])[:, None]
-            total = total + quantized.detach() * heard
+            total = total + quantized.detach() * (depth > level).flatten()[:, None]
             residual = residual - quantized.detach()
             tokens.append(codes.view(batch, -1))
             stats.update({f"{name}_{level + 1}": value for name, value in codebook.stats().items()})
         latents = self.pass_gradient(features, from_vectors(total, batch))
         return Bottlenecked(latents, tokens, loss / len(self.codebooks), stats)
 
-    def _draw_depth(self, batch: int, device: torch.device) -> Tensor:
-        """How many codebooks each item of the batch is decoded from: ``(batch,)``, between 1 and all."""
+    def _draw_depth(self, batch: int, frames: int, device: torch.device) -> Tensor:
+        """How many codebooks each frame of the batch is decoded from: ``(batch, frames)``, between 1 and all."""
         every = len(self.codebooks)
         if not self.training or self.dropout == 0:
-            return torch.full((batch,), every, device=device)
-        depth = torch.randint(1, every + 1, (batch,), device=device)
-        return torch.where(torch.rand(batch, device=device) < self.dropout, depth, every)
+            return torch.full((batch, frames), every, device=device)
+        depth = torch.randint(1, every + 1, (batch, 1), device=device).expand(batch, frames)
+        if self.frame_dropout:
+            short = torch.randint(1, every + 1, (batch, -(-frames // DEPTH_FRAMES)), device=device)
+            changing = short.repeat_interleave(DEPTH_FRAMES, dim=1)[:, :frames]
+            depth = torch.where(torch.rand(batch, 1, device=device) < self.frame_dropout, changing, depth)
+        return torch.where(torch.rand(batch, 1, device=device) < self.dropout, depth, every)
 
     @torch.no_grad()
     def encode(self, features: Tensor, n_streams: int | None = None, entry_cost: float = 0.0) -> list[Tensor]:

@@ -98,6 +98,8 @@ class Codebook(nn.Module):
         size = config.codebook_size
         self.update, self.revive_below, self.decay = config.update, config.revive_below, config.decay
         self.frozen = False
+        self.has_stop_code = False
+        self._stop_code: int | None = None
         entries = torch.randn(size, dim)
         if self.update == "loss":
             self.entries = nn.Parameter(entries)
@@ -126,6 +128,7 @@ class Codebook(nn.Module):
         """
         if self.frozen:
             return
+        stop = self.stop_code
         size = len(self.counts)
         counts = torch.bincount(codes, minlength=size).to(self.counts.dtype)
         _all_reduce(counts)
@@ -137,11 +140,29 @@ class Codebook(nn.Module):
             heard = self.counts > 1e-5  # below, the ratio is not to be trusted: a forgotten code stays where it was
             means = self.sums / self.counts.clamp(min=1e-5)[:, None]
             self.entries.copy_(torch.where(heard[:, None], means, self.entries))
-        self._revive(vectors)
+        self._revive(vectors, stop)
+        if stop is not None:
+            self._clear(stop)
 
-    def _revive(self, vectors: Tensor) -> None:
+    @property
+    def stop_code(self) -> int | None:
+        """The code whose embedding is zeros and stays so, where the codebook has one: a frame may end there."""
+        if self.has_stop_code and self._stop_code is None:  # looked up once: it does not move
+            zeros = (self.entries == 0).all(1).nonzero()[:, 0]
+            self._stop_code = int(zeros[0]) if len(zeros) else None
+        return self._stop_code
+
+    def _clear(self, code: int) -> None:
+        """Make the embedding of a code zeros."""
+        self.entries.data[code] = 0.0
+        if self.update == "ema":
+            self.sums[code] = 0.0
+
+    def _revive(self, vectors: Tensor, stop: int | None) -> None:
         mean = float(self.counts.mean())
         dead = self.counts < self.revive_below * mean
+        if stop is not None:
+            dead[stop] = False
         if bool(dead.any()):
             self._place(dead.nonzero()[:, 0], vectors, mean)
 
@@ -176,6 +197,8 @@ class Codebook(nn.Module):
         self.counts.fill_(1.0)
         if self.update == "ema":
             self.sums.copy_(self.entries)
+        if self.has_stop_code:
+            self._clear(0)
 
     def loss(self, vectors: Tensor, quantized: Tensor) -> Tensor:
         """``||sg(z_e) - e||²`` where entries learn by gradient (eq. 3, second term), else 0."""

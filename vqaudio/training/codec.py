@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vqaudio import checkpoint
 from vqaudio.autoencoder import Autoencoder, Reconstruction
@@ -17,6 +18,7 @@ from vqaudio.bottleneck.vq import Codebook
 from vqaudio.checkpoint import Checkpoint
 from vqaudio.config import ModelConfig, TrainConfig
 from vqaudio.errors import ModelError
+from vqaudio.layers import Unit
 from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
@@ -42,6 +44,7 @@ class CodecTask(Task):
         self.valid_crops = Crops(config.data, config.model, "valid", config.seed, progress)
         self.hours = self.train_crops.seconds / 3600.0
         self.loss = ReconstructionLoss(config.loss, config.model.sample_rate)
+        self.judge = ReconstructionLoss(config.loss, config.model.sample_rate).eval()  # by all scales
         self.adversary: Adversary | None = None
         self._pair: tuple[Tensor, Tensor] | None = None
         self._fresh_codebooks = config.init_from is None
@@ -70,6 +73,7 @@ class CodecTask(Task):
         count = len(start.bottleneck.streams)  # codebooks beyond these are dead at first, and re-seeded from data
         new = (*new, *(f"bottleneck.codebooks.{level}." for level in range(count, len(self.model.bottleneck.streams))))
         known = {name: value for name, value in start.state_dict().items() if not any(part in name for part in new)}
+        known |= _moved_kernels(start.encoder, self.model.encoder)
         own = {name: value for name, value in self.model.state_dict().items() if any(part in name for part in new)}
         try:
             self.model.load_state_dict(known | own)
@@ -84,6 +88,7 @@ class CodecTask(Task):
         """See :meth:`Task.setup`."""
         self.device = fabric.device
         self.loss.to(self.device)
+        self.judge.to(self.device)
         if self.config.compile:
             self.model.encoder.compile()
             self.model.decoder.compile()
@@ -139,7 +144,7 @@ class CodecTask(Task):
     def validate(self, model: nn.Module, fabric: Fabric, step: int) -> dict[str, float]:
         """See :meth:`Task.validate`."""
         assert isinstance(model, Autoencoder)
-        return validate(model, self.loss, self.valid_crops, fabric, step)
+        return validate(model, self.judge, self.valid_crops, fabric, step)
 
     def summary(self, scores: dict[str, float]) -> str:
         """See :meth:`Task.summary`."""
@@ -149,6 +154,18 @@ class CodecTask(Task):
         """See :meth:`Task.save`."""
         assert isinstance(model, Autoencoder)
         checkpoint.save(model, path, record, self._codes_of)
+
+
+def _moved_kernels(start: nn.Module, end: nn.Module) -> dict[str, Tensor]:
+    """Kernels of an encoder's units for another look-ahead: each tap keeps its place in time, or falls away."""
+    moved = {}
+    for (name, old), new in zip(start.named_modules(), end.modules(), strict=False):
+        if isinstance(old, Unit) and isinstance(new, Unit) and old.span != new.span:
+            by = new.span.left - old.span.left  # columns of zeros before, or of taps that fall away
+            kernel = old.mix_time.weight
+            padded = functional.pad(kernel, (by, new.kernel_size - kernel.shape[-1] - by))
+            moved[f"encoder.{name}.mix_time.weight"] = padded.detach()
+    return moved
 
 
 def _decoding(config: ModelConfig) -> tuple[object, ...]:

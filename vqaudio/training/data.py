@@ -20,6 +20,7 @@ from vqaudio.audio import SUFFIXES
 from vqaudio.config import DataConfig, ModelConfig
 from vqaudio.errors import AudioError
 from vqaudio.resampling import read_mono
+from vqaudio.training import augment
 
 EQUALISER_BANDS = 8  # equally far from each other on the mel scale
 
@@ -171,7 +172,7 @@ class Crops:
         """The crops of one step, always the same for the same seed, step and rank."""
         random = np.random.default_rng([self.seed, step, rank])
         crops, voices = zip(*(self._draw(random) for _ in range(size or self.config.batch_size)), strict=True)
-        target = torch.from_numpy(np.stack(crops))[:, None]
+        target = self._varied(torch.from_numpy(np.stack(crops)), random)[:, None]
         source = target
         if self.config.disguised:
             source = torch.from_numpy(np.stack([self._disguised(crop, random) for crop in crops]))[:, None]
@@ -179,6 +180,17 @@ class Crops:
             source = self._noisy(source, random)
         told = random.random(len(crops)) >= self.config.unknown_speaker
         return CropBatch(target, source, torch.tensor(voices) * torch.from_numpy(told))
+
+    def _varied(self, crops: Tensor, random: np.random.Generator) -> Tensor:
+        """Crops ``(batch, samples)``, some in another colour, in a room, or in noise: all of it is to come out."""
+        config = self.config
+        if not (config.equalised or config.noisy or config.reverberant):
+            return crops
+        source = torch.Generator().manual_seed(int(random.integers(2**62)))
+        crops = augment.equalise(crops, config.equalised, config.equaliser_db, self.sample_rate, source)
+        crops = augment.reverberate(crops, config.reverberant, self.sample_rate, source)
+        crops = augment.add_noise(crops, config.noisy, config.noise_db, source)
+        return crops / crops.abs().amax(-1, keepdim=True).clamp(min=1.0)
 
     def _disguised(self, crop: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
         """The crop, or perhaps the crop with other pitch, formants and colour: codes cannot tell whose it was.

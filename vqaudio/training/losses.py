@@ -17,7 +17,9 @@ from vqaudio.errors import ConfigError
 
 MEL_SCALES = ((2048, 80), (1024, 80), (512, 40), (256, 20), (128, 10))
 COMPLEX_WINDOWS = (1024, 512, 256)
-LONGEST_WINDOW = max(window for window, _ in MEL_SCALES)
+ALL_WINDOWS = tuple(window for window, _ in MEL_SCALES)
+MEL_ONLY = tuple(window for window in ALL_WINDOWS if window not in COMPLEX_WINDOWS)
+LONGEST_WINDOW = max(ALL_WINDOWS)
 
 Spectra = dict[int, Tensor]  # by window length: complex (batch, frames, bins), see `stft`
 
@@ -40,7 +42,8 @@ class ReconstructionLoss(nn.Module):
             ConfigError: the crop is too short for the longest window.
         """
         estimate, target = self.trim(estimate), self.trim(target)
-        made, wanted = ({window: stft(x, window) for window, _ in MEL_SCALES} for x in (estimate, target))
+        windows = draw_windows() if self.config.drawn_scales and self.training else ALL_WINDOWS
+        made, wanted = ({window: stft(x, window) for window in windows} for x in (estimate, target))
         terms: dict[str, Tensor] = {}
         if self.config.mel:
             terms["mel"] = self.mel(made, wanted)
@@ -92,11 +95,16 @@ class MelLoss(nn.Module):
 
     def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
         """A scalar."""
+        share = {window: 1.0 / len(made) for window in made}
+        if len(made) < len(ALL_WINDOWS):  # drawn: each stands for its kind
+            share = {
+                window: len(MEL_ONLY if window in MEL_ONLY else COMPLEX_WINDOWS) / len(ALL_WINDOWS) for window in made
+            }
         distances = [
-            (self.log_mel(made[window], window) - self.log_mel(wanted[window], window)).abs().mean()
-            for window, _ in MEL_SCALES
+            share[window] * (self.log_mel(made[window], window) - self.log_mel(wanted[window], window)).abs().mean()
+            for window in made
         ]
-        return torch.stack(distances).mean()
+        return torch.stack(distances).sum()
 
 
 class BinWeights(nn.Module):
@@ -135,7 +143,7 @@ class MagnitudeLoss(nn.Module):
     def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
         """A scalar."""
         distances = []
-        for window in COMPLEX_WINDOWS:
+        for window in _among(COMPLEX_WINDOWS, made):
             difference = compressed_magnitude(made[window]) - compressed_magnitude(wanted[window])
             distances.append(self.bins.mean(difference.abs(), window))
         return torch.stack(distances).mean()
@@ -151,10 +159,23 @@ class ComplexLoss(nn.Module):
     def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
         """A scalar."""
         distances = []
-        for window in COMPLEX_WINDOWS:
+        for window in _among(COMPLEX_WINDOWS, made):
             difference = compress(made[window]) - compress(wanted[window])
             distances.append(self.bins.mean((difference.square().sum(-1) + 1e-8).sqrt(), window))
         return torch.stack(distances).mean()
+
+
+def draw_windows() -> tuple[int, int]:
+    """One window of those that all losses use, and one of those of :class:`MelLoss` alone, each as likely as the others.
+
+    Their losses, weighted by how many windows each stands for, are those of all windows on average.
+    """
+    first, second = (kind[int(torch.randint(len(kind), ()))] for kind in (COMPLEX_WINDOWS, MEL_ONLY))
+    return first, second
+
+
+def _among(windows: tuple[int, ...], spectra: Spectra) -> list[int]:
+    return [window for window in windows if window in spectra]
 
 
 def waveform_loss(estimate: Tensor, target: Tensor) -> Tensor:

@@ -1,0 +1,67 @@
+"""Crops in other colours, in rooms and in noise, made on whichever device they are: ``(batch, samples)`` in and out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BANDS = 8  # of an equaliser
+ROOM_SECONDS = 0.4  # of a room's response
+DECAY_SECONDS = (0.05, 0.35)  # range of the time in which a room's sound falls by 60 dB
+REVERBERANT_SHARE = (0.05, 0.5)  # range of a room's level over the direct sound's
+
+
+def equalise(crops: Tensor, share: float, most_db: float, sample_rate: int, source: torch.Generator) -> Tensor:
+    """A ``share`` of the crops with their bands raised or lowered by up to ``most_db`` (dB), smoothly over log frequency."""
+    gains_db = (2.0 * _uniform(crops, BANDS, source) - 1.0) * most_db * _chosen(crops, share, source)
+    bins = crops.shape[-1] // 2 + 1
+    frequencies = torch.linspace(0.0, sample_rate / 2, bins, device=crops.device)
+    place = (1.0 + frequencies / 300.0).log2()  # as the ear has it: linear below some hundred Hz
+    place = place / place[-1] * (BANDS - 1)
+    low = place.floor().clamp(max=BANDS - 2).long()
+    part = place - low
+    curve_db = gains_db[:, low] * (1.0 - part) + gains_db[:, low + 1] * part
+    return torch.fft.irfft(torch.fft.rfft(crops) * 10.0 ** (curve_db / 20.0), crops.shape[-1])
+
+
+def reverberate(crops: Tensor, share: float, sample_rate: int, source: torch.Generator) -> Tensor:
+    """A ``share`` of the crops with the echoes of a room: noise that decays exponentially (Moorer, 1979)."""
+    length = round(ROOM_SECONDS * sample_rate)
+    time = torch.arange(length, device=crops.device) / sample_rate
+    decay, level = (low + (high - low) * _uniform(crops, 1, source) for low, high in (DECAY_SECONDS, REVERBERANT_SHARE))
+    noise = torch.randn(len(crops), length, generator=source, device=source.device).to(crops.device)
+    response = noise * torch.exp(-6.9 * time / decay)
+    response = response / response.square().sum(-1, keepdim=True).sqrt() * level * _chosen(crops, share, source)
+    size = crops.shape[-1] + length
+    echoes = torch.fft.irfft(torch.fft.rfft(crops, size) * torch.fft.rfft(response, size), size)
+    return crops + echoes[..., : crops.shape[-1]]
+
+
+def add_noise(crops: Tensor, share: float, range_db: tuple[float, float], source: torch.Generator) -> Tensor:
+    """A ``share`` of the crops with noise, the speech's level over its own drawn from ``range_db`` (dB).
+
+    Half of it is noise whose power falls with frequency by 0 to 6 dB an octave, half is the other crops of the batch: babble.
+    """
+    n_samples = crops.shape[-1]
+    white = torch.randn(crops.shape, generator=source, device=source.device).to(crops.device)
+    bins = torch.arange(n_samples // 2 + 1, device=crops.device).clamp(min=4)
+    tilt = bins ** -_uniform(crops, 1, source)
+    coloured = torch.fft.irfft(torch.fft.rfft(white) * tilt, n_samples)
+    babble = crops.roll(1, 0) + crops.roll(2, 0) + crops.roll(3, 0).flip(-1)
+    noise = torch.where(_uniform(crops, 1, source) < 0.5, coloured, babble)
+    low, high = range_db
+    ratio_db = low + (high - low) * _uniform(crops, 1, source)
+    level = _rms(crops) / _rms(noise) * 10.0 ** (-ratio_db / 20.0)
+    return crops + noise * level * _chosen(crops, share, source)
+
+
+def _uniform(crops: Tensor, count: int, source: torch.Generator) -> Tensor:
+    return torch.rand(len(crops), count, generator=source, device=source.device).to(crops.device)
+
+
+def _chosen(crops: Tensor, share: float, source: torch.Generator) -> Tensor:
+    return (_uniform(crops, 1, source) < share).to(crops.dtype)
+
+
+def _rms(crops: Tensor) -> Tensor:
+    return crops.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-4)
