@@ -12,7 +12,7 @@ REVERBERANT_SHARE = (0.05, 0.5)  # range of a room's level over the direct sound
 
 
 def equalise(crops: Tensor, share: float, most_db: float, sample_rate: int, source: torch.Generator) -> Tensor:
-    """A ``share`` of the crops with their bands raised or lowered by up to ``most_db`` (dB), smoothly over log frequency."""
+    """A ``share`` of the crops with their bands raised or lowered by up to ``most_db`` (dB), smoothly."""
     gains_db = (2.0 * _uniform(crops, BANDS, source) - 1.0) * most_db * _chosen(crops, share, source)
     bins = crops.shape[-1] // 2 + 1
     frequencies = torch.linspace(0.0, sample_rate / 2, bins, device=crops.device)
@@ -40,7 +40,7 @@ def reverberate(crops: Tensor, share: float, sample_rate: int, source: torch.Gen
 def add_noise(crops: Tensor, share: float, range_db: tuple[float, float], source: torch.Generator) -> Tensor:
     """A ``share`` of the crops with noise, the speech's level over its own drawn from ``range_db`` (dB).
 
-    Half of it is noise whose power falls with frequency by 0 to 6 dB an octave, half is the other crops of the batch: babble.
+    Half of it falls with frequency by 0 to 6 dB an octave, half is the other crops of the batch: babble.
     """
     n_samples = crops.shape[-1]
     white = torch.randn(crops.shape, generator=source, device=source.device).to(crops.device)

@@ -14,13 +14,12 @@ import soxr
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from vqaudio.audio import SUFFIXES
 from vqaudio.config import DataConfig, ModelConfig
 from vqaudio.errors import AudioError
-from vqaudio.resampling import read_mono
 from vqaudio.training import augment
+from vqaudio.training.corpus import read_all
 
 EQUALISER_BANDS = 8  # equally far from each other on the mel scale
 
@@ -105,12 +104,6 @@ def speakers_in(config: DataConfig, corpora: Collection[str]) -> tuple[str, ...]
     return tuple(sorted({item.speaker for item in recordings if item.corpus in corpora}))
 
 
-def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Full scale 1.0 to 32767, rounded and clipped: half the memory of float32."""
-    rounded: NDArray[np.int16] = (np.clip(sound, -1.0, 1.0) * 32767.0).round().astype(np.int16)
-    return rounded
-
-
 @dataclass(frozen=True)
 class CropBatch:
     """Crops side by side.
@@ -148,8 +141,10 @@ class Crops:
         sounds: dict[str, list[NDArray[np.int16]]] = {}
         voices: dict[str, list[int]] = {}
         numbers = {name: number for number, name in enumerate(model.speakers, start=1)}
-        for item in tqdm(chosen, desc=f"reading {split}", unit="file", leave=False, disable=not progress):
-            sound = to_int16(read_mono(item.path, self.sample_rate))
+        cache = None if config.cache is None else Path(config.cache)
+        paths = [item.path for item in chosen]
+        read = read_all(paths, self.sample_rate, cache, f"reading {split}" if progress else "")
+        for item, sound in zip(chosen, read, strict=True):
             if len(sound):
                 sounds.setdefault(item.corpus, []).append(sound)
                 voices.setdefault(item.corpus, []).append(numbers.get(item.speaker, 0))

@@ -166,7 +166,7 @@ class ComplexLoss(nn.Module):
 
 
 def draw_windows() -> tuple[int, int]:
-    """One window of those that all losses use, and one of those of :class:`MelLoss` alone, each as likely as the others.
+    """One window of those that all losses use, and one of those of :class:`MelLoss` alone, all as likely.
 
     Their losses, weighted by how many windows each stands for, are those of all windows on average.
     """
