@@ -46,11 +46,20 @@ class Autoencoder(nn.Module):
         voices = (len(config.speakers), config.speaker_dim)
         self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length, config.activation, *voices)
 
-    def forward(self, waveform: Tensor, quantize: bool = True, speaker: Tensor | None = None) -> Reconstruction:
+    def forward(
+        self,
+        waveform: Tensor,
+        quantize: bool = True,
+        speaker: Tensor | None = None,
+        latents: Tensor | None = None,
+    ) -> Reconstruction:
         """Reconstruct a batch; without ``quantize`` the features reach the decoder as they are.
 
         ``speaker`` is a LongTensor ``(batch,)``: 1 and up in the order of the config's speakers, 0 for none of them.
+        ``latents`` ``(batch, D, frames)`` are decoded in place of what encoder and bottleneck make of the waveform.
         """
+        if latents is not None:
+            return Reconstruction(self.decoder(latents, speaker), [], latents.new_zeros(()), {})
         features = self.encoder(waveform)
         if not quantize:
             return Reconstruction(self.decoder(features, speaker), [], features.new_zeros(()), {})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -399,25 +398,25 @@ class AdversarialConfig(Section):
     """Discriminators of spectra and periods, with feature matching, for the last part of a run."""
 
     start: float = Field(0.6, ge=0, le=1, description="share of the run after which they begin")
+    alone_steps: int = Field(150, ge=0, description="steps that they learn before the model learns from them")
     windows: tuple[Annotated[int, Field(ge=16, le=2048, multiple_of=4)], ...] = Field(
-        (1024, 512, 256), min_length=1, description="samples in one window, one discriminator each"
+        (2048, 1024, 512, 256), min_length=1, description="samples in one window, one discriminator each"
     )
-    bands: tuple[float, ...] = Field((), description="edges inside (0, 1) that split each spectrum; none: one band")
     periods: tuple[Annotated[int, Field(ge=2)], ...] = Field((), description="samples, one discriminator each")
-    channels: int = Field(32, ge=1, description="of the first layer; those over periods end with 32 times as many")
+    channels: int = Field(48, ge=1, description="of those over spectra")
+    period_channels: int = Field(32, ge=1, description="of the first layer of those over periods; 32 times in the last")
+    drawn: int | None = Field(None, ge=1, description="of them, drawn anew to take part in each step; none: all")
     loss: Literal["hinge", "least_squares"] = "hinge"
-    learning_rate: float = Field(3e-4, gt=0)
-    adversarial: float = Field(0.1, ge=0, description="weight of the model's side of the loss")
-    feature_matching: float = Field(0.2, ge=0)
+    learning_rate: float = Field(5e-4, gt=0)
+    betas: tuple[Decay, Decay] = (0.5, 0.9)
+    adversarial: float = Field(0.33, ge=0, description="size of its gradient, in parts of the reconstruction's")
+    feature_matching: float = Field(0.33, ge=0, description="likewise")
 
     @model_validator(mode="after")
-    def _bands_hold_bins(self) -> AdversarialConfig:
-        edges, bins = (0.0, *self.bands, 1.0), min(self.windows) // 2 + 1
-        narrowest = min(high - low for low, high in pairwise(edges))
-        if narrowest <= 0:
-            raise ValueError(f"bands are {self.bands}: give edges between 0 and 1 in ascending order, without 0 and 1")
-        if narrowest * bins < 2:
-            raise ValueError(f"bands {self.bands} give one of them fewer than 2 of {bins} bins: set them further apart")
+    def _enough_to_draw_from(self) -> AdversarialConfig:
+        count = len(self.windows) + len(self.periods)
+        if self.drawn is not None and self.drawn > count:
+            raise ValueError(f"drawn is {self.drawn}, but there are {count} discriminators: draw fewer")
         return self
 
 
@@ -426,7 +425,7 @@ class RunConfig(Section):
 
     out: str = Field("runs/default", description="folder for logs, resume state and the trained model")
     steps: int = Field(10000, ge=1, description="length of the schedule; --minutes sets it by time instead")
-    optimizer: Literal["adamw", "soap"] = "adamw"
+    optimizer: Literal["adamw", "soap", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     final_learning_rate: float = Field(1e-5, ge=0, description="at the end of the cosine")
     warmup_steps: int = Field(200, ge=0)

@@ -23,10 +23,11 @@ class ResidualVQ(Bottleneck):
     def __init__(self, config: ResidualConfig, dim: int):
         super().__init__()
         self.streams = (Stream(config.codebook_size, 1),) * config.n_codebooks
-        self.codebooks = nn.ModuleList(Codebook(config, dim) for _ in range(config.n_codebooks))
+        codebooks = [Codebook(config, dim) for _ in range(config.n_codebooks)]
+        self.codebooks = nn.ModuleList(codebooks)
         self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
         self.dropout, self.frame_dropout, self.search = config.dropout, config.frame_dropout, config.search
-        for codebook in list(self.codebooks)[1:]:
+        for codebook in codebooks[1:]:
             codebook.has_stop_code = config.stop_codes
 
     def forward(self, features: Tensor) -> Bottlenecked:

@@ -1,4 +1,7 @@
-"""Crops in other colours, in rooms and in noise, made on whichever device they are: ``(batch, samples)`` in and out."""
+"""Crops at other levels and speeds, in other colours, in rooms and in noise: ``(batch, samples)`` in and out.
+
+Everything is made on the device that the crops are on; what is random comes from a generator on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,33 @@ DECAY_SECONDS = (0.05, 0.35)  # range of the time in which a room's sound falls 
 REVERBERANT_SHARE = (0.05, 0.5)  # range of a room's level over the direct sound's
 
 
+def stretch(crops: Tensor, samples: int) -> Tensor:
+    """Crops of another length as ``samples`` samples, played slower or faster: resampled as one period of a signal."""
+    stretched: Tensor = torch.fft.irfft(torch.fft.rfft(crops, norm="forward"), samples, norm="forward")
+    return stretched
+
+
+def set_level(crops: Tensor, share: float, range_db: tuple[float, float], source: torch.Generator) -> Tensor:
+    """A ``share`` of the crops at an RMS level drawn from ``range_db`` (dB re full scale)."""
+    low, high = range_db
+    level = 10.0 ** ((low + (high - low) * _uniform(crops, 1, source)) / 20.0)
+    return torch.where(_chosen(crops, share, source) > 0, crops * (level / _rms(crops)), crops)
+
+
+def limit(crops: Tensor) -> Tensor:
+    """Crops that pass full scale brought down to it."""
+    return crops / crops.abs().amax(-1, keepdim=True).clamp(min=1.0)
+
+
+def flip(crops: Tensor, source: torch.Generator) -> Tensor:
+    """Half of the crops upside down."""
+    return crops * (1.0 - 2.0 * _chosen(crops, 0.5, source))
+
+
 def equalise(crops: Tensor, share: float, most_db: float, sample_rate: int, source: torch.Generator) -> Tensor:
     """A ``share`` of the crops with their bands raised or lowered by up to ``most_db`` (dB), smoothly."""
+    if not share:
+        return crops
     gains_db = (2.0 * _uniform(crops, BANDS, source) - 1.0) * most_db * _chosen(crops, share, source)
     bins = crops.shape[-1] // 2 + 1
     frequencies = torch.linspace(0.0, sample_rate / 2, bins, device=crops.device)
@@ -21,11 +49,14 @@ def equalise(crops: Tensor, share: float, most_db: float, sample_rate: int, sour
     low = place.floor().clamp(max=BANDS - 2).long()
     part = place - low
     curve_db = gains_db[:, low] * (1.0 - part) + gains_db[:, low + 1] * part
-    return torch.fft.irfft(torch.fft.rfft(crops) * 10.0 ** (curve_db / 20.0), crops.shape[-1])
+    coloured: Tensor = torch.fft.irfft(torch.fft.rfft(crops) * 10.0 ** (curve_db / 20.0), crops.shape[-1])
+    return coloured
 
 
 def reverberate(crops: Tensor, share: float, sample_rate: int, source: torch.Generator) -> Tensor:
     """A ``share`` of the crops with the echoes of a room: noise that decays exponentially (Moorer, 1979)."""
+    if not share:
+        return crops
     length = round(ROOM_SECONDS * sample_rate)
     time = torch.arange(length, device=crops.device) / sample_rate
     decay, level = (low + (high - low) * _uniform(crops, 1, source) for low, high in (DECAY_SECONDS, REVERBERANT_SHARE))
@@ -33,7 +64,7 @@ def reverberate(crops: Tensor, share: float, sample_rate: int, source: torch.Gen
     response = noise * torch.exp(-6.9 * time / decay)
     response = response / response.square().sum(-1, keepdim=True).sqrt() * level * _chosen(crops, share, source)
     size = crops.shape[-1] + length
-    echoes = torch.fft.irfft(torch.fft.rfft(crops, size) * torch.fft.rfft(response, size), size)
+    echoes: Tensor = torch.fft.irfft(torch.fft.rfft(crops, size) * torch.fft.rfft(response, size), size)
     return crops + echoes[..., : crops.shape[-1]]
 
 
@@ -42,6 +73,8 @@ def add_noise(crops: Tensor, share: float, range_db: tuple[float, float], source
 
     Half of it falls with frequency by 0 to 6 dB an octave, half is the other crops of the batch: babble.
     """
+    if not share:
+        return crops
     n_samples = crops.shape[-1]
     white = torch.randn(crops.shape, generator=source, device=source.device).to(crops.device)
     bins = torch.arange(n_samples // 2 + 1, device=crops.device).clamp(min=4)

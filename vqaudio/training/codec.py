@@ -14,6 +14,7 @@ from torch.nn import functional
 from vqaudio import checkpoint
 from vqaudio.autoencoder import Autoencoder, Reconstruction
 from vqaudio.bottleneck.base import score_function
+from vqaudio.bottleneck.residual import ResidualVQ
 from vqaudio.bottleneck.vq import Codebook
 from vqaudio.checkpoint import Checkpoint
 from vqaudio.config import ModelConfig, TrainConfig
@@ -24,6 +25,11 @@ from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.task import Batch, Extras, Task
 from vqaudio.training.validation import summary, validate
+
+DEPTH_GROUPS = 4  # parts of a batch of frozen codes, each from one number of codebooks
+WHOLE_SHARE = 0.4  # of them by all codebooks
+COSTLY_SHARE = 0.4  # of them ending frames early, where a codebook saves less than up to MOST_COST of squared distance
+MOST_COST = 12.0
 
 
 class CodecTask(Task):
@@ -74,6 +80,8 @@ class CodecTask(Task):
         new = (*new, *(f"bottleneck.codebooks.{level}." for level in range(count, len(self.model.bottleneck.streams))))
         known = {name: value for name, value in start.state_dict().items() if not any(part in name for part in new)}
         known |= _moved_kernels(start.encoder, self.model.encoder)
+        for part in ("encoder", "decoder"):
+            known = _deepened(known, part, getattr(start, part).layers, getattr(self.model, part).layers)
         own = {name: value for name, value in self.model.state_dict().items() if any(part in name for part in new)}
         try:
             self.model.load_state_dict(known | own)
@@ -87,6 +95,8 @@ class CodecTask(Task):
     def setup(self, fabric: Fabric) -> None:
         """See :meth:`Task.setup`."""
         self.device = fabric.device
+        self.train_crops.to(self.device)
+        self.valid_crops.to(self.device)
         self.loss.to(self.device)
         self.judge.to(self.device)
         if self.config.compile:
@@ -99,9 +109,8 @@ class CodecTask(Task):
         """See :meth:`Task.extras`."""
         if self.adversary is None:
             return Extras()
-        return Extras(
-            {"discriminators": self.adversary.discriminators}, {"discriminator_optimizer": self.adversary.optimizer}
-        )
+        modules = {"discriminators": self.adversary.discriminators, "gradient_norms": self.adversary.norms}
+        return Extras(modules, {"discriminator_optimizer": self.adversary.optimizer})
 
     def prepare(self, step: int, fraction: float) -> None:
         """Start codebooks from data after the first steps; slow their averages in the last half of the run."""
@@ -119,17 +128,47 @@ class CodecTask(Task):
         """See :meth:`Task.batch`."""
         crops = self.train_crops.batch(step, rank).to(self.device)
         target = crops.target
-        made: Reconstruction = network(crops.source, step >= self.config.quantize_after, crops.speaker)
-        total, terms = self.loss(made.waveform, target)
+        latents = self._searched(crops.source) if self._codes_are_frozen else None
+        made: Reconstruction = network(crops.source, step >= self.config.quantize_after, crops.speaker, latents)
+        self._pair = None
+        if self.adversary is not None and self.adversary.due(fraction):
+            total, terms = self._steered(self.adversary, made.waveform, target)
+        else:
+            total, terms = self.loss(made.waveform, target)
         total = total + made.loss
         if made.log_prob is not None:
             total = total + score_function(self.loss.each(made.waveform, target), made.log_prob)
-        self._pair = None
-        if self.adversary is not None and self.adversary.due(fraction):
-            self._pair = self.loss.trim(made.waveform), self.loss.trim(target)
-            total, terms = self.adversary.add_terms(total, terms, *self._pair)
         logs = {"loss": total, "bottleneck": made.loss, **terms, **made.stats}
         return Batch(total, logs, target.shape[0] * target.shape[-1] / self.config.model.sample_rate)
+
+    @property
+    def _codes_are_frozen(self) -> bool:
+        return {"encoder", "bottleneck"} <= set(self.config.frozen) and bool(self.model.bottleneck.streams)
+
+    @torch.no_grad()
+    def _searched(self, waveform: Tensor) -> Tensor:
+        """Latents of codes as files have them: found by search, from few codebooks or many, some with stop codes."""
+        bottleneck, found = self.model.bottleneck, []
+        every, least = len(bottleneck.streams), bottleneck.least_streams
+        for features in self.model.encoder(waveform).tensor_split(DEPTH_GROUPS):
+            drawn = int(torch.randint(least, every + 1, ()))
+            n_streams = every if float(torch.rand(())) < WHOLE_SHARE else drawn
+            cost = MOST_COST * float(torch.rand(()) ** 2) if float(torch.rand(())) < COSTLY_SHARE else 0.0
+            if cost and isinstance(bottleneck, ResidualVQ):
+                tokens = bottleneck.encode(features, n_streams, cost)
+            else:
+                tokens = bottleneck.encode(features, n_streams)
+            found.append(bottleneck.decode(tokens))
+        return torch.cat(found)
+
+    def _steered(self, adversary: Adversary, waveform: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """A scalar: the value of the reconstruction loss, the gradient of it and the discriminators' in balance."""
+        place = waveform.detach().requires_grad_(True)
+        loss, terms = self.loss(place, target)
+        estimate, real = self.loss.trim(place), self.loss.trim(target)
+        gradient, more = adversary.gradient(loss, place, estimate, real)
+        self._pair = estimate.detach(), real
+        return loss.detach() + ((waveform - place.detach()) * gradient).sum(), terms | more
 
     def after(self, fraction: float) -> dict[str, Tensor]:
         """The discriminators' own step."""
@@ -139,7 +178,7 @@ class CodecTask(Task):
 
     def keep_now(self, fraction: float) -> bool:
         """The model from before the discriminators is kept."""
-        return self.adversary is not None and self.adversary.due(fraction) and not self.adversary.started
+        return self.adversary is not None and self.adversary.due(fraction) and not self.adversary.steps
 
     def validate(self, model: nn.Module, fabric: Fabric, step: int) -> dict[str, float]:
         """See :meth:`Task.validate`."""
@@ -154,6 +193,28 @@ class CodecTask(Task):
         """See :meth:`Task.save`."""
         assert isinstance(model, Autoencoder)
         checkpoint.save(model, path, record, self._codes_of)
+
+
+def _deepened(tensors: dict[str, Tensor], part: str, start: nn.Sequential, end: nn.Sequential) -> dict[str, Tensor]:
+    """The tensors of a model whose encoder or decoder has fewer units, by the names that they have in a deeper one.
+
+    Units that were added begin with a scale of 0, which leaves the network as it was.
+    """
+    if len(start) >= len(end):
+        return tensors
+    prefix = f"{part}.layers."
+    deeper = {name: value for name, value in tensors.items() if not name.startswith(prefix)}
+    old = 0
+    for new, layer in enumerate(end):
+        if isinstance(layer, Unit) and not isinstance(start[old], Unit):
+            added = {name: value.clone() for name, value in layer.state_dict().items()}
+            added["scale"].zero_()
+            deeper |= {f"{prefix}{new}.{name}": value for name, value in added.items()}
+        else:
+            own = f"{prefix}{old}."
+            deeper |= {prefix + f"{new}." + name[len(own) :]: v for name, v in tensors.items() if name.startswith(own)}
+            old += 1
+    return deeper
 
 
 def _moved_kernels(start: nn.Module, end: nn.Module) -> dict[str, Tensor]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from itertools import pairwise
+import multiprocessing
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,42 +18,68 @@ from tqdm import tqdm
 from vqaudio.files import atomic_write
 from vqaudio.resampling import read_mono
 
-Sound = NDArray[np.int16]
+MANY = 1000  # files that are worth the start of other processes, which takes seconds
 
 
-def to_int16(sound: NDArray[np.float32]) -> Sound:
+@dataclass(frozen=True)
+class Corpus:
+    """Recordings one after another.
+
+    Attributes:
+        samples: int16 ``(samples,)``.
+        ends: int64 ``(recordings + 1,)``: recording ``i`` lies from ``ends[i]`` to ``ends[i + 1]``.
+    """
+
+    samples: NDArray[np.int16]
+    ends: NDArray[np.int64]
+
+
+def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
     """Full scale 1.0 to 32767, rounded and clipped: half the memory of float32."""
-    rounded: Sound = (np.clip(sound, -1.0, 1.0) * 32767.0).round().astype(np.int16)
+    rounded: NDArray[np.int16] = (np.clip(sound, -1.0, 1.0) * 32767.0).round().astype(np.int16)
     return rounded
 
 
-def read_all(paths: Sequence[Path], sample_rate: int, cache: Path | None = None, progress: str = "") -> list[Sound]:
-    """The recordings as int16 ``(samples,)`` at ``sample_rate`` (Hz), mono, in the order of ``paths``.
+def read_corpus(paths: Sequence[Path], sample_rate: int, cache: Path | None = None, title: str = "") -> Corpus:
+    """The recordings at ``sample_rate`` (Hz), mono, in the order of ``paths``; ``title`` is that of a bar, if any.
 
-    With a folder ``cache`` they are kept there, as one array for this very list of files (names, sizes and times), and
-    mapped into memory from there, 115 MB an hour at 16 kHz. ``progress`` is the title of a bar; none: no bar.
+    With a folder ``cache`` they are kept there for this very list of files (names, sizes and times), and mapped into
+    memory from there, 115 MB an hour at 16 kHz.
 
     Raises:
         FileError, AudioError: a file cannot be read, or the cache not be written.
     """
     if cache is None:
-        return _read(paths, sample_rate, progress)
+        return _read(paths, sample_rate, title)
     name = _digest(paths, sample_rate)
     samples, ends = cache / f"{name}.npy", cache / f"{name}-ends.npy"
     if not ends.is_file():
-        sounds = _read(paths, sample_rate, progress)
+        corpus = _read(paths, sample_rate, title)
         cache.mkdir(parents=True, exist_ok=True)
         with atomic_write(samples) as file:
-            np.save(file, np.concatenate([np.zeros(0, np.int16), *sounds]))
+            np.save(file, corpus.samples)
         with atomic_write(ends) as file:  # last: whoever finds it finds both
-            np.save(file, np.cumsum([0, *(len(sound) for sound in sounds)]))
-    mapped, cuts = np.load(samples, mmap_mode="r"), np.load(ends)
-    return [mapped[first:last] for first, last in pairwise(cuts)]
+            np.save(file, corpus.ends)
+    return Corpus(np.load(samples, mmap_mode="c"), np.load(ends))
 
 
-def _read(paths: Sequence[Path], sample_rate: int, progress: str) -> list[Sound]:
-    bar = tqdm(paths, desc=progress, unit="file", leave=False, disable=not progress)
-    return [to_int16(read_mono(path, sample_rate)) for path in bar]
+def _read(paths: Sequence[Path], sample_rate: int, title: str) -> Corpus:
+    read = partial(_read_one, sample_rate=sample_rate)
+    if len(paths) < MANY:
+        return _joined(map(read, paths), len(paths), title)
+    context = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+        return _joined(pool.map(read, paths, chunksize=32), len(paths), title)
+
+
+def _read_one(path: Path, sample_rate: int) -> NDArray[np.int16]:
+    return to_int16(read_mono(path, sample_rate))
+
+
+def _joined(sounds: Iterable[NDArray[np.int16]], count: int, title: str) -> Corpus:
+    bar = tqdm(sounds, total=count, desc=title, unit="file", leave=False, disable=not title)
+    parts = [np.zeros(0, np.int16), *bar]
+    return Corpus(np.concatenate(parts), np.cumsum([len(part) for part in parts]))
 
 
 def _digest(paths: Sequence[Path], sample_rate: int) -> str:

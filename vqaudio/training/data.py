@@ -8,9 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import librosa
 import numpy as np
-import soxr
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,9 +17,11 @@ from vqaudio.audio import SUFFIXES
 from vqaudio.config import DataConfig, ModelConfig
 from vqaudio.errors import AudioError
 from vqaudio.training import augment
-from vqaudio.training.corpus import read_all
+from vqaudio.training.corpus import read_corpus
 
 EQUALISER_BANDS = 8  # equally far from each other on the mel scale
+SPEED_GROUPS = 4  # parts of a batch, each with one speed
+REDRAWN = 7  # times that silent crops are drawn again
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ class CropBatch:
 class Crops:
     """Batches of crops from the recordings of one split, all held in memory as int16 (115 MB an hour at 16 kHz).
 
-    Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples.
+    Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples. They are cut and varied on the
+    device that the recordings are on: the CPU, until :meth:`to` moves them.
     """
 
     def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
@@ -138,54 +139,58 @@ class Crops:
         unknown = set(config.weights) - {item.corpus for item in recordings}
         if unknown:
             raise AudioError(f"data.weights names {', '.join(sorted(unknown))}, but {folder} holds no such corpus")
-        sounds: dict[str, list[NDArray[np.int16]]] = {}
-        voices: dict[str, list[int]] = {}
-        numbers = {name: number for number, name in enumerate(model.speakers, start=1)}
         cache = None if config.cache is None else Path(config.cache)
-        paths = [item.path for item in chosen]
-        read = read_all(paths, self.sample_rate, cache, f"reading {split}" if progress else "")
-        for item, sound in zip(chosen, read, strict=True):
-            if len(sound):
-                sounds.setdefault(item.corpus, []).append(sound)
-                voices.setdefault(item.corpus, []).append(numbers.get(item.speaker, 0))
-        if not sounds:
+        title = f"reading {split}" if progress else ""
+        corpus = read_corpus([item.path for item in chosen], self.sample_rate, cache, title)
+        self.starts, self.lengths = corpus.ends[:-1], np.diff(corpus.ends)
+        if not self.lengths.any():
             raise AudioError(f"{folder}: no recordings in the split {split!r}; add some or set data.folder")
-        self.corpora = sorted(sounds)
-        self.sounds = [sounds[corpus] for corpus in self.corpora]
-        self.voices = [voices[corpus] for corpus in self.corpora]
-        seconds = np.array([sum(map(len, group)) for group in self.sounds], dtype=float)
-        share = [
-            config.weights.get(name, float(s / seconds.sum())) for name, s in zip(self.corpora, seconds, strict=True)
-        ]
-        if not any(share):
+        self.sound = torch.from_numpy(corpus.samples)
+        numbers = {name: number for number, name in enumerate(model.speakers, start=1)}
+        self.speakers = np.array([numbers.get(item.speaker, 0) for item in chosen])
+        self.seconds = float(self.lengths.sum()) / self.sample_rate
+        share = self._shares([item.corpus for item in chosen])
+        if not share.any():
             raise AudioError(f"data.weights gives every corpus of {folder} ({split}) the share 0; raise one")
-        self.share = np.array(share) / np.sum(share)
-        self.by_length = [np.array([len(sound) for sound in group], dtype=float) for group in self.sounds]
-        self.seconds = float(seconds.sum()) / self.sample_rate
+        self._cumulative = np.cumsum(share / share.sum())
+
+    def _shares(self, corpora: list[str]) -> NDArray[np.float64]:
+        """How often each recording is drawn: a corpus as its weight says, or by its duration; in it, by theirs."""
+        shares = np.zeros(len(corpora))
+        for corpus in set(corpora):
+            own = np.array([name == corpus for name in corpora])
+            duration = self.lengths[own].sum()
+            if duration:
+                weight = self.config.weights.get(corpus, duration / self.lengths.sum())
+                shares[own] = weight * self.lengths[own] / duration
+        return shares
+
+    def to(self, device: torch.device) -> None:
+        """Move the recordings to a device, where crops are then made."""
+        self.sound = self.sound.to(device)
 
     def batch(self, step: int, rank: int = 0, size: int | None = None) -> CropBatch:
-        """The crops of one step, always the same for the same seed, step and rank."""
-        random = np.random.default_rng([self.seed, step, rank])
-        crops, voices = zip(*(self._draw(random) for _ in range(size or self.config.batch_size)), strict=True)
-        target = self._varied(torch.from_numpy(np.stack(crops)), random)[:, None]
-        source = target
-        if self.config.disguised:
-            source = torch.from_numpy(np.stack([self._disguised(crop, random) for crop in crops]))[:, None]
-        if self.config.noise:
-            source = self._noisy(source, random)
-        told = random.random(len(crops)) >= self.config.unknown_speaker
-        return CropBatch(target, source, torch.tensor(voices) * torch.from_numpy(told))
-
-    def _varied(self, crops: Tensor, random: np.random.Generator) -> Tensor:
-        """Crops ``(batch, samples)``, some in another colour, in a room, or in noise: all of it is to come out."""
-        config = self.config
-        if not (config.equalised or config.noisy or config.reverberant):
-            return crops
+        """The crops of one step, always the same for the same seed, step and rank (on one kind of device)."""
+        config, random = self.config, np.random.default_rng([self.seed, step, rank])
+        size = size or config.batch_size
+        groups = [len(part) for part in np.array_split(np.arange(size), min(SPEED_GROUPS, size))]
+        crops, speakers = zip(*(self._cut(count, random) for count in groups), strict=True)
         source = torch.Generator().manual_seed(int(random.integers(2**62)))
-        crops = augment.equalise(crops, config.equalised, config.equaliser_db, self.sample_rate, source)
-        crops = augment.reverberate(crops, config.reverberant, self.sample_rate, source)
-        crops = augment.add_noise(crops, config.noisy, config.noise_db, source)
-        return crops / crops.abs().amax(-1, keepdim=True).clamp(min=1.0)
+        varied = augment.set_level(torch.cat(crops), config.level_probability, config.level_db, source)
+        varied = augment.equalise(varied, config.equalised, config.equaliser_db, self.sample_rate, source)
+        varied = augment.reverberate(varied, config.reverberant, self.sample_rate, source)
+        varied = augment.add_noise(varied, config.noisy, config.noise_db, source)
+        varied = augment.flip(augment.limit(varied), source)
+        heard = varied
+        if config.disguised:
+            disguised = [self._disguised(crop, random) for crop in varied.cpu().numpy()]
+            heard = torch.from_numpy(np.stack(disguised)).to(varied.device)
+        if config.noise:
+            heard = self._noisy(heard, source)
+        told = random.random(size) >= config.unknown_speaker
+        speaker = torch.from_numpy(np.concatenate(speakers) * told).to(varied.device)
+        target = varied[:, None]
+        return CropBatch(target, target if heard is varied else heard[:, None], speaker)
 
     def _disguised(self, crop: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
         """The crop, or perhaps the crop with other pitch, formants and colour: codes cannot tell whose it was.
@@ -194,6 +199,8 @@ class Crops:
         """
         if random.random() >= self.config.disguised:
             return crop
+        import librosa  # takes seconds, and is not needed without disguise
+
         steps = random.uniform(*self.config.pitch_semitones)
         moved = librosa.effects.pitch_shift(crop, sr=self.sample_rate, n_steps=steps, n_fft=1024, res_type="soxr_mq")
         gains_db = random.uniform(-self.config.equaliser_db, self.config.equaliser_db, EQUALISER_BANDS)
@@ -201,42 +208,50 @@ class Crops:
         curve_db = np.interp(np.fft.rfftfreq(len(crop), 1 / self.sample_rate), centres, gains_db)
         return np.fft.irfft(np.fft.rfft(moved) * 10.0 ** (curve_db / 20.0), len(crop)).astype(np.float32)
 
-    def _noisy(self, crops: Tensor, random: np.random.Generator) -> Tensor:
+    def _noisy(self, crops: Tensor, source: torch.Generator) -> Tensor:
         """Crops with white noise: ``x + w r n``, w the configured weight, r the crop's RMS level, n of variance 1.
 
         Source: Vincent et al., "Extracting and composing robust features with denoising autoencoders", 2008, section
         2.3: what is to come out stays clean.
         """
-        noise = torch.from_numpy(random.standard_normal(tuple(crops.shape), np.float32))
+        noise = torch.randn(crops.shape, generator=source).to(crops.device)
         return crops + self.config.noise * crops.square().mean(-1, keepdim=True).sqrt() * noise
 
-    def _draw(self, random: np.random.Generator) -> tuple[NDArray[np.float32], int]:
-        for _ in range(8):
-            crop, voice = self._cut(random)
-            level = 10.0 * np.log10(float(np.mean(crop**2)) + 1e-12)
-            if level > self.config.silence_db:
-                break
-        if random.random() < self.config.level_probability:
-            crop = crop * np.float32(10.0 ** ((random.uniform(*self.config.level_db) - max(level, -70.0)) / 20.0))
-            crop = crop / np.float32(max(1.0, float(np.abs(crop).max())))
-        return crop * np.float32(random.choice((-1.0, 1.0))), voice
+    def _cut(self, count: int, random: np.random.Generator) -> tuple[Tensor, NDArray[np.int64]]:
+        """Random stretches of random recordings, ``(count, samples)``, perhaps at another speed; and who speaks.
 
-    def _cut(self, random: np.random.Generator) -> tuple[NDArray[np.float32], int]:
-        """A random stretch of a random file (longer files more often), perhaps played faster or slower; and who speaks.
-
-        At another speed it is nobody's voice.
+        What is silent is mostly drawn again. At another speed it is nobody's voice.
         """
-        corpus = random.choice(len(self.corpora), p=self.share)
-        lengths = self.by_length[corpus]
-        index = random.choice(len(lengths), p=lengths / lengths.sum())
-        sound, voice = self.sounds[corpus][index], self.voices[corpus][index]
         speed = random.uniform(*self.config.speed_range) if random.random() < self.config.speed_probability else 1.0
-        wanted = int(np.ceil(self.samples * speed)) + 2
-        start = int(random.integers(-wanted // 8, max(1, len(sound) - wanted + wanted // 8)))
-        piece = np.zeros(wanted, dtype=np.float32)
-        first, last = max(0, start), min(len(sound), start + wanted)
-        piece[first - start : last - start] = sound[first:last] / np.float32(32768.0)
-        if speed != 1.0:
-            piece = soxr.resample(piece, self.sample_rate * speed, self.sample_rate, quality="MQ")
-            voice = 0
-        return np.ascontiguousarray(piece[: self.samples]), voice
+        wanted = round(self.samples * speed)
+        index = self._pick(count, random)
+        crops = self._stretches(index, wanted, random)
+        for _ in range(REDRAWN):
+            silent = (level_db(crops) <= self.config.silence_db).cpu().numpy()
+            if not silent.any():
+                break
+            index[silent] = self._pick(int(silent.sum()), random)
+            crops[torch.from_numpy(silent).to(crops.device)] = self._stretches(index[silent], wanted, random)
+        if speed == 1.0:
+            return crops, self.speakers[index]
+        return augment.stretch(crops, self.samples), np.zeros(count, np.int64)
+
+    def _pick(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
+        """Numbers of recordings; longer ones more often."""
+        return np.searchsorted(self._cumulative, random.random(count), side="right").clip(max=len(self.lengths) - 1)
+
+    def _stretches(self, index: NDArray[np.int64], wanted: int, random: np.random.Generator) -> Tensor:
+        """``wanted`` samples from somewhere in each recording, or up to an eighth beyond its ends, where zeros are."""
+        beyond = wanted // 8
+        last = np.maximum(self.lengths[index] - wanted + beyond, 1 - beyond)
+        begin = torch.from_numpy(random.integers(-beyond, last)).to(self.sound.device)
+        first, length = (torch.from_numpy(part[index]).to(self.sound.device) for part in (self.starts, self.lengths))
+        place = begin[:, None] + torch.arange(wanted, device=self.sound.device)
+        inside = (place >= 0) & (place < length[:, None])
+        found = self.sound[(first[:, None] + place).clamp(0, len(self.sound) - 1)]
+        return torch.where(inside, found.float() / 32768.0, 0.0)
+
+
+def level_db(crops: Tensor) -> Tensor:
+    """The RMS level of each of ``(batch, samples)``, dB re full scale."""
+    return 10.0 * (crops.square().mean(-1) + 1e-12).log10()

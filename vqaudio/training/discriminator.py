@@ -1,17 +1,17 @@
 """Discriminators over spectra and over periods, and the losses by which they and the model learn from each other.
 
 Sources: the spectral networks follow Défossez et al., "High Fidelity Neural Audio Compression" (EnCodec), 2022, section
-3.4 (complex spectra at several resolutions) and Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN"
-(DAC), 2023, section 3.3 (bands); the periodic ones Kong et al., "HiFi-GAN", 2020, section 2.3. The losses are the hinge
-loss of Lim & Ye, "Geometric GAN", 2017, that of Mao et al., "Least Squares Generative Adversarial Networks", 2017, and
-feature matching.
+3.4 (complex spectra at several resolutions); the periodic ones Kong et al., "HiFi-GAN", 2020, section 2.3. The losses
+are the hinge loss of Lim & Ye, "Geometric GAN", 2017, that of Mao et al., "Least Squares Generative Adversarial
+Networks", 2017, and feature matching.
 """
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
@@ -34,29 +34,34 @@ Loss = Literal["hinge", "least_squares"]
 class SpectrumDiscriminator(nn.Module):
     """Judges the spectrum at one resolution: small 2-D convolutions over time and frequency.
 
-    Real and imaginary part are the two input channels, compressed (:func:`vqaudio.training.losses.compress`) so that
-    quiet sounds and high frequencies count. Strides shorten the frequency axis, dilations widen the view over time.
-    Each band has its own layers, up to the last one, which sees the bands' features side by side (DAC, section 3.3).
-
-    ``edges``: where one band ends and the next begins, ascending, as fractions of the bandwidth; none: one band.
+    Three input channels: real and imaginary part, compressed (:func:`vqaudio.training.losses.compress`) so that quiet
+    sounds and high frequencies count, and the logarithm of the power, which shows what is missing between harmonics.
+    The frequency axis is shortened at once, so that many channels are cheap; dilations widen the view over time.
     """
 
-    def __init__(self, window: int, channels: int, edges: tuple[float, ...] = ()):
+    def __init__(self, window: int, channels: int):
         super().__init__()
         self.window = window
-        self.edges = [int(edge * (window // 2 + 1)) for edge in edges]  # in bins
-        bands = [layer for _ in range(len(edges) + 1) for layer in _band_layers(channels)]
-        self.layers = nn.ModuleList([*bands, _convolution(channels, 1, (3, 3))])  # one band after the other
+        layers = [
+            _convolution(3, channels, (3, 9), (1, 4)),
+            _convolution(channels, channels, (3, 5), (1, 2)),
+            _convolution(channels, channels, (3, 5), (1, 2), 2),
+            _convolution(channels, channels, (3, 3), (1, 1), 4),
+        ]
+        self.layers = nn.ModuleList([*layers, _convolution(channels, 1, (3, 3))])
+        for parameter in self.parameters():  # in this layout bfloat16 is many times as quick on a CPU
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, waveform: Tensor) -> Judgement:
-        """``(batch, samples)`` to features ``(batch, channels, frames, fewer bins)``, band by band, and verdicts."""
+        """``(batch, samples)`` to features ``(batch, channels, frames, fewer bins)`` and verdicts."""
         with full_precision(waveform):
-            spectrum = compress(stft(waveform.float(), self.window)).permute(0, 3, 1, 2)
-        bands = spectrum.tensor_split(self.edges, dim=-1)
-        depth = len(self.layers[:-1]) // len(bands)
-        found = [_features(self.layers[depth * i : depth * (i + 1)], band) for i, band in enumerate(bands)]
-        together = torch.cat([features[-1] for features in found], dim=-1)
-        return [*chain.from_iterable(found), self.layers[-1](together).float()]
+            spectrum = stft(waveform.float(), self.window)
+            power = spectrum.real.square() + spectrum.imag.square()
+            log_power = 0.1 * (power + 1e-7).log() + 0.5
+            image = torch.cat([compress(spectrum), log_power[..., None]], -1).permute(0, 3, 1, 2)
+        found = _features(self.layers[:-1], image.contiguous(memory_format=torch.channels_last))
+        return [*found, self.layers[-1](found[-1]).float()]
 
 
 class PeriodDiscriminator(nn.Module):
@@ -84,17 +89,14 @@ class Discriminators(nn.ModuleList):
     """One discriminator for each window, then one for each period."""
 
     def __init__(self, config: AdversarialConfig):
-        spectra = [SpectrumDiscriminator(window, config.channels, config.bands) for window in config.windows]
-        super().__init__([*spectra, *(PeriodDiscriminator(period, config.channels) for period in config.periods)])
+        spectra = [SpectrumDiscriminator(window, config.channels) for window in config.windows]
+        super().__init__(
+            [*spectra, *(PeriodDiscriminator(period, config.period_channels) for period in config.periods)]
+        )
 
-    def forward(self, waveform: Tensor) -> list[Judgement]:
-        """``(batch, samples)`` to a judgement by each discriminator."""
-        return [discriminator(waveform) for discriminator in self]
-
-
-def _band_layers(channels: int) -> list[nn.Module]:
-    dilated = [_convolution(channels, channels, (3, 9), (1, 2), 2**power) for power in range(3)]
-    return [_convolution(2, channels, (3, 9)), *dilated, _convolution(channels, channels, (3, 3))]
+    def forward(self, waveform: Tensor, chosen: Sequence[int] | None = None) -> list[Judgement]:
+        """``(batch, samples)`` to a judgement by each discriminator, or by those that are ``chosen`` alone."""
+        return [self[index](waveform) for index in (range(len(self)) if chosen is None else chosen)]
 
 
 def _convolution(
@@ -160,6 +162,35 @@ def _mean(values: list[Tensor]) -> Tensor:
 # --------------------------------------------------------------------------------------------------- taking part
 
 
+class GradientNorms(nn.Module):
+    """Moving averages of the norms of gradients at the waveform, by the loss that they are of."""
+
+    names = ("reconstruction", "adversarial", "feature_matching")
+    norms: Tensor
+    counts: Tensor
+
+    def __init__(self, decay: float = 0.99):
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("norms", torch.zeros(len(self.names)))
+        self.register_buffer("counts", torch.zeros(len(self.names)))
+
+    @torch.no_grad()
+    def balance(self, gradients: dict[str, Tensor], sizes: dict[str, float]) -> Tensor:
+        """The sum of gradients ``(batch, ...)``, all as large as the reconstruction's on average, times ``sizes``.
+
+        Source: Défossez et al., "High Fidelity Neural Audio Compression", 2022, section 3.4, "loss balancer".
+        """
+        for name, gradient in gradients.items():
+            at = self.names.index(name)
+            self.counts[at] += 1
+            weight = (1.0 / self.counts[at]).clamp(min=1.0 - self.decay)  # a plain mean at first
+            self.norms[at].lerp_(gradient.flatten(1).norm(dim=1).mean(), weight)
+        scales = self.norms[0] / self.norms.clamp(min=1e-12)
+        total = [sizes[name] * scales[self.names.index(name)] * gradient for name, gradient in gradients.items()]
+        return torch.stack(total).sum(0)
+
+
 class Adversary:
     """The discriminators of a run, with their optimiser: they begin late, and learn in turn with the model.
 
@@ -167,43 +198,58 @@ class Adversary:
     """
 
     def __init__(self, run: TrainConfig, config: AdversarialConfig, fabric: Fabric):
-        self.config, self.fabric, self.clip_norm = config, fabric, run.clip_norm
+        self.config, self.fabric, self.clip_norm, self.seed = config, fabric, run.clip_norm, run.seed
         self.discriminators = Discriminators(config)
-        optimizer = torch.optim.AdamW(self.discriminators.parameters(), lr=config.learning_rate, betas=run.betas)
+        self.norms = GradientNorms().to(fabric.device)
+        optimizer = torch.optim.AdamW(self.discriminators.parameters(), lr=config.learning_rate, betas=config.betas)
         self.network, self.optimizer = fabric.setup(self.discriminators, optimizer)
+        self._chosen: list[int] | None = None
 
     @property
-    def started(self) -> bool:
-        """Whether the discriminators have learned anything, in this process or in the one that it resumes."""
-        return bool(self.optimizer.state)
+    def steps(self) -> int:
+        """How often the discriminators have learned, in this process and in those that it resumes."""
+        return max((int(state["step"]) for state in self.optimizer.state.values()), default=0)
 
     def due(self, fraction: float) -> bool:
         """Whether they take part when ``fraction`` of the run is over."""
         return fraction >= self.config.start
 
-    def add_terms(
-        self, total: Tensor, terms: dict[str, Tensor], estimate: Tensor, target: Tensor
+    def gradient(
+        self, loss: Tensor, place: Tensor, estimate: Tensor, target: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """A loss and its terms, with what the discriminators make the model minimise added.
+        """Which way the waveforms at ``place`` are to move, and the terms of the discriminators.
 
-        Gradients reach the estimate but not the discriminators, which are therefore called without the wrapper that
-        shares their gradients between processes.
+        ``loss`` is that of the reconstruction, ``estimate`` what the discriminators are to hear of ``place``; both are
+        functions of it. The gradients of all losses are added, each as large as the config says. They do not reach the
+        discriminators, which are therefore called without the wrapper that shares their gradients between processes.
         """
+        (reconstruction,) = torch.autograd.grad(loss, place, retain_graph=True)
+        self._chosen = self._choose()
+        if self.steps < self.config.alone_steps:
+            return reconstruction, {}
         self.discriminators.requires_grad_(False)
         with self.fabric.autocast():
-            made = self.discriminators(estimate)
+            made = self.discriminators(estimate, self._chosen)
             with torch.no_grad():
-                real = self.discriminators(target)
+                real = self.discriminators(target, self._chosen)
         self.discriminators.requires_grad_(True)
-        own = {"adversarial": adversarial_loss(made, self.config.loss), "feature_matching": matching_loss(real, made)}
-        for name, term in own.items():
-            total = total + getattr(self.config, name) * term
-        return total, terms | own
+        terms = {"adversarial": adversarial_loss(made, self.config.loss), "feature_matching": matching_loss(real, made)}
+        gradients = {name: torch.autograd.grad(term, place, retain_graph=True)[0] for name, term in terms.items()}
+        sizes = {"reconstruction": 1.0, **{name: getattr(self.config, name) for name in terms}}
+        return self.norms.balance({"reconstruction": reconstruction, **gradients}, sizes), terms
+
+    def _choose(self) -> list[int] | None:
+        """Which discriminators take part in this step, the same in all processes; None: all of them."""
+        count = len(self.discriminators)
+        if self.config.drawn is None or self.config.drawn == count or self.fabric.world_size > 1:
+            return None  # processes wait for the gradients of all parameters
+        random = np.random.default_rng([self.seed, self.steps])
+        return sorted(random.choice(count, self.config.drawn, replace=False).tolist())
 
     def step(self, estimate: Tensor, target: Tensor, fraction: float) -> dict[str, Tensor]:
         """Teach the discriminators to tell the two apart; their rate falls linearly to 0 at the end of the run."""
         set_rate(self.optimizer, self.config.learning_rate * (1.0 - fraction) / max(1.0 - self.config.start, 1e-9))
-        judgements = self.network(torch.cat([target, estimate.detach()]))
+        judgements = self.network(torch.cat([target, estimate.detach()]), self._chosen)
         real, made = ([[part.chunk(2)[index] for part in one] for one in judgements] for index in range(2))
         loss = discriminator_loss(real, made, self.config.loss)
         self.optimizer.zero_grad()
