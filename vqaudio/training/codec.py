@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,8 +18,9 @@ from vqaudio.bottleneck.base import score_function
 from vqaudio.bottleneck.residual import ResidualVQ
 from vqaudio.bottleneck.vq import Codebook
 from vqaudio.checkpoint import Checkpoint
-from vqaudio.config import ModelConfig, TrainConfig
+from vqaudio.config import ModelConfig, TrainConfig, dump_json
 from vqaudio.errors import ModelError
+from vqaudio.files import atomic_write
 from vqaudio.layers import Unit
 from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
@@ -193,6 +195,14 @@ class CodecTask(Task):
         """See :meth:`Task.save`."""
         assert isinstance(model, Autoencoder)
         checkpoint.save(model, path, record, self._codes_of)
+
+    def save_critics(self, path: Path) -> None:
+        """The discriminators as float16 safetensors, their config in the metadata."""
+        if self.adversary is None:
+            return
+        tensors = {name: t.half().cpu().contiguous() for name, t in self.adversary.discriminators.state_dict().items()}
+        with atomic_write(path) as file:
+            file.write(to_bytes(tensors, metadata={"config": dump_json(self.adversary.config)}))
 
 
 def _deepened(tensors: dict[str, Tensor], part: str, start: nn.Sequential, end: nn.Sequential) -> dict[str, Tensor]:

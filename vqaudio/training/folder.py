@@ -12,8 +12,9 @@ from vqaudio.files import atomic_write
 class RunFolder:
     """``config.json``, ``resume.safetensors``, the folders ``logs`` and ``tensorboard``, and models.
 
-    ``latest.safetensors`` is the model at the last validation, ``before_adversarial.safetensors`` the one from before
-    the discriminators began, ``model.safetensors`` the one at the end.
+    ``latest.safetensors`` is the model when the state was last saved, ``before_adversarial.safetensors`` the one from
+    before the discriminators began, ``model.safetensors`` the one at the end, ``discriminators.safetensors`` what
+    it was trained against.
     """
 
     def __init__(self, path: str):
@@ -23,7 +24,7 @@ class RunFolder:
             self.path / "latest.safetensors",
             self.path / "before_adversarial.safetensors",
         )
-        self.model = self.path / "model.safetensors"
+        self.model, self.discriminators = self.path / "model.safetensors", self.path / "discriminators.safetensors"
 
     def claim(self, resume: bool) -> None:
         """Refuse a folder that belongs to another run.

@@ -149,6 +149,7 @@ class Trainer:
     def _save(self) -> None:
         numbers = {"step": self.step, "elapsed": self.elapsed, "heard": self.heard}
         save_state(self.folder.state, *self._parts(), numbers)
+        self._keep(self.folder.latest)
 
     def _load(self) -> None:
         """Go on from the saved state; an average, or what learns beside the model, starts anew where it is missing."""
@@ -178,6 +179,7 @@ class Trainer:
             "processes": self.fabric.world_size,
         }
         self.task.save(self.best, self.folder.model, record)
+        self.task.save_critics(self.folder.discriminators)
 
     def _log(self, logs: dict[str, Tensor | float]) -> None:
         figures = {name: float(value) for name, value in logs.items()}
@@ -187,7 +189,6 @@ class Trainer:
     def _validate(self) -> None:
         scores = self.task.validate(self.best, self.fabric, self.step)
         self.journal.valid(self.step, scores, self.task.summary(scores))
-        self._keep(self.folder.latest)
 
 
 def make_task(config: RunConfig, progress: bool) -> Task:

@@ -78,3 +78,6 @@ class Task(ABC):
     @abstractmethod
     def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
         """Write a model for use, with a record of its training."""
+
+    def save_critics(self, path: Path) -> None:  # noqa: B027 (most have none)
+        """Write what learned beside the model, for others to train against."""
