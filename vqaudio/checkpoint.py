@@ -1,8 +1,8 @@
 """Models on disk: float16 safetensors with the config embedded. No pickle, no code in files.
 
-The metadata of a checkpoint holds ``config`` (JSON), ``silence`` (the codes of digital silence, one per stream),
-where known ``training`` (how it came to be), and ``codes`` where it makes those of an older model, whose fingerprint
-that is (see :mod:`vqaudio.registry`).
+The metadata of a checkpoint holds ``config`` (JSON), ``meaning`` (JSON: what codes depend on beside the bottleneck's
+tensors), ``silence`` (the codes of digital silence, one per stream), where known ``training`` (how it came to be), and
+``codes`` where it makes those of another model, whose fingerprint that is (see :mod:`vqaudio.registry`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from vqaudio.files import atomic_write
 from vqaudio.registry import find, fingerprint
 
 _BEFORE_0_2 = {"activation": "gelu_tanh"}  # what a config without the key meant
+DECODING_SETTINGS = {"kind", "levels", "groups", "kernel_size", "expansion"}
+"""Of bottlenecks: those that tensors and streams alone do not tell."""
 _LEARNING_ONLY = (".sums", ".counts")  # codebooks' moving averages: of use in training alone
 
 
@@ -52,8 +54,8 @@ def save(
 ) -> None:
     """Write a model's weights as float16, with its config, atomically.
 
-    ``codes_of`` is a model with the same bottleneck and decoder, whose codes this one makes too, with another encoder:
-    it gets that one's fingerprint, so that files of either are decoded by both, to the same samples.
+    ``codes_of`` is a model with the same bottleneck, whose codes this one makes and decodes too, with another encoder
+    or decoder: it gets that one's fingerprint, so that files of either are decoded by both.
     """
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
@@ -63,6 +65,7 @@ def save(
     rounded = _build(model.config, tensors)
     metadata = {
         "config": dump_json(model.config),
+        "meaning": _meaning(model),
         "silence": json.dumps(codes_of.silence if codes_of else silence_codes(rounded)),
         "training": json.dumps(training or {}, sort_keys=True),
     }
@@ -70,6 +73,14 @@ def save(
         metadata["codes"] = codes_of.fingerprint
     with atomic_write(Path(path)) as file:
         file.write(to_bytes(tensors, metadata=metadata))
+
+
+def _meaning(model: Autoencoder) -> str:
+    """What codes depend on beside the bottleneck's tensors, as JSON."""
+    settings = model.config.bottleneck.model_dump(mode="json", include=DECODING_SETTINGS)
+    frames = {"sample_rate": model.config.sample_rate, "hop_length": model.config.hop_length}
+    streams = [[stream.alphabet, stream.stride] for stream in model.bottleneck.streams]
+    return json.dumps({**frames, "streams": streams, "bottleneck": settings}, sort_keys=True)
 
 
 def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:

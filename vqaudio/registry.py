@@ -1,8 +1,9 @@
 """Which models there are, and how a file names the one that wrote it. No torch: looking up a name is quick.
 
-A fingerprint is a digest of a model's config and tensors. It stands in every ``.vq`` file, so that codes are never
-decoded by another model than the one that made them. Where only the encoder was made anew, codes mean what they meant:
-such a model's file says whose codes it makes, and that model's fingerprint is its own.
+A fingerprint is a digest of what a model's codes mean: its bottleneck, at its frame rate. It stands in every ``.vq``
+file, so that codes are never decoded by a model of other codes; encoders and decoders may become better, and play all
+files of these codes. (Models of before version 0.5 have a digest of everything; one that makes the codes of such a
+model says so, and that model's fingerprint is its own.)
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -71,9 +73,10 @@ def find(name_or_path: str | Path) -> Path:
 
 
 def fingerprint(path: Path) -> str:
-    """First 12 hexadecimal digits of a SHA-256 over the embedded config and each tensor's name, type, shape and bytes.
+    """First 12 hexadecimal digits of a SHA-256 over what codes mean: settings, and the bottleneck's tensors.
 
-    It is that of the model whose codes this one makes, where its file names one.
+    Of these the name, type, shape and bytes count. A file that does not say what its codes mean, as a prior's, counts
+    whole, with its config. Where a file names the model whose codes it makes, that one's fingerprint is its own.
 
     Raises:
         ModelError: not a safetensors file.
@@ -93,13 +96,20 @@ def _digest(path: Path, *version: int) -> str:
             metadata = file.metadata() or {}
             if "codes" in metadata:
                 return _checked(metadata["codes"], path)
-            digest = hashlib.sha256(metadata.get("config", "").encode())
-            for name in sorted(file.keys()):
-                tensor = file.get_tensor(name)
-                digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
-                digest.update(tensor.tobytes())
+            if "meaning" in metadata:
+                return _digest_of(file, metadata["meaning"], "bottleneck.")
+            return _digest_of(file, metadata.get("config", ""), "")
     except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types that numpy lacks
         raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
+
+
+def _digest_of(file: Any, text: str, prefix: str) -> str:
+    """A digest of a text and of the tensors whose names begin with ``prefix``, in an open safetensors file."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(name for name in file.keys() if name.startswith(prefix)):  # noqa: SIM118 (not a mapping)
+        tensor = file.get_tensor(name)
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -18,7 +18,7 @@ from vqaudio.bottleneck.base import score_function
 from vqaudio.bottleneck.residual import ResidualVQ
 from vqaudio.bottleneck.vq import Codebook
 from vqaudio.checkpoint import Checkpoint
-from vqaudio.config import ModelConfig, TrainConfig, dump_json
+from vqaudio.config import TrainConfig, dump_json
 from vqaudio.errors import ModelError
 from vqaudio.files import atomic_write
 from vqaudio.layers import Unit
@@ -90,8 +90,7 @@ class CodecTask(Task):
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(f"init_from: {path} does not fit this run's model ({reason}); copy its config") from None
-        decodes_alike = not new and _decoding(start.config) == _decoding(self.model.config)
-        if decodes_alike and {"bottleneck", "decoder"} <= set(self.config.frozen):
+        if "bottleneck" in self.config.frozen and start.bottleneck.streams == self.model.bottleneck.streams:
             self._codes_of = source
 
     def setup(self, fabric: Fabric) -> None:
@@ -237,8 +236,3 @@ def _moved_kernels(start: nn.Module, end: nn.Module) -> dict[str, Tensor]:
             padded = functional.pad(kernel, (by, new.kernel_size - kernel.shape[-1] - by))
             moved[f"encoder.{name}.mix_time.weight"] = padded.detach()
     return moved
-
-
-def _decoding(config: ModelConfig) -> tuple[object, ...]:
-    """What decoding depends on, beside tensors and their shapes."""
-    return config.sample_rate, config.hop_length, config.activation, config.decoder
