@@ -64,7 +64,7 @@ train() {
     mkdir -p "$out"
     while sleep 20; do pieces "$run/latest.safetensors" "$out" latest.safetensors; done &
     local copying=$!
-    trap 'kill $copying' EXIT
+    trap "kill $copying" EXIT
     # shellcheck disable=SC2086  # SET is several words
     "$python" -m vqaudio.train $here/v4-$stage.yaml --minutes "$minutes" --resume "${sets[@]}" ${SET:-} 2>&1 | tr '\r' '\n' |
         tee "$out/train.log" | awk 'NR % 50 == 1'
