@@ -67,7 +67,7 @@ train() {
     trap "kill $copying" EXIT
     # shellcheck disable=SC2086  # SET is several words
     "$python" -m vqaudio.train $here/v4-$stage.yaml --minutes "$minutes" --resume "${sets[@]}" ${SET:-} 2>&1 | tr '\r' '\n' |
-        tee "$out/train.log" | awk 'NR % 50 == 1'
+        tee "$out/train.log" | awk '!/step\/s|s\/step/ || NR % 50 == 1'
     pieces "$run/model.safetensors" "$out" model.safetensors
     pieces "$run/discriminators.safetensors" "$out" discriminators.safetensors
     rm -f "$out"/latest.safetensors.*

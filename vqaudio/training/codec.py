@@ -151,7 +151,8 @@ class CodecTask(Task):
         """Latents of codes as files have them: found by search, from few codebooks or many, some with stop codes."""
         bottleneck, found = self.model.bottleneck, []
         every, least = len(bottleneck.streams), bottleneck.least_streams
-        for features in self.model.encoder(waveform).tensor_split(DEPTH_GROUPS):
+        groups = min(DEPTH_GROUPS, len(waveform))
+        for features in self.model.encoder(waveform).tensor_split(groups):
             drawn = int(torch.randint(least, every + 1, ()))
             n_streams = every if float(torch.rand(())) < WHOLE_SHARE else drawn
             cost = MOST_COST * float(torch.rand(()) ** 2) if float(torch.rand(())) < COSTLY_SHARE else 0.0
