@@ -60,7 +60,8 @@ def test_unknown_keys_are_named_by_their_path(path: str) -> None:
 
 def test_only_weights_that_come_from_somewhere_can_be_frozen() -> None:
     assert "decoder cannot be frozen without init_from" in refusal({"frozen": ["decoder"]})
-    assert "'bottleneck' or 'decoder'" in refusal({"frozen": ["encoder"]})
+    assert "encoder and bottleneck cannot be frozen without init_from" in refusal({"frozen": ["encoder", "bottleneck"]})
+    assert "'encoder', 'bottleneck' or 'decoder'" in refusal({"frozen": ["head"], "init_from": "x"})
 
 
 BAD_VALUES = [
@@ -151,7 +152,41 @@ def test_windows_that_would_skip_samples() -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "pair"), [("speed_range", [1.2, 0.8]), ("level_db", [-10, -30])])
+@pytest.mark.parametrize(
+    ("look_ahead", "words"),
+    [
+        ([2, 1, 0], "look_ahead has 3 numbers, but there are 6 units: give each one"),
+        ([], "look_ahead has 0 numbers, but there are 6 units"),
+        ([7, 0, 0, 0, 0, 0], "look_ahead is (7, 0, 0, 0, 0, 0), expected less than the kernel_size 7"),
+        ([0, -1, 0, 0, 0, 0], "found -1"),
+    ],
+)
+def test_each_unit_looks_ahead_within_its_kernel(look_ahead: list[int], words: str) -> None:
+    message = refusal({"model": {"encoder": {"kind": "spectral", "look_ahead": look_ahead}}})
+    assert message.startswith("model.encoder")
+    assert words in message
+
+
+def test_a_look_ahead_survives_being_written() -> None:
+    config = SpectralEncoderConfig(look_ahead=(2, 1, 0, 0, 0, 6))
+    assert parse(SpectralEncoderConfig, json.loads(dump_json(config))) == config
+
+
+def test_more_discriminators_than_there_are_cannot_be_drawn() -> None:
+    few = {"windows": [64], "periods": [2], "drawn": 3}
+    assert refusal({"adversarial": few}) == "adversarial: drawn is 3, but there are 2 discriminators: draw fewer"
+    assert parse(TrainConfig, {"adversarial": few | {"drawn": 2}}).adversarial.drawn == 2
+
+
+def test_stop_codes_need_codebooks_that_no_gradient_moves() -> None:
+    stopping = {"kind": "residual", "stop_codes": True, "update": "loss"}
+    assert refusal({"model": {"bottleneck": stopping}}).startswith("model.bottleneck: stop_codes need update: ema")
+    parse(TrainConfig, {"model": {"bottleneck": stopping | {"update": "ema"}}})
+
+
+@pytest.mark.parametrize(
+    ("name", "pair"), [("speed_range", [1.2, 0.8]), ("level_db", [-10, -30]), ("noise_db", [20, 10])]
+)
 def test_ranges_ascend(name: str, pair: list[float]) -> None:
     assert refusal({"data": {name: pair}}).startswith(f"data: {name} is ({pair[0]:.1f}, {pair[1]:.1f})")
 

@@ -9,12 +9,15 @@ from conftest import HOP, waveforms
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import SpectralEncoderConfig, StridedEncoderConfig
 from vqaudio.encoder import Encoder, SpectralEncoder, StridedEncoder, build_encoder
+from vqaudio.layers import Unit
 
 SMALL = {"stem_channels": 6, "channels": 8, "expansion": 1}
 SPECTRAL = [
     SpectralEncoderConfig(window=64, hop=16, stride=2, stem_units=1, units=2, kernel_size=3, **SMALL),
     SpectralEncoderConfig(window=48, hop=16, stride=3, stem_units=0, units=1, kernel_size=4, **SMALL),
     SpectralEncoderConfig(window=33, hop=8, stride=1, stem_units=2, units=1, kernel_size=5, **SMALL),
+    SpectralEncoderConfig(window=64, hop=16, stem_units=1, units=2, kernel_size=4, look_ahead=(3, 0, 1), **SMALL),
+    SpectralEncoderConfig(window=64, hop=16, stem_units=1, units=2, kernel_size=3, look_ahead=(0, 0, 0), **SMALL),
 ]
 NARROW = {"base_channels": 3, "max_channels": 6, "expansion": 1}
 STRIDED = [
@@ -67,6 +70,14 @@ def test_nothing_outside_the_span_changes_a_bit(config: SpectralEncoderConfig | 
     other[..., seen] = sound[..., seen]
     assert torch.equal(encoder(sound)[..., frame], encoder(other)[..., frame])
     assert not torch.equal(encoder(sound)[..., 0], encoder(other)[..., 0])
+
+
+def test_units_before_the_learned_stride_look_ahead_in_shorter_frames() -> None:
+    """Window 64 over hop 16 (24 to a side), 3 columns of 16, a stride of 2 (1 column); then 1 column of 32 samples."""
+    encoder = SpectralEncoder(SPECTRAL[3], 4)
+    assert [layer.look_ahead for layer in encoder.layers if isinstance(layer, Unit)] == [3, 0, 1]
+    assert encoder.span.right == 24 + 16 * (3 + 1) + 32 * 1
+    assert encoder.span.left == 24 + 16 * (0 + 1) + 32 * (3 + 2)
 
 
 def test_default_spans_by_hand() -> None:

@@ -64,6 +64,24 @@ def test_unit_is_residual_and_spans_its_kernel() -> None:
     assert torch.equal(unit(x), x)
 
 
+@pytest.mark.parametrize("look_ahead", [0, 1, 2, 4])
+def test_a_unit_sees_as_far_ahead_as_it_is_told(look_ahead: int) -> None:
+    unit = Unit(6, 5, 2, depth=3, look_ahead=look_ahead)
+    assert unit.span == Span(4 - look_ahead, look_ahead)
+    x = torch.randn(1, 6, 13, requires_grad=True)
+    made = unit(x)
+    assert made.shape == x.shape
+    made[0, :, 6].square().sum().backward()
+    assert x.grad[0].abs().sum(0).nonzero()[:, 0].tolist() == [2 + look_ahead + column for column in range(5)]
+
+
+def test_half_a_kernel_ahead_is_the_default_to_the_bit() -> None:
+    plain, told = Unit(6, 5, 2, depth=3), Unit(6, 5, 2, depth=3, look_ahead=2)
+    told.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 6, 9)
+    assert torch.equal(plain(x), told(x))
+
+
 def test_only_low_precision_is_raised() -> None:
     kinds = {torch.bfloat16: torch.float32, torch.float32: torch.float32, torch.float64: torch.float64}
     for given, wanted in kinds.items():

@@ -18,6 +18,8 @@ import torch
 from conftest import HOP, RATE, sound, tiny_model
 
 from vqaudio import checkpoint
+from vqaudio.config import TrainConfig, load_yaml, parse
+from vqaudio.encoder import build_encoder
 from vqaudio.errors import VqaudioError
 from vqaudio.layers import Unit
 
@@ -32,6 +34,16 @@ def script(path: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_speech_encoder_hears_at_most_60_ms_ahead_of_a_frames_end():
+    config = parse(TrainConfig, load_yaml(RECIPES / "speech16k" / "v4-codes.yaml"))
+    encoder = build_encoder(config.model.encoder, config.model.latent_dim)
+    assert encoder.span.right / config.model.sample_rate <= 0.060
+    sound = torch.randn(1, 1, 40 * encoder.hop_length, requires_grad=True)
+    encoder(sound)[0, :, 30].square().sum().backward()
+    ahead = int(sound.grad[0, 0].nonzero().max()) + 1 - 31 * encoder.hop_length
+    assert ahead == encoder.span.right
 
 
 def test_digits_are_listed_by_their_names(tmp_path, capsys):

@@ -201,6 +201,12 @@ class ResidualConfig(CodebookConfig):
     )
     search: int = Field(1, ge=1, le=1024, description="sums that encoding keeps in view, times codebooks; 1: greedy")
 
+    @model_validator(mode="after")
+    def _stop_codes_stay(self) -> ResidualConfig:
+        if self.stop_codes and self.update == "loss":
+            raise ValueError("stop_codes need update: ema; with update: loss the optimizer would move them off zero")
+        return self
+
 
 class GroupedConfig(ResidualConfig):
     """Product quantization: groups of channels, each with codebooks of its own."""

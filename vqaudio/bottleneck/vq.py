@@ -198,6 +198,7 @@ class Codebook(nn.Module):
         if self.update == "ema":
             self.sums.copy_(self.entries)
         if self.has_stop_code:
+            self._stop_code = 0
             self._clear(0)
 
     def loss(self, vectors: Tensor, quantized: Tensor) -> Tensor:
