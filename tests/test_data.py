@@ -13,7 +13,8 @@ from conftest import HOP, RATE, spectral_config
 from vqaudio.config import DataConfig
 from vqaudio.errors import AudioError, VqaudioError
 from vqaudio.resampling import read_mono
-from vqaudio.training.corpus import to_int16
+from vqaudio.training import data
+from vqaudio.training.corpus import Corpus, to_int16
 from vqaudio.training.data import Crops, data_folder, list_recordings
 
 PLAIN = {"speed_probability": 0.0, "level_probability": 0.0}  # crops as they are in the files, up to their sign
@@ -256,6 +257,59 @@ def test_recordings_shorter_than_a_crop_are_padded(tmp_path):
     batch = crops_of(tmp_path, **PLAIN).batch(0, 0, 16).target
     assert torch.isfinite(batch).all()
     assert 0 < (batch != 0).sum(-1).max() <= 320
+
+
+def test_what_is_silent_all_through_is_drawn_all_the_same(tmp_path):
+    for name in "ab":
+        write(tmp_path / f"{name}.wav", np.zeros(RATE))
+    shares = {"noisy": 1.0, "reverberant": 1.0, "equalised": 1.0, "level_probability": 1.0}
+    batch = crops_of(tmp_path, **shares).batch(0)
+    assert batch.target.shape == (4, 1, 1600)
+    assert torch.isfinite(batch.target).all()
+    assert batch.target.abs().max() < 1e-3
+
+
+def test_recordings_without_samples_are_never_drawn(folder, monkeypatch):
+    """As a shorter rate may leave them. The first lies at the start, the last at the end of all that is drawn from."""
+    lines = ["path,corpus,split", "x.wav,empty,train", "y.wav,some,train", "z.wav,some,train"]
+    (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    samples = to_int16(tone(500).astype(np.float32))
+    ends = np.array([0, 0, len(samples), len(samples)])
+    monkeypatch.setattr(data, "read_corpus", lambda *_: Corpus(samples, ends))
+    crops = crops_of(folder, weights={"empty": 5.0}, silence_db=-200.0, **PLAIN)
+    assert crops.seconds == pytest.approx(2.0)
+    assert all(pitch(crop) == pytest.approx(500, abs=12) for crop in crops.batch(0, 0, 64).target)
+    monkeypatch.setattr(data, "read_corpus", lambda *_: Corpus(samples[:0], np.zeros(4, np.int64)))
+    with pytest.raises(AudioError, match="no recordings in the split 'train'"):
+        crops_of(folder)
+
+
+def test_crops_from_a_cache_are_the_same(folder, tmp_path):
+    expected = crops_of(folder).batch(3).target
+    for _ in range(2):
+        assert torch.equal(crops_of(folder, cache=str(tmp_path / "cache")).batch(3).target, expected)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_varied_crops_are_what_is_to_come_out_and_stay_within_full_scale(folder):
+    shares = {"noisy": 1.0, "noise_db": (0.0, 0.0), "reverberant": 1.0, "equalised": 1.0, "level_probability": 1.0}
+    crops = crops_of(folder, level_db=(-3.0, -3.0), **shares)
+    batch = crops.batch(0, 0, 16)
+    assert batch.source is batch.target
+    assert batch.target.abs().max() <= 1.0
+    assert not torch.equal(batch.target, crops_of(folder).batch(0, 0, 16).target)
+    assert torch.equal(crops.batch(0, 0, 16).target, batch.target)
+
+
+def test_crops_are_made_where_the_recordings_are(folder):
+    crops = crops_of(folder, noise=0.1)
+    before = crops.batch(0)
+    crops.to(torch.device("cpu"))
+    after = crops.batch(0)
+    for name in ("target", "source", "speaker"):
+        assert torch.equal(getattr(before, name), getattr(after, name))
+    crops.to(torch.device("meta"))
+    assert crops.sound.device.type == "meta"
 
 
 def test_real_recordings_can_be_drawn(data_folder):

@@ -71,7 +71,7 @@ def reverberate(crops: Tensor, share: float, sample_rate: int, source: torch.Gen
 def add_noise(crops: Tensor, share: float, range_db: tuple[float, float], source: torch.Generator) -> Tensor:
     """A ``share`` of the crops with noise, the speech's level over its own drawn from ``range_db`` (dB).
 
-    Half of it falls with frequency by 0 to 6 dB an octave, half is the other crops of the batch: babble.
+    Half of it falls with frequency by 0 to 6 dB an octave, half is other crops of the batch, where it has four: babble.
     """
     if not share:
         return crops
@@ -81,7 +81,7 @@ def add_noise(crops: Tensor, share: float, range_db: tuple[float, float], source
     tilt = bins ** -_uniform(crops, 1, source)
     coloured = torch.fft.irfft(torch.fft.rfft(white) * tilt, n_samples)
     babble = crops.roll(1, 0) + crops.roll(2, 0) + crops.roll(3, 0).flip(-1)
-    noise = torch.where(_uniform(crops, 1, source) < 0.5, coloured, babble)
+    noise = torch.where(_uniform(crops, 1, source) < (0.5 if len(crops) > 3 else 1.0), coloured, babble)
     low, high = range_db
     ratio_db = low + (high - low) * _uniform(crops, 1, source)
     level = _rms(crops) / _rms(noise) * 10.0 ** (-ratio_db / 20.0)

@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from vqaudio.files import atomic_write
+from vqaudio.errors import FileError
+from vqaudio.files import atomic_write, open_input
 from vqaudio.resampling import read_mono
 
 MANY = 1000  # files that are worth the start of other processes, which takes seconds
@@ -55,12 +57,15 @@ def read_corpus(paths: Sequence[Path], sample_rate: int, cache: Path | None = No
     samples, ends = cache / f"{name}.npy", cache / f"{name}-ends.npy"
     if not ends.is_file():
         corpus = _read(paths, sample_rate, title)
-        cache.mkdir(parents=True, exist_ok=True)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"data.cache: {cache} cannot be a folder ({error.strerror}); name another") from None
         with atomic_write(samples) as file:
             np.save(file, corpus.samples)
         with atomic_write(ends) as file:  # last: whoever finds it finds both
             np.save(file, corpus.ends)
-    return Corpus(np.load(samples, mmap_mode="c"), np.load(ends))
+    return Corpus(npy.open_memmap(samples, mode="c"), npy.open_memmap(ends, mode="c"))
 
 
 def _read(paths: Sequence[Path], sample_rate: int, title: str) -> Corpus:
@@ -85,6 +90,7 @@ def _joined(sounds: Iterable[NDArray[np.int16]], count: int, title: str) -> Corp
 def _digest(paths: Sequence[Path], sample_rate: int) -> str:
     digest = hashlib.sha256(str(sample_rate).encode())
     for path in paths:
-        found = path.stat()
+        with open_input(path) as file:
+            found = os.fstat(file.fileno())
         digest.update(f"{path.resolve()} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
