@@ -64,7 +64,13 @@ def test_two_processes_end_with_equal_codebooks_and_weights(tmp_path, update):
     placed = ranks[0]["placed"].tolist()
     assert placed[:2] == [64, 64]  # both codebooks start from data
     assert len(placed) > 2  # codes died and were revived
-    assert {name.split("/")[0] for name in ranks[0]} == {"model", "average", "discriminators", "placed"}
+    assert {name.split("/")[0] for name in ranks[0]} == {
+        "model",
+        "average",
+        "discriminators",
+        "gradient_norms",
+        "placed",
+    }
     for name, tensor in ranks[0].items():
         assert torch.equal(tensor, ranks[1][name]), name
     assert numbers(config.out)["heard"] == pytest.approx(12 * 2 * 2 * 0.25)

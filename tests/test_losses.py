@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
+from collections import Counter
 
 import pytest
 import torch
@@ -11,8 +13,10 @@ from conftest import RATE, waveforms
 
 from vqaudio.config import LossConfig
 from vqaudio.errors import ConfigError
+from vqaudio.training import losses
 from vqaudio.training.losses import (
     COMPLEX_WINDOWS,
+    MEL_ONLY,
     MEL_SCALES,
     BinWeights,
     ComplexLoss,
@@ -22,6 +26,7 @@ from vqaudio.training.losses import (
     ReconstructionLoss,
     Spectra,
     compress,
+    draw_windows,
     stft,
     waveform_loss,
 )
@@ -40,7 +45,7 @@ def spectra(waveform: torch.Tensor) -> Spectra:
     return {window: stft(waveform, window) for window, _ in MEL_SCALES}
 
 
-def reconstruction_loss(**weights: float) -> ReconstructionLoss:
+def reconstruction_loss(**weights: float | bool) -> ReconstructionLoss:
     return ReconstructionLoss(LossConfig(**{"margin_seconds": 0.01} | weights), RATE)
 
 
@@ -169,6 +174,35 @@ def test_terms_are_weighted_and_left_out():
     total, terms = reconstruction_loss(mel=0, magnitude=0, complex=0, waveform=1.0)(estimate, target)
     assert list(terms) == ["waveform"]
     assert total == terms["waveform"]
+
+
+def test_drawn_scales_are_the_full_loss_on_average(monkeypatch):
+    target, estimate = waveforms(2, SAMPLES), waveforms(2, SAMPLES, seed=1)
+    drawn = reconstruction_loss(waveform=0.5, drawn_scales=True)
+    made = []
+    for pair in itertools.product(COMPLEX_WINDOWS, MEL_ONLY):
+        monkeypatch.setattr(losses, "draw_windows", lambda pair=pair: pair)
+        made.append(drawn(estimate, target))
+    assert len(made) == 6
+    total, terms = reconstruction_loss(waveform=0.5)(estimate, target)
+    torch.testing.assert_close(torch.stack([one for one, _ in made]).mean(), total)
+    for name, term in terms.items():
+        torch.testing.assert_close(torch.stack([parts[name] for _, parts in made]).mean(), term)
+    assert len({float(one) for one, _ in made}) == 6
+
+
+def test_all_pairs_of_scales_are_as_likely():
+    drawn = Counter(draw_windows() for _ in range(600))
+    assert sorted(drawn) == sorted(itertools.product(COMPLEX_WINDOWS, MEL_ONLY))
+    assert all(60 < count < 140 for count in drawn.values())  # of 100 expected, more than four standard deviations
+
+
+def test_scales_are_drawn_in_training_alone():
+    target, estimate = waveforms(2, SAMPLES), waveforms(2, SAMPLES, seed=1)
+    drawn = reconstruction_loss(drawn_scales=True)
+    expected, _ = reconstruction_loss()(estimate, target)
+    assert len({float(drawn(estimate, target)[0]) for _ in range(12)}) > 2
+    assert drawn.eval()(estimate, target)[0] == expected
 
 
 def test_the_ends_of_a_crop_are_left_out():

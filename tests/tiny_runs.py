@@ -18,7 +18,7 @@ from conftest import RATE, spectral_config
 from vqaudio.config import TrainConfig, dump_json
 
 ALWAYS = 1e-6  # minutes between saves: after every step
-SMALL_ADVERSARIAL = {"start": 0.4, "windows": (256, 128), "channels": 4}
+SMALL_ADVERSARIAL = {"start": 0.4, "alone_steps": 2, "windows": (256, 128), "channels": 4}
 
 
 def toy_folder(folder: Path) -> Path:

@@ -9,7 +9,7 @@ Networks", 2017, and feature matching.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -169,9 +169,9 @@ class GradientNorms(nn.Module):
     norms: Tensor
     counts: Tensor
 
-    def __init__(self, decay: float = 0.99):
+    def __init__(self, fabric: Fabric, decay: float = 0.99):
         super().__init__()
-        self.decay = decay
+        self.fabric, self.decay = fabric, decay
         self.register_buffer("norms", torch.zeros(len(self.names)))
         self.register_buffer("counts", torch.zeros(len(self.names)))
 
@@ -179,13 +179,15 @@ class GradientNorms(nn.Module):
     def balance(self, gradients: dict[str, Tensor], sizes: dict[str, float]) -> Tensor:
         """The sum of gradients ``(batch, ...)``, all as large as the reconstruction's on average, times ``sizes``.
 
+        Under DDP norms are means over all processes, which so keep equal ones.
         Source: Défossez et al., "High Fidelity Neural Audio Compression", 2022, section 3.4, "loss balancer".
         """
         for name, gradient in gradients.items():
             at = self.names.index(name)
             self.counts[at] += 1
             weight = (1.0 / self.counts[at]).clamp(min=1.0 - self.decay)  # a plain mean at first
-            self.norms[at].lerp_(gradient.flatten(1).norm(dim=1).mean(), weight)
+            norm: Any = self.fabric.all_reduce(gradient.flatten(1).norm(dim=1).mean(), reduce_op="mean")
+            self.norms[at].lerp_(norm, weight)
         scales = self.norms[0] / self.norms.clamp(min=1e-12)
         total = [sizes[name] * scales[self.names.index(name)] * gradient for name, gradient in gradients.items()]
         return torch.stack(total).sum(0)
@@ -200,7 +202,7 @@ class Adversary:
     def __init__(self, run: TrainConfig, config: AdversarialConfig, fabric: Fabric):
         self.config, self.fabric, self.clip_norm, self.seed = config, fabric, run.clip_norm, run.seed
         self.discriminators = Discriminators(config)
-        self.norms = GradientNorms().to(fabric.device)
+        self.norms = GradientNorms(fabric).to(fabric.device)
         optimizer = torch.optim.AdamW(self.discriminators.parameters(), lr=config.learning_rate, betas=config.betas)
         self.network, self.optimizer = fabric.setup(self.discriminators, optimizer)
         self._chosen: list[int] | None = None
@@ -208,7 +210,14 @@ class Adversary:
     @property
     def steps(self) -> int:
         """How often the discriminators have learned, in this process and in those that it resumes."""
-        return max((int(state["step"]) for state in self.optimizer.state.values()), default=0)
+        states = [self.optimizer.state.get(next(one.parameters()), {}) for one in self.discriminators]
+        return sum(int(state.get("step", 0)) for state in states) // self._taking_part
+
+    @property
+    def _taking_part(self) -> int:
+        """How many learn in each step; of several processes all do, which wait for the gradients of all parameters."""
+        count = len(self.discriminators)
+        return count if self.config.drawn is None or self.fabric.world_size > 1 else self.config.drawn
 
     def due(self, fraction: float) -> bool:
         """Whether they take part when ``fraction`` of the run is over."""
@@ -241,10 +250,10 @@ class Adversary:
     def _choose(self) -> list[int] | None:
         """Which discriminators take part in this step, the same in all processes; None: all of them."""
         count = len(self.discriminators)
-        if self.config.drawn is None or self.config.drawn == count or self.fabric.world_size > 1:
-            return None  # processes wait for the gradients of all parameters
+        if self._taking_part == count:
+            return None
         random = np.random.default_rng([self.seed, self.steps])
-        return sorted(random.choice(count, self.config.drawn, replace=False).tolist())
+        return sorted(random.choice(count, self._taking_part, replace=False).tolist())
 
     def step(self, estimate: Tensor, target: Tensor, fraction: float) -> dict[str, Tensor]:
         """Teach the discriminators to tell the two apart; their rate falls linearly to 0 at the end of the run."""
