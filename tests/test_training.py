@@ -165,6 +165,7 @@ def test_the_state_keeps_everything_under_plain_names(tmp_path):
     }
     assert {name for name in stored if name.startswith("optimizer/")} == fields
     assert any(name.startswith("discriminators/0.layers.0.") for name in stored)
+    assert stored["gradient_norms/counts"].tolist() == [1, 1, 1]  # after two steps of the discriminators alone
     assert stored["discriminator_optimizer/state/0/step"] == 3
     assert sorted(numbers(config.out)) == ["elapsed", "heard", "step"]
 
@@ -510,7 +511,7 @@ def test_the_learning_rate_warms_up_and_falls_as_a_cosine():
     assert [learning_rate(config, 100, part) for part in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.55, 0.1])
 
 
-@pytest.mark.parametrize("kind", ["adamw", "soap"])
+@pytest.mark.parametrize("kind", ["adamw", "soap", "muon"])
 def test_only_matrices_decay(kind):
     model = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
     decay, keep = make_optimizer(model, TrainConfig(optimizer=kind, weight_decay=0.5)).param_groups
@@ -518,6 +519,25 @@ def test_only_matrices_decay(kind):
     assert decay["weight_decay"] == 0.5
     assert {id(p) for p in keep["params"]} == {id(model[0].bias), id(model[1].weight), id(model[1].bias)}
     assert keep["weight_decay"] == 0
+
+
+def test_muon_turns_a_matrix_by_an_orthogonal_step_and_leaves_the_rest_to_adam():
+    """A first step of Adam is the rate; Muon's has singular values near 1, times 0.2 sqrt(16) of the rate."""
+    layer = nn.Linear(16, 16)
+    optimizer = make_optimizer(layer, TrainConfig(optimizer="muon", weight_decay=0.0))
+    set_rate(optimizer, 0.01)
+    before = {name: parameter.detach().clone() for name, parameter in layer.named_parameters()}
+    layer(torch.randn(32, 16)).square().mean().backward()
+    optimizer.step()
+    moved = {name: (parameter - before[name]).detach() for name, parameter in layer.named_parameters()}
+    torch.testing.assert_close(moved["bias"].abs(), torch.full((16,), 0.01), rtol=1e-3, atol=0)
+    sizes = torch.linalg.svdvals(moved["weight"]) / (0.01 * 0.2 * 16**0.5)
+    assert 0.5 < sizes.median() < 1.3
+    assert sizes.max() < 1.3
+    set_rate(optimizer, 0.0)
+    kept = layer.weight.detach().clone()
+    optimizer.step()
+    assert torch.equal(layer.weight, kept)
 
 
 def test_soap_goes_straight_down_a_narrow_valley_askew():
@@ -540,7 +560,7 @@ def test_soap_goes_straight_down_a_narrow_valley_askew():
     assert left_over("soap") < 0.5 * left_over("adamw")
 
 
-@pytest.mark.parametrize("kind", ["adamw", "soap"])
+@pytest.mark.parametrize("kind", ["adamw", "soap", "muon"])
 def test_an_optimizer_goes_on_from_its_saved_state(tmp_path, kind):
     def made():
         torch.manual_seed(0)
@@ -563,7 +583,8 @@ def test_an_optimizer_goes_on_from_its_saved_state(tmp_path, kind):
     learn(resumed, fresh, range(23, 45))
     for one, other in zip(model.parameters(), resumed.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-    other_kind = make_optimizer(resumed, TrainConfig(optimizer={"adamw": "soap", "soap": "adamw"}[kind]))
+    another = {"adamw": "soap", "soap": "muon", "muon": "adamw"}[kind]
+    other_kind = make_optimizer(resumed, TrainConfig(optimizer=another))
     with pytest.raises(ModelError, match="was written by a run with another optimizer"):
         load_state(tmp_path / "state", {"model": resumed}, {"optimizer": other_kind})
 

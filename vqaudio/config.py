@@ -369,7 +369,7 @@ class DataConfig(Section):
     level_db: tuple[float, float] = Field((-40.0, -16.0), description="range of that level, dB RMS re full scale")
     disguised: float = Field(0.0, ge=0, le=1, description="share of crops that the encoder hears in another voice")
     pitch_semitones: tuple[float, float] = Field((-5.0, 5.0), description="by how much these are moved")
-    equaliser_db: float = Field(8.0, ge=0, description="by how much the bands of these are raised or lowered at most")
+    equaliser_db: float = Field(8.0, ge=0, description="most that bands of these, and of equalised crops, are moved by")
     noise: float = Field(0.0, ge=0, description="white noise that only the encoder hears, times each crop's RMS level")
     unknown_speaker: float = Field(0.1, ge=0, le=1, description="share of crops whose speaker the decoder is not told")
     silence_db: float = Field(-55.0, description="crops below this level (dB RMS) are mostly drawn again")

@@ -21,7 +21,7 @@ from vqaudio.checkpoint import Checkpoint
 from vqaudio.config import TrainConfig, dump_json
 from vqaudio.errors import ModelError
 from vqaudio.files import atomic_write
-from vqaudio.layers import Unit
+from vqaudio.layers import Span, Unit
 from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
@@ -81,9 +81,8 @@ class CodecTask(Task):
         count = len(start.bottleneck.streams)  # codebooks beyond these are dead at first, and re-seeded from data
         new = (*new, *(f"bottleneck.codebooks.{level}." for level in range(count, len(self.model.bottleneck.streams))))
         known = {name: value for name, value in start.state_dict().items() if not any(part in name for part in new)}
-        known |= _moved_kernels(start.encoder, self.model.encoder)
         for part in ("encoder", "decoder"):
-            known = _deepened(known, part, getattr(start, part).layers, getattr(self.model, part).layers)
+            known = _fitted(known, part, getattr(start, part).layers, getattr(self.model, part).layers)
         own = {name: value for name, value in self.model.state_dict().items() if any(part in name for part in new)}
         try:
             self.model.load_state_dict(known | own)
@@ -205,35 +204,29 @@ class CodecTask(Task):
             file.write(to_bytes(tensors, metadata={"config": dump_json(self.adversary.config)}))
 
 
-def _deepened(tensors: dict[str, Tensor], part: str, start: nn.Sequential, end: nn.Sequential) -> dict[str, Tensor]:
-    """The tensors of a model whose encoder or decoder has fewer units, by the names that they have in a deeper one.
+def _fitted(tensors: dict[str, Tensor], part: str, start: nn.Sequential, end: nn.Sequential) -> dict[str, Tensor]:
+    """The tensors of a model by the names, and in the shapes, that one with more units, or other look-ahead, has them.
 
-    Units that were added begin with a scale of 0, which leaves the network as it was.
+    Units that were added begin with a scale of 0, which leaves the network as it was. Of kernels each tap keeps its
+    place in time, or falls away. What differs otherwise stays as it is, and does not fit.
     """
-    if len(start) >= len(end):
-        return tensors
     prefix = f"{part}.layers."
-    deeper = {name: value for name, value in tensors.items() if not name.startswith(prefix)}
+    fitted = {name: value for name, value in tensors.items() if not name.startswith(prefix)}
     old = 0
     for new, layer in enumerate(end):
-        if isinstance(layer, Unit) and not isinstance(start[old], Unit):
-            added = {name: value.clone() for name, value in layer.state_dict().items()}
-            added["scale"].zero_()
-            deeper |= {f"{prefix}{new}.{name}": value for name, value in added.items()}
+        before = start[old] if old < len(start) else None
+        if isinstance(layer, Unit) and not isinstance(before, Unit):
+            own = {**layer.state_dict(), "scale": torch.zeros_like(layer.scale)}
         else:
-            own = f"{prefix}{old}."
-            deeper |= {prefix + f"{new}." + name[len(own) :]: v for name, v in tensors.items() if name.startswith(own)}
+            found = f"{prefix}{old}."
+            own = {name[len(found) :]: value for name, value in tensors.items() if name.startswith(found)}
+            if isinstance(layer, Unit) and isinstance(before, Unit):
+                own["mix_time.weight"] = _moved(own["mix_time.weight"], before.span, layer.span)
             old += 1
-    return deeper
+        fitted |= {f"{prefix}{new}.{name}": value for name, value in own.items()}
+    return fitted if old == len(start) else tensors
 
 
-def _moved_kernels(start: nn.Module, end: nn.Module) -> dict[str, Tensor]:
-    """Kernels of an encoder's units for another look-ahead: each tap keeps its place in time, or falls away."""
-    moved = {}
-    for (name, old), new in zip(start.named_modules(), end.modules(), strict=False):
-        if isinstance(old, Unit) and isinstance(new, Unit) and old.span != new.span:
-            by = new.span.left - old.span.left  # columns of zeros before, or of taps that fall away
-            kernel = old.mix_time.weight
-            padded = functional.pad(kernel, (by, new.kernel_size - kernel.shape[-1] - by))
-            moved[f"encoder.{name}.mix_time.weight"] = padded.detach()
-    return moved
+def _moved(kernel: Tensor, old: Span, new: Span) -> Tensor:
+    """A kernel ``(..., taps)`` of another span: zeros are added, or taps taken away, at either end."""
+    return functional.pad(kernel, (new.left - old.left, new.right - old.right))

@@ -101,6 +101,9 @@ def _fill(optimizer: torch.optim.Optimizer, state: dict[str, Any], path: Path) -
         raise ModelError(
             f"{path}: was written by a run with another optimizer; use that run's config, or another `out`"
         )
+    for saved, own in zip(state["param_groups"], optimizer.param_groups, strict=False):
+        settings = [key for key, value in saved.items() if isinstance(value, list) and key in own and key != "params"]
+        saved |= {key: own[key] for key in settings}  # from the config: some optimisers tell tuples from lists
     state["state"] = {int(index): values for index, values in state["state"].items()}
     optimizer.load_state_dict(state)
 
