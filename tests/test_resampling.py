@@ -60,6 +60,31 @@ def test_any_window_of_a_resampled_source_equals_the_whole_to_the_bit(rate, new_
     assert not joined[:, expected.shape[1] :].any()
 
 
+@pytest.mark.parametrize(("rate", "new_rate"), RATES)
+def test_a_block_made_bit_by_bit_equals_one_made_in_one_go(rate, new_rate):
+    source = ArraySource(tones(2, 5 * rate), rate)
+    resampled = Resampled(source, new_rate)
+    starts = range(0, 4 * new_rate, 1 + new_rate // 10)
+    pieces = [resampled.read(start, min(start + starts.step, starts.stop)) for start in starts]
+    left, right = resampled._left, resampled._right
+    window = source.read(-left, 4 * rate + right)
+    once = soxr.resample(np.ascontiguousarray(window.T), rate, new_rate, quality="HQ").T
+    skip = left * new_rate // rate
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), once[:, skip : skip + 4 * new_rate])
+
+
+@pytest.mark.parametrize(("rate", "new_rate"), [pair for pair in RATES if min(pair) > 100])
+def test_no_more_is_read_than_the_window_and_the_delay_take(rate, new_rate, monkeypatch):
+    """A sound that is still being recorded is not waited for."""
+    source = ArraySource(tones(1, 20 * rate), rate)
+    stops, read = [], source.read
+    monkeypatch.setattr(source, "read", lambda start, stop: stops.append(stop) or read(start, stop))
+    resampled = Resampled(source, new_rate)
+    for second in (1, 2, 5, 9):
+        resampled.read(max(0, (second - 1) * new_rate), second * new_rate)
+        assert second * rate < max(stops) < (second + 0.2) * rate
+
+
 @pytest.mark.parametrize("n_samples", [1, 2, 3, 100, 4999])
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 44101, 192000])
 def test_there_and_back_has_exactly_the_original_length(n_samples, rate):

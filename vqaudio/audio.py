@@ -36,8 +36,12 @@ SUFFIXES = frozenset(
 """Names of files that a search through a folder takes for sound."""
 
 
+ENDLESS = 2**62
+"""``n_samples`` of a sound that is still arriving."""
+
+
 class Source(Protocol):
-    """Sound of a known length, to be read in windows."""
+    """Sound to be read in windows."""
 
     @property
     def sample_rate(self) -> int:
@@ -49,10 +53,12 @@ class Source(Protocol):
 
     @property
     def n_samples(self) -> int:
-        """Samples in each channel."""
+        """Samples in each channel; ``ENDLESS`` or more until a read has met the end of what is still arriving."""
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as ``(channels, stop - start)``; zeros outside ``[0, n_samples)``.
+
+        A sound that is still arriving is waited for; its windows come in order, none begins before the one before it.
 
         Raises:
             AudioError: the samples cannot be decoded, or are not finite.
@@ -67,6 +73,7 @@ def framed(source: Source, start: int, stop: int, inside: Callable[[int, int], W
     first, last = max(start, 0), min(stop, source.n_samples)
     if first < last:
         window[:, first - start : last - start] = inside(first, last)
+        window[:, max(0, source.n_samples - start) :] = 0  # the end may have been met only now
     return window
 
 
