@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 # `load`, so it ranks above `codec`, and what says `import vqaudio` ranks above it.
 ROOMS_BY_RANK = (
     {"errors"},
-    {"config", "container", "files", "layers", "rangecoder", "registry", "sndfile"},
+    {"cli", "config", "container", "files", "layers", "options", "rangecoder", "registry", "sndfile"},
     {"audio", "prior", "tokens"},
     {"entropy", "resampling", "series", "sink", "wavenet"},
     {"encoder", "decoder", "bottleneck"},
@@ -34,7 +34,7 @@ ROOMS_BY_RANK = (
     {"blocks", "checkpoint"},
     {"stored"},
     {"codec"},
-    {"__init__", "cli", "evaluation", "jobs", "training"},
+    {"__init__", "evaluation", "jobs", "training"},
     {"__main__", "compress", "convert", "evaluate", "info", "listen", "sample", "score", "tokenize", "train"},
     {"decompress"},
 )
@@ -55,6 +55,7 @@ TORCH_FREE = {
     "entropy",
     "resampling",
     "sink",
+    "options",
     "jobs",
     "cli",
 }
@@ -210,7 +211,7 @@ def test_a_command_runs_as_a_module_without_a_warning(command):
     """It would warn if importing ``vqaudio`` had imported the command before it runs."""
     done = python("-m", f"vqaudio.{command}", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"usage: vqaudio {command} ")
+    assert done.stdout.startswith(f"Usage: vqaudio {command} ")
 
 
 # ------------------------------------------------------------------------------------------------ what no file may do

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-from tools import GOLDEN
+from tools import GOLDEN, one_line
 
 from vqaudio import cli
 from vqaudio.errors import ModelError
@@ -28,11 +31,52 @@ def test_usage_lists_the_commands(arguments, capsys):
     assert all(f"\n  {name} " in said for name in cli.COMMANDS)
 
 
+def test_the_version_is_the_packages(capsys):
+    assert cli.main(["--version"]) == 0
+    with Path(__file__).parents[1].joinpath("pyproject.toml").open("rb") as file:
+        assert capsys.readouterr() == (f"vqaudio {tomllib.load(file)['project']['version']}\n", "")
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_has_an_example_that_the_command_takes(name, capsys):
+    command = importlib.import_module(f"vqaudio.{name}").main
+    assert command(["--help"]) == 0
+    assert f"Example:\n    vqaudio {name} {command.example}\n" in capsys.readouterr().out
+    command.make_context(name, shlex.split(command.example))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "guess"),
+    [
+        (["compres"], "'compress'"),
+        (["info", "x.vq", "--jsn"], "Did you mean '--json'?"),
+        (["decompress", "x.vq", "x.wav", "--begin-at", "3"], "No such option '--begin-at' ("),
+    ],
+)
+def test_what_may_have_been_meant_is_said(arguments, guess, capsys):
+    assert cli.main(arguments) == 2
+    assert one_line(capsys, "error: No such ", guess)
+
+
+@pytest.mark.parametrize(
+    ("words", "last", "offered"),
+    [([], "dec", {"decompress"}), (["sample"], "--list", {"--list-speakers", "--list-labels"})],
+)
+def test_the_shell_completes_commands_and_options(words, last, offered, monkeypatch, capsys):
+    line = ["vqaudio", *words, last]
+    monkeypatch.setenv(cli.COMPLETION, "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(line))
+    monkeypatch.setenv("COMP_CWORD", str(len(line) - 1))
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([])
+    assert {each.split(",")[1] for each in capsys.readouterr().out.split()} == offered
+
+
 def test_an_unknown_command(capsys):
     assert cli.main(["shrink", "x"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith("error: shrink: no such command\n")
+    assert said.err == "error: No such command 'shrink' (vqaudio --help tells more)\n"
 
 
 @pytest.mark.parametrize(

@@ -196,14 +196,10 @@ def test_impossible_wishes_give_one_line(options, message, capsys):
     ],
     ids=" ".join,
 )
-def test_options_that_make_no_sense_are_refused_with_the_usage(options, capsys):
+def test_options_that_make_no_sense_are_refused(options, capsys):
     spoken("in.wav")
-    with pytest.raises(SystemExit) as caught:
-        compress("in.wav", "out.vq", *options)
-    assert caught.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("usage: vqaudio compress")
-    assert options[0] in said.splitlines()[-1]
+    assert compress("in.wav", "out.vq", *options) == 2
+    assert one_line(capsys, "error: ", options[0])
     assert listing() == {"in.wav"}
 
 

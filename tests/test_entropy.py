@@ -378,13 +378,9 @@ def test_a_condition_that_the_prior_does_not_know_cannot_be_decoded(toys, capsys
     ],
     ids=" ".join,
 )
-def test_options_that_make_no_sense_are_refused_with_the_usage(options, capsys):
-    with pytest.raises(SystemExit) as caught:
-        compress(["in.wav", "x.vq", *options])
-    assert caught.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("usage: vqaudio compress")
-    assert options[0] in said.splitlines()[-1]
+def test_options_that_make_no_sense_are_refused(options, capsys):
+    assert compress(["in.wav", "x.vq", *options]) == 2
+    assert one_line(capsys, "error: ", options[0])
 
 
 # ---------------------------------------------------------------------------------------------------- cheaper codes

@@ -268,13 +268,9 @@ def test_a_recording_that_cannot_be_read_is_named(recordings, monkeypatch, capsy
     [["--versions", -1], ["--jobs", 0], ["--speed", 1], ["--codebooks", "3,x"], ["--entry-costs", "2,1"]],
     ids=lambda each: each[0],
 )
-def test_options_that_make_no_sense_are_refused_with_the_usage(recordings, options, capsys):
-    with pytest.raises(SystemExit) as caught:
-        run(*options)
-    assert caught.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("usage: vqaudio tokenize")
-    assert options[0] in said.splitlines()[-1]
+def test_options_that_make_no_sense_are_refused(recordings, options, capsys):
+    assert run(*options) == 2
+    assert one_line(capsys, "error: ", options[0])
     assert not Path("tokens").exists()
 
 

@@ -6,7 +6,9 @@ import functools
 import importlib
 import os
 import sys
-from typing import Protocol
+from typing import Any, Protocol
+
+import click
 
 from vqaudio.errors import VqaudioError
 
@@ -22,16 +24,19 @@ COMMANDS = {
     "train": "train a codec or a prior",
     "tokenize": "recordings to tokens, for priors to learn from",
 }
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+COMPLETION = "_VQAUDIO_COMPLETE"
+"""Set by the shell when it asks how a line may go on; ``bash_source`` and the like ask for what the shell needs."""
 
 
-class Command(Protocol):
+class Main(Protocol):
     """A command line."""
 
     def __call__(self, argv: list[str] | None = None) -> int:
         """Arguments (those of the process by default) to an exit status."""
 
 
-def command(main: Command) -> Command:
+def command(main: Main) -> Main:
     """Turn expected failures into one line on stderr and an exit status, without a traceback."""
 
     @functools.wraps(main)
@@ -40,6 +45,12 @@ def command(main: Command) -> Command:
             status = main(argv)
             sys.stdout.flush()
             return status
+        except click.exceptions.Exit as end:  # after --help and the like
+            return end.exit_code
+        except click.UsageError as error:
+            asked = "" if error.ctx is None else f" ({error.ctx.command_path} --help tells more)"
+            print(f"error: {error.format_message().rstrip('.')}{asked}", file=sys.stderr)
+            return error.exit_code
         except VqaudioError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -65,21 +76,61 @@ def _give_up_unread_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class Command(click.Command):
+    """A command of ``vqaudio``, to be called as :class:`Main` says; ``example`` is a line that shows it at work."""
+
+    def __init__(self, name: str, *, example: str, **settings: Any):
+        epilog = f"\b\nExample:\n  vqaudio {name} {example}"
+        super().__init__(name, epilog=epilog, context_settings=SETTINGS, **settings)
+        self.example = example
+
+    def __call__(self, argv: list[str] | None = None) -> int:
+        return _run(self, f"vqaudio {self.name}", argv)
+
+
+class _Commands(click.Group):
+    """The commands by name; the module of one is imported when it is called, not to list them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else importlib.import_module(f"vqaudio.{name}").main, rest
+
+
+@click.group(
+    "vqaudio",
+    cls=_Commands,
+    commands=[click.Command(name, help=text) for name, text in COMMANDS.items()],
+    invoke_without_command=True,
+    context_settings=SETTINGS,
+    epilog="vqaudio COMMAND --help tells more.",
+)
+@click.version_option(package_name="vqaudio", prog_name="vqaudio", message="%(prog)s %(version)s")
+@click.pass_context
+def _vqaudio(context: click.Context) -> None:
+    """A neural speech codec: sound and tables to small .vq files and back, and new sound."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _run(program: click.Command, name: str, argv: list[str] | None) -> int:
+    @command
+    def main(argv: list[str] | None = None) -> int:
+        with program.make_context(name, list(sys.argv[1:] if argv is None else argv)) as context:
+            return int(program.invoke(context) or 0)
+
+    return main(argv)
+
+
 def main(argv: list[str] | None = None) -> int:
     """``vqaudio COMMAND ...``: the same as ``python -m vqaudio.COMMAND ...``."""
-    arguments = sys.argv[1:] if argv is None else argv
-    if arguments and arguments[0] in COMMANDS:
-        module = importlib.import_module(f"vqaudio.{arguments[0]}")
-        return int(module.main(arguments[1:]))
-    width = max(map(len, COMMANDS))
-    listing = "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
-    usage = f"usage: vqaudio COMMAND ...\n\n{listing}\n\nvqaudio COMMAND --help tells more."
-    asked = not arguments or arguments[0] in {"-h", "--help"}
-    if asked:
-        print(usage)
-        return 0
-    print(f"error: {arguments[0]}: no such command\n\n{usage}", file=sys.stderr)
-    return 2
+    if COMPLETION in os.environ:
+        _vqaudio.main(prog_name="vqaudio", complete_var=COMPLETION)
+    return _run(_vqaudio, "vqaudio", argv)
 
 
 if __name__ == "__main__":

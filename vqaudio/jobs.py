@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
+import functools
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 from tqdm import tqdm
 
+from vqaudio import options
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.files import refuse_existing
+from vqaudio.options import PATH
 
 
 @dataclass(frozen=True)
@@ -27,40 +30,59 @@ class Job:
     makes_folders: bool = False
 
 
-def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str, optional: bool = False) -> None:
-    """The arguments that :func:`list_jobs` reads; ``optional`` where the command has something to do without files."""
-    parser.add_argument(
-        "paths",
-        nargs="*" if optional else "+",
-        metavar="PATH",
-        help=f"IN OUT; or, with --out-dir, any number of {kind} files and folders",
+@dataclass(frozen=True)
+class Files:
+    """What a command line says of its inputs and outputs."""
+
+    paths: tuple[Path, ...]
+    out_dir: Path | None
+    force: bool
+    quiet: bool
+
+
+def file_options(kind: str, made: str, optional: bool = False) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The arguments that a command gets as ``files``; ``optional`` where it has something to do without any."""
+    added = (
+        click.argument("paths", nargs=-1, required=not optional, type=PATH, metavar="IN OUT"),
+        click.option(
+            "--out-dir",
+            type=PATH,
+            metavar="DIR",
+            help=f"take any number of {kind} files and folders, and write each one's {made} there, under its own name",
+        ),
+        options.force,
+        options.quiet,
     )
-    parser.add_argument(
-        "--out-dir", type=Path, metavar="DIR", help=f"write each input's {made} there, under its own name"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite outputs that exist")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
+
+    def decorate(main: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def packed(*, paths: tuple[Path, ...], out_dir: Path | None, force: bool, quiet: bool, **others: Any) -> int:
+            return main(files=Files(paths, out_dir, force, quiet), **others)
+
+        return functools.reduce(lambda function, add: add(function), reversed(added), packed)
+
+    return decorate
 
 
 OutSuffix = str | Callable[[Path], str]
 """The suffix of outputs, or what tells it of an input."""
 
 
-def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix: OutSuffix) -> list[Job]:
+def list_jobs(files: Files, suffixes: Collection[str], out_suffix: OutSuffix) -> list[Job]:
     """Pairs of input and output; folders are searched for files with one of ``suffixes``.
 
     Raises:
         VqaudioError: not IN OUT, an empty folder, two inputs with one output, or outputs that exist already.
     """
-    paths = [Path(path) for path in options.paths]
-    if options.out_dir is None:
+    paths = files.paths
+    if files.out_dir is None:
         if len(paths) != 2:
             raise VqaudioError(
                 f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR"
             )
         jobs = [Job(paths[0], paths[1])]
     else:
-        jobs = [job for path in paths for job in _into(options.out_dir, path, suffixes, out_suffix)]
+        jobs = [job for path in paths for job in _into(files.out_dir, path, suffixes, out_suffix)]
     targets: dict[Path, Path] = {}
     for job in jobs:
         if str(job.target) != "-" and job.target in targets:
@@ -70,7 +92,7 @@ def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix
         if str(job.source) != "-" and job.target.exists() and job.source.exists() and job.target.samefile(job.source):
             raise VqaudioError(f"{job.source}: input and output are the same file; choose another name for the output")
         targets[job.target] = job.source
-        refuse_existing(job.target, options.force)
+        refuse_existing(job.target, files.force)
     return jobs
 
 
@@ -122,17 +144,6 @@ def rows_summary(job: Job, n_rows: int, n_columns: int, elapsed: float, size: in
     """The same of a table: rows and columns, size where it was compressed, and speed."""
     made = "" if size is None else f" {size} bytes, {size * 8 / max(1, n_rows * n_columns):.2f} bits a value,"
     return f"{_names(job)}: {n_rows} rows of {n_columns} columns,{made} {n_rows * n_columns / elapsed:.0f} values/s"
-
-
-def refuse_set(parser: argparse.ArgumentParser, options: argparse.Namespace, names: Collection[str], why: str) -> None:
-    """Do nothing if none of these options is set to anything but its default.
-
-    Raises:
-        VqaudioError: one is; the message names it and says ``why`` it must not be.
-    """
-    for name in names:
-        if getattr(options, name) != parser.get_default(name):
-            raise VqaudioError(f"--{name.replace('_', '-')} {why}")
 
 
 def _names(job: Job) -> str:
