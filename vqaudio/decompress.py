@@ -11,7 +11,7 @@ import click
 
 from vqaudio import options
 from vqaudio.cli import Command
-from vqaudio.errors import VqaudioError
+from vqaudio.errors import ContainerError, VqaudioError
 from vqaudio.files import input_name, open_input
 from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, rows_summary, run_jobs, seconds_bar, summary
 from vqaudio.options import Seconds, refuse_given
@@ -99,7 +99,12 @@ def _out_suffix(path: Path) -> str:
     if not path.is_file():  # which will be said when it is opened
         return ".wav"
     with open_input(path) as file:
-        return Stored(file.read(), str(path)).suffix if starts_series(file) else ".wav"
+        if not starts_series(file):
+            return ".wav"
+        try:
+            return Stored(file.read(), str(path)).suffix
+        except ContainerError:  # which will be said when its turn comes, and keeps no other file waiting
+            return ".csv"
 
 
 def _write_table(stored: Stored, job: Job, quiet: bool) -> str:

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, InstanceOf
 
 from vqaudio.errors import SeriesError
 from vqaudio.series.bits import Bits, Near, near
-from vqaudio.series.grid import Bools, Grid, Integers, bounded, lattice, same, within
+from vqaudio.series.grid import REFUSE_OTHERS, Bools, Grid, Integers, bounded, lattice, same, within
 from vqaudio.series.table import FLOATS, INTEGERS, VALUE, Column
 from vqaudio.series.text import find_style, floats_as_text, gap_style
 
@@ -73,9 +74,11 @@ class Way(Protocol):
 class Whole:
     """Integers: ``least + min(step * number, span)``, modulo 2**64."""
 
-    least: int = 0
-    step: int = 1
-    span: int | None = None
+    __pydantic_config__ = REFUSE_OTHERS
+
+    least: Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)] = 0
+    step: Annotated[int, Field(strict=True, ge=1, lt=2**63)] = 1
+    span: Annotated[int, Field(strict=True, ge=0, lt=2**62)] | None = None
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
         above = numbers if self.span is None else np.clip(numbers * self.step, 0, self.span)
@@ -90,7 +93,9 @@ class Whole:
 class Words:
     """Text: numbers of words."""
 
-    words: tuple[str, ...]
+    __pydantic_config__ = REFUSE_OTHERS
+
+    words: tuple[InstanceOf[str], ...]  # not pydantic's strings, which hold no lone surrogates
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
         table = np.array([*self.words, ""], object)

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
+REFUSE_OTHERS = ConfigDict(extra="forbid")
+"""For what is read from files: unknown keys are refused."""
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -36,10 +39,12 @@ STRAY_SHARE = 100
 class Grid:
     """Integers *q* to floats; ``divides`` says whether ``scale`` divides or multiplies."""
 
-    scale: float
-    divides: bool
-    step: int = 1
-    first: int = 0
+    __pydantic_config__ = REFUSE_OTHERS
+
+    scale: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+    divides: Annotated[bool, Field(strict=True)]
+    step: Annotated[int, Field(strict=True, ge=1, lt=2**62)] = 1
+    first: Annotated[int, Field(strict=True, ge=-(2**62), lt=2**62)] = 0
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
         """The floats that integers stand for."""
