@@ -91,8 +91,12 @@ def check_rate(sample_rate: int, name: str) -> int:
     return int(sample_rate)
 
 
-def _check_values(block: Window, start: int, sample_rate: int, name: str) -> None:
-    """Refuse values that are not finite or far beyond full scale; ``start`` is the sample number of column 0."""
+def check_values(block: Window, start: int, sample_rate: int, name: str) -> None:
+    """Do nothing where all values of ``(channels, samples)`` can be sound; ``start`` is the number of the first sample.
+
+    Raises:
+        AudioError: one is not finite, or beyond ``MAX_LEVEL``.
+    """
     if max(block.max(), -block.min()) <= MAX_LEVEL:  # false for NaN too
         return
     bad = ~(np.abs(block) <= MAX_LEVEL)
@@ -144,7 +148,7 @@ class ArraySource:
             )
         with np.errstate(over="ignore"):  # what overflows is refused below
             self._samples: Window = samples.astype(np.float32, copy=False)
-        _check_values(self._samples, 0, self.sample_rate, name)
+        check_values(self._samples, 0, self.sample_rate, name)
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
@@ -287,7 +291,7 @@ class FileSource:
                 f"{self.name}: ends at {reached / self.sample_rate:.3f} s (sample {reached}) but its header promises "
                 f"{self.n_samples} samples; it is cut off or damaged: get a whole copy, or {_convert(self.name)}"
             )
-        _check_values(block.T, self._position, self.sample_rate, self.name)
+        check_values(block.T, self._position, self.sample_rate, self.name)
         return block
 
     def _attempt(self, action: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

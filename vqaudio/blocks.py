@@ -48,14 +48,17 @@ def encode_blocks(
     called with the seconds coded after each block; ``choose`` is :meth:`Autoencoder.encode`'s.
     """
     hop, context = model.config.hop_length, aligned(model.encoder_context, model.bottleneck.streams)
-    n_frames = -(-sound.n_samples // hop)
-    for first in range(0, n_frames, block_frames):
+    first = 0
+    while first * hop < sound.n_samples:
         window = sound.read((first - context) * hop, (first + block_frames + context) * hop)
-        kept = min(block_frames, n_frames - first)
+        kept = min(block_frames, -(-sound.n_samples // hop) - first)
+        if kept <= 0:  # the sound has ended where the block before did, and that is known only now
+            break
         per_channel = _each_channel(window, partial(_encode_window, model, context, kept, n_streams, choose))
         yield [np.stack(codes) for codes in zip(*per_channel, strict=True)]
         if done is not None:
             done(min(kept * hop, sound.n_samples - first * hop) / sound.sample_rate)
+        first += kept
 
 
 def _encode_window(

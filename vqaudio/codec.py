@@ -403,6 +403,7 @@ class Codec:
         sound_inside = resample(sound, self.sample_rate)
         for codes in encode_blocks(self.model, sound_inside, frames, n_streams, done, choose):
             size += writer.write(codes)
+            file.flush()  # whoever listens to what is still being recorded need not wait for more
         return size + writer.close(sound.n_samples)
 
     def _coder(self, entropy: str, n_streams: int, condition: str) -> PriorCoder | None:

@@ -10,16 +10,18 @@ from typing import Any
 import click
 
 from vqaudio import options
-from vqaudio.audio import SUFFIXES
+from vqaudio.audio import ENDLESS, SUFFIXES
 from vqaudio.cli import Command
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, rows_summary, run_jobs, seconds_bar, summary
+from vqaudio.live.inputs import Inputs, listening
+from vqaudio.live.source import RAW_SUBTYPES, Raw
 from vqaudio.options import Seconds, refuse_given, refuse_together
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import SUFFIXES as TABLES
 from vqaudio.series import MaxError, compress_file, suffix_of
 
-SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "prior", "device")
+SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "raw", "prior", "device")
 
 
 @click.command("compress", cls=Command, example="speech.wav speech.vq --codebooks 3")
@@ -33,7 +35,14 @@ SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "p
     "file smaller (none: not at all, which is quicker)",
 )
 @click.option(
-    "--chunk", type=Seconds(0.1, 60), default=5.0, show_default=True, metavar="TIME", help="seconds in a chunk"
+    "--chunk-seconds",
+    "--chunk",
+    "chunk",
+    type=Seconds(0.1, 60),
+    default=5.0,
+    show_default=True,
+    metavar="TIME",
+    help="of sound in a chunk; of a recording that goes on, so much is held back",
 )
 @click.option(
     "--entropy",
@@ -49,6 +58,13 @@ SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "p
     metavar="LAMBDA",
     help="λ, squared distance per bit: spend codes where they are heard; 0.1 to 0.6, the more the smaller, slowly "
     "(default: 0, the nearest codes)",
+)
+@click.option(
+    "--raw",
+    type=(str, str, str),
+    metavar="RATE CHANNELS SUBTYPE",
+    help="of samples without a header: Hz, how many channels, and as what each is stored (little-endian): "
+    f"{', '.join(RAW_SUBTYPES)}",
 )
 @options.own_prior
 @options.device
@@ -67,6 +83,7 @@ def main(
     entropy: str | None,
     condition: str,
     rdo: float,
+    raw: tuple[str, str, str] | None,
     prior: Path | None,
     device: str,
     max_error: str | None,
@@ -77,6 +94,9 @@ def main(
     Sound: WAV, FLAC, OGG, MP3, Opus and whatever else libsndfile reads, at any rate, with any number of channels. Time
     series and other tables: CSV, Parquet, NPY and NPZ, which take no options but --model, --max-error and --lossless;
     integers and decimals are kept exactly unless --max-error is given. - stands for standard input (sound) or output.
+
+    WAV, W64, AU, AIFF and raw samples are coded as they come through a pipe. Ctrl-C, or SIGTERM, ends such a recording
+    and keeps all of it; exit status 0.
     """
     refuse_together("codebooks", "kbps")
     refuse_together("max_error", "lossless")
@@ -94,39 +114,46 @@ def main(
         )
     if len(sounds) < len(jobs):
         refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
-    sound = None
-    if sounds:
-        how = {"chunk_seconds": chunk, "entropy": entropy, "condition": condition, "rdo": rdo}
-        sound = _sound_converter((model or DEFAULT_MODEL, device, prior), codebooks, kbps, how, files.quiet)
+    how = {"chunk_seconds": chunk, "entropy": entropy, "condition": condition, "rdo": rdo}
+    with listening(sounds, None if raw is None else Raw.parse(*raw)) as inputs:
+        sound = None
+        if sounds:
+            sound = _sound_converter((model or DEFAULT_MODEL, device, prior), codebooks, kbps, how, inputs, files.quiet)
 
-    def convert(job: Job) -> str:
-        if sound is not None and not suffix_of(job.source):
-            return sound(job)
-        started = time.perf_counter()
-        with rows_bar(None, job.source.name, files.quiet) as bar:
-            table, size = compress_file(job.source, job.target, bound, lossless, bar.update, model)
-        return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started, size)
+        def convert(job: Job) -> str:
+            if sound is not None and not suffix_of(job.source):
+                return sound(job)
+            started = time.perf_counter()
+            with rows_bar(None, job.source.name, files.quiet) as bar:
+                table, size = compress_file(job.source, job.target, bound, lossless, bar.update, model)
+            return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started, size)
 
-    return run_jobs(jobs, convert, files.quiet)
+        return run_jobs(jobs, convert, files.quiet)
 
 
 def _sound_converter(
-    loaded: tuple[str, str, Path | None], codebooks: int | None, kbps: float | None, how: dict[str, Any], quiet: bool
+    loaded: tuple[str, str, Path | None],
+    codebooks: int | None,
+    kbps: float | None,
+    how: dict[str, Any],
+    inputs: Inputs,
+    quiet: bool,
 ) -> Callable[[Job], str]:
     """What compresses sound: ``loaded`` is for :func:`vqaudio.codec.load`, ``how`` for :meth:`Codec.write`."""
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(*loaded)
     n_codebooks = codec.check_codebooks(codebooks if kbps is None else codec.codebooks_for(kbps))
-    from vqaudio.audio import FileSource
     from vqaudio.files import atomic_write
 
     def convert(job: Job) -> str:
         started = time.perf_counter()
-        with FileSource(job.source) as sound:
-            seconds = sound.n_samples / sound.sample_rate
-            with seconds_bar(seconds, job.source.name, quiet) as bar, atomic_write(job.target) as file:
+        with inputs.sound(job.source) as sound:
+            total = sound.n_samples / sound.sample_rate if sound.n_samples < ENDLESS else None
+            with seconds_bar(total, job.source.name, quiet) as bar, atomic_write(job.target) as file:
                 size = codec.write(sound, file, n_codebooks, done=bar.update, **how)
+            seconds = sound.n_samples / sound.sample_rate
+        inputs.tell(sound, job.target, quiet)
         return summary(job, seconds, time.perf_counter() - started, size)
 
     return convert

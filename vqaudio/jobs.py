@@ -153,9 +153,11 @@ def _names(job: Job) -> str:
     return f"{source} -> {target}"
 
 
-def seconds_bar(total: float, name: str, quiet: bool) -> tqdm[Any]:
-    """A progress bar over seconds of sound; hidden where standard error is no terminal."""
+def seconds_bar(total: float | None, name: str, quiet: bool) -> tqdm[Any]:
+    """A progress bar over seconds of sound, of which ``total`` may not be known; hidden off terminals."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
+    if total is None:
+        form = "{desc}: {n:.0f} s of sound [{elapsed}]"
     return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)
 
 
