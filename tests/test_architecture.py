@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 # `load`, so it ranks above `codec`, and what says `import vqaudio` ranks above it.
 ROOMS_BY_RANK = (
     {"errors"},
-    {"cli", "config", "container", "files", "layers", "options", "rangecoder", "registry", "sndfile"},
+    {"cli", "config", "container", "files", "layers", "options", "outcomes", "rangecoder", "registry", "sndfile"},
     {"audio", "prior", "tokens"},
     {"entropy", "live", "resampling", "series", "sink", "wavenet"},
     {"encoder", "decoder", "bottleneck"},
@@ -57,6 +57,7 @@ TORCH_FREE = {
     "resampling",
     "sink",
     "options",
+    "outcomes",
     "jobs",
     "cli",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -277,13 +278,62 @@ def test_a_folder_keeps_its_tree(capsys):
     assert compress("all", "single.wav", "--out-dir", "made/here") == 0
     made = {name for name in listing() if name.startswith("made")}
     assert made == {"made/here/a.vq", "made/here/deep/er/b.vq", "made/here/deep/c.vq", "made/here/single.vq"}
-    assert capsys.readouterr().err.count("x real time") == 4
+    assert capsys.readouterr().err.count("x real time") == 5  # and once for all of them
 
 
 def test_one_file_into_a_folder_to_be():
     spoken("in.wav")
     assert compress("in.wav", "--out-dir", "new/folder") == 0
     assert listing() == {"in.wav", "new/folder/in.vq"}
+
+
+def test_without_a_name_the_output_stands_beside_the_input(capsys):
+    spoken("in.wav")
+    spoken("deep/down/more.flac", format="FLAC", subtype="PCM_16")
+    assert compress("in.wav") == 0
+    assert compress("deep") == 0
+    assert listing() == {"in.wav", "in.vq", "deep/down/more.flac", "deep/down/more.vq"}
+    before = Path("in.vq").read_bytes()
+    capsys.readouterr()
+    assert compress("in.wav", "--codebooks", 1) == 1
+    assert one_line(capsys, "error: in.vq: exists already; add --force")
+    assert Path("in.vq").read_bytes() == before
+    assert compress("in.wav", "--codebooks", 1, "--force") == 0
+    assert Path("in.vq").read_bytes() != before
+
+
+def test_what_exists_can_be_skipped(capsys, monkeypatch):
+    for name in ("a", "b", "c"):
+        spoken(f"{name}.wav")
+    assert compress("a.wav", "b.wav", "--out-dir", "out") == 0
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+    capsys.readouterr()
+    arguments = ["a.wav", "b.wav", "c.wav", "--out-dir", "out", "--skip-existing", "--codebooks", 1]
+    assert compress(*arguments) == 0
+    skipped, done = capsys.readouterr().err.splitlines()
+    assert skipped == "2 of 3 skipped: their outputs exist"
+    assert done.startswith("c.wav -> out/c.vq: ")
+    assert {path: path.read_bytes() for path in before} == before
+    monkeypatch.setattr("vqaudio.codec.load", None)  # it is not called where nothing is left to do
+    assert compress(*arguments, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert compress(*arguments, "--force") == 2
+    assert one_line(capsys, "error: --force and --skip-existing: expected one of them")
+
+
+def test_several_files_are_summed_up(capsys):
+    spoken("a.wav", 0.5)
+    spoken("b.wav", 1.5)
+    assert compress("a.wav", "b.wav", "--out-dir", "out") == 0
+    size = sum(path.stat().st_size for path in Path("out").iterdir())
+    assert capsys.readouterr().err.splitlines()[2].startswith(f"2 sounds: 2.00 s, {size} bytes, ")
+
+
+def test_speeds_leave_out_the_time_that_models_take_to_load(slow_loading, capsys):
+    spoken("in.wav")
+    assert compress("in.wav") == 0
+    assert len(slow_loading) == 1
+    assert float(re.search(r"([\d.]+) x real time", capsys.readouterr().err)[1]) > 0.01
 
 
 def test_a_bad_file_does_not_stop_the_others(capsys):
@@ -302,7 +352,11 @@ def test_a_bad_file_does_not_stop_the_others(capsys):
     [
         (["one/x.wav", "two/x.flac", "--out-dir", "out"], "would both become out/x.vq: rename one"),
         (["one", "two", "--out-dir", "out"], "would both become out/x.vq: rename one"),
-        (["one/x.wav"], "expected IN OUT, found 1 paths"),
+        (["-"], "expected IN OUT, found 1 paths"),
+        ([], "expected IN OUT, found 0 paths"),
+        (["one/x.wav", "two/x.flac"], "two/x.flac: what is compressed is no .flac; name the output x.vq"),
+        (["one/x.wav", "out.MP3"], "out.MP3: what is compressed is no .mp3; name the output out.vq"),
+        (["one/x.wav", "out.csv"], "out.csv: what is compressed is no .csv"),
         (
             ["one/x.wav", "two/x.flac", "out.vq"],
             "expected IN OUT, found 3 paths; to convert several files, add --out-dir",

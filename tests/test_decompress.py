@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -173,6 +174,25 @@ def test_a_folder_of_files():
         Path(name).write_bytes(packed(8000, 0.2))
     assert decompress("all", "--out-dir", "made") == 0
     assert listing() == {"all/a.vq", "all/deep/b.VQ", "made/a.wav", "made/deep/b.wav"}
+
+
+def test_without_a_name_the_output_stands_beside_the_input(capsys):
+    Path("sounds").mkdir()
+    Path("sounds/x.vq").write_bytes(packed(8000, 0.2))
+    assert decompress("sounds/x.vq") == 0
+    assert listing() == {"sounds/x.vq", "sounds/x.wav"}
+    capsys.readouterr()
+    assert decompress("sounds/x.vq") == 1
+    assert one_line(capsys, "error: sounds/x.wav: exists already; add --force")
+    assert decompress("sounds", "--skip-existing") == 0
+    assert one_line(capsys, "1 of 1 skipped: their outputs exist\n")
+
+
+def test_speeds_leave_out_the_time_that_models_take_to_load(slow_loading, capsys):
+    Path("x.vq").write_bytes(packed(8000, 0.3))
+    assert decompress("x.vq", "out.wav") == 0
+    assert len(slow_loading) == 1
+    assert float(re.search(r"([\d.]+) x real time", capsys.readouterr().err)[1]) > 0.01
 
 
 def test_the_model_is_found_by_the_file(monkeypatch, capsys):

@@ -13,10 +13,13 @@ from vqaudio import options
 from vqaudio.audio import ENDLESS, SUFFIXES
 from vqaudio.cli import Command
 from vqaudio.container import ENTROPY_MODES
-from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, rows_summary, run_jobs, seconds_bar, summary
+from vqaudio.errors import VqaudioError
+from vqaudio.files import atomic_write
+from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.live.inputs import Inputs, listening
 from vqaudio.live.source import RAW_SUBTYPES, Raw
 from vqaudio.options import Seconds, refuse_given, refuse_together
+from vqaudio.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import SUFFIXES as TABLES
 from vqaudio.series import MaxError, compress_file, suffix_of
@@ -93,7 +96,10 @@ def main(
 
     Sound: WAV, FLAC, OGG, MP3, Opus and whatever else libsndfile reads, at any rate, with any number of channels. Time
     series and other tables: CSV, Parquet, NPY and NPZ, which take no options but --model, --max-error and --lossless;
-    integers and decimals are kept exactly unless --max-error is given. - stands for standard input (sound) or output.
+    integers and decimals are kept exactly unless --max-error is given.
+
+    - stands for standard input (sound) or output. Without OUT, speech.wav becomes speech.vq beside it, and so does
+    every file in a folder.
 
     WAV, W64, AU, AIFF and raw samples are coded as they come through a pipe. Ctrl-C, or SIGTERM, ends such a recording
     and keeps all of it; exit status 0.
@@ -106,6 +112,8 @@ def main(
     if condition != "none" and entropy not in (None, "prior"):
         raise click.UsageError(f"--condition {condition} needs --entropy prior")
     for_tables = bound is not None or lossless
+    if files.out_dir is None and len(files.paths) == 2:
+        _refuse_other_kind(files.paths[1])
     jobs = list_jobs(files, TABLES if for_tables else SUFFIXES, ".vq")
     sounds = [job.source for job in jobs if not suffix_of(job.source)]
     if sounds and for_tables:
@@ -120,15 +128,29 @@ def main(
         if sounds:
             sound = _sound_converter((model or DEFAULT_MODEL, device, prior), codebooks, kbps, how, inputs, files.quiet)
 
-        def convert(job: Job) -> str:
+        def convert(job: Job) -> Outcome:
             if sound is not None and not suffix_of(job.source):
                 return sound(job)
             started = time.perf_counter()
             with rows_bar(None, job.source.name, files.quiet) as bar:
                 table, size = compress_file(job.source, job.target, bound, lossless, bar.update, model)
-            return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started, size)
+            return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started, size)
 
         return run_jobs(jobs, convert, files.quiet)
+
+
+def _refuse_other_kind(target: Path) -> None:
+    """Do nothing unless the name of an output promises something else than a ``.vq`` file.
+
+    Raises:
+        VqaudioError: it does.
+    """
+    suffix = target.suffix.lower()
+    if suffix in SUFFIXES or suffix in TABLES:
+        raise VqaudioError(
+            f"{target}: what is compressed is no {suffix}; name the output {target.with_suffix('.vq').name}, or add "
+            "--out-dir DIR to compress several files"
+        )
 
 
 def _sound_converter(
@@ -138,15 +160,16 @@ def _sound_converter(
     how: dict[str, Any],
     inputs: Inputs,
     quiet: bool,
-) -> Callable[[Job], str]:
+) -> Callable[[Job], SoundDone]:
     """What compresses sound: ``loaded`` is for :func:`vqaudio.codec.load`, ``how`` for :meth:`Codec.write`."""
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(*loaded)
+    if how["entropy"] in (None, "prior") and codec.prior_file is not None:
+        codec.prior  # noqa: B018 - it is read now, so that speeds do not count that
     n_codebooks = codec.check_codebooks(codebooks if kbps is None else codec.codebooks_for(kbps))
-    from vqaudio.files import atomic_write
 
-    def convert(job: Job) -> str:
+    def convert(job: Job) -> SoundDone:
         started = time.perf_counter()
         with inputs.sound(job.source) as sound:
             total = sound.n_samples / sound.sample_rate if sound.n_samples < ENDLESS else None
@@ -154,7 +177,7 @@ def _sound_converter(
                 size = codec.write(sound, file, n_codebooks, done=bar.update, **how)
             seconds = sound.n_samples / sound.sample_rate
         inputs.tell(sound, job.target, quiet)
-        return summary(job, seconds, time.perf_counter() - started, size)
+        return SoundDone(seconds, time.perf_counter() - started, size)
 
     return convert
 

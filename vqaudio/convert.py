@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from vqaudio import options
-from vqaudio.audio import SUFFIXES
+from vqaudio.audio import SUFFIXES, FileSource
 from vqaudio.cli import Command
-from vqaudio.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar, summary
+from vqaudio.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar
+from vqaudio.outcomes import SoundDone
+from vqaudio.sink import known_suffix, write_sound
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
@@ -20,7 +22,7 @@ VOICES = "voices-16k"
 
 
 @click.command("convert", cls=Command, example="speech.wav other.wav --speaker p226")
-@file_options("audio", "WAV file", optional=True)
+@file_options("audio", "WAV file", shown="[IN OUT]")
 @click.option("--speaker", default="", metavar="NAME", help="in whose voice; --list-speakers names them")
 @click.option("--list-speakers", is_flag=True, help="print the speakers that the model knows, and stop")
 @click.option(
@@ -35,7 +37,9 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
     """
     if not list_speakers and not speaker:
         raise click.UsageError("--speaker NAME is needed; --list-speakers prints whom there is")
-    jobs = [] if list_speakers else list_jobs(files, SUFFIXES, ".wav")
+    jobs = [] if list_speakers else list_jobs(files, SUFFIXES, ".wav", beside=False)
+    for job in jobs:
+        known_suffix(job.target)
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(model, device)
@@ -45,19 +49,16 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
     codec.check_speaker(speaker)
     codec.check_codebooks(codebooks)
 
-    def convert(job: Job) -> str:
+    def convert(job: Job) -> SoundDone:
         started = time.perf_counter()
         seconds = _convert(codec, job, speaker, codebooks, files.quiet)
-        return summary(job, seconds, time.perf_counter() - started)
+        return SoundDone(seconds, time.perf_counter() - started)
 
     return run_jobs(jobs, convert, files.quiet)
 
 
 def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet: bool) -> float:
     """Code the source and decode it to the target; returns its length in seconds. Only codes are held in memory."""
-    from vqaudio.audio import FileSource
-    from vqaudio.sink import write_sound
-
     coded = io.BytesIO()
     with FileSource(job.source) as sound:
         seconds = sound.n_samples / sound.sample_rate

@@ -13,9 +13,11 @@ from vqaudio import options
 from vqaudio.cli import Command
 from vqaudio.errors import ContainerError, VqaudioError
 from vqaudio.files import input_name, open_input
-from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, rows_summary, run_jobs, seconds_bar, summary
+from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.options import Seconds, refuse_given
+from vqaudio.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.series import Stored, model_named, starts_series, suffix_of, write_file
+from vqaudio.sink import known_suffix, write_sound
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
@@ -53,6 +55,7 @@ def main(
 
     Sound becomes WAV, FLAC, W64 or OGG, with the rate, channels and length of what was compressed; tables become CSV,
     Parquet, NPY or NPZ. - stands for standard input or output (a WAV, or the table in its own format).
+    Without OUT, speech.vq becomes speech.wav beside it.
 
     Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty cells in its place.
     """
@@ -60,25 +63,25 @@ def main(
     codecs: dict[str | Path, Codec] = {}
     damaged = False
 
-    def convert(job: Job) -> str:
+    def convert(job: Job) -> Outcome:
         nonlocal damaged
-        started = time.perf_counter()
         with open_input(job.source) as file:
             name = input_name(job.source)
             if starts_series(file):
                 refuse_given(SOUND_OPTIONS, f"is for sound, and {name} holds a table")
                 table = Stored(file.read(), name, model_named(model) if model else None)
-                line = _write_table(table, job, files.quiet)
+                outcome = _write_table(table, job, files.quiet)
                 damaged = damaged or bool(table.damage)
-                return line
+                return outcome
             if suffix_of(job.target):
                 raise VqaudioError(f"{job.target}: {name} holds sound; name an output like {job.target.stem}.wav")
+            known_suffix(job.target)
             from vqaudio.codec import load, model_for  # once it is known to be needed: torch takes seconds to import
-            from vqaudio.sink import write_sound
 
             chosen = model or model_for(file, name)
             if chosen not in codecs:
                 codecs[chosen] = load(chosen, device, prior)
+            started = time.perf_counter()
             stored = codecs[chosen].open(file, name, speaker)
             first, stop = _span(stored, start, end)
             with seconds_bar((stop - first) / stored.sound.sample_rate, job.source.name, files.quiet) as bar:
@@ -88,7 +91,7 @@ def main(
         for problem in [*stored.problems, *heard]:
             print(f"damaged: {name}: {problem}", file=sys.stderr)
             damaged = True
-        return summary(job, (stop - first) / rate, time.perf_counter() - started)
+        return SoundDone((stop - first) / rate, time.perf_counter() - started)
 
     status = run_jobs(jobs, convert, files.quiet)
     return 1 if damaged else status
@@ -107,15 +110,15 @@ def _out_suffix(path: Path) -> str:
             return ".csv"
 
 
-def _write_table(stored: Stored, job: Job, quiet: bool) -> str:
-    """Decode a table into the target, and tell what is wrong with it; returns the summary."""
+def _write_table(stored: Stored, job: Job, quiet: bool) -> TableDone:
+    """Decode a table into the target, and tell what is wrong with it."""
     started = time.perf_counter()
     with rows_bar(stored.header.n_rows, job.source.name, quiet) as bar:
         table = stored.table(bar.update)
     for problem in stored.damage:
         print(f"damaged: {stored.name}: {problem}", file=sys.stderr)
     write_file(table, job.target, stored.name)
-    return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started)
+    return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started)
 
 
 def _span(stored: StoredSound, start: float | None, end: float | None) -> tuple[int, int]:

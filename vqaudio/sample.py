@@ -15,6 +15,7 @@ from vqaudio.cli import Command
 from vqaudio.errors import VqaudioError
 from vqaudio.files import refuse_existing
 from vqaudio.options import Seconds
+from vqaudio.outcomes import speed
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
@@ -101,15 +102,16 @@ def main(
         return 0
     given = {"speaker": speaker, "label": label}
     condition = ",".join(f"{field}={value}" for field, value in given.items() if value is not None) or NONE
+    usual = codec.prior.seconds  # this reads the prior, so that the speed does not count it
+    seconds = usual if seconds is None else seconds
     started = time.perf_counter()
-    seconds = seconds or codec.prior.seconds
     sounds = _drawn(codec, seconds, codebooks, count, condition, how, prompt, quiet)
     for target, sound in zip(targets, sounds, strict=True):
         write_array(sound, codec.sample_rate, target)
     if not quiet:
         elapsed = time.perf_counter() - started
         names = f"{targets[0]}" if len(targets) == 1 else f"{targets[0]} to {targets[-1].name}"
-        print(f"{names}: {count * seconds / elapsed:.1f} x real time", file=sys.stderr)
+        print(f"{names}: {speed(count * seconds, elapsed)}", file=sys.stderr)
     return 0
 
 
