@@ -243,10 +243,13 @@ def test_outputs_that_exist_are_kept(capsys):
 
 def test_an_input_is_never_its_own_output(capsys):
     before = spoken("in.wav").read_bytes()
-    Path("link.wav").symlink_to("in.wav")
-    for target in ("in.wav", "./in.wav", "link.wav"):
+    Path("link.vq").symlink_to("in.wav")
+    Path("deep").mkdir()
+    for target in ("link.vq", "deep/../link.vq"):
         assert compress("in.wav", target, "--force") == 1
         assert "are the same file" in capsys.readouterr().err
+    assert compress("in.wav", "in.wav", "--force") == 1
+    assert one_line(capsys, "error: in.wav: what is compressed is no .wav; name the output in.vq")
     assert Path("in.wav").read_bytes() == before
 
 
