@@ -26,7 +26,19 @@ ROOT = Path(__file__).parents[1]
 # `load`, so it ranks above `codec`, and what says `import vqaudio` ranks above it.
 ROOMS_BY_RANK = (
     {"errors"},
-    {"cli", "config", "container", "files", "layers", "options", "outcomes", "rangecoder", "registry", "sndfile"},
+    {
+        "cli",
+        "config",
+        "container",
+        "files",
+        "layers",
+        "options",
+        "outcomes",
+        "rangecoder",
+        "registry",
+        "sndfile",
+        "wav",
+    },
     {"audio", "prior", "tokens"},
     {"entropy", "live", "resampling", "series", "sink", "wavenet"},
     {"encoder", "decoder", "bottleneck"},
@@ -48,6 +60,7 @@ TORCH_FREE = {
     "rangecoder",
     "registry",
     "sndfile",
+    "wav",
     "audio",
     "prior",
     "series",

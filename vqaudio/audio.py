@@ -58,7 +58,7 @@ class Source(Protocol):
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as ``(channels, stop - start)``; zeros outside ``[0, n_samples)``.
 
-        A sound that is still arriving is waited for; its windows come in order, none begins before the one before it.
+        A sound that is still arriving is waited for, and heard once: no window begins over a second before the last.
 
         Raises:
             AudioError: the samples cannot be decoded, or are not finite.

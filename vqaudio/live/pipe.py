@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import stat
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Self
 
 from vqaudio.files import Path, input_name, open_unread
@@ -15,6 +17,7 @@ from vqaudio.files import Path, input_name, open_unread
 HELD = 1 << 24
 """Bytes that wait here at most, 87 s of CD sound; beyond, whoever writes the pipe waits."""
 _PIECE = 1 << 16
+_ROOM = 1 << 20  # bytes in the pipe itself: nothing takes them out while a library is loaded
 _GRACE = 0.2
 """Seconds in which a recorder that the same Ctrl-C has reached may write what it still holds."""
 
@@ -44,6 +47,8 @@ class Pipe:
     def __init__(self, path: Path):
         self.name = input_name(path)
         self._file = open_unread(path)
+        with suppress(AttributeError, OSError):  # room for a while, where the system has it to give
+            fcntl.fcntl(self._file, fcntl.F_SETPIPE_SZ, _ROOM)
         self.error: OSError | None = None
         self._wake, self._waker = os.pipe()
         self._changed = threading.Condition()

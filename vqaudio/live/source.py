@@ -53,8 +53,8 @@ class PipeSource:
     """Sound from a pipe: a :class:`vqaudio.audio.Source` whose end is known once it has been met.
 
     Read by libsndfile, to the same samples as from a file: WAV (RF64), W64, AU and AIFF, or what ``raw`` describes.
-    Windows are read in order; memory holds one of them, whatever the length. Where samples cannot be decoded or are no
-    sound, the sound ends there, and ``problem`` says why: what was heard before is not lost.
+    Windows are read in order; memory holds one of them and the second before it, whatever the length. Where samples
+    cannot be decoded or are no sound, the sound ends, and ``problem`` says why: what was heard before is not lost.
 
     Raises:
         AudioError: no samples.
@@ -77,7 +77,7 @@ class PipeSource:
         """Samples ``start`` to ``stop``: see :meth:`vqaudio.audio.Source.read`."""
         if max(start, 0) < self._start:
             raise ValueError(f"sample {start} has passed: what is still there begins at {self._start}")
-        passed = min(max(start, 0) - self._start, self._kept.shape[1])
+        passed = min(max(0, start - self.sample_rate - self._start), self._kept.shape[1])
         self._kept, self._start = self._kept[:, passed:], self._start + passed
         self._fill(stop)
         return framed(self, start, stop, lambda first, last: self._kept[:, first - self._start : last - self._start])
