@@ -25,18 +25,18 @@ ROOT = Path(__file__).parents[1]
 # import stands; within a package, modules import each other without a cycle. `__init__` is vqaudio itself: it offers
 # `load`, so it ranks above `codec`, and what says `import vqaudio` ranks above it.
 ROOMS_BY_RANK = (
-    {"errors"},
+    {"errors", "sndfile"},
     {
         "cli",
         "config",
         "container",
+        "decoding",
         "files",
         "layers",
         "options",
         "outcomes",
         "rangecoder",
         "registry",
-        "sndfile",
         "wav",
     },
     {"audio", "prior", "tokens"},
@@ -56,6 +56,7 @@ TORCH_FREE = {
     "errors",
     "config",
     "container",
+    "decoding",
     "files",
     "rangecoder",
     "registry",
@@ -94,7 +95,7 @@ EXTRAS = {
 """Not installed with the package alone; only these rooms may use them:"""
 ROOMS_WITH_EXTRAS = {"evaluation", "training"}
 
-LATE = {"pyarrow"}
+LATE = {"av", "pyarrow"}
 """Installed with the package, but imported only by those who read or write a file of its kind."""
 
 

@@ -213,15 +213,14 @@ def test_inputs_that_are_no_sound_leave_nothing(capsys):
     wav = synthetic(12, RATE)
     wav[0, 11 * RATE] = np.nan
     Path("nan.wav").write_bytes(wav_bytes(wav, RATE))
-    spoken("cut.flac", 12, format="FLAC", subtype="PCM_16")
-    Path("cut.flac").write_bytes(Path("cut.flac").read_bytes()[:-20000])
+    Path("cut.m4a").write_bytes(b"\0\0\0\x18ftypM4A \0\0\0\0M4A isom\0\0\2\0mdat" + bytes(300))  # its index is gone
     Path("folder").mkdir()
     before = listing()
     for name, message in (
         ("text.wav", "is not a sound file"),
         ("empty.wav", "is empty"),
         ("nan.wav", "channel 1 of 1 holds nan at 11.000 s"),
-        ("cut.flac", "damaged"),
+        ("cut.m4a", "looks like MPEG-4 (M4A, MP4) but cannot be decoded"),
         ("missing.wav", "no such file"),
         ("folder", "is a folder"),
     ):
@@ -348,6 +347,15 @@ def test_a_bad_file_does_not_stop_the_others(capsys):
     assert "error: b.wav: is not a sound file" in said
     assert "error: 1 of 3 files could not be converted" in said
     assert listing() == {"a.wav", "b.wav", "c.wav", "out/a.vq", "out/c.vq"}
+
+
+def test_what_a_file_lacks_is_told_and_the_rest_compressed(capsys):
+    spoken("in/a.wav")
+    data = spoken("in/b.wav").read_bytes()
+    Path("in/b.wav").write_bytes(data[: -len(data) // 3])
+    assert compress("in", "--out-dir", "out", "--quiet") == 1
+    assert listing() >= {"out/a.vq", "out/b.vq"}
+    assert one_line(capsys, "warning: in/b.wav: ends at 0.200 s, 0.100 s (1606 samples) before its header says: ")
 
 
 @pytest.mark.parametrize(

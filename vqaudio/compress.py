@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from vqaudio import options
-from vqaudio.audio import ENDLESS, SUFFIXES
+from vqaudio.audio import ENDLESS, SUFFIXES, FileSource
 from vqaudio.cli import Command
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.errors import VqaudioError
@@ -94,9 +94,11 @@ def main(
 ) -> int:
     """Compress sound, or a table of numbers.
 
-    Sound: WAV, FLAC, OGG, MP3, Opus and whatever else libsndfile reads, at any rate, with any number of channels. Time
-    series and other tables: CSV, Parquet, NPY and NPZ, which take no options but --model, --max-error and --lossless;
-    integers and decimals are kept exactly unless --max-error is given.
+    Sound: WAV, FLAC, OGG, MP3, Opus, M4A and whatever else libsndfile or FFmpeg reads, also out of MP4 and WebM, at any
+    rate, with any number of channels. Where a file holds less than it says, or is damaged, what is there is compressed,
+    a warning tells what is missing, and the exit status is 1. Time series and other tables: CSV, Parquet, NPY and NPZ,
+    which take no options but --model, --max-error and --lossless; integers and decimals are kept exactly unless
+    --max-error is given.
 
     - stands for standard input (sound) or output. Without OUT, speech.wav becomes speech.vq beside it, and so does
     every file in a folder.
@@ -177,7 +179,8 @@ def _sound_converter(
                 size = codec.write(sound, file, n_codebooks, done=bar.update, **how)
             seconds = sound.n_samples / sound.sample_rate
         inputs.tell(sound, job.target, quiet)
-        return SoundDone(seconds, time.perf_counter() - started, size)
+        problems = sound.problems if isinstance(sound, FileSource) else ()
+        return SoundDone(seconds, time.perf_counter() - started, size, problems)
 
     return convert
 

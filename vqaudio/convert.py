@@ -33,7 +33,8 @@ VOICES = "voices-16k"
 def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None, model: str, device: str) -> int:
     """Say what a recording says in another speaker's voice.
 
-    The model's codes hold what is said, and its decoder is told who says it.
+    The model's codes hold what is said, and its decoder is told who says it. Exits with status 1 where a recording is
+    cut off or damaged; what is there is converted.
     """
     if not list_speakers and not speaker:
         raise click.UsageError("--speaker NAME is needed; --list-speakers prints whom there is")
@@ -51,14 +52,17 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
 
     def convert(job: Job) -> SoundDone:
         started = time.perf_counter()
-        seconds = _convert(codec, job, speaker, codebooks, files.quiet)
-        return SoundDone(seconds, time.perf_counter() - started)
+        seconds, problems = _convert(codec, job, speaker, codebooks, files.quiet)
+        return SoundDone(seconds, time.perf_counter() - started, problems=problems)
 
     return run_jobs(jobs, convert, files.quiet)
 
 
-def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet: bool) -> float:
-    """Code the source and decode it to the target; returns its length in seconds. Only codes are held in memory."""
+def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet: bool) -> tuple[float, tuple[str, ...]]:
+    """Code the source and decode it to the target; returns its length in seconds, and what it lacks.
+
+    Only codes are held in memory.
+    """
     coded = io.BytesIO()
     with FileSource(job.source) as sound:
         seconds = sound.n_samples / sound.sample_rate
@@ -66,7 +70,7 @@ def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet:
             codec.write(sound, coded, codebooks, done=bar.update, entropy="none")
             coded.seek(0)
             write_sound(codec.open(coded, str(job.source), speaker).sound, job.target, done=bar.update)
-    return seconds
+    return seconds, sound.problems
 
 
 if __name__ == "__main__":

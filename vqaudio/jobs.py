@@ -125,9 +125,11 @@ def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSu
 def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], quiet: bool) -> int:
     """Convert each; a failure is reported and the rest goes on. Returns the exit status.
 
-    Says what became of each, and of all together.
+    Says what became of each, and of all together. What an input lacked is a warning, ``quiet`` or not, and makes the
+    status 1 as a failure does.
     """
     failed = 0
+    whole = True
     done: list[Outcome] = []
     for job in jobs:
         try:
@@ -138,13 +140,16 @@ def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], quiet: bool) ->
             print(f"error: {error}", file=sys.stderr)
             failed += 1
             continue
+        for problem in done[-1].problems:
+            print(f"warning: {problem}", file=sys.stderr)
+            whole = False
         if not quiet:
             print(f"{_names(job)}: {done[-1]}", file=sys.stderr)
     if len(done) > 1 and not quiet:
         print("\n".join(totals(done)), file=sys.stderr)
     if failed and len(jobs) > 1:
         print(f"error: {failed} of {len(jobs)} files could not be converted", file=sys.stderr)
-    return 1 if failed else 0
+    return 0 if whole and not failed else 1
 
 
 def _make_folder(folder: Path) -> None:

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SoundDone:
-    """Sound that was converted: how much, in how long (both seconds), and to how many bytes where it was compressed."""
+    """Sound that was converted: how much, in how long (both seconds), and to how many bytes where it was compressed.
+
+    ``problems``: what it lacked, in sentences.
+    """
 
     seconds: float
     elapsed: float
     size: int = 0
+    problems: tuple[str, ...] = ()
 
     def __add__(self, other: SoundDone) -> SoundDone:
         return SoundDone(self.seconds + other.seconds, self.elapsed + other.elapsed, self.size + other.size)
@@ -32,6 +36,7 @@ class TableDone:
     elapsed: float
     size: int = 0
     shape: tuple[int, int] | None = None
+    problems: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, n_rows: int, n_columns: int, elapsed: float, size: int = 0) -> TableDone:
