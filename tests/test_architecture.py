@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 # import stands; within a package, modules import each other without a cycle. `__init__` is vqaudio itself: it offers
 # `load`, so it ranks above `codec`, and what says `import vqaudio` ranks above it.
 ROOMS_BY_RANK = (
-    {"errors", "sndfile"},
+    {"errors", "names", "sndfile"},
     {
         "cli",
         "config",
@@ -47,13 +47,14 @@ ROOMS_BY_RANK = (
     {"stored"},
     {"codec"},
     {"__init__", "evaluation", "jobs", "training"},
-    {"__main__", "compress", "convert", "evaluate", "info", "listen", "sample", "score", "tokenize", "train"},
+    {"__main__", "compress", "convert", "evaluate", "info", "listen", "models", "sample", "score", "tokenize", "train"},
     {"decompress"},
 )
 RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in rooms}
 
 TORCH_FREE = {
     "errors",
+    "names",
     "config",
     "container",
     "decoding",
@@ -77,7 +78,7 @@ TORCH_FREE = {
 }
 """Neither these rooms nor what they import may import torch, not even late: they must start quickly."""
 
-QUICK_COMMANDS = ("compress", "convert", "decompress", "info", "sample", "score")
+QUICK_COMMANDS = ("compress", "convert", "decompress", "info", "models", "sample", "score")
 """Their modules import torch, if at all, once the arguments are known to be good."""
 
 EXTRAS = {

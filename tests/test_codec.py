@@ -177,6 +177,15 @@ def test_impossible_numbers_of_codebooks(codec, number):
             call()
 
 
+def test_a_rate_can_be_asked_for(codec):
+    wav = synthetic(1.0, RATE)
+    assert codec.compress(wav, RATE, kbps=0.7) == codec.compress(wav, RATE, n_codebooks=2)
+    with pytest.raises(ModelError, match="expected one of them"):
+        codec.compress(wav, RATE, 2, kbps=0.7)
+    with pytest.raises(ModelError, match="below the lowest rate"):
+        codec.compress(wav, RATE, kbps=0.2)
+
+
 @pytest.mark.parametrize("kbps", [0.29, 0, -3, float("nan")])
 def test_rates_below_the_lowest(codec, kbps):
     with pytest.raises(ModelError, match=r"below the lowest rate of tiny, 0\.3 kb/s"):

@@ -17,6 +17,7 @@ COMMANDS = {
     "decompress": ".vq to what it was",
     "convert": "a recording in another speaker's voice",
     "info": "what a .vq file holds",
+    "models": "which models there are, and what for",
     "sample": "new sound from a model's prior",
     "score": "bits per token by a model's prior",
     "evaluate": "quality and rate beside other codecs",

@@ -28,6 +28,7 @@ from vqaudio.blocks import aligned, coded_samples, decoded, encode_blocks
 from vqaudio.container import ENTROPY_MODES, Header, Reader, Writer
 from vqaudio.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.errors import ContainerError, ModelError
+from vqaudio.names import choice
 from vqaudio.prior.base import NONE
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.integer import IntegerPrior
@@ -229,14 +230,14 @@ class Codec:
         """The number of a speaker, 0 for the empty name.
 
         Raises:
-            ModelError: the model does not know the name; the message lists those that it knows.
+            ModelError: the model does not know the name; the message says which are like it.
         """
         if not name:
             return 0
         if not self.speakers:
             raise ModelError(f"{self.name} does not change voices, so no speaker can be chosen: use another model")
         if name not in self.speakers:
-            raise ModelError(f"speaker {name!r} is not known to {self.name}; choose one of {', '.join(self.speakers)}")
+            raise ModelError(f"speaker {name!r} is not known to {self.name}; {choice(name, self.speakers)}")
         return 1 + self.speakers.index(name)
 
     # ------------------------------------------------------------------------------------------------- with a prior
@@ -321,8 +322,17 @@ class Codec:
         entropy: str | None = None,
         condition: str = NONE,
         rdo: float = 0.0,
+        *,
+        kbps: float | None = None,
     ) -> bytes:
-        """Sound to the bytes of a ``.vq`` file; arguments and errors as for :meth:`encode` and :meth:`write`."""
+        """Sound to the bytes of a ``.vq`` file; arguments and errors as for :meth:`encode` and :meth:`write`.
+
+        With ``kbps`` in place of ``n_codebooks`` it is as many as :meth:`codebooks_for` says.
+        """
+        if kbps is not None:
+            if n_codebooks is not None:
+                raise ModelError(f"{n_codebooks} codebooks and {kbps:g} kb/s asked for: expected one of them")
+            n_codebooks = self.codebooks_for(kbps)
         file = io.BytesIO()
         self.write(ArraySource(wav, sample_rate), file, n_codebooks, entropy=entropy, condition=condition, rdo=rdo)
         return file.getvalue()

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.bottleneck.vq import PASS_GRADIENT, Codebook, from_vectors, nearest, to_vectors
 from vqaudio.config import ResidualConfig
-from vqaudio.container import Stream
 
 
 class ResidualVQ(Bottleneck):
@@ -20,7 +19,7 @@ class ResidualVQ(Bottleneck):
 
     def __init__(self, config: ResidualConfig, dim: int):
         super().__init__()
-        self.streams = (Stream(config.codebook_size, 1),) * config.n_codebooks
+        self.streams = streams_of(config)
         self.codebooks = nn.ModuleList(Codebook(config, dim) for _ in range(config.n_codebooks))
         self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
         self.dropout, self.search = config.dropout, config.search
