@@ -119,8 +119,8 @@ def test_decoded_decimals_are_short():
     ("text", "said"),
     [
         ("a,b\n1,2\n3\n", "cannot be read as CSV"),
-        ("", "cannot be read as CSV"),
-        ("a,b\n", "cannot be read as CSV"),
+        ("", "is empty; expected rows of cells"),
+        ("a,b\n", "holds no rows"),
         ("a,b\n1,2\n3,inf\n", "row 2 of column 'b' holds inf"),
         ("a,b\n1,0.123456789012345678\n3,0.2\n", "column 'b' holds floats without a fixed number of digits"),
     ],
@@ -171,10 +171,9 @@ def test_parquet_comes_back_with_types_zones_units_and_both_kinds_of_gaps():
     original = parquet_table()
     pq.write_table(original, "in.parquet")
     found = pq.read_table(through("in.parquet"))
-    expected = original.set_column(10, "kind", original["kind"].cast(pa.string()))
-    assert found.schema.equals(expected.schema, check_metadata=True)
-    for name in expected.column_names:
-        assert str(found[name].to_pylist()) == str(expected[name].to_pylist())
+    assert found.schema.equals(original.schema, check_metadata=True)
+    for name in original.column_names:
+        assert str(found[name].to_pylist()) == str(original[name].to_pylist())
 
 
 def test_parquet_that_is_refused(capsys):
@@ -340,8 +339,12 @@ def test_damage_is_told_and_what_is_left_is_written(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["in.wav", "out.vq", "--max-error", "1"], 2, "in.wav: --max-error and --lossless are for tables"),
-        (["-", "out.vq", "--lossless"], 2, "-: --max-error and --lossless are for tables"),
+        (
+            ["in.wav", "out.vq", "--max-error", "1"],
+            2,
+            "in.wav: --max-error, --lossless, --delimiter and --decimal are for tables",
+        ),
+        (["-", "out.vq", "--lossless"], 2, "-: --max-error, --lossless, --delimiter and --decimal are for tables"),
         (["in.csv", "out.vq", "--max-error", "1", "--lossless"], 2, "--max-error and --lossless: expected one of them"),
         (["in.csv", "out.vq", "--max-error", "wide"], 1, "--max-error wide: expected a number above 0"),
         (["in.csv", "out.vq", "--kbps", "2"], 1, "--kbps is for sound"),

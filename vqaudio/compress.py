@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,11 @@ from vqaudio.audio import ENDLESS, SUFFIXES, FileSource
 from vqaudio.cli import Command
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.errors import VqaudioError
-from vqaudio.files import atomic_write
+from vqaudio.files import atomic_write, input_name
 from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.live.inputs import Inputs, listening
 from vqaudio.live.source import RAW_SUBTYPES, Raw
-from vqaudio.options import Seconds, refuse_given, refuse_together
+from vqaudio.options import Delimiter, Seconds, refuse_given, refuse_together
 from vqaudio.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import SUFFIXES as TABLES
@@ -76,6 +77,17 @@ SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "r
     metavar="E|P%",
     help="of tables: no decoded number is further off than E, or than so much of its column's range; clocks stay exact",
 )
+@click.option(
+    "--delimiter",
+    type=Delimiter(),
+    metavar="CHAR",
+    help="what stands between the cells of a CSV, or tab (default: the likeliest of , ; | and tab)",
+)
+@click.option(
+    "--decimal",
+    type=click.Choice((".", ",")),
+    help="the decimal point in a CSV (default: a comma where its numbers cannot be read otherwise)",
+)
 @click.option("--lossless", is_flag=True, help="of tables: keep all floats to the bit and all text to the letter")
 def main(
     files: Files,
@@ -90,6 +102,8 @@ def main(
     prior: Path | None,
     device: str,
     max_error: str | None,
+    delimiter: str | None,
+    decimal: str | None,
     lossless: bool,
 ) -> int:
     """Compress sound, or a table of numbers.
@@ -97,8 +111,8 @@ def main(
     Sound: WAV, FLAC, OGG, MP3, Opus, M4A and whatever else libsndfile or FFmpeg reads, also out of MP4 and WebM, at any
     rate, with any number of channels. Where a file holds less than it says, or is damaged, what is there is compressed,
     a warning tells what is missing, and the exit status is 1. Time series and other tables: CSV, Parquet, NPY and NPZ,
-    which take no options but --model, --max-error and --lossless; integers and decimals are kept exactly unless
-    --max-error is given.
+    which take no options but --model, --max-error, --lossless, --delimiter and --decimal; integers and decimals are
+    kept exactly unless --max-error is given.
 
     - stands for standard input (sound) or output. Without OUT, speech.wav becomes speech.vq beside it, and so does
     every file in a folder.
@@ -113,14 +127,17 @@ def main(
         raise click.UsageError(f"--rdo {rdo:g}: expected 0 to 1000, and --entropy prior with it")
     if condition != "none" and entropy not in (None, "prior"):
         raise click.UsageError(f"--condition {condition} needs --entropy prior")
-    for_tables = bound is not None or lossless
+    if delimiter is not None and delimiter == decimal:
+        raise click.UsageError(f"--delimiter {delimiter} and --decimal {decimal}: expected different characters")
+    for_tables = bound is not None or lossless or bool(delimiter or decimal)
     if files.out_dir is None and len(files.paths) == 2:
         _refuse_other_kind(files.paths[1])
     jobs = list_jobs(files, TABLES if for_tables else SUFFIXES, ".vq")
     sounds = [job.source for job in jobs if not suffix_of(job.source)]
     if sounds and for_tables:
         raise click.UsageError(
-            f"{sounds[0]}: --max-error and --lossless are for tables, which end in {', '.join(TABLES)}"
+            f"{sounds[0]}: --max-error, --lossless, --delimiter and --decimal are for tables, which end in "
+            f"{', '.join(TABLES)}"
         )
     if len(sounds) < len(jobs):
         refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
@@ -135,7 +152,11 @@ def main(
                 return sound(job)
             started = time.perf_counter()
             with rows_bar(None, job.source.name, files.quiet) as bar:
-                table, size = compress_file(job.source, job.target, bound, lossless, bar.update, model)
+                reading = (model, delimiter, decimal)
+                table, size = compress_file(job.source, job.target, bound, lossless, bar.update, *reading)
+            if not files.quiet:
+                for remark in table.remarks:
+                    print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)
             return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started, size)
 
         return run_jobs(jobs, convert, files.quiet)

@@ -49,6 +49,19 @@ class Listed(click.ParamType[list[Any]]):
         return [self.kind.convert(part.strip(), param, ctx) for part in str(value).split(",")]
 
 
+class Delimiter(click.ParamType[str]):
+    """A character between the cells of a table, or ``tab``."""
+
+    name = "character"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Text to that character."""
+        found = {"tab": "\t", "\\t": "\t"}.get(str(value), str(value))
+        if len(found) != 1 or not found.isascii() or found in '"\r\n\0':
+            self.fail(f"{value!r} is no delimiter: expected one character other than a quote, or tab", param, ctx)
+        return found
+
+
 quiet = click.option("--quiet", is_flag=True, help="no progress bar and no summary, only errors")
 force = click.option("--force", is_flag=True, help="overwrite outputs that exist")
 device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:1")

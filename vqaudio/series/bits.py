@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -63,7 +63,7 @@ class Near:
 
     def as_json(self) -> dict[str, Any]:
         """Its arguments."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 def _decimals(wholes: Integers, scale: float, rounded: str, dtype: str) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from vqaudio.container.fields import DamageError
 from vqaudio.errors import ContainerError, ModelError, SeriesError
 from vqaudio.series.chunk import Part, chunk_bytes, parse_chunk
 from vqaudio.series.columns import WAYS, MaxError, Numbers, Way, Words, as_numbers
-from vqaudio.series.grid import apart, within
+from vqaudio.series.grid import apart, same, within
 from vqaudio.series.header import Header, chunk_rows_for, column_as_json, most_cells
 from vqaudio.series.meta import ColumnMeta, checked
 from vqaudio.series.model import Model, find
@@ -24,6 +24,8 @@ Chunk = tuple[int, list[Part] | None]
 """Its number, and its columns as integers; None for one that is lost."""
 NAME_SIZE = 32
 """Bytes that the name of a model takes in the header, at most."""
+MOST_NAMED = 10
+"""Columns that a sentence names."""
 SHORT_CHUNK_ROWS = 256
 """Rows of a chunk where longer ones would take fewer bytes than readers believe; a column takes 4 or more of each."""
 
@@ -79,8 +81,22 @@ def compress(
         data = replace(header, sizes=[len(chunk) for chunk in chunks]).to_bytes() + b"".join(chunks)
         if table.n_cells <= most_cells(len(data)):
             break
-    _check(table, Stored(data, name, model).table(), [coded.bound for coded in columns])
+    _check(table, Stored(data, name, model).table(), [coded.bound for coded in columns], name)
+    if max_error is not None:
+        table.remarks += _unreached(table, columns)
     return data
+
+
+def _unreached(table: Table, columns: list[Numbers]) -> Iterator[str]:
+    """The sentence that names the columns that a bound does not reach, if there are any."""
+    exempt = [column for column, coded in zip(table.columns, columns, strict=True) if coded.exempt]
+    if exempt:
+        named = [f"{column.name!r} ({column.dtype})" for column in exempt[:MOST_NAMED]]
+        more = f" and {len(exempt) - MOST_NAMED} more" if len(exempt) > MOST_NAMED else ""
+        yield (
+            f"--max-error does not reach {len(exempt)} of {len(columns)} columns, which stay exact: "
+            f"{', '.join(named)}{more}"
+        )
 
 
 def _coded(parts: list[list[Part]], alone: bool, model: Model | None, progress: Progress) -> tuple[list[bytes], int]:
@@ -101,7 +117,7 @@ def _part(column: Column, coded: Numbers, rows: slice) -> Part:
     return Part(coded.numbers[rows], column.cells[rows], np.flatnonzero(literal), raw)
 
 
-def _check(table: Table, restored: Table, bounds: list[float]) -> None:
+def _check(table: Table, restored: Table, bounds: list[float], name: str) -> None:
     """Refuse to hand out a file that does not give back what it should."""
     for column, found, bound in zip(table.columns, restored.columns, bounds, strict=True):
         good = column.name == found.name and np.array_equal(column.cells, found.cells)
@@ -110,10 +126,11 @@ def _check(table: Table, restored: Table, bounds: list[float]) -> None:
         elif bound:
             good = good and int(apart(column.values, found.values).max()) <= bound
         else:
-            good = good and np.array_equal(column.values[column.known], found.values[column.known])
-            good = good and (column.texts is None or rendered(found) == column.texts())
+            values, restored_values = column.values[column.known], found.values[column.known]
+            equal = same(values, restored_values) if column.dtype in FLOATS else values == restored_values
+            good = good and bool(equal.all()) and (column.texts is None or rendered(found) == column.texts())
         if not good:
-            raise AssertionError(f"column {column.name!r} does not come back as it should: please report this")
+            raise SeriesError(f"{name}: column {column.name!r} does not come back as it should: please report this")
 
 
 class Stored:

@@ -7,7 +7,7 @@ that decimals come out as the very numbers that their text is read as.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -63,7 +63,7 @@ class Grid:
 
     def as_json(self) -> dict[str, Any]:
         """Its arguments."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 Held = tuple[Grid, Integers, Bools]
@@ -106,7 +106,7 @@ def lattice(values: NDArray[Any]) -> Grid | None:
         return Grid(1.0, True)
     some = values[np.linspace(0, len(values) - 1, min(SAMPLE, len(values))).astype(int)]
     for grid in _lattices(values):
-        if _holds(grid, some) and _holds(grid, values):
+        if _holds(grid, some) and (len(some) == len(values) or _holds(grid, values)):
             return coarsened(grid, values)
     return None
 

@@ -64,9 +64,9 @@ class _Section(BaseModel):
 
 
 class Quotes(_Section):
-    """Quotes of a CSV that need not be there: around its names, and around all cells of some columns."""
+    """Quotes of a CSV that need not be there: around the names of some columns, and around all cells of some."""
 
-    names: StrictBool
+    names: Counts
     columns: Counts
 
 

@@ -130,9 +130,10 @@ class Table:
 
 
 def known_cells(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Values and cells of an array that marks its gaps itself, if at all: NaN or NaT, replaced by 0."""
-    if values.dtype.kind not in "fmM":
+    """Values and cells of an array that marks its gaps itself, if at all: NaN, or NaT, which is replaced by 0."""
+    if values.dtype.kind == "f":
+        return values, np.where(np.isnan(values), NAN, VALUE).astype(np.uint8)
+    if values.dtype.kind not in "mM":
         return values, np.zeros(len(values), np.uint8)
-    missing = np.isnat(values) if values.dtype.kind in "mM" else np.isnan(values)
-    cells = np.where(missing, NAN if values.dtype.kind == "f" else NULL, VALUE).astype(np.uint8)
-    return np.where(missing, np.zeros(1, values.dtype), values), cells
+    missing = np.isnat(values)
+    return np.where(missing, np.zeros(1, values.dtype), values), np.where(missing, NULL, VALUE).astype(np.uint8)
