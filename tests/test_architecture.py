@@ -31,6 +31,7 @@ ROOMS_BY_RANK = (
         "config",
         "container",
         "decoding",
+        "extras",
         "files",
         "layers",
         "options",
@@ -55,6 +56,7 @@ RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in room
 TORCH_FREE = {
     "errors",
     "names",
+    "extras",
     "config",
     "container",
     "decoding",

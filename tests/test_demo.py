@@ -470,3 +470,25 @@ def test_the_page_can_be_run_as_a_file(tmp_path):
         named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
         assert {name.strip("/") for name in named} == ENDPOINTS | STOPS
     assert not list(running.temporary.glob("vqaudio-demo-*"))
+
+
+def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path, monkeypatch):
+    """As ``--model runs/*/model.safetensors`` gives them; and a model that is trained anew is read anew."""
+    monkeypatch.setattr(models, "_offered", {})
+    monkeypatch.setattr(models, "_loaded", {})
+    data = MODEL.read_bytes()
+    for name in ("a/model", "b/model", "b/other"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.safetensors").write_bytes(data)
+    every = [tmp_path / f"{name}.safetensors" for name in ("a/model", "b/model")]
+    models.offer([*every, every[0]])
+    assert models.names()[:2] == ["a/model", "b/model"]
+    assert [models.path_of(name) for name in ("a/model", "b/model")] == every
+    first = models.codec("a/model")
+    assert models.codec("a/model") is first
+    every[0].write_bytes(data)
+    assert models.codec("a/model") is not first
+
+    monkeypatch.setattr(models, "_offered", {})
+    models.offer([every[0], tmp_path / "b" / "other.safetensors"])
+    assert models.names()[:2] == ["model", "other"]

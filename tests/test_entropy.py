@@ -285,6 +285,29 @@ def test_shipped_priors_are_found_by_codec_and_by_fingerprint(toys, monkeypatch)
         assert np.array_equal(vqaudio.load(MODEL, prior=other).decompress(data)[0], expected)
 
 
+def test_a_prior_that_is_replaced_is_named_as_the_one_that_codes(toys, monkeypatch):
+    """In one process, as a server has it: every file must be readable by the prior that it names."""
+    path, copy = Path("mine.int8.safetensors"), Path("copy.int8.safetensors")
+    shutil.copy(toys.prior, path)
+    codec = vqaudio.load(MODEL, prior=path)
+    first = codec.compress(toys.ann, RATE)
+    held = codec.prior
+    shutil.copy(toys.other, copy)
+    copy.replace(path)
+    second = codec.compress(toys.ann, RATE)
+    assert [opened(data).header.prior for data in (first, second)] == [fingerprint(toys.prior), fingerprint(toys.other)]
+    assert held.fingerprint == fingerprint(toys.prior) != codec.prior.fingerprint
+    expected = toys.codec.decompress(first)[0]
+    assert np.array_equal(vqaudio.load(MODEL, prior=toys.other).decompress(second)[0], expected)
+    with pytest.raises(ModelError, match=f"the prior {fingerprint(toys.prior)}, which is not shipped here"):
+        codec.decompress(first)
+
+    real = entropy.load_prior  # as if the file were replaced between a look at it and its being read
+    monkeypatch.setattr(entropy, "load_prior", lambda path: real(toys.prior))
+    with pytest.raises(ModelError, match="was replaced by another prior just now"):
+        codec.decompress(second)
+
+
 def test_a_codec_without_a_prior_says_so(toys):
     with pytest.raises(ModelError, match=r"tiny has no prior here: train one .*--prior"):
         tiny_codec().compress(toys.ann, RATE, entropy="prior")
@@ -314,9 +337,10 @@ def test_a_prior_for_other_streams_cannot_decode(toys):
 def test_a_file_that_is_no_prior_is_refused(toys, capsys):
     Path("in.wav").write_bytes(wav_bytes(toys.ann, RATE))
     Path("text").write_text("no prior")
-    for path in ("text", "missing", str(MODEL)):
+    reasons = {"text": "is not a readable prior", "missing": "cannot be read", str(MODEL): "its kind is"}
+    for path, reason in reasons.items():
         assert compress(["in.wav", "x.vq", "--model", str(MODEL), "--entropy", "prior", "--prior", path]) == 1
-        assert one_line(capsys, f"error: {path}: ", "is not a readable prior")
+        assert one_line(capsys, f"error: {path}: ", reason)
         assert not Path("x.vq").exists()
 
 

@@ -16,6 +16,7 @@ from tools import one_line
 from vqaudio import checkpoint, tokenize, tokens
 from vqaudio.container import Stream
 from vqaudio.errors import FileError, ModelError
+from vqaudio.registry import fingerprint
 from vqaudio.tokens import Origin, Row
 
 TWO_LEVELS = Origin("0123456789ab", (Stream(16, 2), Stream(60000, 1)), 50.0)
@@ -143,7 +144,8 @@ def test_every_recording_becomes_a_row(recordings, capsys):
 
 
 def wanted(codebooks: tuple[int, ...] = (3,), least: float = 0.0) -> tokenize.Wanted:
-    return tokenize.Wanted("model.safetensors", "cpu", codebooks, 0.1, (0.0, 0.0), 0, least)
+    mark = fingerprint(Path("model.safetensors"))
+    return tokenize.Wanted("model.safetensors", mark, "cpu", codebooks, 0.1, (0.0, 0.0), 0, least)
 
 
 @pytest.mark.usefixtures("recordings")
@@ -295,9 +297,10 @@ def test_no_recordings_give_one_line(capsys):
 
 @pytest.mark.usefixtures("recordings")
 def test_the_missing_extra_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "librosa" else real(name))
     assert run() == 1
-    assert one_line(capsys, "error: tokens are kept by pyarrow: pip install 'vqaudio[train]'")
+    assert one_line(capsys, "error: tokenize needs librosa: pip install 'vqaudio[train]'")
 
 
 # -------------------------------------------------------------------------------------------------------- small parts

@@ -34,7 +34,7 @@ from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling, sample
-from vqaudio.registry import DEFAULT_MODEL, fingerprint
+from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.resampling import resample
 from vqaudio.stored import Damage, Stored, called, model_for, refuse_large
 
@@ -388,13 +388,14 @@ class Codec:
             raise ContainerError(f"the entropy mode is {entropy!r}, expected one of {', '.join(ENTROPY_MODES)}")
         n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)
         coder = self._coder(entropy, n_streams, condition)
+        prior = coder.prior if coder is not None and isinstance(coder.prior, IntegerPrior) else None
         choose = None
         if rdo:
-            if entropy != "prior":
+            if prior is None:
                 raise ModelError(
                     f"rdo weighs codes by what the prior says, and the entropy mode is {entropy}: use prior"
                 )
-            choose = RateAware(self.model.bottleneck, self.prior, n_streams, rdo, condition)
+            choose = RateAware(self.model.bottleneck, prior, n_streams, rdo, condition)
         header = Header(
             codec=self.fingerprint,
             source_rate=sound.sample_rate,
@@ -404,7 +405,7 @@ class Codec:
             channels=sound.channels,
             streams=self.streams[:n_streams],
             entropy=entropy,
-            prior=fingerprint(self.prior_file) if entropy == "prior" and self.prior_file is not None else None,
+            prior=prior.fingerprint if prior is not None else None,
             condition=condition,
         )
         refuse_large(header)
@@ -436,7 +437,7 @@ class Codec:
         if header.codec != self.fingerprint:
             raise ModelError(
                 f"{name}: was written by the model {called(header.codec)}, not by {self.name} ({self.fingerprint}): "
-                "give that model with --model, or install the version of vqaudio that ships it"
+                "give that model with --model"
             )
         ours = (self.sample_rate, self.hop_length, self.streams[: len(header.streams)])
         described = (header.coded_rate, header.hop_length, header.streams) == ours

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from vqaudio import options
 from vqaudio.cli import Command
 from vqaudio.errors import ModelError, VqaudioError
+from vqaudio.extras import need
 from vqaudio.options import Listed, Seconds
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -42,7 +42,7 @@ class Wanted:
     """How recordings become tokens.
 
     Attributes:
-        model: name or path. device: where it runs.
+        model: name or path. fingerprint: of the file that it was. device: where it runs.
         codebooks: each recording is coded once with each of these numbers of codebooks.
         speed: varied copies are played slower or faster by up to this share.
         costs: half of the varied copies are coded with an entry cost between these, logarithmically; 0 and 0 for none.
@@ -51,6 +51,7 @@ class Wanted:
     """
 
     model: str
+    fingerprint: str
     device: str
     codebooks: tuple[int, ...]
     speed: float
@@ -128,8 +129,7 @@ def main(
     A manifest.csv in FOLDER is used. Files that are in OUT already are kept, so that an interrupted run goes on.
     """
     costs = _costs(entry_costs)
-    if importlib.util.find_spec("pyarrow") is None:
-        raise VqaudioError("tokens are kept by pyarrow: pip install 'vqaudio[train]'")
+    need("train", "tokenize")
     from vqaudio.codec import load  # after what can be checked without it: torch takes seconds to import
     from vqaudio.tokens import SUFFIX, Origin, made_by, write
     from vqaudio.training.data import list_recordings
@@ -137,7 +137,7 @@ def main(
     recordings = _by_corpus(list_recordings(folder), corpora)
     codec = load(model, device)
     counts = tuple(codec.check_codebooks(number) for number in codebooks or (None,))
-    wanted = Wanted(model, device, counts, speed, costs, seed, pad_to)
+    wanted = Wanted(model, codec.fingerprint, device, counts, speed, costs, seed, pad_to)
     origin = Origin(codec.fingerprint, codec.streams, codec.frame_rate)
     out.mkdir(parents=True, exist_ok=True)
     written = 0
@@ -211,7 +211,10 @@ def _one_thread() -> None:
 def _codec(wanted: Wanted) -> Codec:
     from vqaudio.codec import load
 
-    return load(wanted.model, wanted.device)
+    codec = load(wanted.model, wanted.device)
+    if codec.fingerprint != wanted.fingerprint:
+        raise ModelError(f"{wanted.model}: was replaced by another model meanwhile; run tokenize again")
+    return codec
 
 
 def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) -> list[Row]:

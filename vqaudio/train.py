@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
 import click
 
 from vqaudio.cli import Command
 from vqaudio.config import load_yaml, parse_run
-from vqaudio.errors import ConfigError, VqaudioError
-
-NEEDED = ("lightning", "tensorboard", "torchaudio")  # the extra `train`
+from vqaudio.errors import ConfigError
+from vqaudio.extras import need
 
 
 @click.command("train", cls=Command, example="config.yaml --set data.batch_size=4 --minutes 30")
@@ -27,9 +25,7 @@ def main(config: str, overrides: tuple[str, ...], minutes: float | None, resume:
     run = parse_run(load_yaml(config, list(overrides)), config)
     if minutes is not None and not 0.0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise VqaudioError(f"training needs {', '.join(missing)}: pip install 'vqaudio[train]'")
+    need("train", "train")
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds
     from vqaudio.training.processes import part
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, open_input
-from vqaudio.prior.grid import LOGIT
+from vqaudio.prior.grid import LARGEST_PRODUCTS, LOGIT
 from vqaudio.series import predictor, read_table, suffix_of
 from vqaudio.series.coder import ALPHABET
 from vqaudio.series.learned import Course
@@ -187,6 +187,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3.0, help="of training (default: %(default)g)")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     options = parser.parse_args()
+    if not 1 <= options.hidden <= LARGEST_PRODUCTS:  # before minutes are spent on examples
+        parser.error(f"--hidden {options.hidden}: expected 1 to {LARGEST_PRODUCTS}, whose sums are exact everywhere")
     random = np.random.default_rng(options.seed)
     groups = [columns_of(path) for path in options.tables]
     total = int(options.values * len(groups) + options.synthetic)

@@ -129,14 +129,27 @@ class CropBatch:
         return CropBatch(self.target.to(device), self.source.to(device), self.speaker.to(device))
 
 
+AS_THEY_ARE = {
+    "speed_probability": 0.0,
+    "level_probability": 0.0,
+    "disguised": 0.0,
+    "noise": 0.0,
+    "unknown_speaker": 0.0,
+}
+"""Settings of crops that nothing is varied in."""
+
+
 class Crops:
     """Batches of crops from the recordings of one split, all held in memory as int16 (115 MB an hour at 16 kHz).
 
-    Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples.
+    Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples. Only those for training are
+    varied: others are stretches of the recordings, to the sample.
     """
 
     def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
-        self.config, self.sample_rate, self.seed = config, model.sample_rate, seed
+        self.varied = split == "train"
+        self.config = config if self.varied else config.model_copy(update=AS_THEY_ARE)
+        self.sample_rate, self.seed = model.sample_rate, seed
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         folder = data_folder(config.folder)
         recordings = list_recordings(folder)
@@ -212,7 +225,7 @@ class Crops:
         if random.random() < self.config.level_probability:
             crop = crop * np.float32(10.0 ** ((random.uniform(*self.config.level_db) - max(level, -70.0)) / 20.0))
             crop = crop / np.float32(max(1.0, float(np.abs(crop).max())))
-        return crop * np.float32(random.choice((-1.0, 1.0))), voice
+        return crop * np.float32(random.choice((-1.0, 1.0)) if self.varied else 1.0), voice
 
     def _cut(self, random: np.random.Generator) -> tuple[NDArray[np.float32], int]:
         """A random stretch of a random file (longer files more often), perhaps played faster or slower; and who speaks.
