@@ -271,7 +271,7 @@ def test_sums_that_float32_may_not_hold_are_refused_wherever_a_network_is_made_o
         Rounded(LARGEST_PRODUCTS + 1, 3)
 
     wide = Rounded(LARGEST_PRODUCTS, 1).requires_grad_(False)
-    wide.weight = torch.nn.Parameter(torch.ones(1, 1024), requires_grad=False)
+    wide.weight = torch.nn.Parameter(torch.full((1, 1024), 127 / 128), requires_grad=False)
     with pytest.raises(ModelError, match=r"^wide: its sums reach \d+, and only those below 16777216"):
         twin.product({}, "wide", wide, 5, 5)
 
