@@ -123,7 +123,9 @@ class Chain:
         elif isinstance(reader, LibsndfileReader) and reader.seeks_exactly:
             promised = n_samples + link.missing_bytes // reader.sample_bytes
         missing = 0 if promised is None else promised - n_samples
-        if missing > tolerance and rate:
+        if missing > tolerance and not n_samples:
+            self._note(link, f"promises {missing} samples, of which none can be decoded: it is cut off or damaged")
+        elif missing > tolerance:
             self._note(
                 link,
                 f"ends at {n_samples / rate:.3f} s, {missing / rate:.3f} s ({missing} samples) before its header says: "
@@ -149,7 +151,7 @@ def _converted(blocks: Generator[Block], sample_rate: int, channels: int) -> Gen
     with closing(blocks):
         for rate, block in blocks:
             if stream is not None and rate != stream_rate:
-                yield stream.resample_chunk(block[:0], last=True)
+                yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
                 stream = None
             if block.shape[1] != channels:
                 block = np.repeat(block.mean(axis=1, keepdims=True), channels, axis=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
@@ -84,6 +83,8 @@ class FFmpegReader:
                 self.promised = round(self._container.duration * stream.rate / 1_000_000)
         if names & _EXACT:
             self.tolerance = 0
+        elif "asf" in names and stream.rate:  # whose times begin late, and nobody agrees how late
+            self.tolerance = stream.rate // 2
         if "mov" in names and stream.frames:  # in fragments, the first header cannot know how many will follow
             self.padding = MOST_PADDING
         return stream
@@ -99,6 +100,8 @@ class FFmpegReader:
                 if frame.samples:
                     rate, position = frame.sample_rate, position + frame.samples
                     yield rate, _floats(frame)
+                if frame.is_corrupt:
+                    lost, first = lost + 1, first if lost else position
         if lost and first < position:
             self.problems.append(
                 f"has packets that cannot be decoded, {lost} in all, the first at {first / rate:.3f} s: it is damaged"
@@ -107,20 +110,22 @@ class FFmpegReader:
             self.end = "ends in the middle of a packet: it is cut off"
 
     def _decoded(self) -> Iterator[list[AudioFrame] | None]:
-        """What each packet holds, or None for one that cannot be decoded."""
+        """What each packet holds; None for one that cannot be decoded, and for a container that ends in a failure."""
         packets = self._container.demux(self._stream)
         while True:
             frames: list[AudioFrame] | None = None
             packet = None
-            with suppress(*self._errors):
+            try:
                 packet = next(packets, None)
-                if packet is None:
-                    return
-                frames = packet.decode()
+                if packet is not None:
+                    frames = packet.decode()
+            except self._errors:
+                yield None
             self._guard.check()
-            yield frames
-            if packet is None:  # the container itself is damaged, and nothing more comes out of it
+            if packet is None:  # the end, or the container itself is damaged and nothing more comes out of it
                 return
+            if frames is not None:
+                yield frames
 
     def close(self) -> None:
         """Release the decoder: see :meth:`Reader.close`."""

@@ -14,7 +14,7 @@ from typing import IO
 from vqaudio.decoding.link import Link
 from vqaudio.decoding.search import places
 
-_MARK = re.compile(rb"Xing|Info|ID3[\2\3\4]")
+_MARK = re.compile(rb"Xing|Info|ID3[\x02\x03\x04]")
 _SIDE_INFORMATION = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}
 """Bytes of it, by whether a frame is of MPEG-1 and mono."""
 _LAYER_3 = 1
