@@ -262,19 +262,19 @@ class FileSource:
             raise AudioError(f"{self.name}: cannot be read ({error.strerror})") from None
 
     def _inside(self, first: int, last: int) -> Window:
-        if not self._start <= first <= self._position:
-            self._kept = self._kept[:, :0]
-            self._attempt(self._decoder.seek, first)
-            self._start = self._position = first
-        if last > self._position:
-            kept = self._kept[:, first - self._start :]
-            try:
+        try:
+            if not self._start <= first <= self._position:
+                self._kept = self._kept[:, :0]
+                self._start = self._position = first
+                self._attempt(self._decoder.seek, first)
+            if last > self._position:
+                kept = self._kept[:, first - self._start :]
                 fresh = self._decode(last - self._position).T
-            except AudioError:
-                self._start = self._position = _LOST
-                raise
-            self._kept = np.concatenate([kept, fresh], axis=1)
-            self._start, self._position = first, last
+                self._kept = np.concatenate([kept, fresh], axis=1)
+                self._start, self._position = first, last
+        except BaseException:
+            self._start = self._position = _LOST
+            raise
         return self._kept[:, first - self._start : last - self._start]
 
     def _decode(self, count: int) -> Window:

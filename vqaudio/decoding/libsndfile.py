@@ -64,7 +64,8 @@ class LibsndfileReader:
         return block
 
     def seek(self, position: int) -> None:
-        """Go to a sample; errors as for :meth:`read`."""
+        """Go to a sample, whatever failed before; errors as for :meth:`read`."""
+        self._guard.error = None
         try:
             self._sound.seek(position)
         except soundfile.LibsndfileError as error:

@@ -34,7 +34,7 @@ class _Pages:
 
     link: Link
     streams: dict[bytes, _Stream] = field(default_factory=dict)  # by serial number
-    lost: int = 0
+    lost: bool = False
     cut: bool = False
 
     def finish(self, stop: int) -> Link:
@@ -44,7 +44,7 @@ class _Pages:
         if len(heads) == 1 and heads[0].startswith(_LIBSNDFILE):
             self.link.decoders = ("libsndfile", "ffmpeg")
         if self.lost:
-            self.link.remark = f"lacks {self.lost} of its pages: it is damaged"
+            self.link.remark = "lacks pages in its middle: it is damaged"
         elif self.cut or not all(stream.ended for stream in self.streams.values()):
             self.link.remark = "lacks its last page: it is cut off"
         return self.link
@@ -72,9 +72,11 @@ def ogg_links(file: IO[bytes], size: int) -> list[Link]:
             pages.streams[serial] = _Stream(head[body : body + 8], number)
         stream = pages.streams.get(serial)
         if stream is not None:
-            pages.lost += max(0, number - stream.next_page)
+            pages.lost = pages.lost or number > stream.next_page
             stream.next_page, stream.ended = number + 1, bool(head[5] & _ENDS)
         began = begins
-        at += body + sum(head[_HEADER:body])
-        pages.cut = at > size
+        stop = at + body + sum(head[_HEADER:body])
+        following = stop if file.seek(stop) and file.read(4) == _CAPTURE else first_of(file, _CAPTURE, at + 1, size)
+        pages.cut = following < stop or stop > size
+        at = following
     return links if pages is None else [*links, pages.finish(size)]
