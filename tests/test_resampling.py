@@ -89,7 +89,7 @@ def test_no_more_is_read_than_the_window_and_the_delay_take(rate, new_rate, monk
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 44101, 192000])
 def test_there_and_back_has_exactly_the_original_length(n_samples, rate):
     source = ArraySource(np.full((1, n_samples), 0.5), rate)
-    back = resample(resample(source, RATE), rate, n_samples)
+    back = resample(resample(source, RATE), rate, lambda: n_samples)
     assert back.n_samples == n_samples
     assert whole(back).shape == (1, n_samples)
     if n_samples > 4000:
@@ -108,8 +108,5 @@ def test_resampling_reads_a_file_without_seeking(monkeypatch):
 def test_resample_to_the_same_rate_is_the_source_itself():
     source = ArraySource(np.zeros(9), RATE)
     assert resample(source, RATE) is source
-    assert resample(source, RATE, 9) is source
-    with pytest.raises(ValueError, match="9 samples, not 8"):
-        resample(source, RATE, 8)
     with pytest.raises(AudioError, match="sample rate"):
         resample(source, 3)

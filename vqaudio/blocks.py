@@ -108,7 +108,7 @@ class Decoded:
         silence: list[int],
         codes_of: Callable[[int], ChunkCodes | None],
         channels: int,
-        n_samples: int,
+        n_samples: Callable[[], int],
         block_frames: int,
         n_streams: int,
         speaker: int = 0,
@@ -117,10 +117,19 @@ class Decoded:
         self.streams: tuple[Stream, ...] = model.bottleneck.streams[:n_streams]
         self.silence = silence[:n_streams]
         self.sample_rate = model.config.sample_rate
-        self.channels, self.n_samples = channels, n_samples
-        self.n_blocks = -(-n_samples // (block_frames * model.config.hop_length))
+        self.channels, self._length = channels, n_samples
         self.context = aligned(model.decoder_context, self.streams)
         self._blocks: OrderedDict[int, Window] = OrderedDict()
+
+    @property
+    def n_samples(self) -> int:
+        """Samples in each channel: see :attr:`vqaudio.audio.Source.n_samples`."""
+        return self._length()
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks that so many samples take."""
+        return -(-self.n_samples // (self.block_frames * self.model.config.hop_length))
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as float32 ``(channels, stop - start)``; zeros outside the sound."""
@@ -189,13 +198,16 @@ def decoded(
     silence: list[int],
     codes_of: Callable[[int], ChunkCodes | None],
     channels: int,
-    n_samples: int,
+    n_samples: Callable[[], int],
     sample_rate: int,
     block_frames: int,
     n_streams: int,
     speaker: int = 0,
 ) -> Source:
-    """:class:`Decoded` with the sample rate and the length that were coded."""
-    inside = coded_samples(n_samples, sample_rate, model.config.sample_rate)
+    """:class:`Decoded` with the sample rate and the length that were coded, which may not be known yet."""
+
+    def inside() -> int:
+        return coded_samples(n_samples(), sample_rate, model.config.sample_rate)
+
     sound = Decoded(model, silence, codes_of, channels, inside, block_frames, n_streams, speaker)
     return resample(sound, sample_rate, n_samples)

@@ -36,9 +36,9 @@ from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling, sample
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.resampling import resample
-from vqaudio.stored import Damage, Stored, called, model_for, refuse_large
+from vqaudio.stored import Damage, Stored, called, model_of, refuse_large
 
-__all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_for"]
+__all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_of"]
 
 CHUNK_SECONDS = 5.0
 
@@ -214,7 +214,7 @@ class Codec:
             cuts = [(index * frames // stream.stride, frames // stream.stride) for stream in streams]
             return [part[:, at : at + size] for part, (at, size) in zip(codes.streams, cuts, strict=True)]
 
-        shape = (channels, codes.n_samples, codes.sample_rate, frames, n_streams)
+        shape = (channels, lambda: codes.n_samples, codes.sample_rate, frames, n_streams)
         return decoded(self.model, self.silence, block, *shape, speaker=voice).read(0, codes.n_samples)
 
     def convert(self, wav: Any, sample_rate: int, speaker: str, n_codebooks: int | None = None) -> Window:
@@ -431,8 +431,12 @@ class Codec:
             ContainerError: not a ``.vq`` file, or none that this codec can have written.
             ModelError: written by another model, or a speaker whom it does not know.
         """
-        voice = self.check_speaker(speaker)
-        reader = Reader(cast(Any, file), name, coders(self._own_prior))
+        return self.stored(Reader(cast(Any, file), name), speaker)
+
+    def stored(self, reader: Reader, speaker: str = "") -> Stored:
+        """The same of a ``.vq`` file that is open, or still arriving."""
+        voice, name = self.check_speaker(speaker), reader.name
+        reader.coder_for = coders(self._own_prior)
         header = reader.header
         if header.codec != self.fingerprint:
             raise ModelError(

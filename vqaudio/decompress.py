@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
 from vqaudio import options
+from vqaudio.audio import ENDLESS
 from vqaudio.cli import Command
+from vqaudio.container import Reader
 from vqaudio.errors import ContainerError, VqaudioError
-from vqaudio.files import input_name, open_input
+from vqaudio.files import copy_to_temporary, input_name, open_input, writes_in_place
 from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
+from vqaudio.live.pipe import Pipe, is_pipe
+from vqaudio.live.reader import ArrivingReader
 from vqaudio.options import Seconds, refuse_given
 from vqaudio.outcomes import Outcome, SoundDone, TableDone
-from vqaudio.series import Stored, model_named, starts_series, suffix_of, write_file
+from vqaudio.series import Stored, is_series, model_named, starts_series, suffix_of, write_file
 from vqaudio.sink import known_suffix, write_sound
 
 if TYPE_CHECKING:
@@ -65,9 +71,9 @@ def main(
 
     def convert(job: Job) -> Outcome:
         nonlocal damaged
-        with open_input(job.source) as file:
-            name = input_name(job.source)
-            if starts_series(file):
+        name = input_name(job.source)
+        with _opened(job, is_part=not (start is None and end is None)) as file:
+            if not isinstance(file, Reader) and starts_series(file):
                 refuse_given(SOUND_OPTIONS, f"is for sound, and {name} holds a table")
                 table = Stored(file.read(), name, model_named(model) if model else None)
                 outcome = _write_table(table, job, files.quiet)
@@ -76,17 +82,20 @@ def main(
             if suffix_of(job.target):
                 raise VqaudioError(f"{job.target}: {name} holds sound; name an output like {job.target.stem}.wav")
             known_suffix(job.target)
-            from vqaudio.codec import load, model_for  # once it is known to be needed: torch takes seconds to import
+            from vqaudio.codec import load, model_of  # once it is known to be needed: torch takes seconds to import
 
-            chosen = model or model_for(file, name)
+            reader = file if isinstance(file, Reader) else Reader(cast(Any, file), name)
+            chosen = model or model_of(reader)
             if chosen not in codecs:
                 codecs[chosen] = load(chosen, device, prior)
             started = time.perf_counter()
-            stored = codecs[chosen].open(file, name, speaker)
+            stored = codecs[chosen].stored(reader, speaker)
+            rate = stored.sound.sample_rate
             first, stop = _span(stored, start, end)
-            with seconds_bar((stop - first) / stored.sound.sample_rate, job.source.name, files.quiet) as bar:
+            total = (stop - first) / rate if stop < ENDLESS else None
+            with seconds_bar(total, job.source.name, files.quiet) as bar:
                 write_sound(stored.sound, job.target, first, stop, subtype, bar.update)
-        rate = stored.sound.sample_rate
+            stop = min(stop, stored.n_samples)
         heard = [damage for damage in stored.damage if damage.start * rate < stop and damage.stop * rate > first]
         for problem in [*stored.problems, *heard]:
             print(f"damaged: {name}: {problem}", file=sys.stderr)
@@ -95,6 +104,23 @@ def main(
 
     status = run_jobs(jobs, convert, files.quiet)
     return 1 if damaged else status
+
+
+@contextmanager
+def _opened(job: Job, is_part: bool) -> Iterator[IO[bytes] | ArrivingReader]:
+    """The input, chunk by chunk where it can be heard as it arrives: all of a sound, from one pipe to the next."""
+    to_wav = job.target.suffix.lower() in ("", ".wav")
+    if is_part or not (is_pipe(job.source) and writes_in_place(job.target) and to_wav):
+        with open_input(job.source) as file:
+            yield file
+        return
+    with Pipe(job.source) as pipe:
+        if is_series(pipe.peek(4)):
+            with copy_to_temporary(pipe, pipe.name) as file:
+                yield file
+        else:
+            with ArrivingReader(pipe) as reader:
+                yield reader
 
 
 def _out_suffix(path: Path) -> str:
@@ -127,7 +153,10 @@ def _span(stored: StoredSound, start: float | None, end: float | None) -> tuple[
     Raises:
         VqaudioError: a span that is empty or starts outside the sound.
     """
+    stored.reader.reach(0)
     rate, total = stored.sound.sample_rate, stored.n_samples
+    if total >= ENDLESS:
+        return 0, ENDLESS
     seconds = total / rate
     first = 0.0 if start is None else start
     last = seconds if end is None else min(end, seconds)

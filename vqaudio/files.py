@@ -60,11 +60,10 @@ def open_unread(path: Path) -> IO[bytes]:
     Raises:
         FileError: no such file, a folder, or not readable.
     """
-    standard = os.fspath(path) == "-"
-    if standard and sys.stdin is None:
-        raise FileError("standard input: is closed; name a file, or pipe something into this command")
+    if os.fspath(path) == "-":
+        return open(_standard_input().fileno(), "rb", closefd=False)
     try:
-        return open(sys.stdin.fileno() if standard else path, "rb", closefd=not standard)
+        return open(path, "rb")
     except OSError as error:
         raise _sentence(input_name(path), error, _READ_REASONS) from None
 
@@ -77,11 +76,19 @@ def open_input(path: Path) -> IO[bytes]:
     Raises:
         FileError: no such file, a folder, not readable, or no room for the copy.
     """
+    if os.fspath(path) == "-":
+        return copy_to_temporary(_standard_input(), input_name(path))
     file = open_unread(path)
-    if os.fspath(path) != "-" and file.seekable():
+    if file.seekable():
         return file
     with file:
         return copy_to_temporary(file, input_name(path))
+
+
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise FileError("standard input: is closed; name a file, or pipe something into this command")
+    return sys.stdin.buffer
 
 
 class Readable(Protocol):

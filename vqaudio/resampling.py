@@ -28,11 +28,10 @@ class Resampled:
     No more of the source is read than the window takes, give or take soxr's delay (40 ms at 44.1 kHz): what is still
     arriving is not waited for.
 
-    ``n_samples`` fixes the length, or tells it where it is not known yet; without it, every sample that starts before
-    the source's end is there.
+    ``n_samples`` tells the length; without it, every sample that starts before the source's end is there.
     """
 
-    def __init__(self, source: Source, sample_rate: int, n_samples: int | Callable[[], int] | None = None):
+    def __init__(self, source: Source, sample_rate: int, n_samples: Callable[[], int] | None = None):
         self.source = source
         self.sample_rate = check_rate(sample_rate, "resampling")
         self.channels = source.channels
@@ -47,7 +46,7 @@ class Resampled:
         """Samples in each channel: see :attr:`vqaudio.audio.Source.n_samples`."""
         if self._length is None:
             return -(-self.source.n_samples * self.sample_rate // self.source.sample_rate)
-        return self._length if isinstance(self._length, int) else self._length()
+        return self._length()
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`vqaudio.audio.Source.read`."""
@@ -107,13 +106,9 @@ class _Block:
         self._fed = stop
 
 
-def resample(source: Source, sample_rate: int, n_samples: int | None = None) -> Source:
+def resample(source: Source, sample_rate: int, n_samples: Callable[[], int] | None = None) -> Source:
     """``source`` at ``sample_rate`` (Hz): itself where nothing changes, else :class:`Resampled`."""
-    if sample_rate != source.sample_rate:
-        return Resampled(source, sample_rate, n_samples)
-    if n_samples not in (None, source.n_samples):
-        raise ValueError(f"at an unchanged rate there are {source.n_samples} samples, not {n_samples}")
-    return source
+    return source if sample_rate == source.sample_rate else Resampled(source, sample_rate, n_samples)
 
 
 def read_mono(path: Path, sample_rate: int) -> NDArray[np.float32]:

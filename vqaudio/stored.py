@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
 
 from vqaudio.audio import MAX_RATE, MIN_RATE
 from vqaudio.autoencoder import Autoencoder
@@ -40,7 +39,6 @@ class Stored:
     Attributes:
         reader: the container.
         sound: a :class:`vqaudio.audio.Source` at the rate, with the channels and samples, that were coded.
-        n_samples: of the sound, in each channel.
 
     Raises:
         ContainerError: a sample rate or a chunk beyond what can be handled.
@@ -55,15 +53,26 @@ class Stored:
             refuse_large(header)
         except ContainerError as error:
             raise ContainerError(f"{reader.name}: {error}") from None
-        self.reader, self.n_samples = reader, reader.n_samples
+        self.reader = reader
         self._reach = model.decoder_context / model.config.frame_rate
         if header.source_rate != header.coded_rate:
             self._reach += FILTER_REACH / min(header.source_rate, header.coded_rate)
         self._lost: dict[int, str] = {}
         self._chunks: dict[int, Chunk] = {}
         self._ahead = 1
-        shape = (header.channels, self.n_samples, header.source_rate, header.chunk_frames, len(header.streams))
+        shape = (
+            header.channels,
+            lambda: reader.n_samples,
+            header.source_rate,
+            header.chunk_frames,
+            len(header.streams),
+        )
         self.sound = decoded(model, silence, self._codes_of, *shape, speaker=speaker)
+
+    @property
+    def n_samples(self) -> int:
+        """Of the sound, in each channel; ``ENDLESS`` while the end of the file has not arrived."""
+        return self.reader.n_samples
 
     @property
     def problems(self) -> list[str]:
@@ -92,6 +101,8 @@ class Stored:
 
     def _codes_of(self, index: int) -> ChunkCodes | None:
         if index not in self._chunks:
+            if not self.reader.reach(index):  # the file ended, and that is known only now
+                return None
             self._read_from(index)
         chunk = self._chunks[index]
         if chunk.problem is not None:
@@ -105,6 +116,7 @@ class Stored:
         most = max(1, min(MOST_AHEAD, MOST_CODES // codes))
         count = 1 if header.entropy == "none" else min(self._ahead, most)
         self._chunks = {at: chunk for at, chunk in self._chunks.items() if abs(at - index) <= most}
+        self.reader.reach(index + count - 1, wait=False)
         wanted = [at for at in range(index, min(index + count, self.reader.n_chunks)) if at not in self._chunks]
         self._chunks |= {chunk.index: chunk for chunk in self.reader.chunks(wanted)}
         self._ahead = min(2 * self._ahead, MOST_AHEAD)
@@ -126,16 +138,16 @@ def refuse_large(header: Header) -> None:
         )
 
 
-def model_for(file: IO[bytes], name: str) -> Path:
+def model_of(reader: Reader) -> Path:
     """The shipped model that wrote a ``.vq`` file.
 
     Raises:
-        ContainerError: not a ``.vq`` file. ModelError: no shipped model wrote it.
+        ModelError: no shipped model wrote it.
     """
     try:
-        return find_fingerprint(Reader(cast(Any, file), name).header.codec)
+        return find_fingerprint(reader.header.codec)
     except ModelError as error:
-        raise ModelError(f"{name}: {error}") from None
+        raise ModelError(f"{reader.name}: {error}") from None
 
 
 def called(fingerprint: str) -> str:

@@ -63,21 +63,15 @@ class Reader:
 
     def __init__(self, file: BinaryIO, name: str, coder_for: Callable[[Header], Coder] = no_coder):
         self._file, self.name = file, name
-        self._coder_for = coder_for
+        self.coder_for = coder_for
         self._coder: Coder | None = None
         self._size = file.seek(0, 2)
         try:
             self.header, self._start = Header.from_bytes(self._bytes_at(0, LONGEST_HEADER))
         except ContainerError as error:
             raise ContainerError(f"{name}: {error}") from None
-        self.problems: list[str] = []
-        self.n_samples = 0
-        # Where each chunk starts and how many bytes it has; 0 bytes for a chunk that is lost.
-        self._offsets, self._sizes = array("q"), array("q")
-        self._last_frames = 0
-        self.has_trailer = self._read_trailer()
-        if not self.has_trailer:
-            self._scan()
+        self._forget_chunks()
+        self._find_chunks()
 
     @property
     def n_chunks(self) -> int:
@@ -89,6 +83,10 @@ class Reader:
         if not 0 <= index < self.n_chunks:
             raise IndexError(f"chunk {index} of {self.n_chunks}")
         return self.header.chunk_frames if index < self.n_chunks - 1 else self._last_frames
+
+    def reach(self, index: int, wait: bool = True) -> bool:
+        """Whether there is a chunk of this number. A file that is here whole has nothing to ``wait`` for."""
+        return index < self.n_chunks
 
     def time_range(self, index: int) -> tuple[float, float]:
         """The sound that a chunk's frames stand for: from, to, in seconds."""
@@ -133,7 +131,7 @@ class Reader:
     def _opened_coder(self) -> Coder:
         if self._coder is None:
             try:
-                self._coder = self._coder_for(self.header)
+                self._coder = self.coder_for(self.header)
             except VqaudioError as error:
                 raise type(error)(f"{self.name}: {error}") from None
         return self._coder
@@ -151,6 +149,19 @@ class Reader:
     def _bytes_at(self, offset: int, count: int) -> bytes:
         self._file.seek(offset)
         return self._file.read(max(0, min(count, self._size - offset)))
+
+    def _forget_chunks(self) -> None:
+        self.problems: list[str] = []
+        self.n_samples = 0
+        self.has_trailer = False
+        # Where each chunk starts and how many bytes it has; 0 bytes for a chunk that is lost.
+        self._offsets, self._sizes = array("q"), array("q")
+        self._last_frames = 0
+
+    def _find_chunks(self) -> None:
+        self.has_trailer = self._read_trailer()
+        if not self.has_trailer:
+            self._scan()
 
     def _read_trailer(self) -> bool:
         """Take sample count and index from the trailer, if there is one and all of it agrees with the file."""

@@ -78,7 +78,7 @@ class Pipe:
     def read(self, count: int) -> bytes:
         """The next ``count`` bytes, waiting for them; fewer at the end only."""
         pieces = []
-        while count and (piece := self._take(count)):
+        while count and (piece := self.take(count)):
             pieces.append(piece)
             count -= len(piece)
         return b"".join(pieces)
@@ -95,7 +95,13 @@ class Pipe:
             self._waiting.appendleft(memoryview(data))
             self._n_waiting += len(data)
 
-    def _take(self, most: int) -> memoryview:
+    @property
+    def waiting(self) -> int:
+        """How many bytes can be read without waiting for them."""
+        return self._n_waiting
+
+    def take(self, most: int) -> memoryview:
+        """What has come, but at most so many bytes; one at least but at the end, waiting for it."""
         with self._changed:
             self._changed.wait_for(lambda: self._n_waiting or self._ended)
             while self._waiting:
