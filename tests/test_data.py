@@ -13,7 +13,8 @@ from conftest import HOP, RATE, spectral_config
 from vqaudio.config import DataConfig
 from vqaudio.errors import AudioError, VqaudioError
 from vqaudio.resampling import read_mono
-from vqaudio.training.data import Crops, data_folder, list_recordings, to_int16
+from vqaudio.training.data import Crops, to_int16
+from vqaudio.training.recordings import data_folder, list_recordings
 
 PLAIN = {"speed_probability": 0.0, "level_probability": 0.0}  # crops as they are in the files, up to their sign
 MANIFEST = "path,corpus,split\nhigh/a.wav,high,train\nlow/a.wav,low,train\nlow/b.wav,low,valid\n"

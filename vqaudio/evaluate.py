@@ -69,12 +69,12 @@ def main(
     paths = [setup.folder, *tables]
     if all(suffix_of(path) and not path.is_dir() for path in paths):
         refuse_given(SOUND_OPTIONS, f"is for sound, and {paths[0]} is a table")
-        return _evaluate_tables(paths, max_error, last, setup.model, json_out, plot_out)
+        return _evaluate_tables(paths, max_error, last, setup, json_out, plot_out)
     if tables:
         raise click.UsageError(f"{tables[0]}: expected one folder of sound, or tables ({', '.join(SUFFIXES)}) alone")
     refuse_given(TABLE_OPTIONS, f"is for tables, which end in {', '.join(SUFFIXES)}")
     selection, systems, codec = prepare(setup, *(["matplotlib.figure"] if plot_out else []))
-    result = evaluate(selection, systems, codec)
+    result = evaluate(selection, systems, codec, progress=not setup.quiet)
     print(table(result))
     if json_out:
         about = {"folder": str(setup.folder), "model": codec.name, "too_short": selection.too_short}
@@ -88,15 +88,15 @@ def _evaluate_tables(
     paths: list[Path],
     max_error: str | None,
     last: float,
-    model: str | None,
+    setup: Setup,
     json_out: Path | None,
     plot_out: Path | None,
 ) -> int:
     bound = None if max_error is None else MaxError.parse(max_error)
     for package in ("sklearn", *(["matplotlib.figure"] if plot_out else [])):
         require(package)
-    with tqdm(paths, unit="table", desc="evaluating", leave=False, disable=None) as bar:
-        how = bound, last, model, bar.set_postfix_str
+    with tqdm(paths, unit="table", desc="evaluating", leave=False, disable=True if setup.quiet else None) as bar:
+        how = bound, last, setup.model, bar.set_postfix_str
         results = [series.evaluate_table(path, *how) for path in bar]
     print("\n\n".join(map(series_report.table, results)))
     if json_out:

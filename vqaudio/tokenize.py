@@ -30,7 +30,7 @@ from vqaudio.registry import DEFAULT_MODEL
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
     from vqaudio.tokens import Row
-    from vqaudio.training.data import Recording
+    from vqaudio.training.recordings import Recording
 
 SHARD = 128  # recordings
 LEVELS = (-40.0, -16.0)  # dB RMS re full scale, of varied copies
@@ -132,7 +132,7 @@ def main(
     need("train", "tokenize")
     from vqaudio.codec import load  # after what can be checked without it: torch takes seconds to import
     from vqaudio.tokens import SUFFIX, Origin, made_by, write
-    from vqaudio.training.data import list_recordings
+    from vqaudio.training.recordings import list_recordings
 
     recordings = _by_corpus(list_recordings(folder), corpora)
     codec = load(model, device)

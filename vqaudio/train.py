@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 
 import click
 
+from vqaudio import options
 from vqaudio.cli import Command
-from vqaudio.config import load_yaml, parse_run
+from vqaudio.config import TrainConfig, load_yaml, parse_run
 from vqaudio.errors import ConfigError
 from vqaudio.extras import need
+from vqaudio.training.recordings import data_folder, list_recordings
 
 
-@click.command("train", cls=Command, example="config.yaml --set data.batch_size=4 --minutes 30")
+@click.command("train", cls=Command, example="recipes/speech16k/base.yaml --data recordings --minutes 30")
 @click.argument("config", metavar="CONFIG.yaml")
+@click.option(
+    "--data",
+    type=options.PATH,
+    metavar="FOLDER",
+    help="recordings of your own (or tokens, for a prior), in place of data.folder; folders in it share crops by their "
+    "length, in place of data.weights",
+)
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="change a value: data.batch_size=4")
 @click.option("--minutes", type=float, help="length of the run and its schedule by time, instead of `steps`")
 @click.option("--resume", is_flag=True, help="go on from the state in the run's folder, if there is one")
-def main(config: str, overrides: tuple[str, ...], minutes: float | None, resume: bool) -> int:
+@click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), help="in place of accelerator in the config")
+@options.quiet
+def main(
+    config: str,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    minutes: float | None,
+    resume: bool,
+    device: str | None,
+    quiet: bool,
+) -> int:
     """Train a codec on a folder of recordings, or a prior on a codec's tokens.
 
     CONFIG.yaml is the run: model, data, losses, schedule.
     """
-    run = parse_run(load_yaml(config, list(overrides)), config)
+    given = [] if data is None else [f"data.folder={json.dumps(str(data))}", "data.weights={}"]
+    given += [] if device is None else [f"accelerator={device}"]
+    run = parse_run(load_yaml(config, [*given, *overrides]), config)
     if minutes is not None and not 0.0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
     need("train", "train")
+    if isinstance(run, TrainConfig):
+        list_recordings(data_folder(run.data.folder))  # says so at once where there are none
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds
     from vqaudio.training.processes import part
 
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    trainer = Trainer(run, minutes, resume)
+    trainer = Trainer(run, minutes, resume, progress=not quiet)
     path = trainer.run()
     part()
-    if trainer.fabric.is_global_zero:
+    if trainer.fabric.is_global_zero and not quiet:
         print(path)
     return 0
 

@@ -131,7 +131,7 @@ def quantized(values: NDArray[np.float64], random: np.random.Generator) -> NDArr
 def examples(groups: Iterator[Group], total: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """What a model sees, and the tokens that came."""
     seen, tokens = [], []
-    with tqdm(total=total, desc="examples", unit="value", unit_scale=True) as bar:
+    with tqdm(total=total, desc="examples", unit="value", unit_scale=True, disable=None) as bar:
         for columns in groups:
             known: list[NDArray[np.int64]] = []
             for column in columns:
@@ -150,7 +150,8 @@ def train(seen: NDArray[np.int8], tokens: NDArray[np.int64], hidden: int, minute
     network, random = Network(hidden), np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.02)
     started, total, count, last = time.monotonic(), 0.0, 0, 0.0
-    with tqdm(total=100, desc="training", unit="%", bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
+    form = "{l_bar}{bar}| {elapsed} {postfix}"
+    with tqdm(total=100, desc="training", unit="%", bar_format=form, disable=None) as bar:
         while (done := (time.monotonic() - started) / (60 * minutes)) < 1:
             if done >= FLOAT_SHARE and not network.logits.quantized:
                 set_quantized(network, quantized=False, observing=True)

@@ -15,7 +15,7 @@ from vqaudio.container import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
 from vqaudio.evaluation.clips import Selection, Split, select
 from vqaudio.evaluation.peers import PEERS, OwnCodec, System, find_peers
-from vqaudio.options import Listed, Seconds, device, own_prior
+from vqaudio.options import Listed, Seconds, device, own_prior, quiet
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Setup:
     split: Split | None
     limit: int | None
     min_seconds: float
+    quiet: bool
 
 
 def evaluation_options(
@@ -94,6 +95,7 @@ def evaluation_options(
             metavar="TIME",
             help="skip shorter clips",
         ),
+        quiet,
     )
     names = [field.name for field in fields(Setup)]
 
@@ -123,7 +125,8 @@ def prepare(setup: Setup, *packages: str) -> tuple[Selection, list[System], Code
     codec = load(setup.model or DEFAULT_MODEL, setup.device, setup.prior)
     systems = [*_own_systems(codec, setup), *peers]
     for line in (_describe(selection, setup.min_seconds), *notes):
-        print(line, file=sys.stderr)
+        if not setup.quiet:
+            print(line, file=sys.stderr)
     return selection, systems, codec
 
 

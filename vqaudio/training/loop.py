@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from vqaudio.config import PriorTrainConfig, RunConfig, TrainConfig
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.training.codec import CodecTask
-from vqaudio.training.data import data_folder, list_recordings
 from vqaudio.training.folder import RunFolder
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.journal import Journal
 from vqaudio.training.optimization import Average, learning_rate, make_optimizer, set_rate
 from vqaudio.training.prior import PriorTask
 from vqaudio.training.processes import Ranks, launch
+from vqaudio.training.recordings import data_folder, list_recordings
 from vqaudio.training.state import load_state, save_state
 from vqaudio.training.task import Task
 
