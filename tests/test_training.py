@@ -314,7 +314,7 @@ def test_unknown_keys_are_named_before_torch_is_imported(tmp_path):
 def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning", None)
     assert main([written(toy_config(tmp_path), tmp_path)]) == 1
-    assert error_of(capsys) == "training needs lightning: pip install 'vqaudio[train]'"
+    assert error_of(capsys) == "train needs lightning: pip install 'vqaudio[train]'"
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf"])
