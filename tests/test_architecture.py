@@ -48,7 +48,20 @@ ROOMS_BY_RANK = (
     {"stored"},
     {"codec"},
     {"__init__", "evaluation", "jobs", "training"},
-    {"__main__", "compress", "convert", "evaluate", "info", "listen", "models", "sample", "score", "tokenize", "train"},
+    {
+        "__main__",
+        "compress",
+        "convert",
+        "decode",
+        "evaluate",
+        "info",
+        "listen",
+        "models",
+        "sample",
+        "score",
+        "tokenize",
+        "train",
+    },
     {"decompress"},
 )
 RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in rooms}

@@ -24,6 +24,7 @@ COMMANDS = {
     "listen": "a page to hear a model beside other codecs",
     "train": "train a codec or a prior",
     "tokenize": "recordings to tokens, for priors to learn from",
+    "decode": "tokens back to sound",
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMPLETION = "_VQAUDIO_COMPLETE"

@@ -53,7 +53,7 @@ def file_options(kind: str, made: str, shown: str = "IN [OUT]") -> Callable[[Cal
             help=f"take any number of {kind} files and folders, and write each one's {made} there, under its own name",
         ),
         options.force,
-        click.option("--skip-existing", is_flag=True, help="leave out what was converted before: its output exists"),
+        options.skip_existing,
         options.quiet,
     )
 
@@ -76,10 +76,10 @@ OutSuffix = str | Callable[[Path], str]
 def list_jobs(files: Files, suffixes: Collection[str], out_suffix: OutSuffix, beside: bool = True) -> list[Job]:
     """Pairs of input and output; folders are searched for files with one of ``suffixes``.
 
-    Where no output is named, it is put ``beside`` the input. What is skipped is said on standard error.
+    Where no output is named, it is put ``beside`` the input.
 
     Raises:
-        VqaudioError: not IN OUT, an empty folder, two inputs with one output, or outputs that exist already.
+        VqaudioError: not IN OUT, an empty folder, and as :func:`settle`.
     """
     paths = files.paths
     if files.out_dir is not None:
@@ -91,6 +91,15 @@ def list_jobs(files: Files, suffixes: Collection[str], out_suffix: OutSuffix, be
         jobs = _into(folder, paths[0], suffixes, out_suffix)
     else:
         raise VqaudioError(f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR")
+    return settle(jobs, files)
+
+
+def settle(jobs: list[Job], files: Files) -> list[Job]:
+    """The jobs that are to be done: without those whose outputs exist, where these are skipped, which is said.
+
+    Raises:
+        VqaudioError: two inputs with one output, an input that is its own, or outputs that exist already.
+    """
     targets: dict[Path, Path] = {}
     for job in jobs:
         if str(job.target) != "-" and job.target in targets:

@@ -64,6 +64,9 @@ class Delimiter(click.ParamType[str]):
 
 quiet = click.option("--quiet", is_flag=True, help="no progress bar and no summary, only errors")
 force = click.option("--force", is_flag=True, help="overwrite outputs that exist")
+skip_existing = click.option(
+    "--skip-existing", is_flag=True, help="leave out what was converted before: its output exists"
+)
 device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:1")
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON")
 own_prior = click.option("--prior", type=PATH, metavar="PATH", help="an integer prior, in place of the model's own")
