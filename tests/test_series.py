@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from vqaudio.errors import ContainerError, SeriesError
 from vqaudio.series import Column, MaxError, Stored, Table, codec, compress, write_table
 from vqaudio.series.grid import Grid, lattice, within
 from vqaudio.series.header import Header
+from vqaudio.series.predictor import MOST_COMPARED, sides_of
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, known_cells
 from vqaudio.series.text import rendered
 
@@ -381,6 +383,26 @@ def test_many_columns():
     columns = [np.round(shared * random.normal() + random.normal(0, 0.1, 120), 2) for _ in range(150)]
     original = table(*columns)
     assert same_tables(original, back(compress(original)))
+
+
+def test_what_a_table_takes_grows_with_its_columns_not_with_their_square():
+    def seconds(n_columns: int) -> float:
+        original = table(*(np.array([number, 2 * number, 5]) / 4 for number in range(n_columns)))
+        started = time.process_time()
+        assert same_tables(original, back(compress(original)))
+        return time.process_time() - started
+
+    seconds(10)
+    few, many = min(seconds(250) for _ in range(3)), seconds(2000)
+    assert many < 16 * few  # 8 in proportion; 64 if it were the square
+
+
+def test_other_columns_are_sought_among_the_last_ones():
+    random = np.random.default_rng(0)
+    alike = random.integers(-9, 10, 400).cumsum()
+    columns = [random.integers(-9, 10, 400).cumsum() for _ in range(MOST_COMPARED)]
+    found = [sides_of(alike + 5, [*columns[:before], alike, *columns[before:]]) for before in (0, 1, MOST_COMPARED)]
+    assert [before in sides for before, sides in zip((0, 1, MOST_COMPARED), found, strict=True)] == [False, True, True]
 
 
 # -------------------------------------------------------------------------------------------------------- determinism

@@ -193,7 +193,8 @@ def test_the_first_line_names_columns_unless_it_holds_numbers(names):
         (b"\xef\xbb\xbf", "is empty"),
         (b"\n\n", "is empty"),
         (b"a,b\n", "holds no rows"),
-        (b"\xff\xfea\x00,\x00b\x00", "cannot be read as CSV ("),
+        (b"\xff\xfea\x00,\x00b\x00", "line 1 is not text in UTF-8; save it as CSV in UTF-8"),
+        (b"\na,b\n1,2\n3,\xe4,5\n", "line 4 is not text in UTF-8"),
     ],
 )
 def test_what_no_csv_is_is_refused_with_the_reason(data, said, capsys):

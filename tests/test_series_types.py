@@ -278,3 +278,18 @@ def test_a_damaged_array_in_an_archive_is_refused(capsys):
     assert compress(["in.npz", "out.vq"]) == 1
     assert capsys.readouterr().err.startswith("error: in.npz: cannot be read as .npz (")
     assert decompress(["in.npz", "out.npz"]) == 1
+
+
+def test_damaged_headers_of_arrays_are_refused(capsys):
+    whole = npy(np.arange(3))
+    for damaged in (
+        whole.replace(b"}", b"{"),
+        whole.replace(b"(3,)", b"(3,("),
+        whole.replace(b"(3,)", b"(-3)"),
+        whole[:90],
+    ):
+        Path("in.npy").write_bytes(damaged)
+        assert compress(["in.npy", "out.vq"]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("error: in.npy: cannot be read as .npy (")
+        assert error.count("\n") == 1

@@ -19,6 +19,8 @@ from vqaudio.series.table import Column, Table, is_binary
 from vqaudio.series.text import rendered
 
 BOM = b"\xef\xbb\xbf"
+INEXACT = 2.0**53
+"""Beyond, floats do not hold all integers."""
 NULL_WORDS = pa.array(arrow_csv.ConvertOptions().null_values)
 """What Arrow takes for a gap among numbers and times."""
 
@@ -91,6 +93,8 @@ def read(file: IO[bytes], name: str, delimiter: str | None = None, decimal: str 
     before = len(body[: len(body) - len(text)].splitlines())
     if not text:
         raise SeriesError(f"{name}: is empty; expected rows of cells")
+    if line := dialect.undecodable_line(text):
+        raise SeriesError(f"{name}: line {line + before} is not text in UTF-8; save it as CSV in UTF-8")
     delimiter = delimiter or dialect.delimiter_of(text)
     if line := dialect.unclosed_quote(text, delimiter):
         raise SeriesError(
@@ -160,7 +164,9 @@ def _has_decimal_commas(typed: Any, written: Any) -> bool:
 
 def _integers(values: Any, texts: Any) -> Any:
     """Integers that Arrow takes for floats as such: in 64 bits, or as they are written; other values as they are."""
-    if not pa.types.is_floating(values.type) or not _all_match(texts, "^[+-]?[0-9]+$"):
+    if not pa.types.is_floating(values.type) or not _any(pc.greater(pc.abs(values), INEXACT)):
+        return values
+    if not _all_match(texts, "^[+-]?[0-9]+$"):
         return values
     try:
         return pc.if_else(pc.is_in(texts, NULL_WORDS), pa.scalar(None, pa.string()), texts).cast(pa.uint64())

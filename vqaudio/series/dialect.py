@@ -51,6 +51,15 @@ def quoted_cells(text: bytes, delimiter: str, n_rows: int) -> list[list[bool]]:
     return rows
 
 
+def undecodable_line(text: bytes) -> int:
+    """The number of the first line that is not UTF-8, or 0."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return len(_LINE_END.findall(text, 0, error.start)) + 1
+    return 0
+
+
 def unclosed_quote(text: bytes, delimiter: str) -> int:
     """The number of the line in which a quoted cell begins that does not end, or 0."""
     mark = re.escape(delimiter.encode())

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,7 +135,7 @@ def predict(values: Integers, columns: Sequence[Integers]) -> tuple[bytes, list[
         values: of one column in a chunk, int64 ``(rows,)``.
         columns: those of the chunk's columns before, of the same length.
     """
-    best = min(((bytes([order]), _differences(values, order)) for order in ORDERS), key=_cost)
+    best = min(((bytes([order]), left) for order, left in zip(ORDERS, _differences(values), strict=False)), key=_cost)
     if best[1].any():
         best = min([best, *_linear(values, columns)], key=_cost)
     return best[0], best[1].tolist()
@@ -155,10 +155,11 @@ def _cost(candidate: tuple[bytes, Integers]) -> int:
     return 8192 * len(head) + int((counts * bits * 1024).astype(np.int64).sum())
 
 
-def _differences(values: Integers, order: int) -> Integers:
-    for _ in range(order):
-        values = np.diff(values, prepend=np.int64(0))
-    return values
+def _differences(values: Integers) -> Iterator[Integers]:
+    """Values, their differences, the differences of those, and so on."""
+    while True:
+        yield values
+        values = np.concatenate([values[:1], values[1:] - values[:-1]])
 
 
 def _linear(values: Integers, columns: Sequence[Integers]) -> list[tuple[bytes, Integers]]:
