@@ -23,6 +23,8 @@ import soundfile
 from demo_server import ROOT, Served, save_voices, serving
 from tools import MODEL, heard, synthetic, tiny_codec
 
+from vqaudio.decoding.ffmpeg import FFmpegReader
+from vqaudio.decoding.reader import Block
 from vqaudio.errors import AudioError, ModelError, SeriesError, VqaudioError
 from vqaudio.series import MaxError, compress, read_table
 
@@ -111,15 +113,15 @@ def test_what_is_too_long_is_not_decoded_to_its_end(tmp_path, monkeypatch, kind)
         data[22:26] = bytes(4)
         path.write_bytes(data)
     decoded = 0
-    read = recordings.OneWay.read
+    blocks = FFmpegReader.blocks
 
-    def counting(self: Any, *arguments: Any, **options: Any) -> Any:
+    def counting(self: FFmpegReader) -> Iterator[Block]:
         nonlocal decoded
-        block = read(self, *arguments, **options)
-        decoded += len(block)
-        return block
+        for rate, block in blocks(self):
+            decoded += len(block)
+            yield rate, block
 
-    monkeypatch.setattr(recordings.OneWay, "read", counting)
+    monkeypatch.setattr(FFmpegReader, "blocks", counting)
     with pytest.raises(AudioError, match="lasts more than"):
         recordings.read(str(path))
     assert decoded <= recordings.MAX_SECONDS * 8000 + 2 * 65536

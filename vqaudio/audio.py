@@ -7,6 +7,7 @@ windows were cut.
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typing import IO, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.decoding import Chain, Forward, UnreadableError
+from vqaudio.decoding import Chain, Forward, TooLongError, UnreadableError
 from vqaudio.errors import AudioError
 from vqaudio.files import Path, input_name, open_input
 
@@ -195,7 +196,8 @@ class FileSource:
 
     ``file`` is a path, ``-`` or an open binary file that can seek (which stays open); ``name`` is for messages. The
     last window is kept: one that starts within or right after it is read without seeking. Memory holds two windows
-    and never grows with the duration. The length is what was decoded, never what a header announces, over all streams
+    and never grows with the duration. What lasts longer than ``most_seconds`` is refused before more of it is decoded.
+    The length is what was decoded, never what a header announces, over all streams
     that were chained in the file; only of PCM it follows from the number of bytes. Where something is missing or
     damaged, what is there can be read, and ``problems`` tells the rest. A context manager.
 
@@ -214,7 +216,7 @@ class FileSource:
     _start: int
     _position: int
 
-    def __init__(self, file: Path | IO[bytes], name: str | None = None):
+    def __init__(self, file: Path | IO[bytes], name: str | None = None, most_seconds: float = math.inf):
         with ExitStack() as stack:
             if isinstance(file, str | os.PathLike):
                 self.name = name or input_name(file)
@@ -223,7 +225,7 @@ class FileSource:
                 self.name = name or "the file"
                 self._file = file
             self._position = 0
-            chain = self._opened()
+            chain = self._opened(most_seconds)
             stack.callback(chain.close)
             self.problems = tuple(f"{self.name}: {problem}" for problem in chain.problems)
             if chain.n_samples < 1:
@@ -251,11 +253,15 @@ class FileSource:
         """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
         return framed(self, start, stop, self._inside)
 
-    def _opened(self) -> Chain:
+    def _opened(self, most_seconds: float) -> Chain:
         if self._file.seek(0, 2) == 0:
             raise AudioError(f"{self.name}: is empty (0 bytes), expected a sound file")
         try:
-            return Chain(self._file)
+            return Chain(self._file, most_seconds)
+        except TooLongError:
+            raise AudioError(
+                f"{self.name}: lasts more than the {most_seconds:g} s that are taken: cut it first"
+            ) from None
         except UnreadableError as error:
             raise AudioError(f"{self.name}: {_refusal(error, self.name)}") from None
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from contextlib import closing
 from typing import IO
@@ -13,7 +14,7 @@ from vqaudio.decoding.ffmpeg import FFmpegReader
 from vqaudio.decoding.find import find_links
 from vqaudio.decoding.libsndfile import LibsndfileReader
 from vqaudio.decoding.link import Link
-from vqaudio.decoding.reader import MOST_PADDING, Block, Reader, UnreadableError
+from vqaudio.decoding.reader import MOST_PADDING, Block, Reader, TooLongError, UnreadableError
 
 Samples = NDArray[np.float32]
 
@@ -38,11 +39,13 @@ class Chain:
         problems: what is missing or damaged, each the rest of a sentence that begins with the file's name.
 
     Raises:
-        UnreadableError: no link can be decoded. OSError: the file cannot be read.
+        UnreadableError: no link can be decoded. OSError: the file cannot be read. TooLongError: there are more than
+        ``most_seconds``; no more than these were decoded to know it.
     """
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes], most_seconds: float = math.inf):
         self._file = file
+        self._seconds_left = most_seconds
         self._links = find_links(file, file.seek(0, 2))
         self._counts: list[int] = []
         self.pcm: LibsndfileReader | None = None
@@ -54,6 +57,7 @@ class Chain:
                 self.pcm = reader
                 self.sample_rate, self.channels, self.n_samples = reader.sample_rate, reader.channels, reader.frames
                 self._judge(self._links[0], reader, reader.frames, reader.sample_rate)
+                self._spend(reader.frames, reader.sample_rate)
                 return
             reader.close()
         same_rate = False not in [self._count(link) for link in self._links]
@@ -110,10 +114,17 @@ class Chain:
             for rate, block in reader.blocks():
                 if not self.sample_rate:
                     self.sample_rate, self.channels = rate, block.shape[1]
+                self._spend(len(block), rate)
                 n_samples += len(block)
                 same_rate = same_rate and rate == self.sample_rate
             self._counts.append(self._judge(link, reader, n_samples, rate))
         return same_rate
+
+    def _spend(self, n_samples: int, rate: int) -> None:
+        self._seconds_left -= n_samples / rate
+        if self._seconds_left < 0:
+            self.close()
+            raise TooLongError
 
     def _judge(self, link: Link, reader: Reader, n_samples: int, rate: int) -> int:
         """Note what is wrong with a link of which ``n_samples`` were decoded; returns how many of them are sound."""

@@ -22,6 +22,10 @@ class UnreadableError(Exception):
         self.kind = kind
 
 
+class TooLongError(Exception):
+    """There is more sound than was asked for."""
+
+
 class Reader(Protocol):
     """One pass through a stream of sound, from its first sample on.
 
