@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tools import GOLDEN, one_line
 
 import vqaudio
 from vqaudio import cli
-from vqaudio.errors import ModelError
+from vqaudio.errors import AudioWarning, ModelError
 
 
 def test_commands_pass_their_arguments_on(capsys):
@@ -95,6 +96,17 @@ def test_expected_failures_become_a_line_and_a_status(error, status, message, ca
 
     assert main([]) == status
     assert capsys.readouterr() == ("", message)
+
+
+def test_warnings_of_ours_become_a_line(capsys):
+    @cli.command
+    def main(argv: list[str] | None = None) -> int:
+        for _ in range(2):
+            warnings.warn("a.wav: ends early", AudioWarning, stacklevel=1)
+        return 0
+
+    assert main([]) == 0
+    assert capsys.readouterr() == ("", 2 * "warning: a.wav: ends early\n")
 
 
 def test_mistakes_of_ours_are_not_hidden():

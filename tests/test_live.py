@@ -146,6 +146,21 @@ def test_what_follows_the_samples_is_no_sound():
     data = sized(encoded(tones(1, 5000)), 4000)
     with piped(data) as sound:
         assert heard_in_windows(sound).shape == (1, 2000)
+        assert not sound.problems
+
+
+def test_what_a_pipe_lacks_of_what_its_header_announces_is_told():
+    data = encoded(tones(1, 5000))
+    with piped(data[:-2000]) as sound:
+        assert not sound.problems  # it goes on, for all that is known
+        assert heard_in_windows(sound).shape == (1, 4000)
+        sentence = f"{sound.name}: ends at 0.250 s, 0.062 s (1000 samples) before its header says"
+        assert sound.problems == (sentence,)
+    with piped(data + data) as sound:
+        assert heard_in_windows(sound).shape == (1, 5000)
+        assert sound.problems == (
+            f"{sound.name}: more sound comes behind the first, which is not read: save it as a file first",
+        )
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import soxr
 from sounds import RATE, encoded, tones, whole, windows
 
 from vqaudio.audio import ArraySource, FileSource
-from vqaudio.errors import AudioError
-from vqaudio.resampling import Resampled, resample
+from vqaudio.errors import AudioError, AudioWarning
+from vqaudio.resampling import Resampled, read_mono, resample
 
 RATES = [(44100, 16000), (16000, 44100), (8000, 16000), (192000, 16000), (8000, 192000), (11025, 16000), (44101, 16000)]
 RATES += [(16000, 44101), (100, 16000)]
@@ -110,3 +110,12 @@ def test_resample_to_the_same_rate_is_the_source_itself():
     assert resample(source, RATE) is source
     with pytest.raises(AudioError, match="sample rate"):
         resample(source, 3)
+
+
+def test_a_file_that_lacks_something_is_read_with_a_warning(tmp_path):
+    (tmp_path / "a.wav").write_bytes(encoded(tones(1, 5000))[:-2000])
+    with pytest.warns(
+        AudioWarning, match=r"a\.wav: ends at 0\.250 s, 0\.062 s \(1000 samples\) before its header says"
+    ):
+        mono = read_mono(tmp_path / "a.wav", 8000)
+    assert mono.shape == (2000,)

@@ -6,11 +6,14 @@ import functools
 import importlib
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import click
 
-from vqaudio.errors import VqaudioError
+from vqaudio.errors import AudioWarning, VqaudioError
 
 COMMANDS = {
     "compress": "sound, or a table of numbers, to .vq",
@@ -39,12 +42,13 @@ class Main(Protocol):
 
 
 def command(main: Main) -> Main:
-    """Turn expected failures into one line on stderr and an exit status, without a traceback."""
+    """Turn expected failures into one line on stderr and an exit status, without a traceback; warnings into a line."""
 
     @functools.wraps(main)
     def wrapped(argv: list[str] | None = None) -> int:
         try:
-            status = main(argv)
+            with _warnings_in_one_line():
+                status = main(argv)
             sys.stdout.flush()
             return status
         except click.exceptions.Exit as end:  # after --help and the like
@@ -68,6 +72,24 @@ def command(main: Main) -> Main:
             _give_up_unread_output()
 
     return wrapped
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print warnings about sound files as what they are; those of other packages as ever."""
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, AudioWarning):
+                print(f"warning: {message}", file=sys.stderr)
+            else:
+                others(message, category, *where)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.simplefilter("always", AudioWarning)
+        yield
 
 
 def _give_up_unread_output() -> None:

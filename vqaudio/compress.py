@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from vqaudio import options
-from vqaudio.audio import ENDLESS, SUFFIXES, FileSource
+from vqaudio.audio import ENDLESS, SUFFIXES
 from vqaudio.cli import Command
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.errors import VqaudioError
@@ -199,8 +199,8 @@ def _sound_converter(
             with seconds_bar(total, job.source.name, quiet) as bar, atomic_write(job.target) as file:
                 size = codec.write(sound, file, n_codebooks, done=bar.update, **how)
             seconds = sound.n_samples / sound.sample_rate
+            problems = () if inputs.ended_by else sound.problems
         inputs.tell(sound, job.target, quiet)
-        problems = sound.problems if isinstance(sound, FileSource) else ()
         return SoundDone(seconds, time.perf_counter() - started, size, problems)
 
     return convert

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from vqaudio.audio import FileSource, Source, Window, check_rate, framed
+from vqaudio.errors import AudioWarning
 
 BLOCK_SECONDS = 4
 FILTER_REACH = 128
@@ -114,10 +116,14 @@ def resample(source: Source, sample_rate: int, n_samples: Callable[[], int] | No
 def read_mono(path: Path, sample_rate: int) -> NDArray[np.float32]:
     """A whole file as float32 ``(samples,)`` at ``sample_rate`` (Hz): the mean of its channels.
 
+    Warns with :class:`vqaudio.errors.AudioWarning` of what the file lacks.
+
     Raises:
         FileError, AudioError: it cannot be read, or holds values that are no sound.
     """
     with FileSource(path) as file:
         sound = resample(file, sample_rate)
         mono: NDArray[np.float32] = sound.read(0, sound.n_samples).mean(axis=0)
+    for problem in file.problems:
+        warnings.warn(problem, AudioWarning, stacklevel=2)
     return mono

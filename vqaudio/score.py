@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +35,19 @@ def main(
     """Print the bits that each codebook's tokens cost by the model's prior.
 
     They are counted in chunks, as files have them, over all channels of audio files. Sound like that which the prior
-    learned from costs less.
+    learned from costs less. Exits with status 1 where a file is cut off or damaged; what is there is counted.
     """
     from vqaudio.audio import FileSource
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(model, device, prior)
     found: list[dict[str, Any]] = []
+    problems: list[str] = []
     for path in sounds:
         with FileSource(path) as sound:
             bits = codec.score(sound, codebooks, condition)
             seconds = sound.channels * sound.n_samples / sound.sample_rate
+        problems.extend(sound.problems)
         tokens = sum(part.size for part in bits)
         total = float(sum(part.sum() for part in bits))
         found.append(
@@ -65,7 +68,9 @@ def main(
                 f"{one['file']}: {one['bits_per_token']:.3f} bits per token ({each} by codebook), "
                 f"{one['bits_per_second'] / 1000:.3f} kb/s"
             )
-    return 0
+    for problem in problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -60,8 +60,9 @@ def _layout(head: bytes) -> _Layout | None:
         return _Layout("W64", b"data", "<Q", 40, 16, True, 8)
     if head[:6] == b"caff\0\x01":
         return _Layout("CAF", b"data", ">Q", 8, align=1)
-    if head[:4] == b".snd" and len(head) == _HEAD and _HEAD - 4 <= int.from_bytes(head[4:8]) < 1 << 20:
-        return _Layout("AU", b"", ">I", align=1)  # which has no chunks
+    for mark, size in ((b".snd", ">I"), (b"dns.", "<I")):
+        if head[:4] == mark and len(head) == _HEAD and _HEAD - 4 <= struct.unpack_from(size, head, 4)[0] < 1 << 20:
+            return _Layout("AU", b"", size, align=1)  # which has no chunks
     return None
 
 
@@ -72,8 +73,10 @@ def sample_file(file: IO[bytes], start: int, size: int) -> Link | None:
         return None
     link = Link(start, size, layout.kind)
     if not layout.samples:
-        samples = start + _number(file, start + 4, ">I")
-        _measure(file, layout, _Chunk(b"", start + 8, ">I", _number(file, start + 8, ">I"), samples), link)
+        samples = start + _number(file, start + 4, layout.size)
+        _measure(
+            file, layout, _Chunk(b"", start + 8, layout.size, _number(file, start + 8, layout.size), samples), link
+        )
         return link
     at, long = start + layout.first, None
     while chunk := _chunk(file, layout, at):

@@ -18,6 +18,9 @@ from vqaudio.live.pipe import Pipe
 from vqaudio.sndfile import Guarded, OneWay
 
 RAW_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "PCM_S8", "PCM_U8", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+_BELIEVED = 0x7F000000 // 8
+"""Samples: a header that announces more may hold what its writer put there before knowing."""
+_MARKS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"riff", b".snd", b"dns.")
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,23 @@ class PipeSource:
         self.n_samples = ENDLESS
         self._kept: Window = np.zeros((self.channels, 0), np.float32)  # from sample _start on
         self._start = 0
+        frames = decoder.sound.frames
+        self._promised = frames if frames * self.channels < _BELIEVED else None
         self._fill(1)
         if not self.n_samples:
             raise AudioError(self.problem or f"{self.name}: holds no samples, expected at least one")
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the sound lacked of what its header announces, and what came behind it: sentences, once it has ended."""
+        if self._promised is None or self.n_samples >= ENDLESS or self.problem:
+            return ()
+        if missing := self._promised - self.n_samples:
+            ends, lacks = self.n_samples / self.sample_rate, missing / self.sample_rate
+            return (f"{self.name}: ends at {ends:.3f} s, {lacks:.3f} s ({missing} samples) before its header says",)
+        if any(mark in self._pipe.peek(5) for mark in _MARKS):
+            return (f"{self.name}: more sound comes behind the first, which is not read: save it as a file first",)
+        return ()
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`vqaudio.audio.Source.read`."""
@@ -87,7 +104,10 @@ class PipeSource:
         reached = self._start + self._kept.shape[1]
         if reached >= min(stop, self.n_samples):
             return
-        block = self._decode(stop - reached)
+        count = stop - reached
+        if self._promised is not None:  # libsndfile would take more out of the pipe than it returns
+            count = min(count, self._promised - reached)
+        block = self._decode(count)
         try:
             if block.size:
                 check_values(block, reached, self.sample_rate, self.name)
