@@ -60,7 +60,11 @@ def test_what_may_have_been_meant_is_said(arguments, guess, capsys):
 
 @pytest.mark.parametrize(
     ("words", "last", "offered"),
-    [([], "dec", {"decode", "decompress"}), (["sample"], "--list", {"--list-speakers", "--list-labels"})],
+    [
+        ([], "dec", {"decode", "decompress"}),
+        (["sample"], "--list", {"--list-speakers", "--list-labels"}),
+        (["score", "--model"], "dig", {"digits", "dig"}),
+    ],
 )
 def test_the_shell_completes_commands_and_options(words, last, offered, monkeypatch, capsys):
     line = ["vqaudio", *words, last]

@@ -32,11 +32,9 @@ SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "r
 @file_options("audio or table", ".vq file")
 @click.option("--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer are smaller (default: all)")
 @click.option("--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel without a prior")
-@click.option(
-    "--model",
-    metavar="NAME|PATH",
+@options.model(
     help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 200,000 values series-base, used where it makes the "
-    "file smaller (none: not at all, which is quicker)",
+    "file smaller (none: not at all, which is quicker)"
 )
 @click.option(
     "--chunk-seconds",
@@ -188,8 +186,6 @@ def _sound_converter(
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(*loaded)
-    if how["entropy"] in (None, "prior") and codec.prior_file is not None:
-        codec.prior  # noqa: B018 - it is read now, so that speeds do not count that
     n_codebooks = codec.check_codebooks(codebooks if kbps is None else codec.codebooks_for(kbps))
 
     def convert(job: Job) -> SoundDone:

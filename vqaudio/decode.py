@@ -22,7 +22,7 @@ from vqaudio.sink import write_array
 @click.argument("source", metavar="TOKENS", type=options.PATH)
 @click.argument("out", type=options.PATH)
 @click.option("--speaker", default="", metavar="NAME", help="in whose voice, where the model knows any")
-@click.option("--model", metavar="NAME|PATH", help="default: the shipped model whose tokens they are")
+@options.model(help="default: the shipped model whose tokens they are")
 @options.device
 @options.force
 @options.skip_existing

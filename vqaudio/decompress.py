@@ -44,7 +44,7 @@ SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
 @click.option(
     "--speaker", default="", metavar="NAME", help="in whose voice, where the model knows any (vqaudio convert)"
 )
-@click.option("--model", metavar="NAME|PATH", help="default: the shipped model that wrote the file")
+@options.model(help="default: the shipped model that wrote the file")
 @options.any_prior
 @options.device
 def main(

@@ -24,7 +24,8 @@ from vqaudio.series import describe as describe_table
 @click.argument("path", metavar="FILE", type=options.PATH)
 @options.any_prior
 @options.as_json
-def main(path: Path, prior: Path | None, as_json: bool) -> int:
+@click.option("--quiet", is_flag=True, help="only say what is damaged")
+def main(path: Path, prior: Path | None, as_json: bool, quiet: bool) -> int:
     """Say what a .vq file holds, and check all of it.
 
     FILE is a .vq file, or - for standard input. Exits with status 1 where it is damaged.
@@ -37,11 +38,13 @@ def main(path: Path, prior: Path | None, as_json: bool) -> int:
             facts = describe(Reader(cast(Any, file), name, coders(prior)), file.seek(0, 2))
     if as_json:
         print(json.dumps(facts, indent=2))
-    else:
+    elif not quiet:
         width = max(map(len, facts)) + 2
         for name, value in facts.items():
             shown = "; ".join(map(str, value)) if isinstance(value, list) else value
             print(f"{name.replace('_', ' '):{width}}{'none' if shown == '' else shown}")
+    for problem in facts["damage"] if quiet else ():
+        print(f"damaged: {facts['file']}: {problem}", file=sys.stderr)
     if facts["unchecked"]:
         print(f"error: {facts['unchecked']}", file=sys.stderr)
     return 1 if facts["damage"] or facts["unchecked"] else 0

@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from vqaudio.errors import VqaudioError
+from vqaudio.registry import shipped_models
 
 PATH = click.Path(path_type=Path)
 """A file or folder, whether or not it exists: what is wrong with it is said where it is opened."""
@@ -74,9 +76,19 @@ any_prior = click.option("--prior", type=PATH, metavar="PATH", help="an integer 
 codebooks = click.option("--codebooks", type=int, metavar="N", help="how many codebooks to use (default: all)")
 
 
-def model(default: str) -> Callable[[Any], Any]:
-    """``--model``, a shipped model's name or a file."""
-    return click.option("--model", default=default, show_default=True, metavar="NAME|PATH")
+def model(default: str | None = None, help: str | None = None) -> Callable[[Any], Any]:
+    """``--model``, a shipped model's name or a file; shells complete both."""
+    return click.option(
+        "--model", type=_Model(), default=default, show_default=default is not None, metavar="NAME|PATH", help=help
+    )
+
+
+class _Model(click.ParamType[str]):
+    name = "model"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in shipped_models() if name.startswith(incomplete)]
+        return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]
 
 
 def is_given(name: str) -> bool:

@@ -15,7 +15,7 @@ from vqaudio.container import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
 from vqaudio.evaluation.clips import Selection, Split, select
 from vqaudio.evaluation.peers import PEERS, OwnCodec, System, find_peers
-from vqaudio.options import Listed, Seconds, device, own_prior, quiet
+from vqaudio.options import Listed, Seconds, device, model, own_prior, quiet
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def evaluation_options(
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """What a command gets as ``setup``, beside its own argument ``folder``."""
     added = (
-        click.option("--model", metavar="NAME|PATH", help=f"default: {DEFAULT_MODEL}"),
+        model(help=f"default: {DEFAULT_MODEL}"),
         click.option(
             "--codebooks",
             type=Listed(click.IntRange(1)),
