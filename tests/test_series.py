@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from vqaudio.series import Column, MaxError, Stored, Table, codec, compress, wri
 from vqaudio.series.grid import Grid, lattice, within
 from vqaudio.series.header import Header
 from vqaudio.series.predictor import MOST_COMPARED, sides_of
-from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, known_cells
+from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, Dictionary, known_cells
 from vqaudio.series.text import rendered
 
 ROOT = Path(__file__).parents[1]
@@ -415,6 +416,23 @@ def test_a_file_of_yore_reads_as_it_did():
     write_table(stored.table(), file, "table.csv", ".csv")
     assert stored.damage == []
     assert file.getvalue() == (GOLDEN / "table.csv").read_bytes()
+
+
+def test_a_file_with_later_keys_reads_as_it_did():
+    """A dialect of CSV, decimals, bytes and a dictionary (``golden/make_fields.py``)."""
+    stored, file = Stored((GOLDEN / "fields.vq").read_bytes()), io.BytesIO()
+    write_table(stored.table(), file, "fields.csv", ".csv")
+    assert file.getvalue() == (GOLDEN / "fields.csv").read_bytes()
+    types = Stored((GOLDEN / "types.vq").read_bytes()).table()
+    made = [(one.name, one.dtype, one.nullable, one.dictionary, one.values.tolist()) for one in types.columns]
+    words = Dictionary("int8", True, ("low", "never", "high"))
+    assert made == [
+        ("price", "decimal128(10, 2)", True, None, [125, 0, -5]),
+        ("wide", "decimal128(38, 1)", False, None, [str(10**30), "-1", "0"]),
+        ("raw", "fixed_size_binary[2]", True, None, ["\x00\xff", "", "ab"]),
+        ("kind", "string", True, words, ["high", "low", ""]),
+        ("odd", "float32", True, None, [math.inf, 1.5, 0.0]),
+    ]
 
 
 MADE = """

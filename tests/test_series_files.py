@@ -96,6 +96,10 @@ def test_types_of_csv_are_kept_within_a_bound(name):
             assert before.values.tolist() == after.values.tolist()
 
 
+def test_a_share_of_a_range_that_is_none_is_no_bound_on_texts():
+    assert csv_through("a,b\n1,NaN\n2,0.50\n3,NaN\n4,\n", "--max-error", "1%") == "a,b\n1,NaN\n2,0.5\n3,NaN\n4,NaN\n"
+
+
 @pytest.mark.parametrize("text", FLOATS.values(), ids=FLOATS)
 def test_floats_without_a_fixed_number_of_digits_come_back_if_asked_to(text):
     assert csv_through(text, "--lossless") == text

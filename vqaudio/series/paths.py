@@ -84,7 +84,8 @@ def describe(stored: Stored, size: int) -> dict[str, Any]:
 def _about(about: dict[str, Any]) -> str:
     zone = f" in {about['zone']}" if "zone" in about else ""
     bound = f"within {about['bound']:g}" if "bound" in about else "exact"
-    return f"{about['name']}: {about['dtype']}{zone}, {bound}"
+    words = " in a dictionary" if "dictionary" in about else ""
+    return f"{about['name']}: {about['dtype']}{words}{zone}, {bound}"
 
 
 def starts_series(file: IO[bytes]) -> bool:
