@@ -207,7 +207,7 @@ def test_a_part_far_on_decodes_little_else(toys, read):
 
 def test_another_prior_than_the_file_names_is_found_out(toys):
     """As if its fingerprint had been that of the right one: the codes' digest is what tells."""
-    data = stored(toys, toys.ann[:, :24000])
+    data = stored(toys, toys.ann[:, :23360])
     assert is_raw(data) == [False] * 3
     wrong = forged(data, bytes.fromhex(fingerprint(toys.prior)), bytes.fromhex(fingerprint(toys.other)))
     codec = vqaudio.load(MODEL, prior=toys.other)
@@ -229,7 +229,7 @@ def test_another_condition_than_the_file_names_is_found_out(toys):
 
 def test_bytes_changed_behind_the_checksums_back_are_found_out(toys):
     """Each bit flip with a CRC-32 that fits: reported by the digest, or (in the coder's last bits) without effect."""
-    data = stored(toys, toys.ann[:, :8000])
+    data = stored(toys, toys.ann[:, :7360])
     found = opened(data, toys.prior)
     (before,) = found
     start, size = found._offsets[0], found._sizes[0]
@@ -411,7 +411,7 @@ def test_options_that_make_no_sense_are_refused(options, capsys):
 
 
 def test_a_larger_lambda_gives_smaller_files(toys):
-    wav = synthetic(2, RATE, seed=9)  # never heard before
+    wav = synthetic(1.96, RATE, seed=9)  # never heard before; two chunks with the margin
     as_it_is = stored(toys, wav, chunk_seconds=1.0)
     assert stored(toys, wav, chunk_seconds=1.0, rdo=0.0) == as_it_is
     sizes, sounds = [], []
@@ -420,7 +420,7 @@ def test_a_larger_lambda_gives_smaller_files(toys):
         sizes.append(len(data))
         sounds.append(toys.codec.decompress(data)[0])
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] < 0.5 * len(as_it_is)
+    assert sizes[-1] < 0.55 * len(as_it_is)
     assert {sound.shape for sound in sounds} == {wav.shape}
 
 
@@ -476,9 +476,10 @@ def test_cheaper_codes_need_a_prior_and_sums_of_entries(toys):
 
 @pytest.mark.parametrize("condition", ["none", "speaker=ann"])
 def test_a_score_is_what_a_file_takes(toys, condition):
-    data = toys.codec.compress(toys.ann, RATE, entropy="prior", condition=condition)
+    wav = toys.ann[:, : 248 * 320]  # with the margin a chunk
+    data = toys.codec.compress(wav, RATE, entropy="prior", condition=condition)
     (chunk,) = [opened(data)._parse(0)]
-    bits = toys.codec.score(ArraySource(toys.ann, RATE), condition=condition)
+    bits = toys.codec.score(ArraySource(wav, RATE), condition=condition)
     assert [part.shape for part in bits] == [(1, 250)] * 4
     assert all((part > 0).all() for part in bits)
     total = sum(part.sum() for part in bits) / 8
@@ -489,7 +490,7 @@ def test_a_score_counts_every_chunk_from_a_cold_start(toys):
     """Two chunks of the same sound, and two channels of it: each costs the same."""
     wav = np.concatenate([np.zeros((1, 2 * 80000), np.float32)] * 2)
     bits = toys.codec.score(ArraySource(wav, RATE), 2)
-    assert [part.shape for part in bits] == [(2, 500)] * 2
+    assert [part.shape for part in bits] == [(2, 502)] * 2
     for part in bits:
         np.testing.assert_array_equal(part[0], part[1])
         np.testing.assert_array_equal(part[:, 20:230], part[:, 270:480])

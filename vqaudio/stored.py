@@ -7,8 +7,8 @@ from pathlib import Path
 
 from vqaudio.audio import MAX_RATE, MIN_RATE
 from vqaudio.autoencoder import Autoencoder
-from vqaudio.blocks import decoded
-from vqaudio.container import Chunk, ChunkCodes, Header, Reader
+from vqaudio.blocks import Block, decoded
+from vqaudio.container import Chunk, Header, Reader
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.registry import find_fingerprint, name_of
 from vqaudio.resampling import BLOCK_SECONDS, FILTER_REACH
@@ -67,7 +67,8 @@ class Stored:
             header.chunk_frames,
             len(header.streams),
         )
-        self.sound = decoded(model, silence, self._codes_of, *shape, speaker=speaker)
+        fading = header.version == 1
+        self.sound = decoded(model, silence, self._block_of, *shape, speaker, header.margin, fading)
 
     @property
     def n_samples(self) -> int:
@@ -97,9 +98,9 @@ class Stored:
     def check(self) -> None:
         """Read all chunks, so that ``damage`` lists whatever is damaged; decodes nothing."""
         for index in range(self.reader.n_chunks):
-            self._codes_of(index)
+            self._block_of(index)
 
-    def _codes_of(self, index: int) -> ChunkCodes | None:
+    def _block_of(self, index: int) -> Block | None:
         if index not in self._chunks:
             if not self.reader.reach(index):  # the file ended, and that is known only now
                 return None
@@ -107,7 +108,7 @@ class Stored:
         chunk = self._chunks[index]
         if chunk.problem is not None:
             self._lost[index] = chunk.problem
-        return chunk.codes
+        return None if chunk.codes is None else Block(chunk.codes, chunk.levels)
 
     def _read_from(self, index: int) -> None:
         """Read a chunk and, where that pays, some of those after it; forget those that are far away."""

@@ -236,7 +236,7 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
         cost = 0.0
         if version and wanted.costs[1] and random.random() < SPARING:
             cost = float(np.exp(random.uniform(*np.log(wanted.costs))))
-        codes = codec.encode(sound, codec.sample_rate, count, cost)
+        codes = codec.encode(sound, codec.sample_rate, count, cost, with_margin=False)
         rows.append(Row(*known, [stream[0] for stream in codes.streams]))
     return rows
 

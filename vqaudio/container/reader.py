@@ -20,6 +20,7 @@ from vqaudio.container.chunk import (
 from vqaudio.container.codes import ChunkCodes, Coded, Coder
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.container.header import LONGEST_HEADER, Header
+from vqaudio.container.levels import Level
 from vqaudio.container.trailer import TRAILER, parse_trailer
 from vqaudio.errors import ContainerError, VqaudioError
 
@@ -36,6 +37,8 @@ class Chunk:
     codes: ChunkCodes | None
     """One int32 array of shape ``(channels, ceil(n_frames / stride))`` per stream; None where a problem is set."""
     problem: str | None = None
+    levels: tuple[Level, ...] = ()
+    """One for each channel; none where a problem is set."""
 
 
 def no_coder(header: Header) -> Coder:
@@ -90,15 +93,16 @@ class Reader:
 
     def time_range(self, index: int) -> tuple[float, float]:
         """The sound that a chunk's frames stand for: from, to, in seconds."""
-        start = index * self.header.chunk_seconds
+        start = index * self.header.chunk_seconds - self.header.margin / self.header.coded_rate
         stop = start + self.n_frames(index) / self.header.frame_rate
         end = self.n_samples / self.header.source_rate
-        return min(start, end), min(stop, end)
+        return min(max(0.0, start), end), min(stop, end)
 
     def chunk_of(self, sample: int) -> int:
         """The chunk that holds a sample (counted at the source rate); the nearest one for a sample outside the file."""
         header = self.header
-        index = sample * header.coded_rate // (header.source_rate * header.hop_length * header.chunk_frames)
+        place = sample * header.coded_rate + header.margin * header.source_rate
+        index = place // (header.source_rate * header.hop_length * header.chunk_frames)
         return max(0, min(index, self.n_chunks - 1))
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -123,7 +127,7 @@ class Reader:
                 if isinstance(one, DamageError):
                     raise one
                 stored = decoded[index] if isinstance(one.stored, Coded) else one.stored
-                found.append(Chunk(index, n_frames, one.channels(stored)))
+                found.append(Chunk(index, n_frames, one.channels(stored), levels=one.levels))
             except DamageError as damage:
                 found.append(Chunk(index, n_frames, None, str(damage)))
         return found
@@ -199,7 +203,8 @@ class Reader:
                 break
         header = self.header
         n_frames = max(0, self.n_chunks - 1) * header.chunk_frames + self._last_frames
-        self.n_samples = n_frames * header.hop_length * header.source_rate // header.coded_rate
+        coded_samples = max(0, n_frames * header.hop_length - 2 * header.margin)
+        self.n_samples = coded_samples * header.source_rate // header.coded_rate
         self.problems.append(
             "the trailer is missing or damaged (is the file cut off?): the sound's length is estimated"
         )
