@@ -30,8 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         from demo import app, models
     except ModuleNotFoundError as error:
         raise VqaudioError(f"the demo needs the package {error.name}: pip install '.[demo]'") from None
-    for path in options.model:
-        models.offer(path)
+    models.offer(options.model)
     page = app.build()
     try:
         app.launch(page, options.host, options.port)

@@ -63,7 +63,8 @@ def stop_button(kind: str, events: list[gr.events.Dependency]) -> gr.Button:
 def check(path: str | None) -> None:
     """Say at once what is wrong with an upload."""
     if path is not None:
-        recordings.read(path)
+        for problem in recordings.read(path).problems:
+            gr.Warning(problem, title="Part of it is missing")
 
 
 @work.spoken

@@ -13,24 +13,34 @@ from safetensors import safe_open
 from vqaudio.container import Reader
 from vqaudio.entropy import load_prior, prior_of
 from vqaudio.errors import ModelError
-from vqaudio.registry import DEFAULT_MODEL, find, fingerprint, shipped_models
+from vqaudio.registry import DEFAULT_MODEL, Version, find, fingerprint, shipped_models, version_of
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
     from vqaudio.prior.integer import IntegerPrior
 
 _offered: dict[str, Path] = {}
-_loaded: dict[str, Codec] = {}
+_loaded: dict[str, tuple[Version, Codec]] = {}
 _loading = threading.Lock()
 
 
-def offer(path: Path) -> None:
-    """Offer a model beside the shipped ones, under its file's name and ahead of them.
+def offer(paths: Sequence[Path]) -> None:
+    """Offer models beside the shipped ones and ahead of them, each under a name that tells it from the others.
 
     Raises:
         ModelError: no such file.
     """
-    _offered[path.stem] = find(path)
+    found = list(dict.fromkeys(find(path).absolute() for path in paths))
+    _offered.update(zip(_told_apart(found), found, strict=True))
+
+
+def _told_apart(paths: Sequence[Path]) -> list[str]:
+    """Names of files: their stems, behind as many of their folders as it takes for no two to be alike."""
+    parts = [path.with_suffix("").parts[1:] for path in paths]
+    depth = 1
+    while len({part[-depth:] for part in parts}) < len(parts):
+        depth += 1
+    return ["/".join(part[-depth:]) for part in parts]
 
 
 def names() -> list[str]:
@@ -58,11 +68,12 @@ def codec(name: str) -> Codec:
     """
     path = path_of(name)
     with _loading:
-        if name not in _loaded:
+        version = version_of(path)
+        if name not in _loaded or _loaded[name][0] != version:
             import vqaudio  # torch comes along
 
-            _loaded[name] = vqaudio.load(path)
-        return _loaded[name]
+            _loaded[name] = version, vqaudio.load(path)
+        return _loaded[name][1]
 
 
 def codec_of(file: IO[bytes], name: str) -> Codec:

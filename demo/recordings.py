@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from vqaudio.audio import ArraySource, FileSource, Source, Window
 from vqaudio.errors import AudioError, VqaudioError
 from vqaudio.files import open_input
 from vqaudio.resampling import resample
-from vqaudio.sndfile import Guarded, OneWay
 
 MAX_BYTES = 25 * 2**20
 MAX_SECONDS = 60
 MAX_CHANNELS = 2
 MAX_RATE = 192_000  # Hz
-_PIECE = 1 << 16  # samples decoded at a time when only their number counts
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound in memory: ``wav`` is float32 ``(channels, samples)`` at ``sample_rate`` (Hz)."""
+    """A sound in memory: ``wav`` is float32 ``(channels, samples)`` at ``sample_rate`` (Hz).
+
+    ``problems``: what its file lacks, in sentences.
+    """
 
     name: str
     wav: Window
     sample_rate: int
+    problems: tuple[str, ...] = ()
 
     @property
     def source(self) -> ArraySource:
@@ -61,11 +61,9 @@ def read(path: str | None) -> Recording:
     if path is None:
         raise VqaudioError("There is no recording yet: upload one, record one or pick an example")
     name = Path(path).name  # never the path: messages are shown to visitors
-    with open_input(path) as file:
-        _refuse_long(file, name)
-        with FileSource(file, name) as sound:
-            check_size(sound, name)
-            return Recording(name, sound.read(0, sound.n_samples), sound.sample_rate)
+    with open_input(path) as file, FileSource(file, name, MAX_SECONDS) as sound:
+        check_size(sound, name)
+        return Recording(name, sound.read(0, sound.n_samples), sound.sample_rate, sound.problems)
 
 
 def check_size(sound: Source, name: str) -> None:
@@ -82,25 +80,3 @@ def check_size(sound: Source, name: str) -> None:
             f"{name}: has {sound.channels} channels at {sound.sample_rate} Hz, and this page takes at most "
             f"{MAX_CHANNELS} channels at {MAX_RATE} Hz: mix it down first"
         )
-
-
-def _refuse_long(file: IO[bytes], name: str) -> None:
-    """Refuse what is too long before all of it is decoded: a few megabytes of MP3 or FLAC can hold hours.
-
-    What does not tell its length is decoded up to the limit and no further. What cannot be read at all is left to
-    :class:`FileSource`, which says why.
-
-    Raises:
-        AudioError: too long.
-    """
-    try:
-        with OneWay(Guarded(file)) as sound:
-            limit = MAX_SECONDS * sound.samplerate
-            counted = sound.format == "MP3" or sound.frames > 2**62  # estimated, or not known at all
-            n_samples = 0 if counted else sound.frames
-            while counted and n_samples <= limit and (read := len(sound.read(_PIECE, "float32"))):
-                n_samples += read
-    except soundfile.LibsndfileError:
-        return
-    if n_samples > limit:
-        raise AudioError(f"{name}: lasts more than the {MAX_SECONDS} s that this page takes: cut it first")

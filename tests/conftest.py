@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from vqaudio import codec
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import (
     ModelConfig,
@@ -100,6 +102,16 @@ def model(request: pytest.FixtureRequest) -> Autoencoder:
 def _seeded() -> None:
     """Every test draws the same numbers, alone or in any order."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def slow_loading(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """By the clock of commands, models take an hour to load; what was loaded is listed."""
+    loaded: list[object] = []
+    load, clock = codec.load, time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + 3600.0 * len(loaded))
+    monkeypatch.setattr(codec, "load", lambda name, *given: loaded.append(name) or load(name, *given))
+    return loaded
 
 
 @pytest.fixture(scope="session")

@@ -25,42 +25,76 @@ ROOT = Path(__file__).parents[1]
 # import stands; within a package, modules import each other without a cycle. `__init__` is vqaudio itself: it offers
 # `load`, so it ranks above `codec`, and what says `import vqaudio` ranks above it.
 ROOMS_BY_RANK = (
-    {"errors"},
-    {"config", "container", "files", "layers", "rangecoder", "registry", "sndfile"},
-    {"audio", "prior", "tokens"},
-    {"entropy", "resampling", "series", "sink", "wavenet"},
+    {"errors", "names", "sndfile"},
+    {
+        "cli",
+        "config",
+        "container",
+        "decoding",
+        "extras",
+        "files",
+        "layers",
+        "outcomes",
+        "rangecoder",
+        "registry",
+        "wav",
+    },
+    {"audio", "options", "prior", "tokens"},
+    {"edges", "entropy", "levels", "live", "resampling", "series", "sink", "wavenet"},
     {"encoder", "decoder", "bottleneck"},
     {"assignment", "autoencoder"},
     {"blocks", "checkpoint"},
     {"stored"},
     {"codec"},
-    {"__init__", "cli", "evaluation", "jobs", "training"},
-    {"__main__", "compress", "convert", "evaluate", "info", "listen", "sample", "score", "tokenize", "train"},
+    {"__init__", "evaluation", "jobs", "training"},
+    {
+        "__main__",
+        "compress",
+        "convert",
+        "decode",
+        "evaluate",
+        "info",
+        "listen",
+        "models",
+        "sample",
+        "score",
+        "tokenize",
+        "train",
+    },
     {"decompress"},
 )
 RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in rooms}
 
 TORCH_FREE = {
     "errors",
+    "names",
+    "extras",
     "config",
     "container",
+    "decoding",
     "files",
     "rangecoder",
     "registry",
     "sndfile",
+    "wav",
     "audio",
     "prior",
     "series",
     "tokens",
+    "edges",
     "entropy",
+    "levels",
+    "live",
     "resampling",
     "sink",
+    "options",
+    "outcomes",
     "jobs",
     "cli",
 }
 """Neither these rooms nor what they import may import torch, not even late: they must start quickly."""
 
-QUICK_COMMANDS = ("compress", "convert", "decompress", "info", "sample", "score")
+QUICK_COMMANDS = ("compress", "convert", "decompress", "info", "models", "sample", "score")
 """Their modules import torch, if at all, once the arguments are known to be good."""
 
 EXTRAS = {
@@ -78,7 +112,7 @@ EXTRAS = {
 """Not installed with the package alone; only these rooms may use them:"""
 ROOMS_WITH_EXTRAS = {"evaluation", "training"}
 
-LATE = {"pyarrow"}
+LATE = {"av", "pyarrow"}
 """Installed with the package, but imported only by those who read or write a file of its kind."""
 
 
@@ -131,7 +165,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_imports_are_found_wherever_they_stand():
     text = "import a.b\nif TYPE_CHECKING:\n    from c import d\ndef f():\n    from e.f import g, h\n"
     assert set(imports(ast.parse(text))) == {"a.b", "c.d", "e.f.g", "e.f.h"}
-    assert inner_imports("vqaudio.codec") >= {"vqaudio.checkpoint", "vqaudio.container", "vqaudio.resampling"}
+    assert inner_imports("vqaudio.codec") >= {"vqaudio.checkpoint", "vqaudio.container", "vqaudio.blocks"}
     assert "vqaudio.codec" in inner_imports("vqaudio.compress")  # late
     assert set(imports(ast.parse("import vqaudio"))) == {"vqaudio"}
 
@@ -210,7 +244,7 @@ def test_a_command_runs_as_a_module_without_a_warning(command):
     """It would warn if importing ``vqaudio`` had imported the command before it runs."""
     done = python("-m", f"vqaudio.{command}", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"usage: vqaudio {command} ")
+    assert done.stdout.startswith(f"Usage: vqaudio {command} ")
 
 
 # ------------------------------------------------------------------------------------------------ what no file may do

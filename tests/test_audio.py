@@ -29,7 +29,7 @@ def test_windows_of_a_file_equal_the_whole_without_seeking(format, subtype, monk
     data = encoded(tones(2, 20_011), format, subtype)
     expected = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)[0].T
     with FileSource(io.BytesIO(data)) as source:
-        np.testing.assert_allclose(whole(source), expected, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(whole(source), expected, rtol=0, atol=1e-5)  # decoders of MP3 differ that much
         expected = whole(source)
     with FileSource(io.BytesIO(data)) as source:
         assert (source.sample_rate, source.channels, source.n_samples) == (RATE, 2, 20_011)
@@ -115,31 +115,26 @@ def test_a_flac_without_length_is_counted():
         np.testing.assert_allclose(whole(source), wav, atol=2**-15)
 
 
-def test_a_header_that_promises_too_much_is_refused_not_padded():
-    with FileSource(flac_announcing(6000, tones(1, 5000)), "song.flac") as source:
-        source.read(0, 5000)
-        with pytest.raises(AudioError, match=r"^song.flac: ends at 0.312 s \(sample 5000\).*6000 samples.*ffmpeg -i"):
-            source.read(4000, 6000)
+def test_a_header_that_promises_too_much_is_neither_believed_nor_passed_over():
+    wav = tones(1, 5000)
+    with FileSource(flac_announcing(6000, wav), "song.flac") as source:
+        assert source.n_samples == 5000
+        np.testing.assert_allclose(whole(source), wav, atol=2**-15)
+        sentence = "song.flac: ends at 0.312 s, 0.062 s (1000 samples) before its header says: it is cut off or damaged"
+        assert source.problems == (sentence,)
 
 
-def test_damage_in_the_middle_is_reported():
-    data = encoded(tones(1, 100_000), "FLAC")
-
-    def read_half_a_file() -> None:
-        with FileSource(io.BytesIO(data[: len(data) // 2]), "song") as source:
-            for start, stop in windows(source.n_samples, 4000, 0):
-                source.read(start, stop)
-
-    with pytest.raises(AudioError, match=r"^song: (cannot be read past|ends at)"):
-        read_half_a_file()
-
-
-@pytest.mark.skipif(("MP3", "MPEG_LAYER_III") not in LOSSY, reason="this libsndfile has no MP3")
-def test_an_mp3_is_as_long_as_what_can_be_decoded():
-    data = encoded(tones(1, 50_000), "MP3", "MPEG_LAYER_III")
-    with FileSource(io.BytesIO(data[: len(data) * 3 // 5])) as source:
-        assert 20_000 < source.n_samples < 40_000
-        assert whole(source).any()
+@pytest.mark.parametrize(("format", "subtype"), [("FLAC", "PCM_16"), *LOSSY])
+def test_of_a_file_that_was_cut_off_there_is_what_it_holds(format, subtype):
+    data = encoded(tones(1, 50_000), format, subtype)
+    with FileSource(io.BytesIO(data)) as source:
+        expected = whole(source)
+        assert not source.problems
+    with FileSource(io.BytesIO(data[: len(data) * 4 // 5]), "song") as source:
+        assert 15_000 < source.n_samples < 41_000
+        np.testing.assert_array_equal(whole(source)[:, :-1200], expected[:, : source.n_samples - 1200])
+        assert len(source.problems) == 1
+        assert source.problems[0].startswith("song: ")
 
 
 @pytest.mark.parametrize(
@@ -150,10 +145,10 @@ def test_an_mp3_is_as_long_as_what_can_be_decoded():
         ("notes.vox", b"Dear diary, today " * 100, "not a sound file"),
         ("notes.raw", b"Dear diary, today " * 100, "not a sound file"),
         ("talk.m4a", b"\0\0\0\x20ftypM4A " + bytes(500), "MPEG-4.*ffmpeg -i .*talk.m4a .*talk.wav"),
-        ("talk.wma", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(500), "Windows Media.*ffmpeg"),
+        ("talk.wma", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(500), "Windows Media.*ffmpeg"),
         ("talk.aac", b"\xff\xf1\x50\x80" + bytes(500), "AAC.*ffmpeg"),
         ("zeros.wav", bytes(500), "not a sound file"),
-        ("header.wav", encoded(tones(1, 9))[:20], "not a sound file"),
+        ("header.wav", encoded(tones(1, 9))[:20], "looks like WAV but cannot be decoded"),
         ("nothing.wav", encoded(tones(2, 0)), "holds no samples"),
     ],
 )

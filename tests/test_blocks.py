@@ -12,10 +12,10 @@ from tools import codec_of, synthetic, tiny_codec, untied, whole
 from torch import Tensor
 
 from vqaudio.audio import ArraySource
-from vqaudio.blocks import Decoded, encode_blocks
+from vqaudio.blocks import Block, Decoded, encode_blocks
 from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
 from vqaudio.codec import Codec
-from vqaudio.container import ChunkCodes, Stream
+from vqaudio.container import PLAIN, ChunkCodes, Stream
 
 RATE = 16000
 SEAM = 1e-4
@@ -33,17 +33,18 @@ def frames_in(codec: Codec, seconds: float) -> int:
 
 def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
     blocks = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames, codec.n_codebooks)
-    return [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
+    return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
 
 
 def decode(
     codec: Codec, codes: ChunkCodes, n_samples: int, block_frames: int, lost: frozenset[int] = frozenset()
 ) -> Decoded:
-    def block(index: int) -> ChunkCodes | None:
+    def block(index: int) -> Block | None:
         cut = slice(index * block_frames, (index + 1) * block_frames)
-        return None if index in lost else [stream[:, cut] for stream in codes]
+        plain = (PLAIN,) * codes[0].shape[0]
+        return None if index in lost else Block([stream[:, cut] for stream in codes], plain)
 
-    return Decoded(codec.model, codec.silence, block, codes[0].shape[0], n_samples, block_frames, len(codes))
+    return Decoded(codec.model, codec.silence, block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
 
 
 # ------------------------------------------------------------------------------------------------------- block sizes
@@ -137,8 +138,8 @@ def test_each_block_reads_itself_and_its_neighbours():
     codec, wav = tiny_codec(), synthetic(6, RATE)
     sound = decode(codec, encode(codec, wav, 50), wav.shape[1], 50)
     asked: Counter[int] = Counter()
-    codes_of = sound.codes_of
-    sound.codes_of = lambda index: asked.update([index]) or codes_of(index)
+    block_of = sound.block_of
+    sound.block_of = lambda index: asked.update([index]) or block_of(index)
     sound.read(2 * RATE + 10, 3 * RATE - 10)
     assert set(asked) == {1, 2, 3}
     assert max(asked.values()) <= 2
@@ -199,11 +200,13 @@ def test_streams_of_different_strides(n_samples):
     model.bottleneck = Slow()
     codec = codec_of(model, silence=[0, 0])
     wav = synthetic(2, RATE, channels=2)[:, :n_samples]
-    codes = codec.encode(wav, RATE)
+    codes = codec.encode(wav, RATE, with_margin=False)
     n_frames = -(-n_samples // codec.hop_length)
     assert [stream.shape for stream in codes.streams] == [(2, n_frames), (2, -(-n_frames // 2))]
     expected = codec.decode(codes)
     data = codec.compress(wav, RATE)
-    np.testing.assert_array_equal(codec.decompress(data)[0], expected)
-    small = [np.concatenate(p, 1) for p in zip(*encode_blocks(model, ArraySource(wav, RATE), 6, 2), strict=True)]
+    np.testing.assert_array_equal(codec.decompress(data)[0], codec.decode(codec.encode(wav, RATE)))
+    assert expected.shape == wav.shape
+    blocks = encode_blocks(model, ArraySource(wav, RATE), 6, 2)
+    small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in blocks), strict=True)]
     assert all(map(np.array_equal, small, codes.streams))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from vqaudio.autoencoder import Autoencoder
 from vqaudio.bottleneck.vq import Codebook
 from vqaudio.config import IdentityConfig, dump_json
 from vqaudio.errors import ModelError
+from vqaudio.prior import integer
 from vqaudio.registry import fingerprint
 
 
@@ -300,17 +302,34 @@ def test_shipped_models_go_by_name(saved: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("fingerprint", "name", "version"),
-    [("9ee3f87fea09", "speech-16k", "0.1.0"), ("6ef04329b3e0", "speech-16k-v2", "0.2.0")],
+    ("fingerprint", "name", "commit"),
+    [("9ee3f87fea09", "speech-16k", "3a1624f"), ("6ef04329b3e0", "speech-16k-v2", "c84c8f5")],
 )
 def test_a_model_that_is_shipped_no_more_is_known_by_name_and_by_fingerprint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fingerprint: str, name: str, version: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fingerprint: str, name: str, commit: str
 ) -> None:
     monkeypatch.setattr(registry, "MODELS", tmp_path)
     assert registry.name_of(fingerprint) == name
-    version = re.escape(version)
-    remedy = rf"vqaudio {version} ships it: pip install 'vqaudio=={version}', or give its file with --model"
+    file = f"{name}.safetensors"
+    remedy = re.escape(
+        f"in a clone of vqaudio's repository, git show {commit}:vqaudio/models/{file} > {file} brings it back; "
+        f"then add --model {file}"
+    )
     with pytest.raises(ModelError, match=rf"^{name}: is not shipped any more, speech-16k-v3 replaced it; {remedy}"):
         registry.find(name)
     with pytest.raises(ModelError, match=rf"the model {name} \({fingerprint}\), not shipped any more; {remedy}"):
         registry.find_fingerprint(fingerprint)
+
+
+def test_the_advice_on_retired_models_is_true(tmp_path: Path) -> None:
+    """In a clone that has the project's history; it is decoded by today's code."""
+    known = {mark: (retired.commit, f"{retired.name}.safetensors") for mark, retired in registry.RETIRED.items()}
+    for mark, (commit, file) in (known | registry.RETIRED_PRIORS).items():
+        name = f"{commit}:vqaudio/models/{file}"
+        found = subprocess.run(["git", "show", name], cwd=Path(__file__).parents[1], capture_output=True, check=False)
+        if found.returncode:
+            pytest.skip(f"no history that holds {name}")
+        path = tmp_path / Path(file).name
+        path.write_bytes(found.stdout)
+        assert fingerprint(path) == mark
+        assert (checkpoint.load(path) if mark in known else integer.load(path)).fingerprint == mark

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -155,7 +156,7 @@ def test_rates_can_be_asked_for():
 def test_chunks_can_be_asked_for():
     spoken("in.wav", 2)
     assert compress("in.wav", "out.vq", "--chunk", "0.5") == 0
-    assert reader(Path("out.vq").read_bytes()).n_chunks == 4
+    assert reader(Path("out.vq").read_bytes()).n_chunks == 5  # the last for the margin
 
 
 def test_quiet_says_nothing(capsys):
@@ -196,14 +197,10 @@ def test_impossible_wishes_give_one_line(options, message, capsys):
     ],
     ids=" ".join,
 )
-def test_options_that_make_no_sense_are_refused_with_the_usage(options, capsys):
+def test_options_that_make_no_sense_are_refused(options, capsys):
     spoken("in.wav")
-    with pytest.raises(SystemExit) as caught:
-        compress("in.wav", "out.vq", *options)
-    assert caught.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("usage: vqaudio compress")
-    assert options[0] in said.splitlines()[-1]
+    assert compress("in.wav", "out.vq", *options) == 2
+    assert one_line(capsys, "error: ", options[0])
     assert listing() == {"in.wav"}
 
 
@@ -216,15 +213,14 @@ def test_inputs_that_are_no_sound_leave_nothing(capsys):
     wav = synthetic(12, RATE)
     wav[0, 11 * RATE] = np.nan
     Path("nan.wav").write_bytes(wav_bytes(wav, RATE))
-    spoken("cut.flac", 12, format="FLAC", subtype="PCM_16")
-    Path("cut.flac").write_bytes(Path("cut.flac").read_bytes()[:-20000])
+    Path("cut.m4a").write_bytes(b"\0\0\0\x18ftypM4A \0\0\0\0M4A isom\0\0\2\0mdat" + bytes(300))  # its index is gone
     Path("folder").mkdir()
     before = listing()
     for name, message in (
         ("text.wav", "is not a sound file"),
         ("empty.wav", "is empty"),
         ("nan.wav", "channel 1 of 1 holds nan at 11.000 s"),
-        ("cut.flac", "damaged"),
+        ("cut.m4a", "looks like MPEG-4 (M4A, MP4) but cannot be decoded"),
         ("missing.wav", "no such file"),
         ("folder", "is a folder"),
     ):
@@ -246,10 +242,13 @@ def test_outputs_that_exist_are_kept(capsys):
 
 def test_an_input_is_never_its_own_output(capsys):
     before = spoken("in.wav").read_bytes()
-    Path("link.wav").symlink_to("in.wav")
-    for target in ("in.wav", "./in.wav", "link.wav"):
+    Path("link.vq").symlink_to("in.wav")
+    Path("deep").mkdir()
+    for target in ("link.vq", "deep/../link.vq"):
         assert compress("in.wav", target, "--force") == 1
         assert "are the same file" in capsys.readouterr().err
+    assert compress("in.wav", "in.wav", "--force") == 1
+    assert one_line(capsys, "error: in.wav: what is compressed is no .wav; name the output in.vq")
     assert Path("in.wav").read_bytes() == before
 
 
@@ -281,13 +280,62 @@ def test_a_folder_keeps_its_tree(capsys):
     assert compress("all", "single.wav", "--out-dir", "made/here") == 0
     made = {name for name in listing() if name.startswith("made")}
     assert made == {"made/here/a.vq", "made/here/deep/er/b.vq", "made/here/deep/c.vq", "made/here/single.vq"}
-    assert capsys.readouterr().err.count("x real time") == 4
+    assert capsys.readouterr().err.count("x real time") == 5  # and once for all of them
 
 
 def test_one_file_into_a_folder_to_be():
     spoken("in.wav")
     assert compress("in.wav", "--out-dir", "new/folder") == 0
     assert listing() == {"in.wav", "new/folder/in.vq"}
+
+
+def test_without_a_name_the_output_stands_beside_the_input(capsys):
+    spoken("in.wav")
+    spoken("deep/down/more.flac", format="FLAC", subtype="PCM_16")
+    assert compress("in.wav") == 0
+    assert compress("deep") == 0
+    assert listing() == {"in.wav", "in.vq", "deep/down/more.flac", "deep/down/more.vq"}
+    before = Path("in.vq").read_bytes()
+    capsys.readouterr()
+    assert compress("in.wav", "--codebooks", 1) == 1
+    assert one_line(capsys, "error: in.vq: exists already; add --force")
+    assert Path("in.vq").read_bytes() == before
+    assert compress("in.wav", "--codebooks", 1, "--force") == 0
+    assert Path("in.vq").read_bytes() != before
+
+
+def test_what_exists_can_be_skipped(capsys, monkeypatch):
+    for name in ("a", "b", "c"):
+        spoken(f"{name}.wav")
+    assert compress("a.wav", "b.wav", "--out-dir", "out") == 0
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+    capsys.readouterr()
+    arguments = ["a.wav", "b.wav", "c.wav", "--out-dir", "out", "--skip-existing", "--codebooks", 1]
+    assert compress(*arguments) == 0
+    skipped, done = capsys.readouterr().err.splitlines()
+    assert skipped == "2 of 3 skipped: their outputs exist"
+    assert done.startswith("c.wav -> out/c.vq: ")
+    assert {path: path.read_bytes() for path in before} == before
+    monkeypatch.setattr("vqaudio.codec.load", None)  # it is not called where nothing is left to do
+    assert compress(*arguments, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert compress(*arguments, "--force") == 2
+    assert one_line(capsys, "error: --force and --skip-existing: expected one of them")
+
+
+def test_several_files_are_summed_up(capsys):
+    spoken("a.wav", 0.5)
+    spoken("b.wav", 1.5)
+    assert compress("a.wav", "b.wav", "--out-dir", "out") == 0
+    size = sum(path.stat().st_size for path in Path("out").iterdir())
+    assert capsys.readouterr().err.splitlines()[2].startswith(f"2 sounds: 2.00 s, {size} bytes, ")
+
+
+def test_speeds_leave_out_the_time_that_models_take_to_load(slow_loading, capsys):
+    spoken("in.wav")
+    assert compress("in.wav") == 0
+    assert len(slow_loading) == 1
+    assert float(re.search(r"([\d.]+) x real time", capsys.readouterr().err)[1]) > 0.01
 
 
 def test_a_bad_file_does_not_stop_the_others(capsys):
@@ -301,12 +349,25 @@ def test_a_bad_file_does_not_stop_the_others(capsys):
     assert listing() == {"a.wav", "b.wav", "c.wav", "out/a.vq", "out/c.vq"}
 
 
+def test_what_a_file_lacks_is_told_and_the_rest_compressed(capsys):
+    spoken("in/a.wav")
+    data = spoken("in/b.wav").read_bytes()
+    Path("in/b.wav").write_bytes(data[: -len(data) // 3])
+    assert compress("in", "--out-dir", "out", "--quiet") == 1
+    assert listing() >= {"out/a.vq", "out/b.vq"}
+    assert one_line(capsys, "warning: in/b.wav: ends at 0.200 s, 0.100 s (1606 samples) before its header says: ")
+
+
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
         (["one/x.wav", "two/x.flac", "--out-dir", "out"], "would both become out/x.vq: rename one"),
         (["one", "two", "--out-dir", "out"], "would both become out/x.vq: rename one"),
-        (["one/x.wav"], "expected IN OUT, found 1 paths"),
+        (["-"], "expected IN OUT, found 1 paths"),
+        ([], "expected IN OUT, found 0 paths"),
+        (["one/x.wav", "two/x.flac"], "two/x.flac: what is compressed is no .flac; name the output x.vq"),
+        (["one/x.wav", "out.MP3"], "out.MP3: what is compressed is no .mp3; name the output out.vq"),
+        (["one/x.wav", "out.csv"], "out.csv: what is compressed is no .csv"),
         (
             ["one/x.wav", "two/x.flac", "out.vq"],
             "expected IN OUT, found 3 paths; to convert several files, add --out-dir",

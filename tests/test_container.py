@@ -6,6 +6,7 @@ import io
 import re
 import tracemalloc
 from binascii import crc_hqx
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from zlib import crc32
@@ -15,22 +16,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqaudio.container import Header, Reader, Stream, Writer
+from vqaudio.container import PLAIN, Header, Level, Reader, Stream, Writer
 from vqaudio.errors import ContainerError
 
 SPEECH = Header("00112233aabb", 44100, 16000, 320, 250, 1, (Stream(1024),) * 3)
-TINY = Header("00112233aabb", 44100, 16000, 320, 4, 2, (Stream(1000), Stream(5, stride=2)))
+TINY = Header("00112233aabb", 44100, 16000, 320, 4, 2, (Stream(1000), Stream(5, stride=2)), version=1)
 TINY_SAMPLES = 5292  # 1920 samples at 16 kHz: 6 frames of 320, so chunks of 4 and 2 frames
 TINY_CODES = [
     [np.array([[1, 2, 3, 999], [1, 2, 3, 999]]), np.array([[4, 0], [4, 0]])],
     [np.array([[512, 0], [7, 8]]), np.array([[3], [2]])],
 ]
-# Explained byte by byte in docs/format.md, "An example".
 TINY_HEADER = "8a565101 00112233aabb 20 c4d802 807d c002 04 02 01e80701 010502 22923876"
 TINY_CHUNKS = "c0 00 07 00 0040200fe780 4287 9dbb5413", "c2 01 02 07 01 800006038108 dfc7 d3af35de"
 TINY_TRAILER = "7e ac29 20 02 9558 0a0000"
 GOLDEN = bytes.fromhex(TINY_HEADER + "".join(TINY_CHUNKS) + TINY_TRAILER)
 HEADER_SIZE = len(bytes.fromhex(TINY_HEADER))
+
+# Explained byte by byte in docs/format.md, "An example".
+EDGED = replace(TINY, version=3, margin=320)
+EDGED_SAMPLES = 3528  # 1280 samples at 16 kHz, and 320 beyond either end: 6 frames
+EDGED_LEVELS = [(PLAIN, PLAIN), (PLAIN, Level(2, -1024))]
+EDGED_PARTS = [
+    bytes.fromhex("8a565103 00112233aabb 20 c4d802 807d c002 04 02 c002 01e80701 010502 f5830a93"),
+    bytes.fromhex(TINY_CHUNKS[0]),
+    bytes.fromhex("c6 01 02 0c 0000 04ff0f 01 800006038108 dfc7 c457ab5d"),
+    bytes.fromhex("7e c81b 20 0c bd81 0a0000"),
+]
 
 
 class Pipe:
@@ -102,7 +113,7 @@ def test_the_specification_shows_the_golden_file():
     text = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
     example = text.split("## An example")[1].split("```")[1]
     rows = re.findall(r"^((?:[0-9a-f]{2} )+) ", example, re.MULTILINE)
-    assert bytes.fromhex("".join(rows)) == GOLDEN
+    assert bytes.fromhex("".join(rows)) == b"".join(EDGED_PARTS)
 
 
 alphabets = st.one_of(st.integers(2, 70), st.sampled_from([1000, 1023, 1024, 1025, 65536]))
@@ -115,7 +126,8 @@ def test_codes_come_back_exactly(data, more, fine, channels, seed):
     chunk_frames = data.draw(st.integers(7, 40))
     laid_out = tuple(data.draw(st.permutations([Stream(fine), *more])))
     rate = data.draw(st.sampled_from([8000, 11025, 16000, 44100, 48000, 192000]))
-    header = Header("0123456789ab", rate, 16000, data.draw(st.integers(1, 999)), chunk_frames, channels, laid_out)
+    hop, margin = data.draw(st.integers(1, 999)), data.draw(st.integers(0, 2000))
+    header = Header("0123456789ab", rate, 16000, hop, chunk_frames, channels, laid_out, margin=margin)
     n_samples = data.draw(st.integers(0, samples_for(header, 4 * chunk_frames)))
     n_frames = header.n_frames(n_samples)
     chunks = random_chunks(header, n_frames, seed)
@@ -261,6 +273,82 @@ def test_times_rates_and_places():
         reader.chunk(3)
 
 
+# -------------------------------------------------------------------------------------------------- margin and levels
+
+
+def test_margin_and_levels_are_written_and_read():
+    pipe = Pipe()
+    writer = Writer(pipe, EDGED)
+    for codes, levels in zip(TINY_CODES, EDGED_LEVELS, strict=True):
+        writer.write(codes, levels)
+    writer.close(EDGED_SAMPLES)
+    assert bytes(pipe.data) == b"".join(EDGED_PARTS)
+    reader = read(pipe.data)
+    assert reader.header == EDGED
+    assert (reader.n_samples, reader.problems) == (EDGED_SAMPLES, [])
+    for chunk, codes, levels in zip(reader, TINY_CODES, EDGED_LEVELS, strict=True):
+        assert same(chunk.codes, codes)
+        assert chunk.levels == levels
+
+
+@pytest.mark.parametrize("mask", [0xFF, 0x55, *(1 << bit for bit in range(8))])
+def test_every_flipped_byte_of_a_chunk_with_levels_loses_that_chunk_alone(mask):
+    start = len(b"".join(EDGED_PARTS[:2]))
+    for end in (EDGED_PARTS[3], b""):
+        for place in range(len(EDGED_PARTS[2])):
+            data = bytearray(b"".join(EDGED_PARTS[:3]) + end)
+            data[start + place] ^= mask
+            first, *others = read(bytes(data))
+            assert same(first.codes, TINY_CODES[0])
+            assert all(chunk.problem and chunk.codes is None and not chunk.levels for chunk in others)
+
+
+def test_the_margin_moves_times_and_places():
+    header = replace(SPEECH, margin=320)
+    assert [header.n_frames(n) for n in (0, 1, 882, 883, 248 * 882)] == [0, 3, 3, 4, 250]
+    reader = read(written(header, random_chunks(header, 600), 598 * 882))
+    assert [reader.time_range(i) for i in range(3)] == [(0, 4.98), (4.98, 9.98), (9.98, pytest.approx(11.96))]
+    assert [reader.chunk_of(sample) for sample in (0, 249 * 882 - 1, 249 * 882, 499 * 882)] == [0, 0, 1, 2]
+    cut = read(written(header, random_chunks(header, 600), 598 * 882)[:-1])
+    assert (cut.has_trailer, cut.n_samples, cut.n_chunks) == (False, 598 * 882, 3)
+
+
+WITH_LEVELS = bytes.fromhex("c4 00 0c 0000 04ff0f 00 0040200fe780 4287")
+LEVEL_FORGERIES = [
+    (WITH_LEVELS, None),
+    (WITH_LEVELS.replace(b"\x04\xff\x0f", b"\x00\x00", 1).replace(b"\x0c", b"\x0b", 1), "they change nothing"),
+    (WITH_LEVELS.replace(b"\x04\xff", b"\x80\x01\xff", 1).replace(b"\x0c", b"\x0d", 1), r"the level 2\^64"),
+    (WITH_LEVELS.replace(b"\xff\x0f", b"\x80\x80\x80\x80\x01", 1).replace(b"\x0c", b"\x0f", 1), "offset 134217728"),
+    (WITH_LEVELS.replace(b"\xff\x0f", b"\x81\x00", 1), "longer than it needs"),
+    (WITH_LEVELS[:2] + b"\x04\0\0\x04\xff" + WITH_LEVELS[-2:], "ends too early"),
+    (WITH_LEVELS.replace(b"\x0c", b"\x7f", 1), "said to have 127 bytes, and at most 24"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), LEVEL_FORGERIES)
+def test_levels_that_only_the_checksum_vouches_for_are_refused(body, message):
+    chunk = read(EDGED_PARTS[0] + sealed(body) + trailer(b"\xe4\x0d" + bytes([2 * len(body) + 8]))).chunk(0)
+    if message is None:
+        assert chunk.levels == EDGED_LEVELS[1]
+    else:
+        assert re.search(message, str(chunk.problem))
+
+
+def test_version_1_knows_no_levels():
+    reader = read(GOLDEN[:HEADER_SIZE] + sealed(WITH_LEVELS) + trailer(bytes.fromhex("b81b 2a")))
+    assert "starts with byte c4" in str(reader.chunk(0).problem)
+    with pytest.raises(ValueError, match="2 levels for 2 channels in format version 1"):
+        Writer(Pipe(), TINY).write(TINY_CODES[0], EDGED_LEVELS[1])
+
+
+@pytest.mark.parametrize("level", [Level(64), Level(-65), Level(0, 2**27), Level(0, -(2**27))])
+def test_writer_refuses_levels_that_do_not_fit(level):
+    with pytest.raises(ValueError, match="beyond what a chunk can hold"):
+        Writer(Pipe(), EDGED).write(TINY_CODES[0], (PLAIN, level))
+    with pytest.raises(ValueError, match="1 levels for 2 channels"):
+        Writer(Pipe(), EDGED).write(TINY_CODES[0], (PLAIN,))
+
+
 # -------------------------------------------------------------------------------------------------- what writers refuse
 
 
@@ -317,7 +405,9 @@ def test_writer_refuses_chunks_and_lengths_out_of_place():
         ({"entropy": "magic"}, "expected one of none, context, prior"),
         ({"entropy": "prior"}, "prior fingerprint belongs"),
         ({"condition": "female"}, "needs entropy mode prior"),
-        ({"version": 2}, "the format version is 2, expected 1"),
+        ({"version": 2}, "the format version is 2, expected 1 or 3"),
+        ({"margin": 1}, "the margin is 1, expected 0 in format version 1"),
+        ({"margin": 2**20 + 1, "version": 3}, "margin is 1048577, expected 0 to 1048576"),
     ],
 )
 def test_header_out_of_limits_is_refused(change, message):
@@ -378,7 +468,9 @@ def test_every_truncation_is_reported_and_keeps_the_chunks_before_the_cut():
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 74), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=4))
+@given(
+    st.lists(st.tuples(st.integers(0, len(GOLDEN)), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=4)
+)
 def test_bytes_cut_out_and_put_in_are_errors_reports_or_harmless(edits):
     data = GOLDEN
     for place, removed, added in edits:
@@ -532,7 +624,7 @@ BILLION = "8094ebdc03"
         (b"RIFF\x24\x00", r"is not a \.vq file \(starts with 52 49 46, expected 8a 56 51\)"),
         (GOLDEN[:20], "header is damaged: it ends too early"),
         (changed(3, "02"), "holds a table, not sound: decompress it to .csv"),
-        (changed(3, "03"), "has format version 3, but this vqaudio reads version 1: update vqaudio"),
+        (changed(3, "04"), "has format version 4, but this vqaudio reads 1 or 3: update vqaudio"),
         (changed(3, "00"), "has format version 0"),
         (changed(10, "2f"), "uses entropy mode number 15, unknown to this vqaudio: update vqaudio"),
         (GOLDEN[:12] + b"\xd9" + GOLDEN[13:], "checksum does not match"),

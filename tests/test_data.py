@@ -15,7 +15,8 @@ from vqaudio.errors import AudioError, VqaudioError
 from vqaudio.resampling import read_mono
 from vqaudio.training import data
 from vqaudio.training.corpus import Corpus, to_int16
-from vqaudio.training.data import Crops, data_folder, list_recordings
+from vqaudio.training.data import Crops
+from vqaudio.training.recordings import data_folder, list_recordings
 
 PLAIN = {"speed_probability": 0.0, "level_probability": 0.0}  # crops as they are in the files, up to their sign
 MANIFEST = "path,corpus,split\nhigh/a.wav,high,train\nlow/a.wav,low,train\nlow/b.wav,low,valid\n"
@@ -318,3 +319,35 @@ def test_real_recordings_can_be_drawn(data_folder):
     assert {item.split for item in found} >= {"train", "valid"}
     some = next(item for item in found if item.split == "valid")
     assert len(read_mono(some.path, RATE)) > 1000
+
+
+# ------------------------------------------------------------------------------------------------------- validation
+
+
+def test_validation_hears_the_recordings_as_they_are(tmp_path):
+    """However training varies its crops: each is a stretch of a recording to the sample, with its speaker told."""
+    random = np.random.default_rng(0)
+    for name in ("learned", "kept"):
+        write(tmp_path / f"{name}.wav", random.uniform(-0.5, 0.5, 2 * RATE), subtype="PCM_16")
+    manifest = "path,corpus,split,speaker\nlearned.wav,a,train,ann\nkept.wav,a,valid,ann\n"
+    (tmp_path / "manifest.csv").write_text(manifest, encoding="utf-8")
+    varied = {
+        "speed_probability": 1.0,
+        "level_probability": 1.0,
+        "noise": 0.5,
+        "disguised": 1.0,
+        "unknown_speaker": 1.0,
+    }
+    config = DataConfig(folder=str(tmp_path), crop_seconds=0.1, batch_size=12, **varied)
+    model = spectral_config().model_copy(update={"speakers": ("ann",)})
+    recording = to_int16(read_mono(tmp_path / "kept.wav", RATE)).astype(np.float32) / 32768
+    padded = np.pad(recording, 400)
+    kept, learned = (Crops(config, model, split).batch(0) for split in ("valid", "train"))
+    for crop in kept.target[:, 0].numpy():
+        inside = crop[400:-400]
+        place = int(np.correlate(padded, inside, "valid").argmax())
+        assert np.array_equal(padded[place : place + len(inside)], inside)
+    assert torch.equal(kept.source, kept.target)
+    assert (kept.speaker == 1).all()
+    assert (learned.speaker == 0).all()
+    assert not torch.equal(learned.source, learned.target)

@@ -23,6 +23,8 @@ import soundfile
 from demo_server import ROOT, Served, save_voices, serving
 from tools import MODEL, heard, synthetic, tiny_codec
 
+from vqaudio.decoding.ffmpeg import FFmpegReader
+from vqaudio.decoding.reader import Block
 from vqaudio.errors import AudioError, ModelError, SeriesError, VqaudioError
 from vqaudio.series import MaxError, compress, read_table
 
@@ -111,15 +113,15 @@ def test_what_is_too_long_is_not_decoded_to_its_end(tmp_path, monkeypatch, kind)
         data[22:26] = bytes(4)
         path.write_bytes(data)
     decoded = 0
-    read = recordings.OneWay.read
+    blocks = FFmpegReader.blocks
 
-    def counting(self: Any, *arguments: Any, **options: Any) -> Any:
+    def counting(self: FFmpegReader) -> Iterator[Block]:
         nonlocal decoded
-        block = read(self, *arguments, **options)
-        decoded += len(block)
-        return block
+        for rate, block in blocks(self):
+            decoded += len(block)
+            yield rate, block
 
-    monkeypatch.setattr(recordings.OneWay, "read", counting)
+    monkeypatch.setattr(FFmpegReader, "blocks", counting)
     with pytest.raises(AudioError, match="lasts more than"):
         recordings.read(str(path))
     assert decoded <= recordings.MAX_SECONDS * 8000 + 2 * 65536
@@ -470,3 +472,25 @@ def test_the_page_can_be_run_as_a_file(tmp_path):
         named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
         assert {name.strip("/") for name in named} == ENDPOINTS | STOPS
     assert not list(running.temporary.glob("vqaudio-demo-*"))
+
+
+def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path, monkeypatch):
+    """As ``--model runs/*/model.safetensors`` gives them; and a model that is trained anew is read anew."""
+    monkeypatch.setattr(models, "_offered", {})
+    monkeypatch.setattr(models, "_loaded", {})
+    data = MODEL.read_bytes()
+    for name in ("a/model", "b/model", "b/other"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.safetensors").write_bytes(data)
+    every = [tmp_path / f"{name}.safetensors" for name in ("a/model", "b/model")]
+    models.offer([*every, every[0]])
+    assert models.names()[:2] == ["a/model", "b/model"]
+    assert [models.path_of(name) for name in ("a/model", "b/model")] == every
+    first = models.codec("a/model")
+    assert models.codec("a/model") is first
+    every[0].write_bytes(data)
+    assert models.codec("a/model") is not first
+
+    monkeypatch.setattr(models, "_offered", {})
+    models.offer([every[0], tmp_path / "b" / "other.safetensors"])
+    assert models.names()[:2] == ["model", "other"]

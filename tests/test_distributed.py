@@ -102,3 +102,43 @@ def test_launchers_overrule_the_config(monkeypatch):
     assert _processes(config) == (4, 2)
     monkeypatch.setenv("LT_CLI_USED", "1")  # `fabric run` starts torchrun, and leaves word for Fabric itself
     assert _processes(config) == ("auto", 1)
+
+
+# As `python -m vqaudio.train`, but one process runs out of memory at some step, on its own.
+FAILING = """
+import sys
+from vqaudio.train import main
+from vqaudio.training.codec import CodecTask
+
+batch = CodecTask.batch
+
+def failing(self, network, step, rank, fraction):
+    if (step, rank) == (2, int(sys.argv[2])):
+        raise MemoryError("Unable to allocate 9 TiB")
+    return batch(self, network, step, rank, fraction)
+
+CodecTask.batch = failing
+raise SystemExit(main([sys.argv[1]]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_fails_ends_all_of_them_with_its_one_sentence(tmp_path, rank):
+    worker = tmp_path / "worker.py"
+    worker.write_text(FAILING, encoding="utf-8")
+    done = run_python(str(worker), written(two_process_config(tmp_path), tmp_path), str(rank))
+    assert done.returncode == 1
+    sentence = f"error: process {rank + 1} of 2: memory is not enough (Unable to allocate 9 TiB): lower data.batch_size"
+    assert done.stderr.count("error:") == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_what_fails_in_all_processes_is_said_once(tmp_path):
+    config = two_process_config(tmp_path).model_copy(update={"init_from": str(tmp_path / "none.safetensors")})
+    done = run_python("-m", "vqaudio.train", written(config, tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+    assert "none.safetensors: no such model" in done.stderr

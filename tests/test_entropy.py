@@ -207,7 +207,7 @@ def test_a_part_far_on_decodes_little_else(toys, read):
 
 def test_another_prior_than_the_file_names_is_found_out(toys):
     """As if its fingerprint had been that of the right one: the codes' digest is what tells."""
-    data = stored(toys, toys.ann[:, :24000])
+    data = stored(toys, toys.ann[:, :23360])
     assert is_raw(data) == [False] * 3
     wrong = forged(data, bytes.fromhex(fingerprint(toys.prior)), bytes.fromhex(fingerprint(toys.other)))
     codec = vqaudio.load(MODEL, prior=toys.other)
@@ -229,7 +229,7 @@ def test_another_condition_than_the_file_names_is_found_out(toys):
 
 def test_bytes_changed_behind_the_checksums_back_are_found_out(toys):
     """Each bit flip with a CRC-32 that fits: reported by the digest, or (in the coder's last bits) without effect."""
-    data = stored(toys, toys.ann[:, :8000])
+    data = stored(toys, toys.ann[:, :7360])
     found = opened(data, toys.prior)
     (before,) = found
     start, size = found._offsets[0], found._sizes[0]
@@ -285,6 +285,29 @@ def test_shipped_priors_are_found_by_codec_and_by_fingerprint(toys, monkeypatch)
         assert np.array_equal(vqaudio.load(MODEL, prior=other).decompress(data)[0], expected)
 
 
+def test_a_prior_that_is_replaced_is_named_as_the_one_that_codes(toys, monkeypatch):
+    """In one process, as a server has it: every file must be readable by the prior that it names."""
+    path, copy = Path("mine.int8.safetensors"), Path("copy.int8.safetensors")
+    shutil.copy(toys.prior, path)
+    codec = vqaudio.load(MODEL, prior=path)
+    first = codec.compress(toys.ann, RATE)
+    held = codec.prior
+    shutil.copy(toys.other, copy)
+    copy.replace(path)
+    second = codec.compress(toys.ann, RATE)
+    assert [opened(data).header.prior for data in (first, second)] == [fingerprint(toys.prior), fingerprint(toys.other)]
+    assert held.fingerprint == fingerprint(toys.prior) != codec.prior.fingerprint
+    expected = toys.codec.decompress(first)[0]
+    assert np.array_equal(vqaudio.load(MODEL, prior=toys.other).decompress(second)[0], expected)
+    with pytest.raises(ModelError, match=f"the prior {fingerprint(toys.prior)}, which is not shipped here"):
+        codec.decompress(first)
+
+    real = entropy.load_prior  # as if the file were replaced between a look at it and its being read
+    monkeypatch.setattr(entropy, "load_prior", lambda path: real(toys.prior))
+    with pytest.raises(ModelError, match="was replaced by another prior just now"):
+        codec.decompress(second)
+
+
 def test_a_codec_without_a_prior_says_so(toys):
     with pytest.raises(ModelError, match=r"tiny has no prior here: train one .*--prior"):
         tiny_codec().compress(toys.ann, RATE, entropy="prior")
@@ -314,9 +337,10 @@ def test_a_prior_for_other_streams_cannot_decode(toys):
 def test_a_file_that_is_no_prior_is_refused(toys, capsys):
     Path("in.wav").write_bytes(wav_bytes(toys.ann, RATE))
     Path("text").write_text("no prior")
-    for path in ("text", "missing", str(MODEL)):
+    reasons = {"text": "is not a readable prior", "missing": "cannot be read", str(MODEL): "its kind is"}
+    for path, reason in reasons.items():
         assert compress(["in.wav", "x.vq", "--model", str(MODEL), "--entropy", "prior", "--prior", path]) == 1
-        assert one_line(capsys, f"error: {path}: ", "is not a readable prior")
+        assert one_line(capsys, f"error: {path}: ", reason)
         assert not Path("x.vq").exists()
 
 
@@ -378,20 +402,16 @@ def test_a_condition_that_the_prior_does_not_know_cannot_be_decoded(toys, capsys
     ],
     ids=" ".join,
 )
-def test_options_that_make_no_sense_are_refused_with_the_usage(options, capsys):
-    with pytest.raises(SystemExit) as caught:
-        compress(["in.wav", "x.vq", *options])
-    assert caught.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("usage: vqaudio compress")
-    assert options[0] in said.splitlines()[-1]
+def test_options_that_make_no_sense_are_refused(options, capsys):
+    assert compress(["in.wav", "x.vq", *options]) == 2
+    assert one_line(capsys, "error: ", options[0])
 
 
 # ---------------------------------------------------------------------------------------------------- cheaper codes
 
 
 def test_a_larger_lambda_gives_smaller_files(toys):
-    wav = synthetic(2, RATE, seed=9)  # never heard before
+    wav = synthetic(1.96, RATE, seed=9)  # never heard before; two chunks with the margin
     as_it_is = stored(toys, wav, chunk_seconds=1.0)
     assert stored(toys, wav, chunk_seconds=1.0, rdo=0.0) == as_it_is
     sizes, sounds = [], []
@@ -400,7 +420,7 @@ def test_a_larger_lambda_gives_smaller_files(toys):
         sizes.append(len(data))
         sounds.append(toys.codec.decompress(data)[0])
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] < 0.5 * len(as_it_is)
+    assert sizes[-1] < 0.55 * len(as_it_is)
     assert {sound.shape for sound in sounds} == {wav.shape}
 
 
@@ -456,9 +476,10 @@ def test_cheaper_codes_need_a_prior_and_sums_of_entries(toys):
 
 @pytest.mark.parametrize("condition", ["none", "speaker=ann"])
 def test_a_score_is_what_a_file_takes(toys, condition):
-    data = toys.codec.compress(toys.ann, RATE, entropy="prior", condition=condition)
+    wav = toys.ann[:, : 248 * 320]  # with the margin a chunk
+    data = toys.codec.compress(wav, RATE, entropy="prior", condition=condition)
     (chunk,) = [opened(data)._parse(0)]
-    bits = toys.codec.score(ArraySource(toys.ann, RATE), condition=condition)
+    bits = toys.codec.score(ArraySource(wav, RATE), condition=condition)
     assert [part.shape for part in bits] == [(1, 250)] * 4
     assert all((part > 0).all() for part in bits)
     total = sum(part.sum() for part in bits) / 8
@@ -469,7 +490,7 @@ def test_a_score_counts_every_chunk_from_a_cold_start(toys):
     """Two chunks of the same sound, and two channels of it: each costs the same."""
     wav = np.concatenate([np.zeros((1, 2 * 80000), np.float32)] * 2)
     bits = toys.codec.score(ArraySource(wav, RATE), 2)
-    assert [part.shape for part in bits] == [(2, 500)] * 2
+    assert [part.shape for part in bits] == [(2, 502)] * 2
     for part in bits:
         np.testing.assert_array_equal(part[0], part[1])
         np.testing.assert_array_equal(part[:, 20:230], part[:, 270:480])

@@ -69,6 +69,10 @@ def test_damage_is_told_with_its_time(capsys, tmp_path):
     assert main([str(tmp_path / "bad.vq"), "--json"]) == 1
     (damage,) = json.loads(capsys.readouterr().out)["damage"]
     assert damage == "chunk 1 (5.00-6.30 s): its checksum does not match its bytes"
+    assert main([str(tmp_path / "bad.vq"), "--quiet"]) == 1
+    assert capsys.readouterr() == ("", f"damaged: {tmp_path / 'bad.vq'}: {damage}\n")
+    assert main([str(FILE), "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
     (tmp_path / "cut.vq").write_bytes(data[:-10])
     assert main([str(tmp_path / "cut.vq")]) == 1
     assert "the trailer is missing or damaged" in capsys.readouterr().out

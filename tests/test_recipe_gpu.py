@@ -15,7 +15,7 @@ from conftest import RATE, sound
 from test_recipes import RECIPES, script
 
 from vqaudio import checkpoint
-from vqaudio.training.data import list_recordings
+from vqaudio.training.recordings import list_recordings
 
 SCRIPT = RECIPES / "speech16k" / "gpu.sh"
 

@@ -113,7 +113,7 @@ def test_a_prompt_is_gone_on_from(sample, codec, rate, channels):
     np.testing.assert_array_equal(one[:, :certain], other[:, :certain])
     assert not np.array_equal(one[:, given:], other[:, given:])
     if rate == RATE:
-        expected = codec.decode(codec.encode(wav[:, :given], RATE))
+        expected = codec.decode(codec.encode(wav[:, :given], RATE, with_margin=False))
         np.testing.assert_allclose(one[:, :certain], expected[:, :certain], rtol=0, atol=STEP)
 
 
@@ -235,21 +235,17 @@ def test_without_a_name_the_output_has_one(sample):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["out.wav", "--seconds", "0"], "--seconds above 0 and at most 3600"),
-        (["out.wav", "--seconds", "nan"], "--seconds above 0 and at most 3600"),
-        (["out.wav", "--seconds", "3601"], "--seconds above 0 and at most 3600"),
-        (["out.wav", "--count", "0"], "--count from 1 to 1024"),
+        (["out.wav", "--seconds", "0"], "--seconds"),
+        (["out.wav", "--seconds", "nan"], "--seconds"),
+        (["out.wav", "--seconds", "3601"], "--seconds"),
+        (["out.wav", "--count", "0"], "--count"),
         (["out.wav", "--count", "some"], "--count"),
     ],
     ids=lambda each: " ".join(each[1:]) if isinstance(each, list) else "",
 )
-def test_options_that_make_no_sense_are_refused_with_the_usage(arguments, message, capsys):
-    with pytest.raises(SystemExit) as caught:
-        sample_main(arguments)
-    assert caught.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("usage: vqaudio sample")
-    assert message in said.splitlines()[-1]
+def test_options_that_make_no_sense_are_refused(arguments, message, capsys):
+    assert sample_main(arguments) == 2
+    assert one_line(capsys, "error: ", message)
 
 
 def test_outputs_that_exist_are_kept(sample, capsys):
@@ -286,7 +282,7 @@ def test_a_score_is_told_by_token_codebook_and_second(score, codec, capsys):
         Path(name).write_bytes(wav_bytes(wav, RATE))
     assert score(*wavs, "--codebooks", 3, "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert [(one["file"], one["tokens"]) for one in found] == [("ann.wav", 3 * 125), ("both.wav", 2 * 3 * 50)]
+    assert [(one["file"], one["tokens"]) for one in found] == [("ann.wav", 3 * 127), ("both.wav", 2 * 3 * 52)]
     for one, wav in zip(found, wavs.values(), strict=True):
         bits = codec.score(ArraySource(wav, RATE), 3)
         total = sum(part.sum() for part in bits)
@@ -331,7 +327,5 @@ def test_scores_that_cannot_be_given_are_one_line(prior, capsys, arguments, mess
 
 
 def test_a_score_needs_a_sound(capsys):
-    with pytest.raises(SystemExit) as caught:
-        score_main([])
-    assert caught.value.code == 2
-    assert "IN" in capsys.readouterr().err.splitlines()[-1]
+    assert score_main([]) == 2
+    assert one_line(capsys, "error: ", "IN")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from vqaudio.errors import ContainerError, SeriesError
 from vqaudio.series import Column, MaxError, Stored, Table, codec, compress, write_table
 from vqaudio.series.grid import Grid, lattice, within
 from vqaudio.series.header import Header
-from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, known_cells
+from vqaudio.series.predictor import MOST_COMPARED, sides_of
+from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, Dictionary, known_cells
 from vqaudio.series.text import rendered
 
 ROOT = Path(__file__).parents[1]
@@ -383,6 +386,26 @@ def test_many_columns():
     assert same_tables(original, back(compress(original)))
 
 
+def test_what_a_table_takes_grows_with_its_columns_not_with_their_square():
+    def seconds(n_columns: int) -> float:
+        original = table(*(np.array([number, 2 * number, 5]) / 4 for number in range(n_columns)))
+        started = time.process_time()
+        assert same_tables(original, back(compress(original)))
+        return time.process_time() - started
+
+    seconds(10)
+    few, many = min(seconds(250) for _ in range(3)), seconds(2000)
+    assert many < 16 * few  # 8 in proportion; 64 if it were the square
+
+
+def test_other_columns_are_sought_among_the_last_ones():
+    random = np.random.default_rng(0)
+    alike = random.integers(-9, 10, 400).cumsum()
+    columns = [random.integers(-9, 10, 400).cumsum() for _ in range(MOST_COMPARED)]
+    found = [sides_of(alike + 5, [*columns[:before], alike, *columns[before:]]) for before in (0, 1, MOST_COMPARED)]
+    assert [before in sides for before, sides in zip((0, 1, MOST_COMPARED), found, strict=True)] == [False, True, True]
+
+
 # -------------------------------------------------------------------------------------------------------- determinism
 
 
@@ -393,6 +416,23 @@ def test_a_file_of_yore_reads_as_it_did():
     write_table(stored.table(), file, "table.csv", ".csv")
     assert stored.damage == []
     assert file.getvalue() == (GOLDEN / "table.csv").read_bytes()
+
+
+def test_a_file_with_later_keys_reads_as_it_did():
+    """A dialect of CSV, decimals, bytes and a dictionary (``golden/make_fields.py``)."""
+    stored, file = Stored((GOLDEN / "fields.vq").read_bytes()), io.BytesIO()
+    write_table(stored.table(), file, "fields.csv", ".csv")
+    assert file.getvalue() == (GOLDEN / "fields.csv").read_bytes()
+    types = Stored((GOLDEN / "types.vq").read_bytes()).table()
+    made = [(one.name, one.dtype, one.nullable, one.dictionary, one.values.tolist()) for one in types.columns]
+    words = Dictionary("int8", True, ("low", "never", "high"))
+    assert made == [
+        ("price", "decimal128(10, 2)", True, None, [125, 0, -5]),
+        ("wide", "decimal128(38, 1)", False, None, [str(10**30), "-1", "0"]),
+        ("raw", "fixed_size_binary[2]", True, None, ["\x00\xff", "", "ab"]),
+        ("kind", "string", True, words, ["high", "low", ""]),
+        ("odd", "float32", True, None, [math.inf, 1.5, 0.0]),
+    ]
 
 
 MADE = """

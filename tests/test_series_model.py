@@ -284,6 +284,31 @@ def test_the_twin_of_a_trained_network_computes_the_same(monkeypatch):
     assert len(np.unique(logits)) > 20
 
 
+def test_a_network_too_wide_for_exact_sums_is_neither_fitted_nor_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
+    fit = script("timeseries/fit.py")
+    monkeypatch.setattr(sys, "argv", ["fit.py", str(tmp_path / "wide.safetensors"), "--hidden", "1024"])
+    with pytest.raises(SystemExit):
+        fit.main()
+    assert "--hidden 1024: expected 1 to 512" in capsys.readouterr().err
+    wide = tensors(hidden=1024) | {"second.weight": np.full((1024, 1024), 127, np.int8)}
+    save_file(wide, tmp_path / "wide.safetensors", {"config": json.dumps({"kind": KIND})})
+    with pytest.raises(ModelError, match="sums of 1024 products in second reach 20710400"):
+        model_named(str(tmp_path / "wide.safetensors"))
+
+
+def test_a_shipped_model_that_is_replaced_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(model, "SHIPPED", tmp_path)
+    path = saved(tmp_path / "mine.safetensors", seed=1)
+    first = model_named("mine")
+    saved(tmp_path / "other", seed=2).replace(path)
+    second = model_named("mine")
+    assert first is not None
+    assert second is not None
+    assert second is model_named("mine")
+    assert first.fingerprint != second.fingerprint == model.fingerprint(path)
+
+
 def test_each_process_makes_series_that_are_not_alike(monkeypatch):
     monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
     processes = script("timeseries/processes.py")

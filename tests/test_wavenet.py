@@ -12,19 +12,19 @@ import pytest
 import torch
 from priors import BOB, CODEC, FIELDS, STREAMS, places, random_codes, tiny_twin, tiny_wavenet, walked
 from safetensors import safe_open
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 from torch import Tensor
 
 from vqaudio.config import WaveNetConfig
 from vqaudio.container import Stream
-from vqaudio.errors import ModelError
+from vqaudio.errors import ConfigError, ModelError
 from vqaudio.prior import integer
-from vqaudio.prior.grid import INT8, LARGEST_BIAS, LARGEST_PRODUCTS, LOGIT
+from vqaudio.prior.grid import EXACT, INT8, LARGEST_BIAS, LARGEST_PRODUCTS, LOGIT
 from vqaudio.prior.intervals import Integers, bits_of
 from vqaudio.wavenet import WaveNet, saved, twin
 from vqaudio.wavenet.steps import Rounded, Steps, finest, set_quantized, snap
 
-EXACT = 2**24  # below it, float32 holds every integer
 LABELS = torch.tensor([[2, 3]])  # BOB
 
 
@@ -251,6 +251,43 @@ def test_sums_are_exact_in_the_largest_network_with_the_largest_weights(bias):
     assert max(worst.values()) < EXACT
     prior = integer.IntegerPrior(tensors, config_of_twin)
     assert all(np.array_equal(one, one.astype(np.int64)) for one in prior.biases(1, BOB))
+
+
+def test_sums_that_float32_may_not_hold_are_refused_wherever_a_network_is_made_or_loaded(tmp_path):
+    """Of 1,024 products some are wrong by one, as 20710020 for 20710019. Weights decide it, not their number."""
+    inputs, weights = np.full(1024, 127, np.float32), np.full(1024, 127, np.int8)
+    assert int(inputs @ weights.astype(np.float32)) >= EXACT - 2**22
+    product = {"wide.weight": weights[None], "wide.bias": np.array([0], np.int32), "wide.shift": np.array([9], np.int8)}
+    with pytest.raises(ValueError, match="sums of 1024 products in wide reach 20710400"):
+        integer.Product(product, "wide", 127)
+    small = np.where(np.arange(1024) % 2, 10, -10).astype(np.int8)
+    integer.Product(product | {"wide.weight": small[None]}, "wide", 127)
+    with pytest.raises(ValueError, match="reach 16909320"):
+        integer.Product(product | {"wide.weight": small[None], "wide.bias": np.array([2**24 - 1168376])}, "wide", 127)
+    with pytest.raises(ValueError, match="float32 weights"):
+        integer.Product(product | {"wide.weight": small[None].astype(np.float32)}, "wide", 127)
+    Rounded(LARGEST_PRODUCTS, 3)
+    with pytest.raises(ConfigError, match=f"a layer of {LARGEST_PRODUCTS + 1} inputs"):
+        Rounded(LARGEST_PRODUCTS + 1, 3)
+
+    wide = Rounded(LARGEST_PRODUCTS, 1).requires_grad_(False)
+    wide.weight = torch.nn.Parameter(torch.full((1, 1024), 127 / 128), requires_grad=False)
+    with pytest.raises(ModelError, match=r"^wide: its sums reach \d+, and only those below 16777216"):
+        twin.product({}, "wide", wide, 5, 5)
+
+    tensors, config = twin.twin_of(tiny_wavenet(), CODEC)
+    tensors["embed.weight"] = np.full((len(tensors["embed.weight"]), 1024), 127, np.int8)
+    path = tmp_path / "wide.int8.safetensors"
+    save_arrays(tensors, path, {"kind": integer.KIND, "config": json.dumps(config)})
+    with pytest.raises(ModelError, match=r"is not a readable prior \(sums of 1024 products in embed reach"):
+        integer.load(path)
+
+    tensors, config = twin.twin_of(tiny_wavenet(), CODEC)
+    layer = {name.removeprefix("layers.0."): tensor for name, tensor in tensors.items() if name.startswith("layers.0.")}
+    deep = {f"layers.{index}.{name}": tensor for index in range(512) for name, tensor in layer.items()}
+    config |= {"dilations": [1] * 512, "see": config["see"] | {"layers": [3] * 512}}
+    with pytest.raises(ValueError, match="sums over its 512 layers"):
+        integer.IntegerPrior(tensors | deep, config)
 
 
 def test_a_layer_that_is_too_wide_for_exact_sums_is_refused_by_its_config():

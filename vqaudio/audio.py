@@ -7,6 +7,7 @@ windows were cut.
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Callable
@@ -15,12 +16,11 @@ from pathlib import PurePath
 from typing import IO, Any, Protocol, Self
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
+from vqaudio.decoding import Chain, Forward, TooLongError, UnreadableError
 from vqaudio.errors import AudioError
 from vqaudio.files import Path, input_name, open_input
-from vqaudio.sndfile import Guarded, OneWay
 
 Window = NDArray[np.float32]
 
@@ -31,13 +31,38 @@ MAX_LEVEL = 1000.0  # 60 dB above full scale: beyond, samples are integers store
 
 SUFFIXES = frozenset(
     f".{kind}"
-    for kind in ("wav", "wave", "rf64", "w64", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "caf")
+    for kinds in (
+        ("wav", "wave", "rf64", "w64", "aif", "aiff", "aifc", "au", "snd", "caf", "flac", "ogg", "oga", "opus", "spx"),
+        (
+            "mp3",
+            "mp2",
+            "m4a",
+            "m4b",
+            "mp4",
+            "3gp",
+            "aac",
+            "webm",
+            "weba",
+            "mka",
+            "mkv",
+            "wma",
+            "amr",
+            "ac3",
+            "wv",
+            "tta",
+        ),
+    )
+    for kind in kinds
 )
 """Names of files that a search through a folder takes for sound."""
 
 
+ENDLESS = 2**62
+"""``n_samples`` of a sound that is still arriving."""
+
+
 class Source(Protocol):
-    """Sound of a known length, to be read in windows."""
+    """Sound to be read in windows."""
 
     @property
     def sample_rate(self) -> int:
@@ -49,10 +74,12 @@ class Source(Protocol):
 
     @property
     def n_samples(self) -> int:
-        """Samples in each channel."""
+        """Samples in each channel; ``ENDLESS`` or more until a read has met the end of what is still arriving."""
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as ``(channels, stop - start)``; zeros outside ``[0, n_samples)``.
+
+        A sound that is still arriving is waited for, and heard once: no window begins over a second before the last.
 
         Raises:
             AudioError: the samples cannot be decoded, or are not finite.
@@ -67,6 +94,7 @@ def framed(source: Source, start: int, stop: int, inside: Callable[[int, int], W
     first, last = max(start, 0), min(stop, source.n_samples)
     if first < last:
         window[:, first - start : last - start] = inside(first, last)
+        window[:, max(0, source.n_samples - start) :] = 0  # the end may have been met only now
     return window
 
 
@@ -84,8 +112,12 @@ def check_rate(sample_rate: int, name: str) -> int:
     return int(sample_rate)
 
 
-def _check_values(block: Window, start: int, sample_rate: int, name: str) -> None:
-    """Refuse values that are not finite or far beyond full scale; ``start`` is the sample number of column 0."""
+def check_values(block: Window, start: int, sample_rate: int, name: str) -> None:
+    """Do nothing where all values of ``(channels, samples)`` can be sound; ``start`` is the number of the first sample.
+
+    Raises:
+        AudioError: one is not finite, or beyond ``MAX_LEVEL``.
+    """
     if max(block.max(), -block.min()) <= MAX_LEVEL:  # false for NaN too
         return
     bad = ~(np.abs(block) <= MAX_LEVEL)
@@ -137,7 +169,7 @@ class ArraySource:
             )
         with np.errstate(over="ignore"):  # what overflows is refused below
             self._samples: Window = samples.astype(np.float32, copy=False)
-        _check_values(self._samples, 0, self.sample_rate, name)
+        check_values(self._samples, 0, self.sample_rate, name)
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
@@ -156,32 +188,25 @@ def _to_numpy(wav: Any, name: str) -> NDArray[Any]:
 
 # ------------------------------------------------------------------------------------------------------------- files
 
-_UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's answer when a header leaves the length out, as FLAC written to a pipe does
-_EXACT_SEEK = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
 _LOST = 2**63  # the decoder's place after a failure: behind every sample, so that the next read begins with a jump
-_PIECE = 1 << 16  # samples decoded at a time when only their number counts
-_FOREIGN = (
-    (4, b"ftyp", "MPEG-4 (M4A, MP4)"),
-    (0, b"\x30\x26\xb2\x75", "Windows Media (WMA)"),
-    (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
-    (0, b"\xff\xf1", "AAC"),
-    (0, b"\xff\xf9", "AAC"),
-    (0, b"#!AMR", "AMR"),
-)
 
 
 class FileSource:
-    """A sound file, decoded as it is read: WAV, RF64, W64, FLAC, OGG, Opus, MP3 and whatever else libsndfile reads.
+    """A sound file, decoded as it is read: WAV and its kin, FLAC, OGG, MP3, M4A, whatever libsndfile or FFmpeg reads.
 
     ``file`` is a path, ``-`` or an open binary file that can seek (which stays open); ``name`` is for messages. The
     last window is kept: one that starts within or right after it is read without seeking. Memory holds two windows
-    and never grows with the duration. The length is what the file holds: a WAV cut off in the middle ends at the cut;
-    an MP3, whose header only estimates it, and a FLAC that leaves it out are decoded once to count (libsndfile ends an
-    MP3 at the estimate where that is too low). A context manager.
+    and never grows with the duration. What lasts longer than ``most_seconds`` is refused before more of it is decoded.
+    The length is what was decoded, never what a header announces, over all streams
+    that were chained in the file; only of PCM it follows from the number of bytes. Where something is missing or
+    damaged, what is there can be read, and ``problems`` tells the rest. A context manager.
+
+    Attributes:
+        problems: what the file lacks of what it should hold, each a sentence that begins with the name.
 
     Raises:
         FileError: the file cannot be opened. AudioError: not a sound file, damaged, no samples, or a sample rate out
-        of range; while reading: samples that cannot be decoded, end early, are not finite or far beyond full scale.
+        of range; while reading: samples that cannot be decoded, are not finite or far beyond full scale.
     """
 
     sample_rate: int
@@ -191,7 +216,7 @@ class FileSource:
     _start: int
     _position: int
 
-    def __init__(self, file: Path | IO[bytes], name: str | None = None):
+    def __init__(self, file: Path | IO[bytes], name: str | None = None, most_seconds: float = math.inf):
         with ExitStack() as stack:
             if isinstance(file, str | os.PathLike):
                 self.name = name or input_name(file)
@@ -199,16 +224,19 @@ class FileSource:
             else:
                 self.name = name or "the file"
                 self._file = file
-            self._restart()
-            stack.callback(lambda: self._sound.close())
-            self.sample_rate = check_rate(self._sound.samplerate, self.name)
-            self.channels = self._sound.channels
-            self._seeks_exactly = self._sound.subtype in _EXACT_SEEK
-            self.n_samples = self._sound.frames
-            if self.n_samples == _UNKNOWN_LENGTH or self._sound.format == "MP3":
-                self.n_samples = self._count()
-            if self.n_samples < 1:
-                raise AudioError(f"{self.name}: holds no samples, expected at least one; check how it was recorded")
+            self._position = 0
+            chain = self._opened(most_seconds)
+            stack.callback(chain.close)
+            self.problems = tuple(f"{self.name}: {problem}" for problem in chain.problems)
+            if chain.n_samples < 1:
+                why = "; ".join(chain.problems) or "check how it was recorded"
+                raise AudioError(f"{self.name}: holds no samples, expected at least one; {why}")
+            self.sample_rate = check_rate(chain.sample_rate, self.name)
+            self.channels, self.n_samples = chain.channels, chain.n_samples
+            self._decoder = chain.pcm or Forward(chain)
+            stack.callback(self._decoder.close)
+            self._start = 0
+            self._kept = np.zeros((self.channels, 0), np.float32)
             self._close = stack.pop_all().close
 
     def __enter__(self) -> Self:
@@ -225,97 +253,64 @@ class FileSource:
         """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
         return framed(self, start, stop, self._inside)
 
-    def _inside(self, first: int, last: int) -> Window:
-        if not self._start <= first <= self._position:
-            self._jump(first)
-        if last > self._position:
-            kept = self._kept[:, first - self._start :]
-            try:
-                fresh = self._decode(last - self._position).T
-            except AudioError:
-                self._start = self._position = _LOST
-                raise
-            self._kept = np.concatenate([kept, fresh], axis=1)
-            self._start, self._position = first, last
-        return self._kept[:, first - self._start : last - self._start]
-
-    def _restart(self) -> None:
-        """Open the decoder afresh at sample 0."""
-        self._guard = Guarded(self._file)
+    def _opened(self, most_seconds: float) -> Chain:
         if self._file.seek(0, 2) == 0:
             raise AudioError(f"{self.name}: is empty (0 bytes), expected a sound file")
-        self._file.seek(0)
         try:
-            self._sound = OneWay(self._guard)
-        except soundfile.LibsndfileError as error:
-            failed = self._guard.error
-            if isinstance(failed, KeyboardInterrupt):
-                raise failed from None
-            message = (
-                f"{self.name}: cannot be read ({failed.strerror})" if failed else self._not_sound(error.error_string)
-            )
-            raise AudioError(message) from None
-        self._start = self._position = 0
-        self._kept = np.zeros((self._sound.channels, 0), np.float32)
+            return Chain(self._file, most_seconds)
+        except TooLongError:
+            raise AudioError(
+                f"{self.name}: lasts more than the {most_seconds:g} s that are taken: cut it first"
+            ) from None
+        except UnreadableError as error:
+            raise AudioError(f"{self.name}: {_refusal(error, self.name)}") from None
+        except OSError as error:
+            raise AudioError(f"{self.name}: cannot be read ({error.strerror})") from None
 
-    def _jump(self, position: int) -> None:
-        self._kept = self._kept[:, :0]
-        if self._seeks_exactly:
-            self._attempt(self._sound.seek, position)
-        else:
-            if position < self._position:
-                self._sound.close()
-                self._restart()
-            for done in range(self._position, position, _PIECE):
-                self._position = done
-                self._decode(min(_PIECE, position - done))
-        self._start = self._position = position
+    def _inside(self, first: int, last: int) -> Window:
+        try:
+            if not self._start <= first <= self._position:
+                self._kept = self._kept[:, :0]
+                self._start = self._position = first
+                self._attempt(self._decoder.seek, first)
+            if last > self._position:
+                kept = self._kept[:, first - self._start :]
+                fresh = self._decode(last - self._position).T
+                self._kept = np.concatenate([kept, fresh], axis=1)
+                self._start, self._position = first, last
+        except BaseException:
+            self._start = self._position = _LOST
+            raise
+        return self._kept[:, first - self._start : last - self._start]
 
     def _decode(self, count: int) -> Window:
         """The next ``count`` samples as ``(count, channels)``."""
-        block: Window = self._attempt(self._sound.read, count, "float32", always_2d=True)
-        reached = self._position + len(block)
+        block: Window = self._attempt(self._decoder.read, count)
         if len(block) < count:
             raise AudioError(
-                f"{self.name}: ends at {reached / self.sample_rate:.3f} s (sample {reached}) but its header promises "
-                f"{self.n_samples} samples; it is cut off or damaged: get a whole copy, or {_convert(self.name)}"
+                f"{self.name}: ends at {(self._position + len(block)) / self.sample_rate:.3f} s, where there was more "
+                "before: it changes while it is read; try again with a copy"
             )
-        _check_values(block.T, self._position, self.sample_rate, self.name)
+        check_values(block.T, self._position, self.sample_rate, self.name)
         return block
 
-    def _attempt(self, action: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def _attempt(self, action: Callable[[int], Any], argument: int) -> Any:
         """What ``action`` of the decoder returns, with failures in words."""
         try:
-            try:
-                result = action(*arguments, **options)
-            finally:
-                self._guard.check()
-        except (soundfile.LibsndfileError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error.error_string
+            return action(argument)
+        except (UnreadableError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise AudioError(
                 f"{self.name}: cannot be read past {self._position / self.sample_rate:.3f} s ({reason}); it is "
                 f"damaged: get a whole copy, or {_convert(self.name)}"
             ) from None
-        return result
 
-    def _count(self) -> int:
-        while count := len(self._attempt(self._sound.read, _PIECE, "float32", always_2d=True)):
-            self._position += count
-        total = self._position
-        self._sound.close()
-        self._restart()
-        return total
 
-    def _not_sound(self, reason: str) -> str:
-        self._file.seek(0)
-        head = self._file.read(16)
-        for place, mark, kind in _FOREIGN:
-            if head[place : place + len(mark)] == mark:
-                return f"{self.name}: looks like {kind}, which libsndfile does not read; {_convert(self.name)}"
-        return (
-            f"{self.name}: is not a sound file that libsndfile reads ({reason.rstrip('.')}); "
-            f"if it holds sound, {_convert(self.name)}"
-        )
+def _refusal(error: UnreadableError, name: str) -> str:
+    """Why a file is not taken, and what to do, as the rest of a sentence."""
+    if error.kind:
+        return f"looks like {error.kind} but cannot be decoded ({error}); get a whole copy, or {_convert(name)}"
+    return f"is not a sound file that libsndfile or FFmpeg reads ({error}); if it holds sound, {_convert(name)}"
 
 
 def _convert(name: str) -> str:

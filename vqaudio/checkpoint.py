@@ -22,7 +22,7 @@ from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import ModelConfig, dump_json, parse
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write
-from vqaudio.registry import find, fingerprint
+from vqaudio.registry import find, fingerprint, version_of
 
 _BEFORE_0_2 = {"activation": "gelu_tanh"}  # what a config without the key meant
 DECODING_SETTINGS = {"kind", "levels", "groups", "kernel_size", "expansion"}
@@ -90,12 +90,15 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
         ModelError: no such model, not a safetensors file, or tensors that do not fit the config.
     """
     path = find(name_or_path)
+    version, name = version_of(path), fingerprint(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
+    if version_of(path) != version:
+        raise ModelError(f"{path}: was replaced while it was read; try again")
     try:
         described = json.loads(metadata["config"])
         if isinstance(described, dict):
@@ -115,7 +118,7 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
         raise ModelError(
             f"{path}: its silence codes do not fit the bottleneck's {len(alphabets)} streams; the file is damaged"
         )
-    return Checkpoint(model.to(device), fingerprint(path), silence, path.stem, training)
+    return Checkpoint(model.to(device), name, silence, path.stem, training)
 
 
 def _are_codes(value: Any, alphabets: list[int]) -> bool:

@@ -24,20 +24,20 @@ from numpy.typing import NDArray
 from vqaudio import checkpoint
 from vqaudio.assignment import RateAware, sparing
 from vqaudio.audio import ArraySource, Source, Window
-from vqaudio.blocks import aligned, coded_samples, decoded, encode_blocks
-from vqaudio.container import ENTROPY_MODES, Header, Reader, Writer
+from vqaudio.blocks import Block, aligned, coded_samples, decoded, encode_blocks, margin_of
+from vqaudio.container import ENTROPY_MODES, PLAIN, Header, Level, Reader, Writer
 from vqaudio.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.errors import ContainerError, ModelError
+from vqaudio.names import choice
 from vqaudio.prior.base import NONE
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling, sample
-from vqaudio.registry import DEFAULT_MODEL, fingerprint
-from vqaudio.resampling import resample
-from vqaudio.stored import Damage, Stored, called, model_for, refuse_large
+from vqaudio.registry import DEFAULT_MODEL
+from vqaudio.stored import Damage, Stored, called, model_of, refuse_large
 
-__all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_for"]
+__all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_of"]
 
 CHUNK_SECONDS = 5.0
 
@@ -50,11 +50,16 @@ class Codes:
         streams: for each codebook an int32 array ``(channels, frames)``.
         sample_rate: of the sound that was coded, Hz.
         n_samples: of the sound that was coded, in each channel.
+        margin: samples at the model's rate that the frames begin before the sound, and go on after it at least.
+        levels: of each chunk of ``CHUNK_SECONDS`` a level per channel, which was taken out before coding; none where
+            all are plain.
     """
 
     streams: list[NDArray[np.int32]]
     sample_rate: int
     n_samples: int
+    margin: int = 0
+    levels: tuple[tuple[Level, ...], ...] = ()
 
 
 def load(name_or_path: str | Path = DEFAULT_MODEL, device: str = "cpu", prior: str | Path | None = None) -> Codec:
@@ -82,6 +87,7 @@ class Codec:
         model: the :class:`vqaudio.autoencoder.Autoencoder`, for ``(batch, 1, samples)`` tensors.
         name, fingerprint: what the model is called, and what files call it.
         sample_rate: of the sound inside the codec, Hz. Other rates are resampled on the way in and out.
+        margin: samples at that rate that files code beyond both ends of a sound.
         least_codebooks, n_codebooks: the fewest and the most that can be used.
         speakers: voices that the decoder can be told to speak in; none for most models.
     """
@@ -93,6 +99,7 @@ class Codec:
         self.sample_rate = self.model.config.sample_rate
         self.hop_length = self.model.config.hop_length
         self.frame_rate = self.model.config.frame_rate
+        self.margin = margin_of(self.sample_rate)
         self.least_codebooks, self.n_codebooks = self.model.bottleneck.least_streams, len(self.streams)
         self.speakers = self.model.config.speakers
         self._own_prior = prior
@@ -163,7 +170,14 @@ class Codec:
 
     # ------------------------------------------------------------------------------------------------ sound and codes
 
-    def encode(self, wav: Any, sample_rate: int, n_codebooks: int | None = None, entry_cost: float = 0.0) -> Codes:
+    def encode(
+        self,
+        wav: Any,
+        sample_rate: int,
+        n_codebooks: int | None = None,
+        entry_cost: float = 0.0,
+        with_margin: bool = True,
+    ) -> Codes:
         """Sound to codes.
 
         Args:
@@ -171,6 +185,8 @@ class Codec:
             sample_rate: Hz.
             n_codebooks: how many to use; all by default.
             entry_cost: squared distance that an entry must save, as :meth:`ResidualVQ.encode` has it.
+            with_margin: code 20 ms beyond both ends, as in files, without which these are less exact. Codes that others
+                are to follow have none.
 
         Raises:
             AudioError: samples that are no sound: integers, NaN, a transposed array.
@@ -179,10 +195,12 @@ class Codec:
         sound = ArraySource(wav, sample_rate)
         n_streams = self.check_codebooks(n_codebooks)
         choose = sparing(self.model.bottleneck, n_streams, entry_cost) if entry_cost else None
-        inside = resample(sound, self.sample_rate)
-        blocks = encode_blocks(self.model, inside, self._chunk_frames(), n_streams, choose=choose)
-        streams = [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
-        return Codes(streams, sample_rate, sound.n_samples)
+        margin = self.margin if with_margin else 0
+        blocks = list(encode_blocks(self.model, sound, self._chunk_frames(), n_streams, choose=choose, margin=margin))
+        streams = [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
+        levels = tuple(block.levels for block in blocks)
+        plain = all(level == PLAIN for chunk in levels for level in chunk)
+        return Codes(streams, sample_rate, sound.n_samples, margin, () if plain else levels)
 
     def decode(self, codes: Codes, speaker: str = "") -> Window:
         """Codes to sound: float32 ``(channels, samples)`` with the rate and length of what was encoded.
@@ -197,7 +215,8 @@ class Codec:
         n_streams = self.check_codebooks(len(codes.streams))
         streams, frames = self.streams[:n_streams], self._chunk_frames()
         channels = codes.streams[0].shape[0]
-        n_frames = -(-coded_samples(codes.n_samples, codes.sample_rate, self.sample_rate) // self.hop_length)
+        inside = coded_samples(codes.n_samples, codes.sample_rate, self.sample_rate)
+        n_frames = -(-(inside + 2 * codes.margin) // self.hop_length)
         for stream, values in zip(streams, codes.streams, strict=True):
             if values.shape != (channels, stream.codes_in(n_frames)):
                 raise ModelError(
@@ -209,12 +228,20 @@ class Codec:
                     f"codes from {values.min()} to {values.max()} do not fit a codebook of {stream.alphabet}"
                 )
 
-        def block(index: int) -> list[NDArray[np.int32]]:
-            cuts = [(index * frames // stream.stride, frames // stream.stride) for stream in streams]
-            return [part[:, at : at + size] for part, (at, size) in zip(codes.streams, cuts, strict=True)]
+        chunks = -(-n_frames // frames)
+        if codes.levels and [len(chunk) for chunk in codes.levels] != [channels] * chunks:
+            raise ModelError(
+                f"levels of {len(codes.levels)} chunks found, expected {chunks} with {channels} levels each"
+            )
 
-        shape = (channels, codes.n_samples, codes.sample_rate, frames, n_streams)
-        return decoded(self.model, self.silence, block, *shape, speaker=voice).read(0, codes.n_samples)
+        def block(index: int) -> Block:
+            cuts = [(index * frames // stream.stride, frames // stream.stride) for stream in streams]
+            cut = [part[:, at : at + size] for part, (at, size) in zip(codes.streams, cuts, strict=True)]
+            return Block(cut, codes.levels[index] if codes.levels else (PLAIN,) * channels)
+
+        shape = (channels, lambda: codes.n_samples, codes.sample_rate, frames, n_streams)
+        sound = decoded(self.model, self.silence, block, *shape, speaker=voice, margin=codes.margin)
+        return sound.read(0, codes.n_samples)
 
     def convert(self, wav: Any, sample_rate: int, speaker: str, n_codebooks: int | None = None) -> Window:
         """What is said in one sound, in the voice of ``speaker``: float32 ``(channels, samples)`` at the same rate.
@@ -229,14 +256,14 @@ class Codec:
         """The number of a speaker, 0 for the empty name.
 
         Raises:
-            ModelError: the model does not know the name; the message lists those that it knows.
+            ModelError: the model does not know the name; the message says which are like it.
         """
         if not name:
             return 0
         if not self.speakers:
             raise ModelError(f"{self.name} does not change voices, so no speaker can be chosen: use another model")
         if name not in self.speakers:
-            raise ModelError(f"speaker {name!r} is not known to {self.name}; choose one of {', '.join(self.speakers)}")
+            raise ModelError(f"speaker {name!r} is not known to {self.name}; {choice(name, self.speakers)}")
         return 1 + self.speakers.index(name)
 
     # ------------------------------------------------------------------------------------------------- with a prior
@@ -283,19 +310,23 @@ class Codec:
         """
         n_streams, prior = self.check_codebooks(n_codebooks), self.prior
         given: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(n_streams)]
+        levels: tuple[tuple[Level, ...], ...] = ()
         if prompt is not None:
             step = math.lcm(*(stream.stride for stream in self.streams)) * self.hop_length
             whole = prompt[: len(prompt) // step * step]  # a last code that is half silence would be gone on from
-            given = [part[0].astype(np.int64) for part in self.encode(whole, self.sample_rate, n_streams).streams]
+            before = self.encode(whole, self.sample_rate, n_streams, with_margin=False)
+            given, levels = [part[0].astype(np.int64) for part in before.streams], before.levels
         books = self.model.bottleneck.entries()
         ends = [np.flatnonzero((book == 0).all(1).cpu().numpy()) for book in books[:n_streams]]
         barred = ends if len(ends) == n_streams else None
         drawn = sample(prior, n_frames, n_streams, count, condition, how, given, done, barred)
         frames = n_frames + max(len(part) * stream.stride for part, stream in zip(given, self.streams, strict=False))
+        if levels:  # what follows is as loud as what is gone on from
+            levels += levels[-1:] * (-(-frames // self._chunk_frames()) - len(levels))
         found = []
         for lane in range(count):
             streams = [np.concatenate([a, b[lane]])[None].astype(np.int32) for a, b in zip(given, drawn, strict=True)]
-            found.append(Codes(streams, self.sample_rate, frames * self.hop_length))
+            found.append(Codes(streams, self.sample_rate, frames * self.hop_length, levels=levels))
         return found
 
     def score(self, sound: Source, n_codebooks: int | None = None, condition: str = NONE) -> list[NDArray[np.float64]]:
@@ -305,8 +336,8 @@ class Codec:
         """
         n_streams, prior = self.check_codebooks(n_codebooks), self.prior
         bits: list[list[NDArray[np.float64]]] = [[] for _ in range(n_streams)]
-        for codes in encode_blocks(self.model, resample(sound, self.sample_rate), self._chunk_frames(), n_streams):
-            found = prior.intervals([part.astype(np.int64) for part in codes], condition)
+        for block in encode_blocks(self.model, sound, self._chunk_frames(), n_streams, margin=self.margin):
+            found = prior.intervals([part.astype(np.int64) for part in block.codes], condition)
             for parts, (_, sizes) in zip(bits, found, strict=True):
                 parts.append(bits_of(sizes))
         return [np.concatenate(parts, axis=1) if parts else np.zeros((sound.channels, 0)) for parts in bits]
@@ -321,8 +352,17 @@ class Codec:
         entropy: str | None = None,
         condition: str = NONE,
         rdo: float = 0.0,
+        *,
+        kbps: float | None = None,
     ) -> bytes:
-        """Sound to the bytes of a ``.vq`` file; arguments and errors as for :meth:`encode` and :meth:`write`."""
+        """Sound to the bytes of a ``.vq`` file; arguments and errors as for :meth:`encode` and :meth:`write`.
+
+        With ``kbps`` in place of ``n_codebooks`` it is as many as :meth:`codebooks_for` says.
+        """
+        if kbps is not None:
+            if n_codebooks is not None:
+                raise ModelError(f"{n_codebooks} codebooks and {kbps:g} kb/s asked for: expected one of them")
+            n_codebooks = self.codebooks_for(kbps)
         file = io.BytesIO()
         self.write(ArraySource(wav, sample_rate), file, n_codebooks, entropy=entropy, condition=condition, rdo=rdo)
         return file.getvalue()
@@ -378,13 +418,14 @@ class Codec:
             raise ContainerError(f"the entropy mode is {entropy!r}, expected one of {', '.join(ENTROPY_MODES)}")
         n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)
         coder = self._coder(entropy, n_streams, condition)
+        prior = coder.prior if coder is not None and isinstance(coder.prior, IntegerPrior) else None
         choose = None
         if rdo:
-            if entropy != "prior":
+            if prior is None:
                 raise ModelError(
                     f"rdo weighs codes by what the prior says, and the entropy mode is {entropy}: use prior"
                 )
-            choose = RateAware(self.model.bottleneck, self.prior, n_streams, rdo, condition)
+            choose = RateAware(self.model.bottleneck, prior, n_streams, rdo, condition)
         header = Header(
             codec=self.fingerprint,
             source_rate=sound.sample_rate,
@@ -394,15 +435,16 @@ class Codec:
             channels=sound.channels,
             streams=self.streams[:n_streams],
             entropy=entropy,
-            prior=fingerprint(self.prior_file) if entropy == "prior" and self.prior_file is not None else None,
+            prior=prior.fingerprint if prior is not None else None,
             condition=condition,
+            margin=self.margin,
         )
         refuse_large(header)
         writer = Writer(cast(Any, file), header, coder)
         size = len(header.to_bytes())
-        sound_inside = resample(sound, self.sample_rate)
-        for codes in encode_blocks(self.model, sound_inside, frames, n_streams, done, choose):
-            size += writer.write(codes)
+        for block in encode_blocks(self.model, sound, frames, n_streams, done, choose, self.margin):
+            size += writer.write(block.codes, block.levels)
+            file.flush()  # whoever listens to what is still being recorded need not wait for more
         return size + writer.close(sound.n_samples)
 
     def _coder(self, entropy: str, n_streams: int, condition: str) -> PriorCoder | None:
@@ -419,13 +461,17 @@ class Codec:
             ContainerError: not a ``.vq`` file, or none that this codec can have written.
             ModelError: written by another model, or a speaker whom it does not know.
         """
-        voice = self.check_speaker(speaker)
-        reader = Reader(cast(Any, file), name, coders(self._own_prior))
+        return self.stored(Reader(cast(Any, file), name), speaker)
+
+    def stored(self, reader: Reader, speaker: str = "") -> Stored:
+        """The same of a ``.vq`` file that is open, or still arriving."""
+        voice, name = self.check_speaker(speaker), reader.name
+        reader.coder_for = coders(self._own_prior)
         header = reader.header
         if header.codec != self.fingerprint:
             raise ModelError(
                 f"{name}: was written by the model {called(header.codec)}, not by {self.name} ({self.fingerprint}): "
-                "give that model with --model, or install the version of vqaudio that ships it"
+                "give that model with --model"
             )
         ours = (self.sample_rate, self.hop_length, self.streams[: len(header.streams)])
         described = (header.coded_rate, header.hop_length, header.streams) == ours

@@ -2,151 +2,202 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from vqaudio.audio import SUFFIXES
-from vqaudio.cli import command
+import click
+
+from vqaudio import options
+from vqaudio.audio import ENDLESS, SUFFIXES
+from vqaudio.cli import Command
 from vqaudio.container import ENTROPY_MODES
-from vqaudio.jobs import (
-    Job,
-    add_file_arguments,
-    list_jobs,
-    refuse_set,
-    rows_bar,
-    rows_summary,
-    run_jobs,
-    seconds_bar,
-    summary,
-)
+from vqaudio.errors import VqaudioError
+from vqaudio.files import atomic_write, input_name
+from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
+from vqaudio.live.inputs import Inputs, listening
+from vqaudio.live.source import RAW_SUBTYPES, Raw
+from vqaudio.options import Delimiter, Seconds, refuse_given, refuse_together
+from vqaudio.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import SUFFIXES as TABLES
 from vqaudio.series import MaxError, compress_file, suffix_of
 
-SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "prior", "device")
+SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "raw", "prior", "device")
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="vqaudio compress",
-        description="Compress audio: WAV, FLAC, OGG, MP3, Opus and whatever else libsndfile reads, at any rate, with "
-        "any number of channels. Or time series and other tables of numbers: CSV, Parquet, NPY and NPZ; integers and "
-        "decimals are kept exactly unless --max-error is given. - stands for standard input (audio) or output.",
-    )
-    add_file_arguments(parser, "audio or table", ".vq file")
-    rate = parser.add_mutually_exclusive_group()
-    rate.add_argument(
-        "--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer are smaller (default: all)"
-    )
-    rate.add_argument(
-        "--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel without a prior"
-    )
-    parser.add_argument(
-        "--model",
-        metavar="NAME|PATH",
-        help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 200,000 values series-base, used where it "
-        "makes the file smaller (none: not at all, which is quicker)",
-    )
-    parser.add_argument(
-        "--chunk", type=float, default=5.0, metavar="S", help="seconds in a chunk (default: %(default)g)"
-    )
-    parser.add_argument(
-        "--entropy",
-        choices=ENTROPY_MODES,
-        help="make files smaller by what came before in a chunk (context) or by a trained prior; none is quicker "
-        "(default: prior where the model has one, else none)",
-    )
-    parser.add_argument(
-        "--condition", default="none", metavar="FIELD=LABEL", help="tell the prior who speaks: speaker=p225"
-    )
-    parser.add_argument(
-        "--rdo",
-        type=float,
-        default=0.0,
-        metavar="LAMBDA",
-        help="λ, squared distance per bit: spend codes where they are heard; 0.1 to 0.6, the more the smaller, slowly "
-        "(default: 0, the nearest codes)",
-    )
-    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior, in place of the model's own")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
-    table = parser.add_argument_group(
-        "tables", "for .csv, .parquet, .npy and .npz, which take none of the above but --model"
-    )
-    table = table.add_mutually_exclusive_group()
-    table.add_argument(
-        "--max-error",
-        metavar="E|P%",
-        help="no decoded number is further off than E, or than so much of its column's range; clocks stay exact",
-    )
-    table.add_argument("--lossless", action="store_true", help="keep all floats to the bit and all text to the letter")
-    return parser
+@click.command("compress", cls=Command, example="speech.wav speech.vq --codebooks 3")
+@file_options("audio or table", ".vq file")
+@click.option("--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer are smaller (default: all)")
+@click.option("--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel without a prior")
+@options.model(
+    help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 200,000 values series-base, used where it makes the "
+    "file smaller (none: not at all, which is quicker)"
+)
+@click.option(
+    "--chunk-seconds",
+    "--chunk",
+    "chunk",
+    type=Seconds(0.1, 60),
+    default=5.0,
+    show_default=True,
+    metavar="TIME",
+    help="of sound in a chunk; of a recording that goes on, so much is held back",
+)
+@click.option(
+    "--entropy",
+    type=click.Choice(ENTROPY_MODES),
+    help="make files smaller by what came before in a chunk (context) or by a trained prior; none is quicker (default: "
+    "prior where the model has one, else none)",
+)
+@click.option("--condition", default="none", metavar="FIELD=LABEL", help="tell the prior who speaks: speaker=p225")
+@click.option(
+    "--rdo",
+    type=float,
+    default=0.0,
+    metavar="LAMBDA",
+    help="λ, squared distance per bit: spend codes where they are heard; 0.1 to 0.6, the more the smaller, slowly "
+    "(default: 0, the nearest codes)",
+)
+@click.option(
+    "--raw",
+    type=(str, str, str),
+    metavar="RATE CHANNELS SUBTYPE",
+    help="of samples without a header: Hz, how many channels, and as what each is stored (little-endian): "
+    f"{', '.join(RAW_SUBTYPES)}",
+)
+@options.own_prior
+@options.device
+@click.option(
+    "--max-error",
+    metavar="E|P%",
+    help="of tables: no decoded number is further off than E, or than so much of its column's range; clocks stay exact",
+)
+@click.option(
+    "--delimiter",
+    type=Delimiter(),
+    metavar="CHAR",
+    help="what stands between the cells of a CSV, or tab (default: the likeliest of , ; | and tab)",
+)
+@click.option(
+    "--decimal",
+    type=click.Choice((".", ",")),
+    help="the decimal point in a CSV (default: a comma where its numbers cannot be read otherwise)",
+)
+@click.option("--lossless", is_flag=True, help="of tables: keep all floats to the bit and all text to the letter")
+def main(
+    files: Files,
+    codebooks: int | None,
+    kbps: float | None,
+    model: str | None,
+    chunk: float,
+    entropy: str | None,
+    condition: str,
+    rdo: float,
+    raw: tuple[str, str, str] | None,
+    prior: Path | None,
+    device: str,
+    max_error: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    lossless: bool,
+) -> int:
+    """Compress sound, or a table of numbers.
 
+    Sound: WAV, FLAC, OGG, MP3, Opus, M4A and whatever else libsndfile or FFmpeg reads, also out of MP4 and WebM, at any
+    rate, with any number of channels. Where a file holds less than it says, or is damaged, what is there is compressed,
+    a warning tells what is missing, and the exit status is 1. Time series and other tables: CSV, Parquet, NPY and NPZ,
+    which take no options but --model, --max-error, --lossless, --delimiter and --decimal; integers and decimals are
+    kept exactly unless --max-error is given.
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = arguments()
-    options = parser.parse_args(argv)
-    for_tables = options.max_error is not None or options.lossless
-    max_error = None if options.max_error is None else MaxError.parse(options.max_error)
-    if not 0.1 <= options.chunk <= 60:
-        parser.error(f"--chunk {options.chunk:g}: expected 0.1 to 60 seconds")
-    if not 0 <= options.rdo < 1000 or (options.rdo and options.entropy not in (None, "prior")):
-        parser.error(f"--rdo {options.rdo:g}: expected 0 to 1000, and --entropy prior with it")
-    if options.condition != "none" and options.entropy not in (None, "prior"):
-        parser.error(f"--condition {options.condition} needs --entropy prior")
-    jobs = list_jobs(options, TABLES if for_tables else SUFFIXES, ".vq")
+    - stands for standard input (sound) or output. Without OUT, speech.wav becomes speech.vq beside it, and so does
+    every file in a folder.
+
+    WAV, W64, AU, AIFF and raw samples are coded as they come through a pipe. Ctrl-C, or SIGTERM, ends such a recording
+    and keeps all of it; exit status 0.
+    """
+    refuse_together("codebooks", "kbps")
+    refuse_together("max_error", "lossless")
+    bound = None if max_error is None else MaxError.parse(max_error)
+    if not 0 <= rdo < 1000 or (rdo and entropy not in (None, "prior")):
+        raise click.UsageError(f"--rdo {rdo:g}: expected 0 to 1000, and --entropy prior with it")
+    if condition != "none" and entropy not in (None, "prior"):
+        raise click.UsageError(f"--condition {condition} needs --entropy prior")
+    if delimiter is not None and delimiter == decimal:
+        raise click.UsageError(f"--delimiter {delimiter} and --decimal {decimal}: expected different characters")
+    for_tables = bound is not None or lossless or bool(delimiter or decimal)
+    if files.out_dir is None and len(files.paths) == 2:
+        _refuse_other_kind(files.paths[1])
+    jobs = list_jobs(files, TABLES if for_tables else SUFFIXES, ".vq")
     sounds = [job.source for job in jobs if not suffix_of(job.source)]
     if sounds and for_tables:
-        parser.error(f"{sounds[0]}: --max-error and --lossless are for tables, which end in {', '.join(TABLES)}")
+        raise click.UsageError(
+            f"{sounds[0]}: --max-error, --lossless, --delimiter and --decimal are for tables, which end in "
+            f"{', '.join(TABLES)}"
+        )
     if len(sounds) < len(jobs):
-        refuse_set(parser, options, SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
-    sound = _sound_converter(options) if sounds else None
+        refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
+    how = {"chunk_seconds": chunk, "entropy": entropy, "condition": condition, "rdo": rdo}
+    with listening(sounds, None if raw is None else Raw.parse(*raw)) as inputs:
+        sound = None
+        if sounds:
+            sound = _sound_converter((model or DEFAULT_MODEL, device, prior), codebooks, kbps, how, inputs, files.quiet)
 
-    def convert(job: Job) -> str:
-        if sound is not None and not suffix_of(job.source):
-            return sound(job)
-        return _compress_table(job, max_error, options)
+        def convert(job: Job) -> Outcome:
+            if sound is not None and not suffix_of(job.source):
+                return sound(job)
+            started = time.perf_counter()
+            with rows_bar(None, job.source.name, files.quiet) as bar:
+                reading = (model, delimiter, decimal)
+                table, size = compress_file(job.source, job.target, bound, lossless, bar.update, *reading)
+            if not files.quiet:
+                for remark in table.remarks:
+                    print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)
+            return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started, size)
 
-    return run_jobs(jobs, convert, options.quiet)
+        return run_jobs(jobs, convert, files.quiet)
 
 
-def _compress_table(job: Job, max_error: MaxError | None, options: argparse.Namespace) -> str:
-    started = time.perf_counter()
-    with rows_bar(None, job.source.name, options.quiet) as bar:
-        table, size = compress_file(job.source, job.target, max_error, options.lossless, bar.update, options.model)
-    return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started, size)
+def _refuse_other_kind(target: Path) -> None:
+    """Do nothing unless the name of an output promises something else than a ``.vq`` file.
+
+    Raises:
+        VqaudioError: it does.
+    """
+    suffix = target.suffix.lower()
+    if suffix in SUFFIXES or suffix in TABLES:
+        raise VqaudioError(
+            f"{target}: what is compressed is no {suffix}; name the output {target.with_suffix('.vq').name}, or add "
+            "--out-dir DIR to compress several files"
+        )
 
 
-def _sound_converter(options: argparse.Namespace) -> Callable[[Job], str]:
-    """What compresses sound with the model that the options name."""
+def _sound_converter(
+    loaded: tuple[str, str, Path | None],
+    codebooks: int | None,
+    kbps: float | None,
+    how: dict[str, Any],
+    inputs: Inputs,
+    quiet: bool,
+) -> Callable[[Job], SoundDone]:
+    """What compresses sound: ``loaded`` is for :func:`vqaudio.codec.load`, ``how`` for :meth:`Codec.write`."""
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(options.model or DEFAULT_MODEL, options.device, options.prior)
-    wanted = options.codebooks if options.kbps is None else codec.codebooks_for(options.kbps)
-    n_codebooks = codec.check_codebooks(wanted)
-    from vqaudio.audio import FileSource
-    from vqaudio.files import atomic_write
+    codec = load(*loaded)
+    n_codebooks = codec.check_codebooks(codebooks if kbps is None else codec.codebooks_for(kbps))
 
-    def convert(job: Job) -> str:
+    def convert(job: Job) -> SoundDone:
         started = time.perf_counter()
-        with FileSource(job.source) as sound:
+        with inputs.sound(job.source) as sound:
+            total = sound.n_samples / sound.sample_rate if sound.n_samples < ENDLESS else None
+            with seconds_bar(total, job.source.name, quiet) as bar, atomic_write(job.target) as file:
+                size = codec.write(sound, file, n_codebooks, done=bar.update, **how)
             seconds = sound.n_samples / sound.sample_rate
-            with seconds_bar(seconds, job.source.name, options.quiet) as bar, atomic_write(job.target) as file:
-                size = codec.write(
-                    sound,
-                    file,
-                    n_codebooks,
-                    options.chunk,
-                    bar.update,
-                    options.entropy,
-                    options.condition,
-                    options.rdo,
-                )
-        return summary(job, seconds, time.perf_counter() - started, size)
+            problems = () if inputs.ended_by else sound.problems
+        inputs.tell(sound, job.target, quiet)
+        return SoundDone(seconds, time.perf_counter() - started, size, problems)
 
     return convert
 

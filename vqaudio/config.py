@@ -147,10 +147,18 @@ DecoderConfig = Annotated[
 # ------------------------------------------------------------------------------------------------------- bottlenecks
 
 
+Streams = tuple[tuple[int, int], ...]
+"""Of each token stream that a bottleneck has: how many codes there are, and its stride in frames."""
+
+
 class IdentityConfig(Section):
     """No quantization: a plain autoencoder."""
 
     kind: Literal["identity"] = "identity"
+
+    @property
+    def streams(self) -> Streams:
+        return ()
 
 
 class GaussianConfig(Section):
@@ -162,6 +170,10 @@ class GaussianConfig(Section):
     estimator: Literal["pathwise", "score"] = Field(
         "pathwise", description="how the decoder's loss reaches the encoder: through the noise, or as a score"
     )
+
+    @property
+    def streams(self) -> Streams:
+        return ()
 
 
 class CodebookConfig(Section):
@@ -183,6 +195,10 @@ class VQConfig(CodebookConfig):
     )
     temperature: float = Field(1.0, gt=0, description="τ of gumbel: the lower, the nearer its gradient is to a choice")
 
+    @property
+    def streams(self) -> Streams:
+        return ((self.codebook_size, 1),)
+
 
 class ResidualConfig(CodebookConfig):
     """Residual VQ: each codebook quantizes what the ones before it left."""
@@ -201,6 +217,10 @@ class ResidualConfig(CodebookConfig):
     )
     search: int = Field(1, ge=1, le=1024, description="sums that encoding keeps in view, times codebooks; 1: greedy")
 
+    @property
+    def streams(self) -> Streams:
+        return ((self.codebook_size, 1),) * self.n_codebooks
+
     @model_validator(mode="after")
     def _stop_codes_stay(self) -> ResidualConfig:
         if self.stop_codes and self.update == "loss":
@@ -214,6 +234,10 @@ class GroupedConfig(ResidualConfig):
     kind: Literal["grouped"] = "grouped"  # type: ignore[assignment]
     groups: int = Field(2, ge=2, le=64)
     n_codebooks: int = Field(1, ge=1, le=32, description="in each group, one on what the other left")
+
+    @property
+    def streams(self) -> Streams:
+        return ((self.codebook_size, 1),) * (self.groups * self.n_codebooks)
 
     @model_validator(mode="after")
     def _streams_fit_a_file(self) -> GroupedConfig:
@@ -233,6 +257,10 @@ class FSQConfig(Section):
         (8, 5, 5, 5), min_length=1, description="of each number; their product is the number of codes"
     )
 
+    @property
+    def streams(self) -> Streams:
+        return ((math.prod(self.levels), 1),)
+
     @model_validator(mode="after")
     def _codes_fit_a_file(self) -> FSQConfig:
         if math.prod(self.levels) > 65536:
@@ -247,6 +275,10 @@ class HierarchicalConfig(VQConfig):
     levels: int = Field(2, ge=2, le=4)
     kernel_size: int = Field(5, ge=1, description="of the units between levels")
     expansion: int = Field(3, ge=1)
+
+    @property
+    def streams(self) -> Streams:
+        return tuple((self.codebook_size, 2**power) for power in reversed(range(self.levels)))
 
 
 BottleneckConfig = Annotated[

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from vqaudio.cli import command
-from vqaudio.errors import VqaudioError
-from vqaudio.files import input_name, open_input
-from vqaudio.jobs import (
-    Job,
-    add_file_arguments,
-    list_jobs,
-    refuse_set,
-    rows_bar,
-    rows_summary,
-    run_jobs,
-    seconds_bar,
-    summary,
-)
-from vqaudio.series import Stored, model_named, starts_series, suffix_of, write_file
+import click
+
+from vqaudio import options
+from vqaudio.audio import ENDLESS
+from vqaudio.cli import Command
+from vqaudio.container import Reader
+from vqaudio.errors import ContainerError, VqaudioError
+from vqaudio.files import copy_to_temporary, input_name, open_input, writes_in_place
+from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
+from vqaudio.live.pipe import Pipe, is_pipe
+from vqaudio.live.reader import ArrivingReader
+from vqaudio.options import Seconds, refuse_given
+from vqaudio.outcomes import Outcome, SoundDone, TableDone
+from vqaudio.series import Stored, is_series, model_named, starts_series, suffix_of, write_file
+from vqaudio.sink import known_suffix, write_sound
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
@@ -31,71 +32,95 @@ if TYPE_CHECKING:
 SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="vqaudio decompress",
-        description="Decode .vq files to WAV, FLAC, W64 or OGG, with the rate, channels and length of what was "
-        "compressed; tables to CSV, Parquet, NPY or NPZ. - stands for standard input or output (a WAV, or the table in "
-        "its own format). Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty "
-        "cells in its place.",
-    )
-    add_file_arguments(parser, ".vq", "WAV file or table")
-    parser.add_argument("--start", type=float, metavar="S", help="decode from this second on")
-    parser.add_argument("--end", type=float, metavar="S", help="decode up to this second")
-    parser.add_argument(
-        "--subtype",
-        choices=("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT"),
-        help="samples in the output (default: PCM_16)",
-    )
-    parser.add_argument(
-        "--speaker", default="", metavar="NAME", help="in whose voice, where the model knows any (vqaudio convert)"
-    )
-    parser.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model that wrote the file")
-    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior that is not shipped here")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
-    return parser
+@click.command("decompress", cls=Command, example="speech.vq speech.wav --start 1:00 --end 1:15")
+@file_options(".vq", "WAV file or table")
+@click.option("--start", type=Seconds(0), metavar="TIME", help="decode from this time on, in seconds or as 1:23.5")
+@click.option("--end", type=Seconds(0), metavar="TIME", help="decode up to this time")
+@click.option(
+    "--subtype",
+    type=click.Choice(("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT")),
+    help="samples in the output (default: PCM_16)",
+)
+@click.option(
+    "--speaker", default="", metavar="NAME", help="in whose voice, where the model knows any (vqaudio convert)"
+)
+@options.model(help="default: the shipped model that wrote the file")
+@options.any_prior
+@options.device
+def main(
+    files: Files,
+    start: float | None,
+    end: float | None,
+    subtype: str | None,
+    speaker: str,
+    model: str | None,
+    prior: Path | None,
+    device: str,
+) -> int:
+    """Decode .vq files.
 
+    Sound becomes WAV, FLAC, W64 or OGG, with the rate, channels and length of what was compressed; tables become CSV,
+    Parquet, NPY or NPZ. - stands for standard input or output (a WAV, or the table in its own format).
+    Without OUT, speech.vq becomes speech.wav beside it.
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = arguments()
-    options = parser.parse_args(argv)
-    jobs = list_jobs(options, {".vq"}, _out_suffix)
+    Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty cells in its place.
+    """
+    jobs = list_jobs(files, {".vq"}, _out_suffix)
     codecs: dict[str | Path, Codec] = {}
     damaged = False
 
-    def convert(job: Job) -> str:
+    def convert(job: Job) -> Outcome:
         nonlocal damaged
-        started = time.perf_counter()
-        with open_input(job.source) as file:
-            name = input_name(job.source)
-            if starts_series(file):
-                refuse_set(parser, options, SOUND_OPTIONS, f"is for sound, and {name} holds a table")
-                table = Stored(file.read(), name, model_named(options.model) if options.model else None)
-                line = _write_table(table, job, options.quiet)
+        name = input_name(job.source)
+        with _opened(job, is_part=not (start is None and end is None)) as file:
+            if not isinstance(file, Reader) and starts_series(file):
+                refuse_given(SOUND_OPTIONS, f"is for sound, and {name} holds a table")
+                table = Stored(file.read(), name, model_named(model) if model else None)
+                outcome = _write_table(table, job, files.quiet)
                 damaged = damaged or bool(table.damage)
-                return line
+                return outcome
             if suffix_of(job.target):
                 raise VqaudioError(f"{job.target}: {name} holds sound; name an output like {job.target.stem}.wav")
-            from vqaudio.codec import load, model_for  # once it is known to be needed: torch takes seconds to import
+            known_suffix(job.target)
+            from vqaudio.codec import load, model_of  # once it is known to be needed: torch takes seconds to import
 
-            chosen = options.model or model_for(file, name)
+            reader = file if isinstance(file, Reader) else Reader(cast(Any, file), name)
+            chosen = model or model_of(reader)
             if chosen not in codecs:
-                codecs[chosen] = load(chosen, options.device, options.prior)
-            stored = codecs[chosen].open(file, name, options.speaker)
-            start, stop = _span(stored, options.start, options.end)
-            _write(stored, start, stop, job, options)
-        rate = stored.sound.sample_rate
-        heard = [damage for damage in stored.damage if damage.start * rate < stop and damage.stop * rate > start]
+                codecs[chosen] = load(chosen, device, prior)
+            started = time.perf_counter()
+            stored = codecs[chosen].stored(reader, speaker)
+            rate = stored.sound.sample_rate
+            first, stop = _span(stored, start, end)
+            total = (stop - first) / rate if stop < ENDLESS else None
+            with seconds_bar(total, job.source.name, files.quiet) as bar:
+                write_sound(stored.sound, job.target, first, stop, subtype, bar.update)
+            stop = min(stop, stored.n_samples)
+        heard = [damage for damage in stored.damage if damage.start * rate < stop and damage.stop * rate > first]
         for problem in [*stored.problems, *heard]:
             print(f"damaged: {name}: {problem}", file=sys.stderr)
             damaged = True
-        return summary(job, (stop - start) / rate, time.perf_counter() - started)
+        return SoundDone((stop - first) / rate, time.perf_counter() - started)
 
-    status = run_jobs(jobs, convert, options.quiet)
+    status = run_jobs(jobs, convert, files.quiet)
     return 1 if damaged else status
+
+
+@contextmanager
+def _opened(job: Job, is_part: bool) -> Iterator[IO[bytes] | ArrivingReader]:
+    """The input, chunk by chunk where it can be heard as it arrives: all of a sound, from one pipe to the next."""
+    to_wav = job.target.suffix.lower() in ("", ".wav")
+    if is_part or not (is_pipe(job.source) and writes_in_place(job.target) and to_wav):
+        with open_input(job.source) as file:
+            yield file
+        return
+    with Pipe(job.source) as pipe:
+        if is_series(pipe.peek(4)):
+            with copy_to_temporary(pipe, pipe.name) as file:
+                yield file
+        else:
+            with ArrivingReader(pipe) as reader:
+                yield reader
 
 
 def _out_suffix(path: Path) -> str:
@@ -103,26 +128,23 @@ def _out_suffix(path: Path) -> str:
     if not path.is_file():  # which will be said when it is opened
         return ".wav"
     with open_input(path) as file:
-        return Stored(file.read(), str(path)).suffix if starts_series(file) else ".wav"
+        if not starts_series(file):
+            return ".wav"
+        try:
+            return Stored(file.read(), str(path)).suffix
+        except ContainerError:  # which will be said when its turn comes, and keeps no other file waiting
+            return ".csv"
 
 
-def _write_table(stored: Stored, job: Job, quiet: bool) -> str:
-    """Decode a table into the target, and tell what is wrong with it; returns the summary."""
+def _write_table(stored: Stored, job: Job, quiet: bool) -> TableDone:
+    """Decode a table into the target, and tell what is wrong with it."""
     started = time.perf_counter()
     with rows_bar(stored.header.n_rows, job.source.name, quiet) as bar:
         table = stored.table(bar.update)
     for problem in stored.damage:
         print(f"damaged: {stored.name}: {problem}", file=sys.stderr)
     write_file(table, job.target, stored.name)
-    return rows_summary(job, table.n_rows, len(table.columns), time.perf_counter() - started)
-
-
-def _write(stored: StoredSound, start: int, stop: int, job: Job, options: argparse.Namespace) -> None:
-    """Decode samples ``start`` to ``stop`` into the target."""
-    from vqaudio.sink import write_sound
-
-    with seconds_bar((stop - start) / stored.sound.sample_rate, job.source.name, options.quiet) as bar:
-        write_sound(stored.sound, job.target, start, stop, options.subtype, bar.update)
+    return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started)
 
 
 def _span(stored: StoredSound, start: float | None, end: float | None) -> tuple[int, int]:
@@ -131,7 +153,10 @@ def _span(stored: StoredSound, start: float | None, end: float | None) -> tuple[
     Raises:
         VqaudioError: a span that is empty or starts outside the sound.
     """
+    stored.reader.reach(0)
     rate, total = stored.sound.sample_rate, stored.n_samples
+    if total >= ENDLESS:
+        return 0, ENDLESS
     seconds = total / rate
     first = 0.0 if start is None else start
     last = seconds if end is None else min(end, seconds)

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from vqaudio.container import ChunkCodes, Coded, Coder, Header
 from vqaudio.errors import ModelError
 from vqaudio.prior import coding, integer
 from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.context import ContextPrior
-from vqaudio.registry import MODELS, fingerprint
+from vqaudio.registry import MODELS, RETIRED_PRIORS, Version, fingerprint, recovery, version_of
 
 PRIORS = MODELS / "priors"
 TWIN_SUFFIX = ".int8.safetensors"
@@ -53,28 +53,36 @@ def prior_of(codec: str) -> Path | None:
     return next((path for path in sorted(PRIORS.glob(f"*{TWIN_SUFFIX}")) if codec_of(path) == codec), None)
 
 
-@cache
 def codec_of(path: Path) -> str:
     """The fingerprint of the codec whose tokens a prior knows.
 
     Raises:
         ModelError: no integer prior.
     """
+    return _codec_of(version_of(path))
+
+
+@lru_cache(64)
+def _codec_of(version: Version) -> str:
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(version.path, framework="numpy") as file:
             return str(json.loads(file.metadata()["config"])["codec"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: is not a readable prior ({error})") from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{version.path}: is not a readable prior ({error})") from None
 
 
-@cache
 def load_prior(path: Path) -> integer.IntegerPrior:
-    """The prior in a file, read once.
+    """The prior in a file, read once for each version of the file.
 
     Raises:
         ModelError: not such a file.
     """
-    return integer.load(path)
+    return _loaded(version_of(path))
+
+
+@lru_cache(8)
+def _loaded(version: Version) -> integer.IntegerPrior:
+    return integer.load(version.path)
 
 
 def coders(prior: Path | None = None) -> Callable[[Header], Coder]:
@@ -89,11 +97,13 @@ def coders(prior: Path | None = None) -> Callable[[Header], Coder]:
             return PriorCoder(ContextPrior(header.streams), len(header.streams))
         at_hand = shipped_priors() | ({} if prior is None else {fingerprint(prior): prior})
         if header.prior not in at_hand:
-            raise ModelError(
-                f"was coded with the prior {header.prior}, which is not shipped here: install the version of vqaudio "
-                "that wrote it, or give the prior's file with --prior"
-            )
+            remedy = "give the prior's file with --prior"
+            if header.prior in RETIRED_PRIORS:
+                remedy = recovery(*RETIRED_PRIORS[header.prior], "--prior")
+            raise ModelError(f"was coded with the prior {header.prior}, which is not shipped here: {remedy}")
         found = load_prior(at_hand[header.prior])
+        if found.fingerprint != header.prior:
+            raise ModelError(f"{at_hand[header.prior]}: was replaced by another prior just now; try again")
         if found.streams[: len(header.streams)] != header.streams:
             raise ModelError(f"was coded with the prior {header.prior}, which is for other streams: it is damaged")
         found.labels(header.condition)

@@ -20,6 +20,10 @@ class AudioError(VqaudioError):
     """An audio file or array that cannot be read, or holds values that cannot be coded."""
 
 
+class AudioWarning(UserWarning):
+    """A sound file that lacks something: what it holds was read. Command lines print one line for it."""
+
+
 class ContainerError(VqaudioError):
     """Bytes that are not a ``.vq`` file, or one that cannot be parsed any further."""
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import shutil
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Protocol
 
 from vqaudio.errors import FileError
 
@@ -55,31 +54,62 @@ def input_name(path: Path) -> str:
     return "standard input" if os.fspath(path) == "-" else os.fspath(path)
 
 
+def open_unread(path: Path) -> IO[bytes]:
+    """Open a file, a pipe or ``-`` for reading as it is, whether it can seek or not; the caller closes it.
+
+    Raises:
+        FileError: no such file, a folder, or not readable.
+    """
+    if os.fspath(path) == "-":
+        return open(_standard_input().fileno(), "rb", closefd=False)
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise _sentence(input_name(path), error, _READ_REASONS) from None
+
+
 def open_input(path: Path) -> IO[bytes]:
     """Open a file, a pipe or ``-`` for reading; the caller closes it.
 
-    The result can always seek: what arrives through a pipe is first copied to an unnamed temporary file, 1 MiB at a
-    time, so that memory does not grow with it.
+    The result can always seek: what arrives through a pipe is first copied to an unnamed temporary file.
 
     Raises:
         FileError: no such file, a folder, not readable, or no room for the copy.
     """
     if os.fspath(path) == "-":
-        return _copy_to_temporary(sys.stdin.buffer, input_name(path))
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - the caller closes it
-    except OSError as error:
-        raise _sentence(input_name(path), error, _READ_REASONS) from None
+        return copy_to_temporary(_standard_input(), input_name(path))
+    file = open_unread(path)
     if file.seekable():
         return file
     with file:
-        return _copy_to_temporary(file, input_name(path))
+        return copy_to_temporary(file, input_name(path))
 
 
-def _copy_to_temporary(pipe: IO[bytes], name: str) -> IO[bytes]:
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise FileError("standard input: is closed; name a file, or pipe something into this command")
+    return sys.stdin.buffer
+
+
+class Readable(Protocol):
+    """What bytes come from."""
+
+    def read(self, count: int, /) -> bytes:
+        """At most ``count`` bytes; none at the end."""
+
+
+def copy_to_temporary(pipe: Readable, name: str) -> IO[bytes]:
+    """What is left to read of ``pipe`` as an unnamed file, which the caller closes.
+
+    It is copied 1 MiB at a time, so that memory does not grow with it.
+
+    Raises:
+        FileError: there is no room for it.
+    """
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
-        shutil.copyfileobj(pipe, copy, _COPY_BYTES)
+        while data := pipe.read(_COPY_BYTES):
+            copy.write(data)
         copy.seek(0)
     except BaseException as error:
         copy.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any, cast
 
-from vqaudio.cli import command
+import click
+
+from vqaudio import options
+from vqaudio.cli import Command
 from vqaudio.container import Reader
 from vqaudio.entropy import coders
 from vqaudio.errors import ModelError
@@ -18,35 +20,31 @@ from vqaudio.series import Stored, starts_series
 from vqaudio.series import describe as describe_table
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="vqaudio info",
-        description="Say what a .vq file holds and check all of it. Exits with status 1 where it is damaged.",
-    )
-    parser.add_argument("file", metavar="FILE", type=Path, help="a .vq file, or - for standard input")
-    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior that is not shipped here")
-    parser.add_argument("--json", action="store_true", help="the same as JSON")
-    return parser
+@click.command("info", cls=Command, example="speech.vq")
+@click.argument("path", metavar="FILE", type=options.PATH)
+@options.any_prior
+@options.as_json
+@click.option("--quiet", is_flag=True, help="only say what is damaged")
+def main(path: Path, prior: Path | None, as_json: bool, quiet: bool) -> int:
+    """Say what a .vq file holds, and check all of it.
 
-
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = arguments().parse_args(argv)
-    with open_input(options.file) as file:
-        name = input_name(options.file)
+    FILE is a .vq file, or - for standard input. Exits with status 1 where it is damaged.
+    """
+    with open_input(path) as file:
+        name = input_name(path)
         if starts_series(file):
             facts = describe_table(Stored(file.read(), name), file.tell())
         else:
-            facts = describe(Reader(cast(Any, file), name, coders(options.prior)), file.seek(0, 2))
-    if options.json:
+            facts = describe(Reader(cast(Any, file), name, coders(prior)), file.seek(0, 2))
+    if as_json:
         print(json.dumps(facts, indent=2))
-    else:
+    elif not quiet:
         width = max(map(len, facts)) + 2
         for name, value in facts.items():
             shown = "; ".join(map(str, value)) if isinstance(value, list) else value
             print(f"{name.replace('_', ' '):{width}}{'none' if shown == '' else shown}")
+    for problem in facts["damage"] if quiet else ():
+        print(f"damaged: {facts['file']}: {problem}", file=sys.stderr)
     if facts["unchecked"]:
         print(f"error: {facts['unchecked']}", file=sys.stderr)
     return 1 if facts["damage"] or facts["unchecked"] else 0

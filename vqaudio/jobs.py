@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
+import functools
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import click
 from tqdm import tqdm
 
+from vqaudio import options
 from vqaudio.errors import FileError, VqaudioError
-from vqaudio.files import refuse_existing
+from vqaudio.files import refuse_existing, writes_in_place
+from vqaudio.options import PATH
+from vqaudio.outcomes import Outcome, totals
 
 
 @dataclass(frozen=True)
@@ -27,40 +31,75 @@ class Job:
     makes_folders: bool = False
 
 
-def add_file_arguments(parser: argparse.ArgumentParser, kind: str, made: str, optional: bool = False) -> None:
-    """The arguments that :func:`list_jobs` reads; ``optional`` where the command has something to do without files."""
-    parser.add_argument(
-        "paths",
-        nargs="*" if optional else "+",
-        metavar="PATH",
-        help=f"IN OUT; or, with --out-dir, any number of {kind} files and folders",
+@dataclass(frozen=True)
+class Files:
+    """What a command line says of its inputs and outputs."""
+
+    paths: tuple[Path, ...]
+    out_dir: Path | None
+    force: bool
+    skip_existing: bool
+    quiet: bool
+
+
+def file_options(kind: str, made: str, shown: str = "IN [OUT]") -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The arguments that a command gets as ``files``, ``shown`` in its usage as they may be."""
+    added = (
+        click.argument("paths", nargs=-1, type=PATH, metavar=shown),
+        click.option(
+            "--out-dir",
+            type=PATH,
+            metavar="DIR",
+            help=f"take any number of {kind} files and folders, and write each one's {made} there, under its own name",
+        ),
+        options.force,
+        options.skip_existing,
+        options.quiet,
     )
-    parser.add_argument(
-        "--out-dir", type=Path, metavar="DIR", help=f"write each input's {made} there, under its own name"
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite outputs that exist")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
+
+    def decorate(main: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def packed(**given: Any) -> int:
+            options.refuse_together("force", "skip_existing")
+            files = Files(**{field.name: given.pop(field.name) for field in fields(Files)})
+            return main(files=files, **given)
+
+        return functools.reduce(lambda function, add: add(function), reversed(added), packed)
+
+    return decorate
 
 
 OutSuffix = str | Callable[[Path], str]
 """The suffix of outputs, or what tells it of an input."""
 
 
-def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix: OutSuffix) -> list[Job]:
+def list_jobs(files: Files, suffixes: Collection[str], out_suffix: OutSuffix, beside: bool = True) -> list[Job]:
     """Pairs of input and output; folders are searched for files with one of ``suffixes``.
 
+    Where no output is named, it is put ``beside`` the input.
+
     Raises:
-        VqaudioError: not IN OUT, an empty folder, two inputs with one output, or outputs that exist already.
+        VqaudioError: not IN OUT, an empty folder, and as :func:`settle`.
     """
-    paths = [Path(path) for path in options.paths]
-    if options.out_dir is None:
-        if len(paths) != 2:
-            raise VqaudioError(
-                f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR"
-            )
-        jobs = [Job(paths[0], paths[1])]
+    paths = files.paths
+    if files.out_dir is not None:
+        jobs = [job for path in paths for job in _into(files.out_dir, path, suffixes, out_suffix)]
+    elif len(paths) == 2:
+        jobs = [Job(*paths)]
+    elif len(paths) == 1 and beside and str(paths[0]) != "-":
+        folder = paths[0] if paths[0].is_dir() else paths[0].parent
+        jobs = _into(folder, paths[0], suffixes, out_suffix)
     else:
-        jobs = [job for path in paths for job in _into(options.out_dir, path, suffixes, out_suffix)]
+        raise VqaudioError(f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR")
+    return settle(jobs, files)
+
+
+def settle(jobs: list[Job], files: Files) -> list[Job]:
+    """The jobs that are to be done: without those whose outputs exist, where these are skipped, which is said.
+
+    Raises:
+        VqaudioError: two inputs with one output, an input that is its own, or outputs that exist already.
+    """
     targets: dict[Path, Path] = {}
     for job in jobs:
         if str(job.target) != "-" and job.target in targets:
@@ -70,7 +109,13 @@ def list_jobs(options: argparse.Namespace, suffixes: Collection[str], out_suffix
         if str(job.source) != "-" and job.target.exists() and job.source.exists() and job.target.samefile(job.source):
             raise VqaudioError(f"{job.source}: input and output are the same file; choose another name for the output")
         targets[job.target] = job.source
-        refuse_existing(job.target, options.force)
+    if files.skip_existing:
+        left = [job for job in jobs if writes_in_place(job.target) or not job.target.exists()]
+        if len(left) < len(jobs) and not files.quiet:
+            print(f"{len(jobs) - len(left)} of {len(jobs)} skipped: their outputs exist", file=sys.stderr)
+        return left
+    for job in jobs:
+        refuse_existing(job.target, files.force)
     return jobs
 
 
@@ -86,23 +131,34 @@ def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSu
     return [Job(file, folder / named(file).relative_to(path), makes_folders=True) for file in files]
 
 
-def run_jobs(jobs: list[Job], convert: Callable[[Job], str], quiet: bool) -> int:
-    """Convert each; a failure is reported and the rest goes on. Returns the exit status."""
+def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], quiet: bool) -> int:
+    """Convert each; a failure is reported and the rest goes on. Returns the exit status.
+
+    Says what became of each, and of all together. What an input lacked is a warning, ``quiet`` or not, and makes the
+    status 1 as a failure does.
+    """
     failed = 0
+    whole = True
+    done: list[Outcome] = []
     for job in jobs:
         try:
             if job.makes_folders:
                 _make_folder(job.target.parent)
-            summary = convert(job)
+            done.append(convert(job))
         except VqaudioError as error:
             print(f"error: {error}", file=sys.stderr)
             failed += 1
             continue
+        for problem in done[-1].problems:
+            print(f"warning: {problem}", file=sys.stderr)
+            whole = False
         if not quiet:
-            print(summary, file=sys.stderr)
+            print(f"{_names(job)}: {done[-1]}", file=sys.stderr)
+    if len(done) > 1 and not quiet:
+        print("\n".join(totals(done)), file=sys.stderr)
     if failed and len(jobs) > 1:
         print(f"error: {failed} of {len(jobs)} files could not be converted", file=sys.stderr)
-    return 1 if failed else 0
+    return 0 if whole and not failed else 1
 
 
 def _make_folder(folder: Path) -> None:
@@ -112,29 +168,6 @@ def _make_folder(folder: Path) -> None:
         raise FileError(f"{folder}: cannot be made a folder ({error.strerror}); choose another --out-dir") from None
 
 
-def summary(job: Job, seconds: float, elapsed: float, size: int | None = None) -> str:
-    """One line: what became what, seconds of sound, size and rate where something was compressed, and speed."""
-    rate = "" if size is None else f" {size} bytes, {size * 8 / seconds / 1000:.2f} kb/s,"
-    return f"{_names(job)}: {seconds:.2f} s,{rate} {seconds / elapsed:.0f} x real time"
-
-
-def rows_summary(job: Job, n_rows: int, n_columns: int, elapsed: float, size: int | None = None) -> str:
-    """The same of a table: rows and columns, size where it was compressed, and speed."""
-    made = "" if size is None else f" {size} bytes, {size * 8 / max(1, n_rows * n_columns):.2f} bits a value,"
-    return f"{_names(job)}: {n_rows} rows of {n_columns} columns,{made} {n_rows * n_columns / elapsed:.0f} values/s"
-
-
-def refuse_set(parser: argparse.ArgumentParser, options: argparse.Namespace, names: Collection[str], why: str) -> None:
-    """Do nothing if none of these options is set to anything but its default.
-
-    Raises:
-        VqaudioError: one is; the message names it and says ``why`` it must not be.
-    """
-    for name in names:
-        if getattr(options, name) != parser.get_default(name):
-            raise VqaudioError(f"--{name.replace('_', '-')} {why}")
-
-
 def _names(job: Job) -> str:
     source, target = (
         pipe if str(path) == "-" else str(path) for path, pipe in ((job.source, "stdin"), (job.target, "stdout"))
@@ -142,9 +175,11 @@ def _names(job: Job) -> str:
     return f"{source} -> {target}"
 
 
-def seconds_bar(total: float, name: str, quiet: bool) -> tqdm[Any]:
-    """A progress bar over seconds of sound; hidden where standard error is no terminal."""
+def seconds_bar(total: float | None, name: str, quiet: bool) -> tqdm[Any]:
+    """A progress bar over seconds of sound, of which ``total`` may not be known; hidden off terminals."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
+    if total is None:
+        form = "{desc}: {n:.0f} s of sound [{elapsed}]"
     return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)
 
 

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from vqaudio.cli import command
-from vqaudio.evaluation.options import add_options, prepare
+import click
+
+from vqaudio.cli import Command
+from vqaudio.evaluation.options import Setup, evaluation_options, prepare
 from vqaudio.evaluation.page import new_folder, write_page
+from vqaudio.options import PATH
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="vqaudio listen",
-        description="Code recordings with a model and with other codecs, and write a web page to hear and see them: "
-        "players, spectrograms, rates and scores, in OUT/index.html. Recordings become mono at 16 kHz first.",
-    )
-    add_options(parser, limit=8, min_seconds=2.0)
-    parser.add_argument("out", metavar="OUT", type=Path, help="a new folder, or an earlier page's, which is replaced")
-    return parser
+@click.command("listen", cls=Command, example="recordings page --codebooks 3,9")
+@click.argument("folder", type=PATH)
+@click.argument("out", type=PATH)
+@evaluation_options(limit=8, min_seconds=2.0)
+def main(setup: Setup, out: Path) -> int:
+    """Code recordings with a model and with other codecs, and write a web page to hear and see them.
 
-
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = arguments().parse_args(argv)
-    with new_folder(options.out) as folder:
-        write_page(folder, *prepare(options, "jinja2", "matplotlib.figure"))
-    print(options.out / "index.html")
+    Players, spectrograms, rates and scores of all audio below FOLDER, or of what its manifest.csv lists, go to
+    OUT/index.html; OUT is a new folder, or an earlier page's, which is replaced. Recordings become mono at 16 kHz
+    first.
+    """
+    with new_folder(out) as folder:
+        write_page(folder, *prepare(setup, "jinja2", "matplotlib.figure"), progress=not setup.quiet)
+    print(out / "index.html")
     return 0
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +29,35 @@ class Retired:
 
     Attributes:
         name: what it was called.
-        version: the last version of vqaudio that ships it.
+        commit: of the project's repository, the last one that holds its file.
         successor: the model in its place.
     """
 
     name: str
-    version: str
+    commit: str
     successor: str
 
     @property
     def remedy(self) -> str:
         """What to do to use it."""
-        return f"vqaudio {self.version} ships it: pip install 'vqaudio=={self.version}', or give its file with --model"
+        return recovery(self.commit, f"{self.name}.safetensors", "--model")
+
+
+def recovery(commit: str, file: str, option: str) -> str:
+    """How to get a file of ``vqaudio/models`` from a commit of the project's repository, and how to use it."""
+    name = Path(file).name
+    return (
+        f"in a clone of vqaudio's repository, git show {commit}:vqaudio/models/{file} > {name} brings it back; "
+        f"then add {option} {name}"
+    )
 
 
 RETIRED = {  # by fingerprint
-    "9ee3f87fea09": Retired("speech-16k", "0.1.0", "speech-16k-v3"),
-    "6ef04329b3e0": Retired("speech-16k-v2", "0.2.0", "speech-16k-v3"),
+    "9ee3f87fea09": Retired("speech-16k", "3a1624f", "speech-16k-v3"),
+    "6ef04329b3e0": Retired("speech-16k-v2", "c84c8f5", "speech-16k-v3"),
 }
+RETIRED_PRIORS = {"33f7a2c12598": ("95f59d7", "priors/speech-16k-v2.int8.safetensors")}
+"""By fingerprint: the commit and the file in ``vqaudio/models``."""
 
 
 def shipped_models() -> list[str]:
@@ -81,29 +92,61 @@ def fingerprint(path: Path) -> str:
     Raises:
         ModelError: not a safetensors file.
     """
+    return _fingerprint(version_of(path))
+
+
+@dataclass(frozen=True)
+class Version:
+    """A file as it is now. Training writes new ones under the same name, so what is kept of a file goes by this."""
+
+    path: Path
+    device: int
+    inode: int
+    modified: int
+    changed: int
+    size: int
+
+
+def version_of(path: Path) -> Version:
+    """The version of a file that stands under its name now.
+
+    Raises:
+        ModelError: there is none.
+    """
     try:
         now = path.stat()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from None
-    return _digest(path.absolute(), now.st_ino, now.st_mtime_ns, now.st_size)
+    return Version(path, now.st_dev, now.st_ino, now.st_mtime_ns, now.st_ctime_ns, now.st_size)
 
 
-@cache
-def _digest(path: Path, *version: int) -> str:
-    """The fingerprint of one ``version`` of a file: training writes new ones under the same name."""
+@lru_cache(256)
+def _fingerprint(version: Version) -> str:
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if "codes" in metadata:
-                return _checked(metadata["codes"], path)
-            if "meaning" in metadata:
-                return _digest_of(file, metadata["meaning"], "bottleneck.")
-            return _digest_of(file, metadata.get("config", ""), "")
-    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types that numpy lacks
+        with safe_open(version.path, framework="numpy") as file:
+            return fingerprint_of(file, version.path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{version.path}: is not a readable safetensors file ({error})") from None
+
+
+def fingerprint_of(file: Any, path: Path) -> str:
+    """The :func:`fingerprint` of a safetensors file that is open for numpy: of what is read through ``file``.
+
+    Raises:
+        ModelError: it holds what has no fingerprint.
+    """
+    metadata = file.metadata() or {}
+    if "codes" in metadata:
+        return _checked(metadata["codes"], path)
+    try:
+        if "meaning" in metadata:
+            return _digest(file, metadata["meaning"], "bottleneck.")
+        return _digest(file, metadata.get("config", ""), "")
+    except (TypeError, AttributeError) as error:  # types that numpy lacks
         raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
 
 
-def _digest_of(file: Any, text: str, prefix: str) -> str:
+def _digest(file: Any, text: str, prefix: str) -> str:
     """A digest of a text and of the tensors whose names begin with ``prefix``, in an open safetensors file."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(name for name in file.keys() if name.startswith(prefix)):  # noqa: SIM118 (not a mapping)

@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
-from vqaudio.cli import command
+from vqaudio import options
+from vqaudio.cli import Command
 from vqaudio.registry import DEFAULT_MODEL
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="vqaudio score",
-        description="Print the bits that each codebook's tokens cost by the model's prior, in chunks as files have "
-        "them. Sound like that which the prior learned from costs less.",
-    )
-    parser.add_argument("sounds", nargs="+", type=Path, metavar="IN", help="audio files; all channels count")
-    parser.add_argument("--codebooks", type=int, metavar="N", help="how many codebooks to use (default: all)")
-    parser.add_argument("--condition", default="none", metavar="FIELD=LABEL", help="tell the prior who speaks")
-    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
-    parser.add_argument("--prior", type=Path, metavar="PATH", help="an integer prior, in place of the model's own")
-    parser.add_argument("--json", action="store_true", help="print JSON: a list with an object for each file")
-    return parser
+@click.command("score", cls=Command, example="speech.wav")
+@click.argument("sounds", nargs=-1, required=True, type=options.PATH, metavar="IN...")
+@options.codebooks
+@click.option("--condition", default="none", metavar="FIELD=LABEL", help="tell the prior who speaks: speaker=p225")
+@options.model(DEFAULT_MODEL)
+@options.own_prior
+@options.device
+@options.as_json
+def main(
+    sounds: tuple[Path, ...],
+    codebooks: int | None,
+    condition: str,
+    model: str,
+    prior: Path | None,
+    device: str,
+    as_json: bool,
+) -> int:
+    """Print the bits that each codebook's tokens cost by the model's prior.
 
-
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = arguments().parse_args(argv)
+    They are counted in chunks, as files have them, over all channels of audio files. Sound like that which the prior
+    learned from costs less. Exits with status 1 where a file is cut off or damaged; what is there is counted.
+    """
     from vqaudio.audio import FileSource
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(options.model, prior=options.prior)
+    codec = load(model, device, prior)
     found: list[dict[str, Any]] = []
-    for path in options.sounds:
+    problems: list[str] = []
+    for path in sounds:
         with FileSource(path) as sound:
-            bits = codec.score(sound, options.codebooks, options.condition)
+            bits = codec.score(sound, codebooks, condition)
             seconds = sound.channels * sound.n_samples / sound.sample_rate
+        problems.extend(sound.problems)
         tokens = sum(part.size for part in bits)
         total = float(sum(part.sum() for part in bits))
         found.append(
@@ -53,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
                 "codebooks": [round(float(np.mean(part)), 4) if part.size else 0.0 for part in bits],
             }
         )
-    if options.json:
+    if as_json:
         print(json.dumps(found, indent=2))
     else:
         for one in found:
@@ -62,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
                 f"{one['file']}: {one['bits_per_token']:.3f} bits per token ({each} by codebook), "
                 f"{one['bits_per_second'] / 1000:.3f} kb/s"
             )
-    return 0
+    for problem in problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,10 +15,11 @@ from typing import IO, Self
 import numpy as np
 import soundfile
 
-from vqaudio.audio import MAX_CHANNELS, MAX_RATE, MIN_RATE, Source, Window
+from vqaudio.audio import ENDLESS, MAX_CHANNELS, MAX_RATE, MIN_RATE, Source, Window
 from vqaudio.errors import AudioError
 from vqaudio.files import Path, atomic_write, writes_in_place
 from vqaudio.sndfile import Guarded, OneWay
+from vqaudio.wav import MOST_BYTES, SAMPLE_BYTES, WavStream
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ _FILE_TYPES = {
     ".flac": _FileType("FLAC", ("PCM_16", "PCM_24"), max_channels=8, max_rate=655_350),
     ".ogg": _FileType("OGG", ("VORBIS",), max_channels=8, max_rate=200_000),  # libvorbis crashes beyond these
 }
-_SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4}
 _STEPS = {"PCM_U8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}  # to full scale; 32 bits are finer than float32
 BLOCK_SECONDS = 5
-_WAV_BYTES = 2**32 - 4096  # sizes in a WAV are 32 bits wide; 4 KiB are left to its headers
+STREAMED_SECONDS = 0.25
+"""In a pipe: what can be heard already does not wait for what cannot."""
 
 
 def known_suffix(path: Path) -> str:
@@ -59,7 +61,8 @@ class SoundFileSink:
     """Writes a sound file block by block: a context manager, after which the file is whole or not there at all.
 
     The suffix chooses the type: ``.wav`` (RF64 where ``n_samples`` will not fit), ``.w64``, ``.flac``, ``.ogg``;
-    ``-`` is a WAV on standard output, collected in a temporary file because its header comes last. ``subtype`` is one
+    ``-`` is a WAV on standard output. A WAV goes into pipes block by block, and ``n_samples`` may be ``ENDLESS`` there;
+    the others are collected in a temporary file, because their headers come last. ``subtype`` is one
     of PCM_16 (the default), PCM_24, PCM_32, PCM_U8, FLOAT, or VORBIS within ``.ogg``. PCM is rounded to the nearest
     step and clipped at full scale.
 
@@ -82,9 +85,10 @@ class SoundFileSink:
                 f"{name}: {suffix} holds rates of {MIN_RATE} to {kind.max_rate} Hz, not {sample_rate}; use .wav"
             )
         self.sample_rate, self.channels, self.n_samples = sample_rate, channels, n_samples
-        too_big = n_samples * channels * _SAMPLE_BYTES.get(self.subtype, 0) > _WAV_BYTES
+        too_big = n_samples * channels * SAMPLE_BYTES.get(self.subtype, 0) > MOST_BYTES
         self.format = "RF64" if suffix == ".wav" and too_big else kind.format
         self._written = 0
+        self._sound: OneWay | WavStream
 
     def __enter__(self) -> Self:
         self._context = self._opened()
@@ -116,13 +120,22 @@ class SoundFileSink:
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
+        if writes_in_place(self.path) and self.format in ("WAV", "RF64"):
+            with atomic_write(self.path) as target:
+                self._guard = Guarded(target)
+                known = self.n_samples if self.n_samples < ENDLESS else None
+                self._sound = WavStream(target, self.sample_rate, self.channels, self.subtype, known)
+                yield
+                self._sound.close()
+            return
         with atomic_write(self.path) as target, ExitStack() as stack:
             streams = writes_in_place(self.path)
             file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile()) if streams else target
             self._guard = Guarded(file)
             settings = (self.sample_rate, self.channels, self.subtype)
             try:
-                with OneWay(self._guard, "w", *settings, format=self.format) as self._sound:
+                with OneWay(self._guard, "w", *settings, format=self.format) as sound:
+                    self._sound = sound
                     yield
                 self._guard.check()
             except soundfile.LibsndfileError as error:
@@ -153,10 +166,12 @@ def write_sound(
     ``done`` is called with the seconds written after each block. ``subtype`` and errors as for :class:`SoundFileSink`.
     """
     stop = sound.n_samples if stop is None else stop
-    step = BLOCK_SECONDS * sound.sample_rate
+    step = math.ceil((STREAMED_SECONDS if writes_in_place(path) else BLOCK_SECONDS) * sound.sample_rate)
     with SoundFileSink(path, sound.sample_rate, sound.channels, stop - start, subtype) as sink:
-        for at in range(start, stop, step):
-            block = sound.read(at, min(at + step, stop))
+        while start < min(stop, sound.n_samples):
+            block = sound.read(start, min(start + step, stop))
+            block = block[:, : max(0, sound.n_samples - start)]  # the end may have been met only now
+            start += step
             sink.write(block)
             if done is not None:
                 done(block.shape[1] / sound.sample_rate)

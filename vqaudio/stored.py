@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
 
 from vqaudio.audio import MAX_RATE, MIN_RATE
 from vqaudio.autoencoder import Autoencoder
-from vqaudio.blocks import decoded
-from vqaudio.container import Chunk, ChunkCodes, Header, Reader
+from vqaudio.blocks import Block, decoded
+from vqaudio.container import Chunk, Header, Reader
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.registry import find_fingerprint, name_of
 from vqaudio.resampling import BLOCK_SECONDS, FILTER_REACH
@@ -40,7 +39,6 @@ class Stored:
     Attributes:
         reader: the container.
         sound: a :class:`vqaudio.audio.Source` at the rate, with the channels and samples, that were coded.
-        n_samples: of the sound, in each channel.
 
     Raises:
         ContainerError: a sample rate or a chunk beyond what can be handled.
@@ -55,15 +53,27 @@ class Stored:
             refuse_large(header)
         except ContainerError as error:
             raise ContainerError(f"{reader.name}: {error}") from None
-        self.reader, self.n_samples = reader, reader.n_samples
+        self.reader = reader
         self._reach = model.decoder_context / model.config.frame_rate
         if header.source_rate != header.coded_rate:
             self._reach += FILTER_REACH / min(header.source_rate, header.coded_rate)
         self._lost: dict[int, str] = {}
         self._chunks: dict[int, Chunk] = {}
         self._ahead = 1
-        shape = (header.channels, self.n_samples, header.source_rate, header.chunk_frames, len(header.streams))
-        self.sound = decoded(model, silence, self._codes_of, *shape, speaker=speaker)
+        shape = (
+            header.channels,
+            lambda: reader.n_samples,
+            header.source_rate,
+            header.chunk_frames,
+            len(header.streams),
+        )
+        fading = header.version == 1
+        self.sound = decoded(model, silence, self._block_of, *shape, speaker, header.margin, fading)
+
+    @property
+    def n_samples(self) -> int:
+        """Of the sound, in each channel; ``ENDLESS`` while the end of the file has not arrived."""
+        return self.reader.n_samples
 
     @property
     def problems(self) -> list[str]:
@@ -88,15 +98,17 @@ class Stored:
     def check(self) -> None:
         """Read all chunks, so that ``damage`` lists whatever is damaged; decodes nothing."""
         for index in range(self.reader.n_chunks):
-            self._codes_of(index)
+            self._block_of(index)
 
-    def _codes_of(self, index: int) -> ChunkCodes | None:
+    def _block_of(self, index: int) -> Block | None:
         if index not in self._chunks:
+            if not self.reader.reach(index):  # the file ended, and that is known only now
+                return None
             self._read_from(index)
         chunk = self._chunks[index]
         if chunk.problem is not None:
             self._lost[index] = chunk.problem
-        return chunk.codes
+        return None if chunk.codes is None else Block(chunk.codes, chunk.levels)
 
     def _read_from(self, index: int) -> None:
         """Read a chunk and, where that pays, some of those after it; forget those that are far away."""
@@ -105,6 +117,7 @@ class Stored:
         most = max(1, min(MOST_AHEAD, MOST_CODES // codes))
         count = 1 if header.entropy == "none" else min(self._ahead, most)
         self._chunks = {at: chunk for at, chunk in self._chunks.items() if abs(at - index) <= most}
+        self.reader.reach(index + count - 1, wait=False)
         wanted = [at for at in range(index, min(index + count, self.reader.n_chunks)) if at not in self._chunks]
         self._chunks |= {chunk.index: chunk for chunk in self.reader.chunks(wanted)}
         self._ahead = min(2 * self._ahead, MOST_AHEAD)
@@ -126,16 +139,16 @@ def refuse_large(header: Header) -> None:
         )
 
 
-def model_for(file: IO[bytes], name: str) -> Path:
+def model_of(reader: Reader) -> Path:
     """The shipped model that wrote a ``.vq`` file.
 
     Raises:
-        ContainerError: not a ``.vq`` file. ModelError: no shipped model wrote it.
+        ModelError: no shipped model wrote it.
     """
     try:
-        return find_fingerprint(Reader(cast(Any, file), name).header.codec)
+        return find_fingerprint(reader.header.codec)
     except ModelError as error:
-        raise ModelError(f"{name}: {error}") from None
+        raise ModelError(f"{reader.name}: {error}") from None
 
 
 def called(fingerprint: str) -> str:

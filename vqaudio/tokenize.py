@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
 import json
 import math
 import os
@@ -17,18 +15,22 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from vqaudio.cli import command
+from vqaudio import options
+from vqaudio.cli import Command
 from vqaudio.errors import ModelError, VqaudioError
+from vqaudio.extras import need
+from vqaudio.options import Listed, Seconds
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
     from vqaudio.tokens import Row
-    from vqaudio.training.data import Recording
+    from vqaudio.training.recordings import Recording
 
 SHARD = 128  # recordings
 LEVELS = (-40.0, -16.0)  # dB RMS re full scale, of varied copies
@@ -40,7 +42,7 @@ class Wanted:
     """How recordings become tokens.
 
     Attributes:
-        model: name or path. device: where it runs.
+        model: name or path. fingerprint: of the file that it was. device: where it runs.
         codebooks: each recording is coded once with each of these numbers of codebooks.
         speed: varied copies are played slower or faster by up to this share.
         costs: half of the varied copies are coded with an entry cost between these, logarithmically; 0 and 0 for none.
@@ -49,6 +51,7 @@ class Wanted:
     """
 
     model: str
+    fingerprint: str
     device: str
     codebooks: tuple[int, ...]
     speed: float
@@ -62,68 +65,87 @@ class Wanted:
         return json.dumps({name: getattr(self, name) for name in ("codebooks", "speed", "costs", "seed", "least")})
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="vqaudio tokenize",
-        description="Write the tokens of a folder of recordings as Arrow files, with a row for each recording. Files "
-        "that are there already are kept, so that an interrupted run goes on.",
-    )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="recordings; a manifest.csv there is used")
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder for the tokens")
-    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
-    parser.add_argument(
-        "--codebooks", metavar="N,...", help="code each recording once with each of these numbers (default: all)"
-    )
-    parser.add_argument("--corpora", metavar="NAME,...", help="only the recordings of these (default: all)")
-    parser.add_argument(
-        "--versions", type=int, default=0, metavar="N", help="varied copies of each training recording (default: 0)"
-    )
-    parser.add_argument(
-        "--speed", type=float, default=0.1, metavar="S", help="copies are this share slower to faster (default: 0.1)"
-    )
-    parser.add_argument(
-        "--entry-costs",
-        metavar="LOW,HIGH",
-        help="code half of the copies with fewer codebooks where the next saves little: less squared distance than "
-        "something between these (default: none)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of what varies (default: 0)")
-    parser.add_argument(
-        "--pad-to", type=float, default=0.0, metavar="S", help="put silence after recordings of fewer seconds"
-    )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: %(default)s)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary, only errors")
-    return parser
+@click.command("tokenize", cls=Command, example="recordings tokens --codebooks 1,3,9")
+@click.argument("folder", type=options.PATH)
+@click.argument("out", type=options.PATH)
+@options.model(DEFAULT_MODEL)
+@click.option(
+    "--codebooks",
+    type=Listed(click.INT),
+    metavar="N,...",
+    help="code each recording once with each of these numbers (default: all)",
+)
+@click.option(
+    "--corpora", type=Listed(click.STRING), metavar="NAME,...", help="only the recordings of these (default: all)"
+)
+@click.option(
+    "--versions",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="varied copies of each training recording (default: 0)",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="S",
+    help="copies are this share slower to faster",
+)
+@click.option(
+    "--entry-costs",
+    type=Listed(click.FLOAT),
+    metavar="LOW,HIGH",
+    help="code half of the copies with fewer codebooks where the next saves little: less squared distance than "
+    "something between these (default: none)",
+)
+@click.option("--seed", type=int, default=0, metavar="N", help="of what varies (default: 0)")
+@click.option(
+    "--pad-to", type=Seconds(0), default=0.0, metavar="TIME", help="put silence after recordings of fewer seconds"
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
+)
+@options.device
+@options.quiet
+def main(
+    folder: Path,
+    out: Path,
+    model: str,
+    codebooks: list[int] | None,
+    corpora: list[str] | None,
+    versions: int,
+    speed: float,
+    entry_costs: list[float] | None,
+    seed: int,
+    pad_to: float,
+    jobs: int,
+    device: str,
+    quiet: bool,
+) -> int:
+    """Write the tokens of a folder of recordings as Arrow files, with a row for each recording.
 
-
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = arguments()
-    options = parser.parse_args(argv)
-    if options.versions < 0 or options.jobs < 1 or not 0 <= options.speed < 1:
-        parser.error("expected --versions 0 or more, --jobs 1 or more, --speed from 0 to below 1")
-    if importlib.util.find_spec("pyarrow") is None:
-        raise VqaudioError("tokens are kept by pyarrow: pip install 'vqaudio[train]'")
+    A manifest.csv in FOLDER is used. Files that are in OUT already are kept, so that an interrupted run goes on.
+    """
+    costs = _costs(entry_costs)
+    need("train", "tokenize")
     from vqaudio.codec import load  # after what can be checked without it: torch takes seconds to import
     from vqaudio.tokens import SUFFIX, Origin, made_by, write
-    from vqaudio.training.data import list_recordings
+    from vqaudio.training.recordings import list_recordings
 
-    recordings = _by_corpus(list_recordings(options.folder), options.corpora)
-    codec = load(options.model, options.device)
-    counts = tuple(codec.check_codebooks(number) for number in _numbers(parser, options.codebooks))
-    costs = _costs(parser, options.entry_costs)
-    wanted = Wanted(options.model, options.device, counts, options.speed, costs, options.seed, options.pad_to)
+    recordings = _by_corpus(list_recordings(folder), corpora)
+    codec = load(model, device)
+    counts = tuple(codec.check_codebooks(number) for number in codebooks or (None,))
+    wanted = Wanted(model, codec.fingerprint, device, counts, speed, costs, seed, pad_to)
     origin = Origin(codec.fingerprint, codec.streams, codec.frame_rate)
-    options.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     written = 0
-    with _workers(options.jobs) as run:
-        for (corpus, every), version in product(recordings.items(), range(options.versions + 1)):
+    with _workers(jobs) as run:
+        for (corpus, every), version in product(recordings.items(), range(versions + 1)):
             chosen = [item for item in every if version == 0 or item.split == "train"]
             for at in range(0, len(chosen), SHARD):
-                shard = options.out / f"{corpus.replace('/', '_')}-{version:02}-{at // SHARD:05}{SUFFIX}"
+                shard = out / f"{corpus.replace('/', '_')}-{version:02}-{at // SHARD:05}{SUFFIX}"
                 if shard.exists():
                     if made_by(shard) != (origin, wanted.settings):
                         raise ModelError(
@@ -131,18 +153,18 @@ def main(argv: list[str] | None = None) -> int:
                         )
                     continue
                 part = chosen[at : at + SHARD]
-                found = run(partial(tokens_of, wanted, options.folder, version), part)
+                found = run(partial(tokens_of, wanted, folder, version), part)
                 name = f"{corpus}, version {version}, {at + len(part)} of {len(chosen)}"
-                bar = tqdm(found, name, len(part), False, unit="file", disable=True if options.quiet else None)
+                bar = tqdm(found, name, len(part), False, unit="file", disable=True if quiet else None)
                 rows = [row for several in bar for row in several]
                 write(shard, origin, rows, wanted.settings)
                 written += len(rows)
-    if not options.quiet:
-        print(f"{written} rows written to {options.out}, the rest was there")
+    if not quiet:
+        print(f"{written} rows written to {out}, the rest was there")
     return 0
 
 
-def _by_corpus(recordings: list[Recording], wanted: str | None) -> dict[str, list[Recording]]:
+def _by_corpus(recordings: list[Recording], wanted: list[str] | None) -> dict[str, list[Recording]]:
     """Recordings by corpus.
 
     Raises:
@@ -151,28 +173,22 @@ def _by_corpus(recordings: list[Recording], wanted: str | None) -> dict[str, lis
     found: dict[str, list[Recording]] = {}
     for item in recordings:
         found.setdefault(item.corpus, []).append(item)
-    chosen = sorted(found) if wanted is None else wanted.split(",")
+    chosen = wanted or sorted(found)
     unknown = set(chosen) - set(found)
     if unknown:
         raise VqaudioError(f"no corpus {', '.join(sorted(unknown))}: there are {', '.join(sorted(found))}")
     return {corpus: found[corpus] for corpus in chosen}
 
 
-def _numbers(parser: argparse.ArgumentParser, text: str | None) -> list[int | None]:
-    try:
-        return [None] if text is None else [int(number) for number in text.split(",")]
-    except ValueError:
-        parser.error(f"--codebooks {text}: expected numbers with commas between them")
-
-
-def _costs(parser: argparse.ArgumentParser, text: str | None) -> tuple[float, float]:
-    try:
-        low, high = (0.0, 0.0) if text is None else map(float, text.split(","))
-    except ValueError:
-        low, high = math.nan, math.nan
-    if text is not None and not 0 < low <= high < math.inf:
-        parser.error(f"--entry-costs {text}: expected two numbers above 0, the smaller first, a comma between them")
-    return low, high
+def _costs(given: list[float] | None) -> tuple[float, float]:
+    if given is None:
+        return 0.0, 0.0
+    if len(given) != 2 or not 0 < given[0] <= given[1] < math.inf:
+        shown = ",".join(f"{cost:g}" for cost in given)
+        raise click.UsageError(
+            f"--entry-costs {shown}: expected two numbers above 0, the smaller first, a comma between them"
+        )
+    return given[0], given[1]
 
 
 @contextmanager
@@ -195,7 +211,10 @@ def _one_thread() -> None:
 def _codec(wanted: Wanted) -> Codec:
     from vqaudio.codec import load
 
-    return load(wanted.model, wanted.device)
+    codec = load(wanted.model, wanted.device)
+    if codec.fingerprint != wanted.fingerprint:
+        raise ModelError(f"{wanted.model}: was replaced by another model meanwhile; run tokenize again")
+    return codec
 
 
 def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) -> list[Row]:
@@ -217,7 +236,7 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
         cost = 0.0
         if version and wanted.costs[1] and random.random() < SPARING:
             cost = float(np.exp(random.uniform(*np.log(wanted.costs))))
-        codes = codec.encode(sound, codec.sample_rate, count, cost)
+        codes = codec.encode(sound, codec.sample_rate, count, cost, with_margin=False)
         rows.append(Row(*known, [stream[0] for stream in codes.streams]))
     return rows
 

@@ -65,12 +65,12 @@ def write(path: Path, origin: Origin, rows: Sequence[Row], settings: str = "") -
 
 
 def read(folder: Path) -> tuple[Origin, list[Row]]:
-    """All tokens in a folder.
+    """All tokens in a folder, or in one shard.
 
     Raises:
         FileError: no shards, or one that cannot be read. ModelError: shards of several codecs.
     """
-    shards = sorted(folder.glob(f"*{SUFFIX}"))
+    shards = [folder] if folder.is_file() else sorted(folder.glob(f"*{SUFFIX}"))
     if not shards:
         raise FileError(f"{folder}: holds no tokens; write them with python -m vqaudio.tokenize RECORDINGS {folder}")
     origins: set[Origin] = set()

@@ -2,57 +2,64 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
+import json
 import logging
+from pathlib import Path
 
-from vqaudio.cli import command
-from vqaudio.config import load_yaml, parse_run
-from vqaudio.errors import ConfigError, VqaudioError
+import click
 
-NEEDED = ("lightning", "tensorboard", "torchaudio")  # the extra `train`
-
-
-def arguments() -> argparse.ArgumentParser:
-    """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="vqaudio train", description="Train a codec on a folder of recordings, or a prior on a codec's tokens."
-    )
-    parser.add_argument("config", metavar="CONFIG.yaml", help="the run: model, data, losses, schedule")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="change a value: data.batch_size=4",
-    )
-    parser.add_argument("--minutes", type=float, help="length of the run and its schedule by time, instead of `steps`")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the state in the run's folder, if there is one"
-    )
-    return parser
+from vqaudio import options
+from vqaudio.cli import Command
+from vqaudio.config import TrainConfig, load_yaml, parse_run
+from vqaudio.errors import ConfigError
+from vqaudio.extras import need
+from vqaudio.training.recordings import data_folder, list_recordings
 
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    options = arguments().parse_args(argv)
-    config = parse_run(load_yaml(options.config, options.overrides), options.config)
-    if options.minutes is not None and not 0.0 < options.minutes < float("inf"):
-        raise ConfigError(f"--minutes {options.minutes}: expected a number above 0")
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise VqaudioError(f"training needs {', '.join(missing)}: pip install 'vqaudio[train]'")
+@click.command("train", cls=Command, example="recipes/speech16k/base.yaml --data recordings --minutes 30")
+@click.argument("config", metavar="CONFIG.yaml")
+@click.option(
+    "--data",
+    type=options.PATH,
+    metavar="FOLDER",
+    help="recordings of your own (or tokens, for a prior), in place of data.folder; folders in it share crops by their "
+    "length, in place of data.weights",
+)
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="change a value: data.batch_size=4")
+@click.option("--minutes", type=float, help="length of the run and its schedule by time, instead of `steps`")
+@click.option("--resume", is_flag=True, help="go on from the state in the run's folder, if there is one")
+@click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), help="in place of accelerator in the config")
+@options.quiet
+def main(
+    config: str,
+    data: Path | None,
+    overrides: tuple[str, ...],
+    minutes: float | None,
+    resume: bool,
+    device: str | None,
+    quiet: bool,
+) -> int:
+    """Train a codec on a folder of recordings, or a prior on a codec's tokens.
+
+    CONFIG.yaml is the run: model, data, losses, schedule.
+    """
+    given = [] if data is None else [f"data.folder={json.dumps(str(data))}", "data.weights={}"]
+    given += [] if device is None else [f"accelerator={device}"]
+    run = parse_run(load_yaml(config, [*given, *overrides]), config)
+    if minutes is not None and not 0.0 < minutes < float("inf"):
+        raise ConfigError(f"--minutes {minutes}: expected a number above 0")
+    need("train", "train")
+    if isinstance(run, TrainConfig):
+        list_recordings(data_folder(run.data.folder))  # says so at once where there are none
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds
     from vqaudio.training.processes import part
 
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    trainer = Trainer(config, options.minutes, options.resume)
+    trainer = Trainer(run, minutes, resume, progress=not quiet)
     path = trainer.run()
     part()
-    if trainer.fabric.is_global_zero:
+    if trainer.fabric.is_global_zero and not quiet:
         print(path)
     return 0
 

@@ -28,7 +28,7 @@ from vqaudio.files import atomic_write
 from vqaudio.prior.sampling import Sampling
 from vqaudio.resampling import read_mono
 from vqaudio.sink import write_array
-from vqaudio.training.data import Recording, list_recordings
+from vqaudio.training.recordings import Recording, list_recordings
 
 STRETCHES = {"label": 5, "speaker": 1}  # a word has an order, a voice has none
 NAMES = {"label": "digit", "speaker": "speaker"}
@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     codec = vqaudio.load(run / "codec/model.safetensors", prior=run / "prior/model.int8.safetensors")
     recordings = list_recordings(run / "data")
     real = {split: Spoken.read([r for r in recordings if r.split == split], codec) for split in ("train", "valid")}
-    decoded = Spoken([again(sound, codec) for sound in tqdm(real["valid"].sounds, "decoding")], real["valid"].labels)
+    valid = real["valid"]
+    decoded = Spoken([again(sound, codec) for sound in tqdm(valid.sounds, "decoding", disable=None)], valid.labels)
     how = Sampling(options.temperature, 0, options.top_p, options.guidance)
     drawn, codes = draw(codec, options.clips, how)
     figures: dict[str, float] = {}
@@ -97,7 +98,7 @@ def draw(codec: Codec, clips: int, how: Sampling) -> tuple[Spoken, list[NDArray[
     labels: dict[str, list[str]] = {"label": [], "speaker": []}
     codes = []
     n_frames = round(codec.prior.seconds * codec.frame_rate)
-    for label, speaker in tqdm(pairs, "sampling"):
+    for label, speaker in tqdm(pairs, "sampling", disable=None):
         found = codec.sample_codes(n_frames, None, clips, f"label={label},speaker={speaker}", how)
         codes += [np.stack([stream[0] for stream in one.streams]) for one in found]
         sounds += [codec.decode(one)[0] for one in found]

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     missing = [one for one in SYSTEMS if not (options.out / one.name / "model.safetensors").is_file()]
-    for system in tqdm(missing, "the family", unit="system", leave=False):
+    for system in tqdm(missing, "the family", unit="system", leave=False, disable=None):
         if system.fit:
             fit(system, options.out, 2 if options.quick else EM_STEPS)
         else:

@@ -84,7 +84,7 @@ class Member:
 
     def codes(self, clip: Wave) -> Streams:
         """The codes of a clip."""
-        return [stream[0] for stream in self.codec.encode(clip, self.codec.sample_rate).streams]
+        return [stream[0] for stream in self.codec.encode(clip, self.codec.sample_rate, with_margin=False).streams]
 
     def counts(self, learned: Sequence[Streams]) -> ContextPrior:
         """How often each code came in training, and after which."""

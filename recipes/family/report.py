@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     cache = out / "figures.json"
     known = json.loads(cache.read_text(encoding="utf-8")) if cache.is_file() else {}
     figures: dict[str, Figures] = {}
-    for name, member in tqdm(members.items(), "measuring", unit="system", leave=False):
+    for name, member in tqdm(members.items(), "measuring", unit="system", leave=False, disable=None):
         if known.get(name, {}).get("made_by") != member.made_by:
             found = measure(member, clips, learned) | {"made_by": member.made_by}
             known[name] = EMPTY | {key: None if missing(value) else value for key, value in found.items()}

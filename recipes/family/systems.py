@@ -13,7 +13,7 @@ from vqaudio.config import ModelConfig, TrainConfig, load_yaml, parse
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.resampling import read_mono
-from vqaudio.training.data import Recording, list_recordings
+from vqaudio.training.recordings import Recording, list_recordings
 
 HERE = Path(__file__).parent
 FRAMES = {"encoder": {"kind": "frames", "hop": 80}, "decoder": {"kind": "frames"}}

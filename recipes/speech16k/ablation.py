@@ -23,7 +23,7 @@ from vqaudio import checkpoint
 from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, score
 from vqaudio.resampling import read_mono
-from vqaudio.training.data import data_folder
+from vqaudio.training.recordings import data_folder
 
 SOAP = ["optimizer=soap", "betas=[0.9,0.95]"]
 FASTER = [*SOAP, "learning_rate=1.5e-3", "data.batch_size=8"]

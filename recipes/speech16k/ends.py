@@ -21,7 +21,7 @@ from vqaudio.bottleneck import ResidualVQ
 from vqaudio.cli import command
 from vqaudio.errors import ModelError
 from vqaudio.resampling import read_mono
-from vqaudio.training.data import list_recordings
+from vqaudio.training.recordings import list_recordings
 
 RECORDINGS = 300
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     paths = [item.path for item in list_recordings(options.folder) if item.split == "train"]
     chosen = np.random.default_rng(0).permutation(len(paths))[:RECORDINGS]
     counts = np.zeros((codec.n_codebooks, codec.streams[0].alphabet), np.int64)
-    for path in tqdm([paths[index] for index in chosen], "counting", unit="file", leave=False):
+    for path in tqdm([paths[index] for index in chosen], "counting", unit="file", leave=False, disable=None):
         codes = codec.encode(read_mono(path, codec.sample_rate), codec.sample_rate)
         for row, stream in zip(counts, codes.streams, strict=True):
             row += np.bincount(stream.ravel(), minlength=len(row))

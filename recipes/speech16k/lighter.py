@@ -30,7 +30,7 @@ from vqaudio.config import SpectralEncoderConfig
 from vqaudio.errors import ModelError
 from vqaudio.layers import Unit
 from vqaudio.resampling import read_mono
-from vqaudio.training.data import list_recordings
+from vqaudio.training.recordings import list_recordings
 
 RECORDINGS = 100
 SECONDS = 8
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     layers = lighter.encoder.layers
     pairs = list(zip(layers, source.model.encoder.layers, strict=True))
     heard = list(speech(options.folder, config.sample_rate, config.hop_length))  # then what each layer makes of it
-    for index, (layer, whole) in enumerate(tqdm(pairs, leave=False)):
+    for index, (layer, whole) in enumerate(tqdm(pairs, leave=False, disable=None)):
         if isinstance(whole, Unit) and layer.expand.out_features < whole.expand.out_features:
             prune(whole, layer.expand.out_features, products(whole, heard))
         layers[index] = whole

@@ -19,7 +19,7 @@ import soundfile
 from tqdm import tqdm
 
 from vqaudio.resampling import read_mono
-from vqaudio.training.data import Recording, list_recordings
+from vqaudio.training.recordings import Recording, list_recordings
 
 SAMPLE_RATE = 16000
 OPUS_BITS = 48_000  # per second

@@ -31,7 +31,7 @@ from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.resampling import read_mono
 from vqaudio.sink import write_array
 from vqaudio.tokens import Row
-from vqaudio.training.data import Recording, list_recordings
+from vqaudio.training.recordings import Recording, list_recordings
 from vqaudio.wavenet import WaveNet, saved
 
 MODES = ("none", "context", "prior")
@@ -132,11 +132,12 @@ def voices(codec: Codec, recordings: Sequence[Recording], how: Sampling, out: Pa
     """Whether a judge that learned from reconstructions names the speaker whom the prior was told."""
     learned, kept = speaker_clips(codec, recordings)
     decoded = [
-        Clips([again(codec, sound) for sound in tqdm(c.sounds, "decoding")], c.speakers) for c in (learned, kept)
+        Clips([again(codec, sound) for sound in tqdm(clips.sounds, "decoding", disable=None)], clips.speakers)
+        for clips in (learned, kept)
     ]
     drawn = Clips([], [])
     names = sorted(set(learned.speakers))
-    for name in tqdm(names, "sampling"):
+    for name in tqdm(names, "sampling", disable=None):
         frames = round(CLIP_SECONDS * codec.frame_rate)
         found = codec.sample(frames, None, CLIPS, f"speaker={name}", how)
         drawn.sounds += found

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, open_input
-from vqaudio.prior.grid import LOGIT
+from vqaudio.prior.grid import LARGEST_PRODUCTS, LOGIT
 from vqaudio.series import predictor, read_table, suffix_of
 from vqaudio.series.coder import ALPHABET
 from vqaudio.series.learned import Course
@@ -131,7 +131,7 @@ def quantized(values: NDArray[np.float64], random: np.random.Generator) -> NDArr
 def examples(groups: Iterator[Group], total: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """What a model sees, and the tokens that came."""
     seen, tokens = [], []
-    with tqdm(total=total, desc="examples", unit="value", unit_scale=True) as bar:
+    with tqdm(total=total, desc="examples", unit="value", unit_scale=True, disable=None) as bar:
         for columns in groups:
             known: list[NDArray[np.int64]] = []
             for column in columns:
@@ -150,7 +150,8 @@ def train(seen: NDArray[np.int8], tokens: NDArray[np.int64], hidden: int, minute
     network, random = Network(hidden), np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.02)
     started, total, count, last = time.monotonic(), 0.0, 0, 0.0
-    with tqdm(total=100, desc="training", unit="%", bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
+    form = "{l_bar}{bar}| {elapsed} {postfix}"
+    with tqdm(total=100, desc="training", unit="%", bar_format=form, disable=None) as bar:
         while (done := (time.monotonic() - started) / (60 * minutes)) < 1:
             if done >= FLOAT_SHARE and not network.logits.quantized:
                 set_quantized(network, quantized=False, observing=True)
@@ -187,6 +188,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3.0, help="of training (default: %(default)g)")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     options = parser.parse_args()
+    if not 1 <= options.hidden <= LARGEST_PRODUCTS:  # before minutes are spent on examples
+        parser.error(f"--hidden {options.hidden}: expected 1 to {LARGEST_PRODUCTS}, whose sums are exact everywhere")
     random = np.random.default_rng(options.seed)
     groups = [columns_of(path) for path in options.tables]
     total = int(options.values * len(groups) + options.synthetic)

@@ -154,7 +154,7 @@ def prepared(plan: Planned) -> Prepared:
 
 def prepare_all(plans: Sequence[Planned], jobs: int) -> list[Prepared]:
     """Write all recordings; those that are too short are not in the result."""
-    bar = {"total": len(plans), "desc": "preparing", "unit": "file"}
+    bar = {"total": len(plans), "desc": "preparing", "unit": "file", "disable": None}
     if jobs == 1:
         done = list(tqdm(map(prepared, plans), **bar))
     else:

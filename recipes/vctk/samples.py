@@ -83,7 +83,7 @@ def reconstruct(page: Page, codec: Codec, clips: Sequence[Path]) -> None:
     """Test recordings as codes bring them back, from all codebooks and from fewer."""
     page.section("Reconstructions", "Recordings of speakers whom the model never heard; it is told no speaker.")
     most = codec.n_codebooks
-    for path in tqdm(clips, "reconstructing"):
+    for path in tqdm(clips, "reconstructing", disable=None):
         wave = read_mono(path, SAMPLE_RATE)
         sounds = [("original", path.stem, wave)]
         for count in sorted({1, (most + 1) // 2, most}, reverse=True):
@@ -98,7 +98,7 @@ def sample(page: Page, codec: Codec, voices: Sequence[str], draws: int) -> None:
     how = f"temperature {HOW.temperature:g}, top-p {HOW.top_p:g}, guidance {HOW.guidance:g}"
     page.section("Samples", f"Codes drawn from the prior ({how}): nobody said this.")
     frames = round(codec.prior.seconds * codec.frame_rate)
-    for voice in tqdm(["", *voices], "sampling"):
+    for voice in tqdm(["", *voices], "sampling", disable=None):
         condition = f"speaker={voice}" if voice else NONE
         drawn = codec.sample_codes(frames, None, draws, condition, HOW)
         name = voice or "nobody"
@@ -116,7 +116,7 @@ def convert(page: Page, codec: Codec, clips: Sequence[Path], voices: Sequence[st
         "What unseen speakers say, in voices of training speakers: the codes of one codebook, and a decoder that is "
         "told another speaker. More codebooks would carry more of the first voice along.",
     )
-    for path in tqdm(clips, "converting"):
+    for path in tqdm(clips, "converting", disable=None):
         wave = read_mono(path, SAMPLE_RATE)
         codes = codec.encode(wave, SAMPLE_RATE, 1)
         made = [(f"as {voice}", f"{path.stem}-as-{voice}", codec.decode(codes, voice)[0]) for voice in voices]

@@ -34,7 +34,7 @@ from vqaudio.evaluation.probe import SEGMENTS, code_features, foretold, mel_feat
 from vqaudio.files import atomic_write
 from vqaudio.resampling import read_mono
 from vqaudio.sink import write_array
-from vqaudio.training.data import Recording, data_folder, list_recordings
+from vqaudio.training.recordings import Recording, data_folder, list_recordings
 
 TARGET_SECONDS = 60.0  # speech in training of those whose voices are asked for
 RECORDINGS = 10  # of a speaker at most, so that all count alike
@@ -136,12 +136,12 @@ class Heard:
 
 def hear(codec: Codec, targets: Sequence[Speaker], sources: Sequence[Speaker]) -> Iterator[Heard]:
     """All that is judged: recordings, reconstructions and conversions."""
-    for one in tqdm(targets, "reconstructing", leave=False):
+    for one in tqdm(targets, "reconstructing", leave=False, disable=None):
         for sound in one.kept:
             codes = codec.encode(sound, SAMPLE_RATE)
             yield Heard("target recordings", one.name, one.name, sound, sound)
             yield Heard("reconstructions", one.name, one.name, sound, codec.decode(codes, one.name)[0])
-    for one in tqdm(sources, "converting", leave=False):
+    for one in tqdm(sources, "converting", leave=False, disable=None):
         for sound in one.kept:
             codes = codec.encode(sound, SAMPLE_RATE)
             yield Heard("source recordings", one.name, "", sound, sound)
@@ -215,7 +215,7 @@ def words(heard: Sequence[Heard], known: dict[str, Speaker]) -> dict[str, Any]:
         rows = [item for item in heard if item.kind == kind]
         groups = [item.source for item in rows]
         distances = []
-        for item in tqdm(rows, f"warping {kind}", leave=False):
+        for item in tqdm(rows, f"warping {kind}", leave=False, disable=None):
             speech = [known[name].learned for name in (item.source, item.target or item.source)]
             others = [stretch(sounds, len(item.original), random) for sounds in speech]
             distances.append([content_distance(item.sound, other, SAMPLE_RATE) for other in (item.original, *others)])

@@ -1,4 +1,4 @@
-"""Makes the golden files beside it: a tiny model, a ``.vq`` file that it wrote, and what that file decodes to.
+"""Makes the golden files beside it: a ``.vq`` file that the tiny model wrote, and what that file decodes to.
 
 ``python tests/golden/make.py``. Run it only when the format or the networks change on purpose: that files of an earlier
 version still decode is what the golden files are there to prove.
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import vqaudio
-from vqaudio import checkpoint
 from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import ModelConfig, ResidualConfig, SpectralDecoderConfig, SpectralEncoderConfig
 from vqaudio.layers import Unit
@@ -50,15 +50,22 @@ def tiny_model() -> Autoencoder:
     return model
 
 
+def overdriven() -> NDArray[np.float32]:
+    """Two channels that begin and end in the middle of a sound: around 0.3, and far above full scale from 5 s on."""
+    wav = synthetic(SECONDS + 0.4, RATE, channels=2)[:, round(0.2 * RATE) : round((SECONDS + 0.2) * RATE)]
+    wav[0] += 0.3
+    wav[1, 5 * RATE :] *= 8.0
+    return wav
+
+
 def main() -> None:
-    """Write all of it."""
-    checkpoint.save(tiny_model(), HERE / "tiny.safetensors")
+    """Write the files of format version 3. (The model, and those of version 1 beside it, are as they were.)"""
     codec = vqaudio.load(HERE / "tiny.safetensors")
-    wav = synthetic(SECONDS, RATE, channels=2)
+    wav = overdriven()
     codes = codec.encode(wav, RATE)
-    (HERE / "tiny.vq").write_bytes(codec.compress(wav, RATE))
+    (HERE / "tiny-3.vq").write_bytes(codec.compress(wav, RATE))
     samples = codec.decode(codes)[:, ::EVERY]
-    np.savez_compressed(HERE / "expected.npz", codes=np.stack(codes.streams).astype(np.uint8), samples=samples)
+    np.savez_compressed(HERE / "expected-3.npz", codes=np.stack(codes.streams).astype(np.uint8), samples=samples)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from vqaudio.config import BottleneckConfig
 from vqaudio.container import Stream
 from vqaudio.layers import Span
 
@@ -44,6 +45,11 @@ class Bottlenecked:
     loss: Tensor
     stats: dict[str, Tensor]
     log_prob: Tensor | None = None
+
+
+def streams_of(config: BottleneckConfig) -> tuple[Stream, ...]:
+    """The token streams that a config asks for."""
+    return tuple(Stream(*pair) for pair in config.streams)
 
 
 class Bottleneck(nn.Module, ABC):

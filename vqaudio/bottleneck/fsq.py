@@ -5,16 +5,13 @@ Source: Mentzer et al., "Finite scalar quantization: VQ-VAE made simple", 2024, 
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.bottleneck.vq import distributed, straight_through, to_vectors
 from vqaudio.config import FSQConfig
-from vqaudio.container import Stream
 from vqaudio.layers import at_least_float32, full_precision
 
 EASE = 1e-3
@@ -35,7 +32,7 @@ class FSQ(Bottleneck):
 
     def __init__(self, config: FSQConfig, dim: int):
         super().__init__()
-        self.streams = (Stream(math.prod(config.levels), 1),)
+        self.streams = streams_of(config)
         levels = torch.tensor(config.levels)
         self.register_buffer("levels", levels, persistent=False)
         self.register_buffer("basis", levels.cumprod(0) // levels, persistent=False)

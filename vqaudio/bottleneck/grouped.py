@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.bottleneck.residual import ResidualVQ
 from vqaudio.config import GroupedConfig
 
@@ -27,7 +27,7 @@ class GroupedVQ(Bottleneck):
         super().__init__()
         self.groups = nn.ModuleList(ResidualVQ(config, dim // config.groups) for _ in range(config.groups))
         self.least_streams = config.groups
-        self.streams = self._groups()[0].streams * config.groups
+        self.streams = streams_of(config)
 
     def _groups(self) -> list[ResidualVQ]:
         return [group for group in self.groups if isinstance(group, ResidualVQ)]

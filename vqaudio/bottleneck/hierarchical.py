@@ -11,10 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.bottleneck.vq import VQ
 from vqaudio.config import HierarchicalConfig
-from vqaudio.container import Stream
 from vqaudio.layers import SameConv1d, Span, Unit
 
 
@@ -41,7 +40,7 @@ class Hierarchical(Bottleneck):
         self.downs = nn.ModuleList(Down(config, dim) for _ in range(finer))  # the finest first
         self.top = VQ(config, dim)
         self.levels = nn.ModuleList(Level(config, dim) for _ in range(finer))  # the coarsest first
-        self.streams = tuple(Stream(config.codebook_size, 2**power) for power in reversed(range(config.levels)))
+        self.streams = streams_of(config)
         self.least_streams = config.levels
         self.decode_span = self._span_of_levels()
         self.encode_span = self._span_of_codes(2**finer)

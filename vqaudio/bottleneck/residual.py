@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.bottleneck.vq import PASS_GRADIENT, Codebook, from_vectors, nearest, to_vectors
 from vqaudio.config import ResidualConfig
-from vqaudio.container import Stream
 
 DEPTH_FRAMES = 6  # for how long a number of codebooks holds where it changes inside a crop
 
@@ -22,7 +21,7 @@ class ResidualVQ(Bottleneck):
 
     def __init__(self, config: ResidualConfig, dim: int):
         super().__init__()
-        self.streams = (Stream(config.codebook_size, 1),) * config.n_codebooks
+        self.streams = streams_of(config)
         codebooks = [Codebook(config, dim) for _ in range(config.n_codebooks)]
         self.codebooks = nn.ModuleList(codebooks)
         self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional
 
-from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.config import CodebookConfig, VQConfig
-from vqaudio.container import Stream
 from vqaudio.layers import at_least_float32, full_precision
 
 
@@ -220,7 +219,7 @@ class VQ(Bottleneck):
 
     def __init__(self, config: VQConfig, dim: int):
         super().__init__()
-        self.streams = (Stream(config.codebook_size, 1),)
+        self.streams = streams_of(config)
         self.codebook = Codebook(config, dim)
         self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
         self.temperature = config.temperature if config.gradient == "gumbel" else None

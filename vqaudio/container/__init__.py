@@ -1,30 +1,45 @@
-"""The ``.vq`` bytes, format version 1: header, chunks that can be parsed alone, trailer. No sound, no networks.
+"""The ``.vq`` bytes, format versions 1 and 3: header, chunks that can be parsed alone, trailer. No sound, no networks.
 
 ``docs/format.md`` specifies every byte and the reasons; in short (``varint`` is unsigned LEB128 of at most 9 bytes)::
 
     header   8A 'V' 'Q'  version  codec fingerprint (6)  stream groups << 4 | entropy mode
-             varints: source_rate  coded_rate  hop_length  chunk_frames  channels
+             varints: source_rate  coded_rate  hop_length  chunk_frames  channels  [margin, from version 3 on]
              each stream group, varints: count  alphabet  stride
              entropy mode prior only: prior fingerprint (6)  varint length  condition (UTF-8)
              CRC-32 of the above (4)
-    chunk    C0 | 1 raw fallback | 2 short   varint index   [varint n_frames, if short]   varint payload length
-             payload   CRC-16 of the codes (2)   CRC-32 of the above (4)
+    chunk    C0 | 1 raw fallback | 2 short | 4 levels   varint index   [varint n_frames, if short]
+             varint payload length   payload   CRC-16 of the codes (2)   CRC-32 of the above (4)
     trailer  7E   varint n_samples   each chunk, varint: zigzag(its size - the size before)
              CRC-16 of the above (2)   size of the trailer (3)
-    payload  each channel after the first, varint: the earlier channel it equals, or its own number
+    payload  [each channel, varints, if levels: zigzag(exponent)  zigzag(offset)]
+             each channel after the first, varint: the earlier channel it equals, or its own number
              codes by channel, stream, time in ceil(log2(alphabet)) bits each, most significant first, then 0 bits
 
 Fixed-size integers are little-endian. The sample count and the seek index stand at the end so that a pipe can be
 written; without them a reader scans for chunks.
 
-Modules from the bytes up: ``fields``, ``header``, ``codes``, ``chunk``, ``trailer``, then ``writer`` and ``reader``.
+Modules from the bytes up: ``fields``, ``header``, ``levels``, ``codes``, ``chunk``, ``trailer``, then ``writer`` and
+``reader``.
 """
 
 from __future__ import annotations
 
 from vqaudio.container.codes import ChunkCodes, Coded, Coder
 from vqaudio.container.header import ENTROPY_MODES, Header, Stream
+from vqaudio.container.levels import PLAIN, Level
 from vqaudio.container.reader import Chunk, Reader
 from vqaudio.container.writer import Writer
 
-__all__ = ["ENTROPY_MODES", "Chunk", "ChunkCodes", "Coded", "Coder", "Header", "Reader", "Stream", "Writer"]
+__all__ = [
+    "ENTROPY_MODES",
+    "PLAIN",
+    "Chunk",
+    "ChunkCodes",
+    "Coded",
+    "Coder",
+    "Header",
+    "Level",
+    "Reader",
+    "Stream",
+    "Writer",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,19 +21,28 @@ from vqaudio.container.codes import (
 )
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
 from vqaudio.container.header import Header
+from vqaudio.container.levels import PLAIN, Level, level_bytes, parse_levels
 
-CHUNK, RAW, SHORT = 0xC0, 0x01, 0x02
-CHUNK_START = re.compile(rb"[\xc0-\xc3]")
+CHUNK, RAW, SHORT, LEVELS = 0xC0, 0x01, 0x02, 0x04
+CHUNK_START = re.compile(rb"[\xc0-\xc7]")
 LONGEST_HEAD = 1 + 3 * 9
 SMALLEST_CHUNK = 9
 
 
-def chunk_bytes(header: Header, index: int, n_frames: int, codes: ChunkCodes, coder: Coder | None = None) -> bytes:
-    """Chunk number ``index``; ``codes`` must fit the header and ``n_frames``."""
+def chunk_bytes(
+    header: Header,
+    index: int,
+    n_frames: int,
+    codes: ChunkCodes,
+    coder: Coder | None = None,
+    levels: Sequence[Level] = (),
+) -> bytes:
+    """Chunk number ``index``; ``codes`` and ``levels`` must fit the header and ``n_frames``."""
     channels = channel_bytes(codes)
     payload, is_raw = pack(header, codes, channels, coder)
-    short = n_frames < header.chunk_frames
-    kind = CHUNK | (SHORT if short else 0) | (RAW if is_raw and coder is not None else 0)
+    short, head = n_frames < header.chunk_frames, level_bytes(levels)
+    kind = CHUNK | (SHORT if short else 0) | (RAW if is_raw and coder is not None else 0) | (LEVELS if head else 0)
+    payload = head + payload
     data = bytes([kind]) + varint(index)
     data += (varint(n_frames) if short else b"") + varint(len(payload)) + payload
     data += crc16_bytes(b"".join(channels))
@@ -41,7 +51,7 @@ def chunk_bytes(header: Header, index: int, n_frames: int, codes: ChunkCodes, co
 
 def longest_chunk(header: Header) -> int:
     """No chunk has more bytes."""
-    return LONGEST_HEAD + longest_payload(header, header.chunk_frames) + 6
+    return LONGEST_HEAD + longest_payload(header, header.chunk_frames, with_levels=header.version > 1) + 6
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class ChunkHead:
     """The fields before a chunk's payload, and the size in bytes that they give the chunk."""
 
     is_raw: bool
+    has_levels: bool
     index: int
     n_frames: int
     payload_size: int
@@ -58,8 +69,8 @@ class ChunkHead:
 def parse_head(header: Header, cursor: Cursor) -> ChunkHead:
     """The head at ``cursor``; DamageError where no chunk of this file can start so."""
     kind = cursor.take(1)[0]
-    allowed = (CHUNK, CHUNK | SHORT) if header.entropy == "none" else range(CHUNK, CHUNK + 4)
-    if kind not in allowed:
+    allowed = SHORT | (RAW if header.entropy != "none" else 0) | (LEVELS if header.version > 1 else 0)
+    if kind & ~allowed != CHUNK:
         raise DamageError(f"it starts with byte {kind:02x}, which no chunk of this file does")
     index, n_frames = cursor.varint(), header.chunk_frames
     if kind & SHORT:
@@ -67,11 +78,11 @@ def parse_head(header: Header, cursor: Cursor) -> ChunkHead:
         if not 1 <= n_frames < header.chunk_frames:
             raise DamageError(f"it is marked short but holds {n_frames} frames, a full chunk {header.chunk_frames}")
     payload_size = cursor.varint()
-    longest = longest_payload(header, n_frames)
+    longest = longest_payload(header, n_frames, bool(kind & LEVELS))
     if payload_size > longest:
         raise DamageError(f"its payload is said to have {payload_size} bytes, and at most {longest} are possible")
     is_raw = header.entropy == "none" or bool(kind & RAW)
-    return ChunkHead(is_raw, index, n_frames, payload_size, cursor.position + payload_size + 6)
+    return ChunkHead(is_raw, bool(kind & LEVELS), index, n_frames, payload_size, cursor.position + payload_size + 6)
 
 
 def is_intact(chunk: bytes) -> bool:
@@ -83,11 +94,12 @@ def is_intact(chunk: bytes) -> bool:
 class Parsed:
     """A chunk whose bytes are right: the codes of its stored channels, raw or still coded.
 
-    ``rows`` has for each channel the stored one that it equals.
+    ``rows`` has for each channel the stored one that it equals, ``levels`` its level.
     """
 
     stored: ChunkCodes | Coded
     rows: NDArray[np.intp]
+    levels: tuple[Level, ...]
     digest: bytes
 
     def channels(self, stored: ChunkCodes) -> ChunkCodes:
@@ -112,8 +124,9 @@ def parse_chunk(header: Header, data: bytes, index: int, n_frames: int) -> Parse
         if found != expected:
             raise DamageError(f"its {what} is {found}, expected {expected}")
     payload = Cursor(cursor.take(head.payload_size))
+    levels = parse_levels(payload, header.channels) if head.has_levels else (PLAIN,) * header.channels
     rows = unpack_channels(header, payload)
     n_stored = int(rows.max()) + 1
     rest = payload.data[payload.position :]
     stored = unpack(header, rest, n_stored, n_frames) if head.is_raw else Coded(rest, n_stored, n_frames)
-    return Parsed(stored, rows, cursor.take(2))
+    return Parsed(stored, rows, levels, cursor.take(2))

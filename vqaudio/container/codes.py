@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vqaudio.container.fields import Cursor, DamageError, varint
 from vqaudio.container.header import Header, Stream
+from vqaudio.container.levels import LONGEST_LEVEL
 
 ChunkCodes = list[NDArray[np.int32]]
 """The codes of one chunk: for each stream an array of shape ``(channels, codes)``."""
@@ -21,9 +22,10 @@ def _bits(header: Header, n_frames: int) -> int:
     return sum(stream.bits * stream.codes_in(n_frames) for stream in header.streams)
 
 
-def longest_payload(header: Header, n_frames: int) -> int:
+def longest_payload(header: Header, n_frames: int, with_levels: bool = False) -> int:
     """No payload is longer: a coder that would expand its codes falls back to raw ones."""
-    return 2 * (header.channels - 1) + (header.channels * _bits(header, n_frames) + 7) // 8
+    levels = LONGEST_LEVEL * header.channels if with_levels else 0
+    return levels + 2 * (header.channels - 1) + (header.channels * _bits(header, n_frames) + 7) // 8
 
 
 def channel_bytes(codes: ChunkCodes) -> list[bytes]:

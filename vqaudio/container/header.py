@@ -9,7 +9,9 @@ from itertools import groupby
 from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
 from vqaudio.errors import ContainerError
 
-VERSION = 1
+VERSION = 3
+"""Of files that are written; 1 is read too: it knows neither a margin nor levels."""
+VERSIONS = (1, 3)
 SERIES_VERSION = 2
 """Of files that hold a table; :mod:`vqaudio.series` reads them."""
 MAGIC = b"\x8aVQ"
@@ -22,6 +24,7 @@ LIMITS = {
     "hop_length": (1, 2**20),
     "chunk_frames": (1, 2**24),
     "channels": (1, 1024),
+    "margin": (0, 2**20),
 }
 MAX_STREAMS = 64
 MAX_GROUPS = 15
@@ -52,7 +55,8 @@ class Header:
     """What a file says of itself before its first chunk.
 
     ``codec`` and ``prior`` are fingerprints, 12 hexadecimal digits; rates are in Hz; ``hop_length`` is in samples at
-    the coded rate. At least one stream has stride 1: it defines what a frame is.
+    the coded rate. At least one stream has stride 1: it defines what a frame is. ``margin`` is how many samples at the
+    coded rate the frames begin before the sound, and go on after it at least.
 
     Raises:
         ContainerError: a value out of the format's limits, named with the limit.
@@ -68,6 +72,7 @@ class Header:
     entropy: str = "none"
     prior: str | None = None
     condition: str = "none"
+    margin: int = 0
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -81,7 +86,10 @@ class Header:
         _limit("the smallest stride of all streams", min(stream.stride for stream in self.streams), 1, 1)
         codes = sum(stream.codes_in(self.chunk_frames) for stream in self.streams)
         _limit("the number of codes in a chunk", self.channels * codes, 1, MAX_CODES)
-        _limit("the format version", self.version, VERSION, VERSION)
+        if self.version not in VERSIONS:
+            raise ContainerError(f"the format version is {self.version}, expected {_VERSIONS}")
+        if self.margin and self.version == 1:
+            raise ContainerError(f"the margin is {self.margin}, expected 0 in format version 1")
         if self.entropy not in ENTROPY_MODES:
             raise ContainerError(f"the entropy mode is {self.entropy!r}, expected one of {', '.join(ENTROPY_MODES)}")
         if (self.entropy == "prior") != (self.prior is not None):
@@ -109,9 +117,9 @@ class Header:
         return self.channels * self.frame_rate * sum(stream.bits / stream.stride for stream in self.streams)
 
     def n_frames(self, n_samples: int) -> int:
-        """Frames that ``n_samples`` samples at the source rate take."""
+        """Frames that ``n_samples`` samples at the source rate take, with the margin at either end."""
         coded_samples = -(-n_samples * self.coded_rate // self.source_rate)
-        return -(-coded_samples // self.hop_length)
+        return -(-(coded_samples + 2 * self.margin) // self.hop_length) if n_samples else 0
 
     def n_chunks(self, n_samples: int) -> int:
         """Chunks that ``n_samples`` samples at the source rate take."""
@@ -127,7 +135,7 @@ class Header:
         groups = self._groups
         data = MAGIC + bytes([self.version]) + bytes.fromhex(self.codec)
         data += bytes([len(groups) << 4 | ENTROPY_MODES.index(self.entropy)])
-        data += b"".join(varint(getattr(self, name)) for name in LIMITS)
+        data += b"".join(varint(getattr(self, name)) for name in _fields(self.version))
         for count, stream in groups:
             data += varint(count) + varint(stream.alphabet) + varint(stream.stride)
         if self.prior is not None:
@@ -149,13 +157,21 @@ class Header:
             )
         if len(data) > 3 and data[3] == SERIES_VERSION:
             raise ContainerError("holds a table, not sound: decompress it to .csv, .parquet, .npy or .npz")
-        if len(data) > 3 and data[3] != VERSION:
+        if len(data) > 3 and data[3] not in VERSIONS:
             advice = "update vqaudio to read it" if data[3] > VERSION else "get the file again from its source"
-            raise ContainerError(f"has format version {data[3]}, but this vqaudio reads version {VERSION}: {advice}")
+            raise ContainerError(f"has format version {data[3]}, but this vqaudio reads {_VERSIONS}: {advice}")
         try:
             return _parse_header(data)
         except DamageError as damage:
             raise ContainerError(f"the header is damaged: {damage}; get the file again from its source") from None
+
+
+_VERSIONS = " or ".join(map(str, VERSIONS))
+
+
+def _fields(version: int) -> list[str]:
+    """The numbers of a header, in their order."""
+    return [name for name in LIMITS if name != "margin" or version > 1]
 
 
 def _limit(name: str, value: int, low: int, high: int) -> None:
@@ -165,13 +181,13 @@ def _limit(name: str, value: int, low: int, high: int) -> None:
 
 def _parse_header(data: bytes) -> tuple[Header, int]:
     cursor = Cursor(data)
-    cursor.take(len(MAGIC) + 1)
+    version = cursor.take(len(MAGIC) + 1)[-1]
     codec = cursor.take(6).hex()
     n_groups, mode = divmod(cursor.take(1)[0], 16)
     if mode >= len(ENTROPY_MODES):
         # What follows may be laid out in a way not known here, the CRC's place included.
         raise ContainerError(f"uses entropy mode number {mode}, unknown to this vqaudio: update vqaudio to read it")
-    numbers = {name: cursor.varint() for name in LIMITS}
+    numbers = {name: cursor.varint() for name in _fields(version)}
     groups = [(cursor.varint(), Stream(cursor.varint(), cursor.varint())) for _ in range(n_groups)]
     prior, condition = None, b"none"
     if ENTROPY_MODES[mode] == "prior":
@@ -186,5 +202,6 @@ def _parse_header(data: bytes) -> tuple[Header, int]:
         text = condition.decode()
     except UnicodeDecodeError:
         raise DamageError("its condition is not UTF-8") from None
+    numbers |= {"version": version}
     header = Header(codec, **numbers, streams=streams, entropy=ENTROPY_MODES[mode], prior=prior, condition=text)
     return header, cursor.position

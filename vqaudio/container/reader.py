@@ -20,6 +20,7 @@ from vqaudio.container.chunk import (
 from vqaudio.container.codes import ChunkCodes, Coded, Coder
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.container.header import LONGEST_HEADER, Header
+from vqaudio.container.levels import Level
 from vqaudio.container.trailer import TRAILER, parse_trailer
 from vqaudio.errors import ContainerError, VqaudioError
 
@@ -36,6 +37,8 @@ class Chunk:
     codes: ChunkCodes | None
     """One int32 array of shape ``(channels, ceil(n_frames / stride))`` per stream; None where a problem is set."""
     problem: str | None = None
+    levels: tuple[Level, ...] = ()
+    """One for each channel; none where a problem is set."""
 
 
 def no_coder(header: Header) -> Coder:
@@ -63,21 +66,15 @@ class Reader:
 
     def __init__(self, file: BinaryIO, name: str, coder_for: Callable[[Header], Coder] = no_coder):
         self._file, self.name = file, name
-        self._coder_for = coder_for
+        self.coder_for = coder_for
         self._coder: Coder | None = None
         self._size = file.seek(0, 2)
         try:
             self.header, self._start = Header.from_bytes(self._bytes_at(0, LONGEST_HEADER))
         except ContainerError as error:
             raise ContainerError(f"{name}: {error}") from None
-        self.problems: list[str] = []
-        self.n_samples = 0
-        # Where each chunk starts and how many bytes it has; 0 bytes for a chunk that is lost.
-        self._offsets, self._sizes = array("q"), array("q")
-        self._last_frames = 0
-        self.has_trailer = self._read_trailer()
-        if not self.has_trailer:
-            self._scan()
+        self._forget_chunks()
+        self._find_chunks()
 
     @property
     def n_chunks(self) -> int:
@@ -90,17 +87,22 @@ class Reader:
             raise IndexError(f"chunk {index} of {self.n_chunks}")
         return self.header.chunk_frames if index < self.n_chunks - 1 else self._last_frames
 
+    def reach(self, index: int, wait: bool = True) -> bool:
+        """Whether there is a chunk of this number. A file that is here whole has nothing to ``wait`` for."""
+        return index < self.n_chunks
+
     def time_range(self, index: int) -> tuple[float, float]:
         """The sound that a chunk's frames stand for: from, to, in seconds."""
-        start = index * self.header.chunk_seconds
+        start = index * self.header.chunk_seconds - self.header.margin / self.header.coded_rate
         stop = start + self.n_frames(index) / self.header.frame_rate
         end = self.n_samples / self.header.source_rate
-        return min(start, end), min(stop, end)
+        return min(max(0.0, start), end), min(stop, end)
 
     def chunk_of(self, sample: int) -> int:
         """The chunk that holds a sample (counted at the source rate); the nearest one for a sample outside the file."""
         header = self.header
-        index = sample * header.coded_rate // (header.source_rate * header.hop_length * header.chunk_frames)
+        place = sample * header.coded_rate + header.margin * header.source_rate
+        index = place // (header.source_rate * header.hop_length * header.chunk_frames)
         return max(0, min(index, self.n_chunks - 1))
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -125,7 +127,7 @@ class Reader:
                 if isinstance(one, DamageError):
                     raise one
                 stored = decoded[index] if isinstance(one.stored, Coded) else one.stored
-                found.append(Chunk(index, n_frames, one.channels(stored)))
+                found.append(Chunk(index, n_frames, one.channels(stored), levels=one.levels))
             except DamageError as damage:
                 found.append(Chunk(index, n_frames, None, str(damage)))
         return found
@@ -133,7 +135,7 @@ class Reader:
     def _opened_coder(self) -> Coder:
         if self._coder is None:
             try:
-                self._coder = self._coder_for(self.header)
+                self._coder = self.coder_for(self.header)
             except VqaudioError as error:
                 raise type(error)(f"{self.name}: {error}") from None
         return self._coder
@@ -151,6 +153,19 @@ class Reader:
     def _bytes_at(self, offset: int, count: int) -> bytes:
         self._file.seek(offset)
         return self._file.read(max(0, min(count, self._size - offset)))
+
+    def _forget_chunks(self) -> None:
+        self.problems: list[str] = []
+        self.n_samples = 0
+        self.has_trailer = False
+        # Where each chunk starts and how many bytes it has; 0 bytes for a chunk that is lost.
+        self._offsets, self._sizes = array("q"), array("q")
+        self._last_frames = 0
+
+    def _find_chunks(self) -> None:
+        self.has_trailer = self._read_trailer()
+        if not self.has_trailer:
+            self._scan()
 
     def _read_trailer(self) -> bool:
         """Take sample count and index from the trailer, if there is one and all of it agrees with the file."""
@@ -188,7 +203,8 @@ class Reader:
                 break
         header = self.header
         n_frames = max(0, self.n_chunks - 1) * header.chunk_frames + self._last_frames
-        self.n_samples = n_frames * header.hop_length * header.source_rate // header.coded_rate
+        coded_samples = max(0, n_frames * header.hop_length - 2 * header.margin)
+        self.n_samples = coded_samples * header.source_rate // header.coded_rate
         self.problems.append(
             "the trailer is missing or damaged (is the file cut off?): the sound's length is estimated"
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vqaudio.container.chunk import chunk_bytes
 from vqaudio.container.codes import ChunkCodes, Coder
 from vqaudio.container.header import Header
+from vqaudio.container.levels import Level
 from vqaudio.container.trailer import index_entry, trailer_bytes
 
 
@@ -31,19 +32,24 @@ class Writer:
         self._closed = False
         file.write(header.to_bytes())
 
-    def write(self, codes: Sequence[NDArray[Any]]) -> int:
+    def write(self, codes: Sequence[NDArray[Any]], levels: Sequence[Level] = ()) -> int:
         """Write one chunk and return its size in bytes.
 
         ``codes`` has an integer array of shape ``(channels, codes)`` for each stream, ``ceil(n_frames / stride)``
-        codes for ``n_frames`` frames: ``header.chunk_frames`` of them, or fewer in the last chunk.
+        codes for ``n_frames`` frames: ``header.chunk_frames`` of them, or fewer in the last chunk. ``levels`` has one
+        for each channel, or none where all are coded as they are.
 
         Raises:
-            ValueError: codes of another shape or out of their alphabet, or a chunk after a short one.
+            ValueError: codes of another shape or out of their alphabet, levels that a file of this version cannot
+                hold, or a chunk after a short one.
         """
         if self._closed or self._n_frames != self._n_chunks * self.header.chunk_frames:
             raise ValueError("no chunk can follow a short chunk or the trailer")
         checked, n_frames = self._check(codes)
-        data = chunk_bytes(self.header, self._n_chunks, n_frames, checked, self._coder)
+        if levels and (len(levels) != self.header.channels or self.header.version == 1):
+            found = f"{len(levels)} levels for {self.header.channels} channels"
+            raise ValueError(f"{found} in format version {self.header.version}")
+        data = chunk_bytes(self.header, self._n_chunks, n_frames, checked, self._coder, levels)
         self._file.write(data)
         self._index += index_entry(len(data), self._last_size)
         self._last_size = len(data)

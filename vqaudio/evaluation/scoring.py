@@ -109,7 +109,8 @@ def evaluate(
     """
     scores = [SystemScore(system.name, system.family) for system in systems]
     usage = [CodeUsage(stream.alphabet) for stream in codec.streams] if codec is not None else []
-    with tqdm(total=len(selection.paths) * len(systems), unit="clip", desc="evaluating", disable=not progress) as bar:
+    total, hidden = len(selection.paths) * len(systems), None if progress else True  # None: only on terminals
+    with tqdm(total=total, unit="clip", desc="evaluating", disable=hidden) as bar:
         for path in selection.paths:
             clip = read_mono(path, SAMPLE_RATE)
             for system, scored in zip(systems, scores, strict=True):

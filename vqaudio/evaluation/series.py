@@ -275,7 +275,9 @@ def _column_score(original: Column, decoded: Column, bound: float, predictors: C
 def _errors(one: NDArray[Any], other: NDArray[Any]) -> Floats:
     """How far two arrays are apart; integers of 64 bits are subtracted as such."""
     if one.dtype.kind == "f":
-        return np.asarray(np.abs(one.astype(np.float64) - other.astype(np.float64)))
+        wide, other_wide = one.astype(np.float64), other.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # infinities are equal, which their difference does not say
+            return np.where(one == other, 0.0, np.abs(wide - other_wide))
     return apart(one, other).astype(np.float64)
 
 

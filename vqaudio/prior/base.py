@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
+from vqaudio.names import choice
 from vqaudio.prior.intervals import Integers, intervals_of
 
 NONE = "none"
@@ -76,7 +77,7 @@ class Prior(ABC):
         ``condition`` is ``none``, or ``field=label`` with commas between fields.
 
         Raises:
-            ModelError: an unknown field or label; the message lists what there is.
+            ModelError: an unknown field or label; the message says which are like it.
         """
         chosen = dict.fromkeys(self.fields, 0)
         for part in filter(None, [] if condition == NONE else condition.split(",")):
@@ -85,7 +86,7 @@ class Prior(ABC):
                 known = ", ".join(self.fields) or "nothing"
                 raise ModelError(f"the condition {part!r} does not fit a prior that knows {known}: give FIELD=LABEL")
             if label not in self.fields[field]:
-                raise ModelError(f"{field} {label!r} is not known; choose one of {', '.join(self.fields[field])}")
+                raise ModelError(f"{field} {label!r} is not known; {choice(label, self.fields[field])}")
             chosen[field] = 1 + list(self.fields[field]).index(label)
         return np.array(list(chosen.values()), np.int64)
 

@@ -22,8 +22,9 @@ from safetensors import SafetensorError, safe_open
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
 from vqaudio.prior.base import NONE, Prior, Stepper, n_frames_of
-from vqaudio.prior.grid import CONDITION, GATE, INT8, LARGEST_BIAS, SUM, UNIT
+from vqaudio.prior.grid import CONDITION, EXACT, GATE, INT8, LARGEST_BIAS, SUM, UNIT, largest_sum
 from vqaudio.prior.intervals import Integers, intervals_of, sizes_of
+from vqaudio.registry import fingerprint_of
 
 Numbers = NDArray[np.float32]
 """Integers, held in float32."""
@@ -55,9 +56,21 @@ class Regrid:
 
 
 class Product:
-    """A matrix of int8 times columns of int8, plus a bias, each output regridded by its own power of two."""
+    """A matrix of int8 times columns of int8, plus a bias, each output regridded by its own power of two.
+
+    Raises:
+        ValueError: numbers that are no integers, or sums that float32 may not hold exactly.
+    """
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, limit: int):
+        weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+        if weight.dtype.kind != "i" or bias.dtype.kind != "i":
+            raise ValueError(f"{name} has {weight.dtype} weights and {bias.dtype} biases, expected integers")
+        if (largest := largest_sum(weight, bias)) >= EXACT:
+            raise ValueError(
+                f"sums of {weight.shape[1]} products in {name} reach {largest}, and only those below {EXACT} are the "
+                "same on every machine"
+            )
         self.weight = np.ascontiguousarray(tensors[f"{name}.weight"].astype(np.float32).T)
         self.bias = tensors[f"{name}.bias"].astype(np.float32)
         self.scale = np.ldexp(np.float32(1), -tensors[f"{name}.shift"].astype(np.intc))  # exact, as exp2 need not be
@@ -107,12 +120,18 @@ class IntegerPrior(Prior):
         tensors: by name, as :mod:`vqaudio.wavenet.twin` makes them.
         config: streams, fields, dilations and the exponents of grids.
 
+        fingerprint: of the file that both are from; files that this prior codes name it by that.
+
     Attributes:
         codec: fingerprint of the codec whose codes it knows.
         seconds: length of the crops that it learned from.
+
+    Raises:
+        ValueError: sums that float32 may not hold exactly.
     """
 
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any]):
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any], fingerprint: str = ""):
+        self.fingerprint = fingerprint
         self.streams = tuple(Stream(alphabet, stride) for alphabet, stride in config["streams"])
         self.fields = {name: tuple(labels) for name, labels in config["fields"].items()}
         self.codec, self.seconds = str(config["codec"]), float(config["seconds"])
@@ -126,6 +145,8 @@ class IntegerPrior(Prior):
             _Layer(tensors, f"layers.{index}", dilation, see["layers"][index])
             for index, dilation in enumerate(config["dilations"])
         ]
+        if (1 + len(self.layers)) * SUM[1] >= EXACT:
+            raise ValueError(f"sums over its {len(self.layers)} layers may reach {EXACT}, where float32 is not exact")
         self.see_context = Regrid(SUM[0] - int(see["context"]), INT8)
         self.heads = [_Head(tensors, f"heads.{index}", see["hidden"][index]) for index in range(len(self.streams))]
         self.tanh, self.sigmoid = (tensors[name].astype(np.float32) for name in ("tanh", "sigmoid"))
@@ -300,6 +321,6 @@ def load(path: Path) -> IntegerPrior:
                 raise ValueError(f"its kind is {metadata.get('kind')}, expected {KIND}")
             config = json.loads(metadata["config"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        return IntegerPrior(tensors, config)
+            return IntegerPrior(tensors, config, fingerprint_of(file, path))
     except (SafetensorError, OSError, AttributeError, KeyError, ValueError, TypeError, IndexError) as error:
         raise ModelError(f"{path}: is not a readable prior ({error})") from None

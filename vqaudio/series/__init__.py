@@ -18,10 +18,11 @@ from __future__ import annotations
 from vqaudio.series.codec import Stored, compress
 from vqaudio.series.columns import MaxError
 from vqaudio.series.files import SUFFIXES, read_table, suffix_of, write_table
+from vqaudio.series.header import is_series
 from vqaudio.series.model import Model, model_for, model_named
 from vqaudio.series.paths import compress_file, describe, starts_series, write_file
 from vqaudio.series.table import Column, Table
 
 __all__ = ["SUFFIXES", "Column", "MaxError", "Stored", "Table", "compress", "read_table", "suffix_of", "write_table"]
 __all__ += ["Model", "model_for", "model_named"]
-__all__ += ["compress_file", "describe", "starts_series", "write_file"]
+__all__ += ["compress_file", "describe", "is_series", "starts_series", "write_file"]

@@ -7,46 +7,170 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, Column, Table
+from vqaudio.series.table import (
+    FLOATS,
+    INTEGERS,
+    NAN,
+    NULL,
+    TEXTS,
+    VALUE,
+    Column,
+    Dictionary,
+    Table,
+    decimal_of,
+    is_binary,
+    storages_of,
+)
 
-TEXTS = ("string", "large_string")
+DECIMALS = {32: pa.decimal32, 64: pa.decimal64, 128: pa.decimal128, 256: pa.decimal256}
+PLAIN_EXTENSIONS = ("arrow.json", "arrow.uuid", "arrow.bool8")
+"""Those of Arrow's own that have a name alone."""
+EXTENSION_NAME, EXTENSION_DATA = "ARROW:extension:name", "ARROW:extension:metadata"
 
 
-def from_arrow(name: str, data: Any, metadata: dict[bytes, bytes] | None, file: str) -> Column:
-    """A column of an Arrow table.
+def from_arrow(name: str, data: Any, file: str, notes: dict[str, str] | None = None, nullable: bool = True) -> Column:
+    """A column of an Arrow table, with what a file notes of it.
 
     Raises:
         SeriesError: a type that is not of a table of numbers, times and labels.
     """
+    notes = dict(notes or {})
     if isinstance(data, pa.ChunkedArray):
-        data = data.combine_chunks()
-    if pa.types.is_dictionary(data.type):
-        data = data.dictionary_decode()
-    kind, notes = data.type, _text_of(metadata)
+        data = data.unify_dictionaries().combine_chunks()
+    if (extension := _extension_of(data.type)) is not None:  # it comes back by these notes
+        notes[EXTENSION_NAME], notes[EXTENSION_DATA] = extension
+        data = data.storage
     cells = np.where(data.is_valid().to_numpy(zero_copy_only=False), VALUE, NULL).astype(np.uint8)
+    zone = getattr(data.type, "tz", None) or ""
+    try:
+        dtype, values, dictionary = _values(data)
+    except UnicodeDecodeError:
+        raise SeriesError(f"{file}: column {name!r} holds text that is not UTF-8; write it as binary") from None
+    if not storages_of(dtype):
+        raise SeriesError(
+            f"{file}: column {name!r} holds {data.type}, which no table here can; expected numbers, decimals, times, "
+            "bool, text, bytes, or a dictionary of text: convert that column, or leave it out"
+        )
+    if dtype in FLOATS:
+        cells[(cells == VALUE) & np.isnan(values)] = NAN
+    return Column(name, dtype, values, cells, zone, notes, nullable=nullable, dictionary=dictionary)
+
+
+def _extension_of(kind: Any) -> tuple[str, str] | None:
+    """Name and description of an extension type, if it is one that can be described."""
+    if not isinstance(kind, pa.BaseExtensionType):
+        return None
+    if kind.extension_name in PLAIN_EXTENSIONS:
+        return kind.extension_name, ""
+    if isinstance(kind, pa.ExtensionType):
+        return kind.extension_name, kind.__arrow_ext_serialize__().decode("latin1")
+    return None
+
+
+def _values(data: Any) -> tuple[str, NDArray[Any], Dictionary | None]:
+    """The type of a column, its values, and its dictionary where it has one; of other types, their name alone."""
+    kind, dtype = data.type, _name(data.type)
+    if pa.types.is_dictionary(kind):
+        word_type = _name(kind.value_type)
+        if word_type not in TEXTS and not is_binary(word_type):
+            return dtype, np.zeros(0), None
+        words = _texts(data.dictionary)
+        indices = data.indices.fill_null(0).to_numpy().astype(np.int64)
+        values = words[indices] if len(words) else np.full(len(data), "", object)
+        values[data.is_null().to_numpy(zero_copy_only=False)] = ""
+        return word_type, values, Dictionary(str(kind.index_type), bool(kind.ordered), tuple(words))
     if pa.types.is_null(kind):
-        return Column(name, "null", np.zeros(len(data), np.int8), cells, notes=notes)
-    if str(kind) in TEXTS:
-        return Column(name, str(kind), np.array(data.fill_null("").to_pylist(), object), cells, notes=notes)
-    if pa.types.is_boolean(kind):
-        return Column(name, "bool", data.fill_null(False).to_numpy(zero_copy_only=False), cells, notes=notes)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        values = data.fill_null(pa.scalar(0, pa.int8()).cast(kind)).to_numpy(zero_copy_only=False)
-        missing = (cells == VALUE) & np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(cells), bool)
-        cells[missing] = NAN
-        return Column(name, values.dtype.name, np.where(missing, 0, values).astype(values.dtype), cells, notes=notes)
-    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        return dtype, np.zeros(len(data), np.int8), None
+    if dtype in TEXTS or is_binary(dtype):
+        return dtype, _texts(data), None
+    if dtype == "bool":
+        return dtype, data.fill_null(False).to_numpy(zero_copy_only=False), None
+    if dtype in INTEGERS + FLOATS:
+        return dtype, data.fill_null(pa.scalar(0, pa.int8()).cast(kind)).to_numpy(zero_copy_only=False), None
+    if decimal_of(dtype):
+        return dtype, _unscaled(data), None
+    if storages_of(dtype):
         whole = data.view(pa.int32() if kind.bit_width == 32 else pa.int64()).fill_null(0)
-        zone = getattr(kind, "tz", None) or ""
-        dtype = str(pa.timestamp(kind.unit)) if zone else str(kind)
-        return Column(name, _alias(dtype), whole.to_numpy().astype(np.int64), cells, zone, notes)
-    raise SeriesError(f"{file}: column {name!r} holds {kind}; expected numbers, times, bool or text")
+        return dtype, whole.to_numpy().astype(np.int64), None
+    return dtype, np.zeros(0), None
 
 
-def _alias(dtype: str) -> str:
-    return dtype.replace("[day]", "") if dtype.startswith("date32") else dtype.replace("date64[ms]", "date64")
+def _name(kind: Any) -> str:
+    """What a type is called here."""
+    if pa.types.is_timestamp(kind):
+        return f"timestamp[{kind.unit}]"
+    return {"date32[day]": "date32", "date64[ms]": "date64", "halffloat": "float16", "float": "float32"}.get(
+        str(kind), "float64" if pa.types.is_float64(kind) else str(kind)
+    )
+
+
+def _texts(data: Any) -> NDArray[Any]:
+    """Texts, and bytes by their names in Latin-1; empty ones in gaps."""
+    found = np.empty(len(data), object)
+    for row, cell in enumerate(data.to_pylist()):
+        found[row] = cell.decode("latin1") if isinstance(cell, bytes) else cell or ""
+    return found
+
+
+def _unscaled(data: Any) -> NDArray[Any]:
+    """Decimals without their point: as int64, or as texts where some do not fit that."""
+    width = data.type.byte_width
+    raw = data.buffers()[1].to_pybytes()[data.offset * width : (data.offset + len(data)) * width]
+    known = data.is_valid().to_pylist()
+    wholes = [
+        int.from_bytes(raw[row * width : (row + 1) * width], "little", signed=True) if known[row] else 0
+        for row in range(len(data))
+    ]
+    if all(-(2**63) <= whole < 2**63 for whole in wholes):
+        return np.array(wholes, np.int64)
+    return np.array([str(whole) if is_known else "" for whole, is_known in zip(wholes, known, strict=True)], object)
+
+
+def to_arrow(column: Column) -> Any:
+    """The Arrow array of a column."""
+    gaps = column.cells == NULL
+    if column.dtype == "null":
+        return pa.nulls(len(gaps))
+    if column.dictionary is not None:
+        numbers = {word: number for number, word in enumerate(column.dictionary.words)}
+        indices = [0 if gap else numbers[word] for word, gap in zip(column.values.tolist(), gaps, strict=True)]
+        index = pa.array(indices, pa.type_for_alias(column.dictionary.index), mask=gaps)
+        words = _of_texts(np.array(column.dictionary.words, object), column.dtype, None)
+        return pa.DictionaryArray.from_arrays(index, words, ordered=column.dictionary.ordered)
+    if column.dtype in TEXTS or is_binary(column.dtype):
+        return _of_texts(column.values, column.dtype, gaps)
+    if column.dtype in FLOATS:
+        values = column.values.copy()
+        values[column.cells == NAN] = np.nan
+        return pa.array(values, mask=gaps)
+    if column.dtype in INTEGERS or column.dtype == "bool":
+        return pa.array(column.values, mask=gaps)
+    if (decimal := decimal_of(column.dtype)) is not None:
+        bits, digits, scale = decimal
+        raw = b"".join(int(value or 0).to_bytes(bits // 8, "little", signed=True) for value in column.values.tolist())
+        kind, valid = DECIMALS[bits](digits, scale), pa.array(~gaps).buffers()[1]
+        return pa.Array.from_buffers(kind, len(gaps), [valid, pa.py_buffer(raw)])
+    kind = pa.type_for_alias(column.dtype)
+    if column.zone:
+        kind = pa.timestamp(kind.unit, column.zone)
+    return pa.array(column.values.astype(f"int{kind.bit_width}"), mask=gaps).view(kind)
+
+
+def _of_texts(values: NDArray[Any], dtype: str, gaps: NDArray[np.bool_] | None) -> Any:
+    if not is_binary(dtype):
+        return pa.array(values, pa.type_for_alias(dtype), mask=gaps)
+    width = dtype.removeprefix("fixed_size_binary[").removesuffix("]")
+    kind = pa.binary(int(width)) if width.isdigit() else pa.type_for_alias(dtype)
+    missing = np.zeros(len(values), bool) if gaps is None else gaps
+    return pa.array(
+        [None if gap else text.encode("latin1") for text, gap in zip(values.tolist(), missing, strict=True)], kind
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- Parquet
 
 
 def _text_of(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
@@ -57,51 +181,46 @@ def _bytes_of(notes: dict[str, str]) -> dict[bytes, bytes] | None:
     return {key.encode("latin1"): value.encode("latin1") for key, value in notes.items()} or None
 
 
-def to_arrow(column: Column) -> Any:
-    """The Arrow array of a column."""
-    gaps = column.cells == NULL
-    if column.dtype == "null":
-        return pa.nulls(len(gaps))
-    if column.dtype in TEXTS:
-        return pa.array(column.values, pa.type_for_alias(column.dtype), mask=gaps)
-    if column.dtype in FLOATS:
-        values = column.values.copy()
-        values[column.cells == NAN] = np.nan
-        return pa.array(values, mask=gaps)
-    if column.dtype in INTEGERS or column.dtype == "bool":
-        return pa.array(column.values, mask=gaps)
-    kind = pa.type_for_alias(column.dtype)
-    if column.zone:
-        kind = pa.timestamp(kind.unit, column.zone)
-    return pa.array(column.values.astype(f"int{kind.bit_width}"), mask=gaps).view(kind)
-
-
 def read_parquet(file: IO[bytes], name: str) -> Table:
-    """A Parquet file.
+    """A Parquet file; where its pages have checksums, they must be right.
 
     Raises:
-        SeriesError: not a Parquet file, or columns that cannot be kept.
+        SeriesError: not a Parquet file, a damaged one, or columns that cannot be kept.
     """
     try:
-        found = pq.read_table(file, use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+        found = pq.ParquetFile(file, page_checksum_verification=True).read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise SeriesError(f"{name}: cannot be read as Parquet ({first_line(error)})") from None
     columns = [
-        from_arrow(field.name, data, field.metadata, name)
+        from_arrow(field.name, data, name, _text_of(field.metadata), field.nullable)
         for field, data in zip(found.schema, found.columns, strict=True)
     ]
     return Table(columns, {"suffix": ".parquet", "metadata": _text_of(found.schema.metadata)})
 
 
-def write_parquet(table: Table, file: IO[bytes]) -> None:
-    """Write a table as Parquet, compressed with zstd."""
-    arrays = [to_arrow(column) for column in table.columns]
-    fields = [
-        pa.field(column.name, array.type, metadata=_bytes_of(column.notes))
-        for column, array in zip(table.columns, arrays, strict=True)
-    ]
+def write_parquet(table: Table, file: IO[bytes], name: str) -> None:
+    """Write a table as Parquet, compressed with zstd, its pages with checksums.
+
+    Raises:
+        SeriesError: cells that its types do not hold.
+    """
+    arrays, fields = [], []
+    for column in table.columns:
+        try:
+            array = to_arrow(column)
+        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+            raise SeriesError(
+                f"{name}: column {column.name!r} cannot be written as {column.dtype} ({first_line(error)})"
+            ) from None
+        nullable = column.nullable or bool((column.cells == NULL).any())  # those of damaged chunks
+        arrays.append(array)
+        fields.append(pa.field(column.name, array.type, nullable, _bytes_of(column.notes)))
     schema = pa.schema(fields, metadata=_bytes_of(table.origin.get("metadata", {})))
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), file, compression="zstd")
+    try:
+        made = pa.Table.from_arrays(arrays, schema=schema)
+        pq.write_table(made, file, compression="zstd", write_page_checksum=True)
+    except (pa.ArrowException, ValueError) as error:
+        raise SeriesError(f"{name}: cannot be written as Parquet ({first_line(error)}); write .npz or .csv") from None
 
 
 def first_line(error: BaseException) -> str:

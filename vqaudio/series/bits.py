@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from vqaudio.series.grid import DIGITS, SAMPLE, STRAY_SHARE, Bools, Grid, Integers
+from vqaudio.series.grid import DIGITS, REFUSE_OTHERS, SAMPLE, STRAY_SHARE, Bools, Grid, Integers
 
 FARTHEST = 16
 """Steps of rounding that values may lie from a grid."""
@@ -18,6 +19,8 @@ FARTHEST = 16
 @dataclass(frozen=True)
 class Bits:
     """Floats by their bits as integers, negative ones reversed, so that greater floats have greater numbers."""
+
+    __pydantic_config__ = REFUSE_OTHERS
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
         """The floats of some integers."""
@@ -46,9 +49,11 @@ class Near:
     float64, and so many steps from it in the order of :class:`Bits`.
     """
 
-    scale: float
-    rounded: str
-    reach: int
+    __pydantic_config__ = REFUSE_OTHERS
+
+    scale: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+    rounded: Annotated[str, Field(strict=True, pattern="^float(16|32|64)$")]
+    reach: Annotated[int, Field(strict=True, ge=0, le=2**20)]
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
         """The floats of some integers."""
@@ -58,11 +63,12 @@ class Near:
 
     def as_json(self) -> dict[str, Any]:
         """Its arguments."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 def _decimals(wholes: Integers, scale: float, rounded: str, dtype: str) -> NDArray[Any]:
-    return Grid(scale, True).values(wholes, rounded).astype(dtype)
+    with np.errstate(over="ignore"):
+        return Grid(scale, True).values(wholes, rounded).astype(dtype)
 
 
 def near(values: NDArray[Any]) -> tuple[Near, Integers, Bools] | None:

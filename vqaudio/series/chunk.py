@@ -15,6 +15,9 @@ from vqaudio.series.grid import Integers
 from vqaudio.series.model import Model
 from vqaudio.series.table import NAN, VALUE
 
+LEAST_TOKENS = 12
+"""Bytes of tokens that a model is asked about: of fewer it saves no more than naming what it is shown takes."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -44,15 +47,17 @@ def chunk_bytes(
     bytes. Also returns how many that were fewer.
     """
     known: list[Integers] = []
-    data, all_saved = varint(index), 0
+    data, all_saved = bytearray(varint(index)), 0
     for part in parts:
         data += _runs(part.cells) + varint(len(part.literal_rows))
         data += b"".join(map(varint, np.diff(part.literal_rows, prepend=0).tolist())) + part.literals
         coded, saved = _column(part.numbers, [] if alone else known, model)
-        data, all_saved = data + coded, all_saved + saved
+        data += coded
+        all_saved += saved
         known.append(part.numbers)
     data += _digest(parts)
-    return data + crc32_bytes(data), all_saved
+    checked = bytes(data)
+    return checked + crc32_bytes(checked), all_saved
 
 
 def _column(values: Integers, known: Sequence[Integers], model: Model | None) -> tuple[bytes, int]:
@@ -60,7 +65,7 @@ def _column(values: Integers, known: Sequence[Integers], model: Model | None) ->
     head, residuals = predictor.predict(values, known)
     tokens = coder.encode(residuals)
     coded = head + varint(len(tokens)) + tokens
-    if model is not None and tokens:
+    if model is not None and len(tokens) >= LEAST_TOKENS:
         other = learned.encode(model, head, residuals, values, known)
         if other is not None and len(other) < len(coded):
             return other, len(coded) - len(other)
@@ -75,8 +80,10 @@ def parse_chunk(data: bytes, index: int, n_rows: int, widths: Sequence[int], mod
     if (found := cursor.varint()) != index:
         raise DamageError(f"its number is {found}, expected {index}")
     parts: list[Part] = []
+    known: list[Integers] = []
     for width in widths:
-        parts.append(_parse_part(cursor, n_rows, width, [part.numbers for part in parts], model))
+        parts.append(_parse_part(cursor, n_rows, width, known, model))
+        known.append(parts[-1].numbers)
     if cursor.position != len(cursor.data):
         raise DamageError(f"{len(cursor.data) - cursor.position} bytes follow its last column")
     if _digest(parts) != data[-6:-4]:

@@ -16,6 +16,7 @@ algorithm", 2000, section III) with counted frequencies in place of the code.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from vqaudio.container.fields import DamageError
 from vqaudio.rangecoder import PRECISION, Decoder, Encoder
@@ -43,7 +44,8 @@ LARGEST = 1 << 80
 """Residuals are smaller. Those of 64-bit integers are; damaged bytes would make up ever larger ones."""
 
 
-def _laplacian(context: int) -> list[int]:
+@cache
+def _laplacian(context: int) -> tuple[int, ...]:
     """Frequencies for residuals whose running mean has this context, from a geometric series in integers."""
     mean = 1 << context // 2
     mean += mean // 2 if context % 2 else 0
@@ -52,14 +54,15 @@ def _laplacian(context: int) -> list[int]:
         weights.append(weight)
         if token % 2 == 0:
             weight = weight * mean // (mean + (1 << UNIT))
-    return [1 + PRIOR_WEIGHT * ONE * weight // sum(weights) for weight in weights]
+    total = sum(weights)
+    return tuple(1 + PRIOR_WEIGHT * ONE * weight // total for weight in weights)
 
 
 class Tables:
     """Frequencies of tokens, a table for each context; they adapt."""
 
     def __init__(self) -> None:
-        self.frequencies = [_laplacian(context) for context in range(CONTEXTS)]
+        self.frequencies = [list(_laplacian(context)) for context in range(CONTEXTS)]
         self.sums = [sum(table) for table in self.frequencies]
 
     def interval(self, context: int, token: int) -> tuple[int, int]:

@@ -12,19 +12,23 @@ There are five ways, and each restores a column from ``numbers``, int64 ``(rows,
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, InstanceOf
 
 from vqaudio.errors import SeriesError
 from vqaudio.series.bits import Bits, Near, near
-from vqaudio.series.grid import Bools, Grid, Integers, bounded, lattice, same, within
-from vqaudio.series.table import FLOATS, INTEGERS, VALUE, Column
-from vqaudio.series.text import find_style, floats_as_text, gap_style
+from vqaudio.series.grid import REFUSE_OTHERS, Bools, Grid, Integers, bounded, lattice, same, within
+from vqaudio.series.table import FLOATS, INTEGERS, NAN, VALUE, Column
+from vqaudio.series.text import find_style, floats_as_text, gap_style, point_style
 
 LARGEST_STEP = 2**62
+ODD_SHARE = 8
+"""Where more than one float in so many is infinite or an odd NaN, all are coded by their bits."""
 TIME_NAMES = {"t", "time", "date", "datetime", "timestamp", "seconds", "index"}
 
 
@@ -73,9 +77,11 @@ class Way(Protocol):
 class Whole:
     """Integers: ``least + min(step * number, span)``, modulo 2**64."""
 
-    least: int = 0
-    step: int = 1
-    span: int | None = None
+    __pydantic_config__ = REFUSE_OTHERS
+
+    least: Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)] = 0
+    step: Annotated[int, Field(strict=True, ge=1, lt=2**63)] = 1
+    span: Annotated[int, Field(strict=True, ge=0, lt=2**62)] | None = None
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
         above = numbers if self.span is None else np.clip(numbers * self.step, 0, self.span)
@@ -83,18 +89,23 @@ class Whole:
         return wide.view(np.int64).astype(dtype)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
 class Words:
     """Text: numbers of words."""
 
-    words: tuple[str, ...]
+    __pydantic_config__ = REFUSE_OTHERS
+
+    words: tuple[InstanceOf[str], ...]  # not pydantic's strings, which hold no lone surrogates
+
+    @cached_property
+    def _table(self) -> NDArray[Any]:
+        return np.array([*self.words, ""], object)
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
-        table = np.array([*self.words, ""], object)
-        return table[np.clip(numbers, 0, len(self.words))]
+        return self._table[np.clip(numbers, 0, len(self.words))]
 
     def as_json(self) -> dict[str, Any]:
         return {"words": self.words}
@@ -112,12 +123,14 @@ class Numbers:
         numbers: int64 ``(rows,)``; where there is no value, or a literal, that of the row before.
         literals: where values stand for themselves.
         bound: how far decoded values may be off; 0 for none.
+        exempt: whether it is exact whatever bound is asked for.
     """
 
     way: Way
     numbers: Integers
     literals: Bools
     bound: float = 0.0
+    exempt: bool = False
 
 
 def as_numbers(column: Column, max_error: MaxError | None, lossless: bool, is_first: bool, name: str) -> Numbers:
@@ -133,22 +146,27 @@ def as_numbers(column: Column, max_error: MaxError | None, lossless: bool, is_fi
     Raises:
         SeriesError: infinity; floats that are neither bounded nor on a lattice, unless ``lossless``.
     """
+    if column.dtype in FLOATS and lossless:
+        plain = same(column.values, np.full_like(column.values, np.nan))
+        column.cells = np.where((column.cells == NAN) & ~plain, VALUE, column.cells).astype(np.uint8)
     known = column.values[column.known]
-    if column.dtype in FLOATS and not np.isfinite(known).all():
+    if column.dtype in FLOATS and not lossless and not np.isfinite(known).all():
         row = int(np.flatnonzero(column.known)[~np.isfinite(known)][0])
         raise SeriesError(
-            f"{name}: row {row + 1} of column {column.name!r} holds {column.values[row]}, which cannot be coded: "
-            "leave such cells empty"
+            f"{name}: row {row + 1} of column {column.name!r} holds {column.values[row]}, which cannot be coded so: "
+            "leave such cells empty, or keep all bits (--lossless)"
         )
-    if column.dtype not in FLOATS + INTEGERS or (is_first and _is_clock(column.name, known)):
+    exempt = column.dtype not in FLOATS + INTEGERS or (is_first and _is_clock(column.name, known))
+    if exempt:
         max_error, lossless = None, True
-    if column.dtype in FLOATS and max_error is None and not lossless and lattice(known) is None:
+    grid = lattice(known) if column.dtype in FLOATS and max_error is None and not lossless else None
+    if column.dtype in FLOATS and max_error is None and not lossless and grid is None:
         raise SeriesError(
             f"{name}: column {column.name!r} holds floats without a fixed number of digits: say how far decoded values "
             "may be off (--max-error 1% of the range, or --max-error 0.05), or --lossless to keep all bits"
         )
     if column.texts is not None and max_error is not None:
-        column.style = gap_style(column, column.texts())
+        column.style = point_style(column) | gap_style(column, column.texts())
     elif column.texts is not None:
         style = find_style(column)
         if style is None:
@@ -157,10 +175,10 @@ def as_numbers(column: Column, max_error: MaxError | None, lossless: bool, is_fi
         column.style = style
     bound = 0.0 if max_error is None else max_error.of(known)
     if column.dtype in FLOATS:
-        return _floats(column, bound)
-    if column.dtype in ("string", "large_string"):
-        return _words(column)
-    return _whole(column, bound)
+        return replace(_floats(column, bound, grid), exempt=exempt)
+    if column.values.dtype == object:
+        return replace(_words(column), exempt=exempt)
+    return replace(_whole(column, bound), exempt=exempt)
 
 
 def _is_clock(name: str, values: NDArray[Any]) -> bool:
@@ -175,23 +193,39 @@ def _is_clock(name: str, values: NDArray[Any]) -> bool:
     return bool((steps > 0).all() and (regular or named))
 
 
-def _floats(column: Column, bound: float) -> Numbers:
+def _floats(column: Column, bound: float, grid: Grid | None) -> Numbers:
+    """Floats; infinities and NaNs among the known ones are literals, unless there are many."""
+    known = column.values[column.known]
+    finite = np.isfinite(known)
+    if finite.all():
+        return _finite(column, bound, grid)
+    if np.count_nonzero(~finite) > len(known) // ODD_SHARE:
+        return _filled(column, Bits(), Bits.numbers(known), np.ones(len(known), bool))
+    cells = column.cells.copy()
+    cells[np.flatnonzero(column.known)[~finite]] = NAN
+    coded = _finite(replace(column, cells=cells), bound, None)
+    return replace(coded, literals=coded.literals | (column.known & (cells == NAN)))
+
+
+def _finite(column: Column, bound: float, own: Grid | None) -> Numbers:
+    """Floats that are finite; ``own`` is the grid that they lie on, if that is known already."""
     known = column.values[column.known]
     if bound > 0 and (found := bounded(known, bound)) is not None:
         grid, numbers, held = found
         texts = floats_as_text(grid.values(numbers, column.dtype), {})
         held &= within(np.array(texts, np.float64), known, bound)
         return _filled(column, grid, numbers, held, bound)
-    if (grid_found := lattice(known)) is not None:
-        numbers = grid_found.numbers(known)
-        return _filled(column, grid_found, numbers, same(grid_found.values(numbers, column.dtype), known))
+    if (own := own or lattice(known)) is not None:
+        numbers = own.numbers(known)
+        return _filled(column, own, numbers, same(own.values(numbers, column.dtype), known))
     if (near_found := near(known)) is not None:
         return _filled(column, *near_found)
     return _filled(column, Bits(), Bits.numbers(known), np.ones(len(known), bool))
 
 
 def _words(column: Column) -> Numbers:
-    found = dict.fromkeys(column.values[column.known].tolist())
+    words = column.dictionary.words if column.dictionary is not None else column.values[column.known].tolist()
+    found = dict.fromkeys(words)
     order = {word: number for number, word in enumerate(found)}
     numbers = np.array([order[word] for word in column.values[column.known].tolist()], np.int64)
     return _filled(column, Words(tuple(found)), numbers, np.ones(len(numbers), bool))

@@ -17,12 +17,16 @@ def suffix_of(path: Path) -> str:
     return suffix if suffix in SUFFIXES else ""
 
 
-def read_table(file: IO[bytes], name: str, suffix: str) -> Table:
-    """A table from an open file in the format that ``suffix`` names.
+def read_table(
+    file: IO[bytes], name: str, suffix: str, delimiter: str | None = None, decimal: str | None = None
+) -> Table:
+    """A table from an open file in the format that ``suffix`` names; ``delimiter`` and ``decimal`` are those of a CSV.
 
     Raises:
         SeriesError: it cannot be read so, or holds what no column may.
     """
+    if suffix != ".csv" and (delimiter or decimal):
+        raise SeriesError(f"{name}: --delimiter and --decimal are for .csv; leave them out")
     if suffix in (".npy", ".npz"):
         from vqaudio.series import numpyfile
 
@@ -30,7 +34,7 @@ def read_table(file: IO[bytes], name: str, suffix: str) -> Table:
     if suffix == ".csv":
         from vqaudio.series import csvfile  # late, as below: Arrow takes a while to import
 
-        return csvfile.read(file, name)
+        return csvfile.read(file, name, delimiter, decimal)
     from vqaudio.series import arrow
 
     return arrow.read_parquet(file, name)
@@ -49,10 +53,10 @@ def write_table(table: Table, file: IO[bytes], name: str, suffix: str) -> None:
     elif suffix == ".csv":
         from vqaudio.series import csvfile
 
-        csvfile.write(table, file)
+        csvfile.write(table, file, name)
     elif suffix == ".parquet":
         from vqaudio.series import arrow
 
-        arrow.write_parquet(table, file)
+        arrow.write_parquet(table, file, name)
     else:
         raise SeriesError(f"{name}: a table is written to one of {', '.join(SUFFIXES)}: choose such a name")

@@ -7,13 +7,16 @@ that decimals come out as the very numbers that their text is read as.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
 
+REFUSE_OTHERS = ConfigDict(extra="forbid")
+"""For what is read from files: unknown keys are refused."""
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -36,10 +39,12 @@ STRAY_SHARE = 100
 class Grid:
     """Integers *q* to floats; ``divides`` says whether ``scale`` divides or multiplies."""
 
-    scale: float
-    divides: bool
-    step: int = 1
-    first: int = 0
+    __pydantic_config__ = REFUSE_OTHERS
+
+    scale: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+    divides: Annotated[bool, Field(strict=True)]
+    step: Annotated[int, Field(strict=True, ge=1, lt=2**62)] = 1
+    first: Annotated[int, Field(strict=True, ge=-(2**62), lt=2**62)] = 0
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
         """The floats that integers stand for."""
@@ -58,7 +63,7 @@ class Grid:
 
     def as_json(self) -> dict[str, Any]:
         """Its arguments."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 Held = tuple[Grid, Integers, Bools]
@@ -101,7 +106,7 @@ def lattice(values: NDArray[Any]) -> Grid | None:
         return Grid(1.0, True)
     some = values[np.linspace(0, len(values) - 1, min(SAMPLE, len(values))).astype(int)]
     for grid in _lattices(values):
-        if _holds(grid, some) and _holds(grid, values):
+        if _holds(grid, some) and (len(some) == len(values) or _holds(grid, values)):
             return coarsened(grid, values)
     return None
 

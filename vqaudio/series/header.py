@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +9,13 @@ from typing import Any
 from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
 from vqaudio.container.header import MAGIC, SERIES_VERSION
 from vqaudio.errors import ContainerError
+from vqaudio.series.meta import packed, unpacked
 from vqaudio.series.table import Column
 
 MOST_CHUNK_ROWS = 1 << 16
 CHUNK_CELLS = 1 << 20
-MOST_META = 1 << 28
-"""Bytes of JSON that a reader unpacks at most."""
+MOST_CELLS, CELLS_PER_BYTE = 1 << 26, 256
+"""Cells that any file may hold, and more for each of its bytes; writers of emptier tables make shorter chunks."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,8 @@ class Header:
 
     def to_bytes(self) -> bytes:
         """The header as it stands in a file."""
-        text = json.dumps(self.meta, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        packed = zlib.compress(text, 9)
-        data = MAGIC + bytes([SERIES_VERSION]) + varint(len(packed)) + packed
+        described = packed(self.meta)
+        data = MAGIC + bytes([SERIES_VERSION]) + varint(len(described)) + described
         data += b"".join(map(varint, (self.n_rows, self.chunk_rows, *self.sizes)))
         return data + crc32_bytes(data)
 
@@ -57,15 +55,16 @@ class Header:
         cursor = Cursor(data)
         cursor.take(len(MAGIC) + 1)
         try:
-            packed = cursor.take(cursor.varint())
+            described = cursor.take(cursor.varint())
             header = cls(cursor.varint(), max(1, cursor.varint()), {})
-            if header.chunk_rows > MOST_CHUNK_ROWS or header.n_chunks > len(data):
+            too_many = header.n_rows > most_cells(len(data)) or header.n_chunks > len(data)
+            if header.chunk_rows > MOST_CHUNK_ROWS or too_many:
                 raise DamageError(f"{header.n_rows} rows in chunks of {header.chunk_rows} are more than it can hold")
             sizes = [cursor.varint() for _ in range(header.n_chunks)]
             if cursor.take(4) != crc32_bytes(data[: cursor.position - 4]):
                 raise DamageError("its checksum does not match its bytes")
-            meta = json.loads(zlib.decompressobj().decompress(packed, MOST_META).decode("utf-8", "surrogatepass"))
-        except (DamageError, zlib.error, ValueError) as damage:
+            meta = unpacked(described, header.n_rows, len(data))
+        except DamageError as damage:
             raise ContainerError(f"the header is damaged: {damage}; get the file again from its source") from None
         return cls(header.n_rows, header.chunk_rows, meta, sizes), cursor.position
 
@@ -73,6 +72,11 @@ class Header:
 def is_series(data: bytes) -> bool:
     """Whether a file that starts so holds a table."""
     return data[:4] == MAGIC + bytes([SERIES_VERSION])
+
+
+def most_cells(n_bytes: int) -> int:
+    """Cells that a file of so many bytes may hold, so that no small one takes all memory."""
+    return max(MOST_CELLS, CELLS_PER_BYTE * n_bytes)
 
 
 def chunk_rows_for(n_columns: int) -> int:
@@ -84,4 +88,7 @@ def column_as_json(column: Column, way: str, arguments: dict[str, Any], bound: f
     """All of a column but its cells."""
     about = {"name": column.name, "dtype": column.dtype, "stored": column.values.dtype.name, "way": [way, arguments]}
     extras = {"zone": column.zone, "notes": column.notes, "style": column.style, "bound": bound}
-    return about | {key: value for key, value in extras.items() if value}
+    if column.dictionary is not None:
+        extras["dictionary"] = {"index": column.dictionary.index, "ordered": column.dictionary.ordered}
+    extras = {key: value for key, value in extras.items() if value}
+    return about | extras | ({} if column.nullable else {"nullable": False})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from vqaudio.errors import ModelError
 from vqaudio.prior.grid import INT8
 from vqaudio.prior.integer import Numbers, Product
 from vqaudio.prior.intervals import TOTAL, Integers, sizes_of
-from vqaudio.registry import MODELS, fingerprint
+from vqaudio.registry import MODELS, Version, fingerprint, fingerprint_of, version_of
 from vqaudio.series.coder import ALPHABET
 from vqaudio.series.view import WIDTH
 
@@ -44,7 +44,7 @@ class Model:
         fingerprint: of its file; stands in the files that it wrote.
 
     Raises:
-        ValueError: tensors that do not fit together.
+        ValueError: tensors that do not fit together, or sums that float32 may not hold exactly.
     """
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], fingerprint: str):
@@ -85,14 +85,14 @@ def load(path: Path) -> Model:
     Raises:
         ModelError: not such a file.
     """
-    name = fingerprint(path)
     try:
         with safe_open(path, framework="numpy") as file:
             found = json.loads((file.metadata() or {}).get("config", "{}")).get("kind")
             if found != KIND:
                 raise ValueError(f"its kind is {found}, expected {KIND}")
-            return Model({key: file.get_tensor(key) for key in file.keys()}, name)  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError, KeyError, ValueError, AttributeError) as error:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            return Model(tensors, fingerprint_of(file, path))
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise ModelError(f"{path}: is not a readable model of time series ({error})") from None
 
 
@@ -105,9 +105,10 @@ def model_for(n_values: int, name: str | None = None, most: int = MOST_VALUES) -
     return model_named("none" if name is None and n_values > most else name)
 
 
-@cache
-def _shipped(path: Path) -> Model:
-    return load(path)
+@lru_cache(8)
+def _loaded(version: Version) -> Model:
+    """A model, read once for each version of its file."""
+    return load(version.path)
 
 
 def model_named(name: str | None) -> Model | None:
@@ -120,7 +121,7 @@ def model_named(name: str | None) -> Model | None:
         return None
     path = DEFAULT if name is None else SHIPPED / f"{name}.safetensors"
     if path.is_file():
-        return _shipped(path)
+        return _loaded(version_of(path))
     if not Path(str(name)).is_file():
         known = ", ".join(path.stem for path in _all_shipped()) or "none"
         raise ModelError(
@@ -138,8 +139,8 @@ def find(wanted: str, given: Model | None) -> Model:
     if given is not None and given.fingerprint == wanted:
         return given
     for path in _all_shipped():
-        if fingerprint(path) == wanted:
-            return _shipped(path)
+        if fingerprint(path) == wanted and (found := _loaded(version_of(path))).fingerprint == wanted:
+            return found
     other = f" and is not the one given ({given.fingerprint})" if given else ""
     raise ModelError(
         f"was written by the series model {wanted}, which is not shipped here{other}: give its file with --model"

@@ -11,11 +11,17 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.table import Column, Table, known_cells
+from vqaudio.series.table import TEXTS, Column, Table, decimal_of, is_binary, known_cells
 
 SINGLE = ""
 """The name of an NPY file's only array."""
+END_OF_ARCHIVE, END_SIZE = b"PK\5\6", 22
+"""How the last record of a ZIP archive begins, and its bytes before the archive's comment."""
 _UNITS = ("s", "ms", "us", "ns")
+_DATE_UNITS = {"date32": "D", "date64": "ms"}
+_NUMPY_TIMES = {"timestamp": "datetime64", "date32": "datetime64", "date64": "datetime64"} | dict.fromkeys(
+    ("duration", "time32", "time64"), "timedelta64"
+)
 
 
 def read(file: IO[bytes], name: str, suffix: str) -> Table:
@@ -25,8 +31,8 @@ def read(file: IO[bytes], name: str, suffix: str) -> Table:
         SeriesError: not such a file, or arrays that do not make a table.
     """
     try:
-        arrays = {SINGLE: npy.read_array(file, allow_pickle=False)} if suffix == ".npy" else _members(file)
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+        arrays = {SINGLE: _array(file)} if suffix == ".npy" else _members(file)
+    except Exception as error:  # damaged headers end in whatever Python's own parser and unpackers raise
         raise SeriesError(f"{name}: cannot be read as {suffix} ({error}); save plain arrays of numbers") from None
     columns, shapes = [], {}
     for key, array in arrays.items():
@@ -42,12 +48,27 @@ def read(file: IO[bytes], name: str, suffix: str) -> Table:
     return Table(columns, {"suffix": suffix, "arrays": shapes})
 
 
+def _array(stream: IO[bytes]) -> NDArray[Any]:
+    """The array in a stream, and nothing but that."""
+    array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+    if stream.read(1):
+        raise ValueError("something follows its array, maybe a second one, which belongs into an .npz")
+    return array
+
+
 def _members(file: IO[bytes]) -> dict[str, NDArray[Any]]:
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     with zipfile.ZipFile(file) as archive:
+        file.seek(-END_SIZE - len(archive.comment), 2)
+        first = min((entry.header_offset for entry in archive.infolist()), default=0)
+        if first or file.read(len(END_OF_ARCHIVE)) != END_OF_ARCHIVE:
+            raise ValueError("something stands before or behind its arrays, which would be lost")
         for member in archive.namelist():
+            title = member.removesuffix(".npy")
+            if title in arrays:
+                raise ValueError(f"it holds two arrays named {title!r}")
             with archive.open(member) as stream:
-                arrays[member.removesuffix(".npy")] = npy.read_array(stream, allow_pickle=False)
+                arrays[title] = _array(stream)
     if not arrays:
         raise ValueError("it holds no arrays")
     return arrays
@@ -114,17 +135,22 @@ def _joined(parts: list[NDArray[Any]], n_rows: int) -> NDArray[Any]:
 def _values(column: Column, name: str) -> NDArray[Any]:
     gaps = ~column.known
     kind, _, unit = column.dtype.rstrip("]").partition("[")
-    if kind in ("timestamp", "duration") and unit:
+    unit = unit or _DATE_UNITS.get(kind, "")
+    if unit and kind in _NUMPY_TIMES:
         values = column.values.copy()
         values[gaps] = np.iinfo(np.int64).min
-        return values.view(f"{'datetime64' if kind == 'timestamp' else 'timedelta64'}[{unit}]")
-    if column.dtype in ("string", "large_string"):
-        return column.values.astype(str)
+        return values.view(f"{_NUMPY_TIMES[kind]}[{unit}]")
     if column.values.dtype.kind == "f":
         return np.where(gaps, np.array(np.nan, column.values.dtype), column.values)
+    if is_binary(column.dtype) or decimal_of(column.dtype):
+        raise SeriesError(f"{name}: column {column.name!r} holds {column.dtype}, which arrays cannot; write .parquet")
     if gaps.any():
         raise SeriesError(
             f"{name}: column {column.name!r} has {gaps.sum()} gaps, which arrays of {column.dtype} cannot hold; write "
             ".parquet or .csv"
         )
-    return column.values
+    if column.dtype not in TEXTS:
+        return column.values
+    if any(text.endswith("\0") for text in column.values.tolist()):
+        raise SeriesError(f"{name}: column {column.name!r} holds text that ends in NUL, which arrays cut off")
+    return column.values.astype(str)

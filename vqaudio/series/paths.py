@@ -23,10 +23,13 @@ def compress_file(
     lossless: bool,
     progress: Progress,
     model: str | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
 ) -> tuple[Table, int]:
-    """Compress the table in a file; returns it, and the bytes that were written.
+    """Compress the table in a file; returns it, its remarks included, and the bytes that were written.
 
-    ``model`` is a name as for :func:`vqaudio.series.model.model_for`.
+    ``model`` is a name as for :func:`vqaudio.series.model.model_for`; ``delimiter`` and ``decimal`` are those of a CSV,
+    if it does not tell them itself.
 
     Raises:
         SeriesError: as :func:`vqaudio.series.codec.compress` does, or the file cannot be read.
@@ -34,7 +37,7 @@ def compress_file(
     """
     name = input_name(source)
     with open_input(source) as file:
-        table = read_table(file, name, suffix_of(source))
+        table = read_table(file, name, suffix_of(source), delimiter, decimal)
     chosen = model_for(table.n_cells, model)
     data = compress(table, max_error, lossless, name, progress, model=chosen)
     with atomic_write(target) as file:
@@ -81,7 +84,8 @@ def describe(stored: Stored, size: int) -> dict[str, Any]:
 def _about(about: dict[str, Any]) -> str:
     zone = f" in {about['zone']}" if "zone" in about else ""
     bound = f"within {about['bound']:g}" if "bound" in about else "exact"
-    return f"{about['name']}: {about['dtype']}{zone}, {bound}"
+    words = " in a dictionary" if "dictionary" in about else ""
+    return f"{about['name']}: {about['dtype']}{words}{zone}, {bound}"
 
 
 def starts_series(file: IO[bytes]) -> bool:

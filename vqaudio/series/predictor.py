@@ -18,9 +18,9 @@ against several channels follows Ghido and Tabus, "Optimization-quantization for
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ LAGS = (1, 2, 4, 8, 16, 32)
 SHIFTS = (6, 8, 10, 12, 14, 16, 20)
 """Weights are in units of ``2 ** -shift``."""
 MOST_SIDES = 6
+MOST_COMPARED = 64
+"""Other columns are sought among so many before: what a table takes grows with its columns, not with their square."""
 SIDE_ROWS = (-1, 0, 1)
 FINE = 16
 """The shift at which numbers of lags are compared."""
@@ -47,6 +49,8 @@ FARTHEST = 2**61
 """Columns around greater numbers are, too."""
 EXACT = 2**53
 """Floats hold all integers below."""
+MOST_VALUE = 2**64
+"""Values of 64 bits less their centre are smaller."""
 STEP_BITS = 20
 RIDGE = 1e-6
 BLOCK = 64
@@ -131,7 +135,7 @@ def predict(values: Integers, columns: Sequence[Integers]) -> tuple[bytes, list[
         values: of one column in a chunk, int64 ``(rows,)``.
         columns: those of the chunk's columns before, of the same length.
     """
-    best = min(((bytes([order]), _differences(values, order)) for order in ORDERS), key=_cost)
+    best = min(((bytes([order]), left) for order, left in zip(ORDERS, _differences(values), strict=False)), key=_cost)
     if best[1].any():
         best = min([best, *_linear(values, columns)], key=_cost)
     return best[0], best[1].tolist()
@@ -151,10 +155,11 @@ def _cost(candidate: tuple[bytes, Integers]) -> int:
     return 8192 * len(head) + int((counts * bits * 1024).astype(np.int64).sum())
 
 
-def _differences(values: Integers, order: int) -> Integers:
-    for _ in range(order):
-        values = np.diff(values, prepend=np.int64(0))
-    return values
+def _differences(values: Integers) -> Iterator[Integers]:
+    """Values, their differences, the differences of those, and so on."""
+    while True:
+        yield values
+        values = np.concatenate([values[:1], values[1:] - values[:-1]])
 
 
 def _linear(values: Integers, columns: Sequence[Integers]) -> list[tuple[bytes, Integers]]:
@@ -162,7 +167,8 @@ def _linear(values: Integers, columns: Sequence[Integers]) -> list[tuple[bytes, 
     most = len(values) // ROWS_PER_WEIGHT
     if not most or _reach(values) >= WIDEST or abs(centre_of(values)) >= FARTHEST:
         return []
-    fit = _Fit(values, columns, sides_of(values, columns)[: most // len(SIDE_ROWS)])
+    most_sides = most // len(SIDE_ROWS)
+    fit = _Fit(values, columns, sides_of(values, columns)[:most_sides] if most_sides else [])
     choices = [(lags, used) for lags in LAGS if lags <= most for used in sorted({0, len(fit.sides)})]
     tried = [(made, choice) for choice in choices if (made := fit.predictor(*choice, FINE)) is not None]
     if not tried:
@@ -200,17 +206,21 @@ def _reach(values: Integers) -> int:
 
 
 def sides_of(values: Integers, columns: Sequence[Integers]) -> list[int]:
-    """The columns whose steps go most alongside those of ``values``."""
-
-    def steps(column: Integers) -> Integers:
-        return np.diff(column >> max(0, _reach(column).bit_length() - STEP_BITS))
-
-    own, likeness = steps(values), {}
-    for number, column in enumerate(columns):
-        if 0 < _reach(column) < WIDEST:
-            other = steps(column)
-            energy = int(own @ own) * int(other @ other)
-            likeness[number] = -(int(own @ other) ** 2) / max(1, energy)
+    """The columns, among the last ``MOST_COMPARED``, whose steps go most alongside those of ``values``."""
+    compared = columns[-MOST_COMPARED:]
+    if not compared:
+        return []
+    stacked = np.stack([*compared, values])
+    reaches = list(map(operator.sub, stacked.max(1).tolist(), stacked.min(1).tolist()))
+    shifts = [max(0, reach.bit_length() - STEP_BITS) for reach in reaches]
+    steps = np.diff(stacked >> np.array(shifts)[:, None])
+    energies = np.einsum("cr,cr->c", steps, steps).tolist()
+    products, first = (steps @ steps[-1]).tolist(), len(columns) - len(compared)
+    likeness = {
+        first + at: -(products[at] ** 2) / max(1, energies[-1] * energies[at])
+        for at in range(len(compared))
+        if 0 < reaches[at] < WIDEST
+    }
     return sorted(sorted(likeness, key=likeness.__getitem__)[:MOST_SIDES])
 
 
@@ -230,13 +240,13 @@ def _solve(products: NDArray[np.float64], chosen: list[int]) -> list[float]:
     for i, row in enumerate(rows):
         made: list[float] = []
         for j in range(i):
-            made.append((row[j] - sum(map(mul, made, lower[j]))) / lower[j][j])
+            made.append((row[j] - sum(map(operator.mul, made, lower[j]))) / lower[j][j])
         ridge = RIDGE * (energy + row[i]) + 1.0  # far more than rounding can take away
-        made.append(math.sqrt(row[i] + ridge - sum(map(mul, made, made))))
+        made.append(math.sqrt(row[i] + ridge - sum(map(operator.mul, made, made))))
         lower.append(made)
     forward: list[float] = []
     for i, target in enumerate(products[chosen, -1].tolist()):
-        forward.append((target - sum(map(mul, forward, lower[i]))) / lower[i][i])
+        forward.append((target - sum(map(operator.mul, forward, lower[i]))) / lower[i][i])
     weights = [0.0] * len(chosen)
     for i in reversed(range(len(chosen))):
         behind = sum(lower[j][i] * weights[j] for j in range(i + 1, len(chosen)))
@@ -292,8 +302,13 @@ def _recursion(linear: Linear, residuals: list[int], columns: Sequence[Integers]
     weights, n_lags = linear.own[::-1], len(linear.own)
     half, shift = 1 << linear.shift >> 1, linear.shift
     values = [0] * n_lags
-    for residual, known in zip(residuals, linear.known(columns, len(residuals)).tolist(), strict=True):
-        predicted = known + sum(map(mul, weights, values[-n_lags:]))
+    for row, (residual, known) in enumerate(
+        zip(residuals, linear.known(columns, len(residuals)).tolist(), strict=True)
+    ):
+        predicted = known + sum(map(operator.mul, weights, values[row:]))
         nearest = (predicted + half) >> shift
-        values.append(nearest - residual if predicted < nearest << shift else nearest + residual)
+        value = nearest - residual if predicted < nearest << shift else nearest + residual
+        if not -MOST_VALUE < value < MOST_VALUE:  # or weights that no writer chose would make numbers ever longer
+            raise OverflowError
+        values.append(value)
     return [value + linear.centre for value in values[n_lags:]]

@@ -5,6 +5,7 @@ A style is found once for a column, and tried on all of its cells; the few that 
 
 - ``gap``: what a cell without value holds;
 - ``digits``: floats have so many behind the point; ``short``: no ``.0`` behind whole ones; else as Python writes them;
+- ``point``: what floats have for it, where it is a comma;
 - ``words``: of false and true;
 - ``unit``, ``between``, ``end``: the finest unit of a time, what stands before the hours, and what follows them;
 - ``spelled``: rows, each counted from the one before, and their texts.
@@ -20,10 +21,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.series.table import FLOATS, NAN, NULL, Column
+from vqaudio.series.table import FLOATS, NAN, NULL, Column, decimal_of
 
 SPELLED_SHARE = 50
 """One cell in so many may be kept as it stood; beyond, no style fits."""
+MOST_DIGITS = 1100
+"""Digits that some float has behind its point."""
 _TIME_UNITS = ("s", "m", "D", "ms", "us", "ns")
 
 
@@ -42,7 +45,7 @@ def rendered(column: Column) -> list[str]:
 def find_style(column: Column) -> dict[str, Any] | None:
     """The style in which the column was written, or None where no style fits most of its texts."""
     written = column.texts() if column.texts else []
-    common = gap_style(column, written)
+    common = point_style(column) | gap_style(column, written)
     best, fewest = None, len(written) // SPELLED_SHARE + 1
     for style in _styles(column, written):
         trial = Column(column.name, column.dtype, column.values, column.cells, column.zone, style=style | common)
@@ -62,11 +65,19 @@ def gap_style(column: Column, written: list[str]) -> dict[str, Any]:
     return {"gap": gaps[0][0]} if gaps and gaps[0][0] else {}
 
 
+def point_style(column: Column) -> dict[str, Any]:
+    """The style's part that says what the point is, which who read the column found."""
+    return {key: column.style[key] for key in ("point",) if key in column.style}
+
+
 def _styles(column: Column, written: list[str]) -> Iterator[dict[str, Any]]:
     some = [written[row] for row in np.flatnonzero(column.known)[:1000].tolist()]
     if column.dtype in FLOATS:
-        digits = Counter(len(text.partition(".")[2]) for text in some if text.replace(".", "").lstrip("-").isdigit())
-        yield from ({"digits": count} for count, _ in digits.most_common(1))
+        point = column.style.get("point", ".")
+        digits = Counter(
+            len(text.partition(point)[2]) for text in some if text.replace(point, "").lstrip("-").isdigit()
+        )
+        yield from ({"digits": count} for count, _ in digits.most_common(1) if count <= MOST_DIGITS)
         yield from ({}, {"short": True})
     elif column.dtype == "bool":
         yield {"words": [next((text for text in some if text.lower() == word), word) for word in ("false", "true")]}
@@ -85,7 +96,10 @@ def _is_time(dtype: str) -> bool:
 
 def _plain(column: Column, style: dict[str, Any]) -> list[str]:
     if column.dtype in FLOATS:
-        return floats_as_text(column.values, style)
+        numbers = floats_as_text(column.values, style)
+        return [text.replace(".", style["point"]) for text in numbers] if "point" in style else numbers
+    if (decimal := decimal_of(column.dtype)) is not None:
+        return [_decimal(str(value or 0), decimal[2]) for value in column.values.tolist()]
     if column.dtype == "bool":
         words = style.get("words", ["false", "true"])
         return [words[value] for value in column.values.tolist()]
@@ -97,6 +111,13 @@ def _plain(column: Column, style: dict[str, Any]) -> list[str]:
         end = style.get("end", "Z" if column.zone else "")
         return [text[11 if kind.startswith("time") and kind != "timestamp" else 0 :] + end for text in texts.tolist()]
     return list(map(str, column.values.tolist()))
+
+
+def _decimal(digits: str, scale: int) -> str:
+    """An integer with a point before its last ``scale`` digits."""
+    sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
+    digits = digits.zfill(scale + 1)
+    return f"{sign}{digits[:-scale]}.{digits[-scale:]}" if scale else sign + digits
 
 
 def floats_as_text(values: NDArray[Any], style: dict[str, Any]) -> list[str]:

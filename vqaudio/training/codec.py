@@ -137,7 +137,7 @@ class CodecTask(Task):
             total, terms = self.loss(made.waveform, target)
         total = total + made.loss
         if made.log_prob is not None:
-            total = total + score_function(self.loss.each(made.waveform, target), made.log_prob)
+            total = total + score_function(self.judge.each(made.waveform, target), made.log_prob)
         logs = {"loss": total, "bottleneck": made.loss, **terms, **made.stats}
         return Batch(total, logs, target.shape[0] * target.shape[-1] / self.config.model.sample_rate)
 

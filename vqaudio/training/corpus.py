@@ -82,7 +82,7 @@ def _read_one(path: Path, sample_rate: int) -> NDArray[np.int16]:
 
 
 def _joined(sounds: Iterable[NDArray[np.int16]], count: int, title: str) -> Corpus:
-    bar = tqdm(sounds, total=count, desc=title, unit="file", leave=False, disable=not title)
+    bar = tqdm(sounds, total=count, desc=title, unit="file", leave=False, disable=None if title else True)
     parts = [np.zeros(0, np.int16), *bar]
     return Corpus(np.concatenate(parts), np.cumsum([len(part) for part in parts]))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,78 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqaudio.audio import SUFFIXES
 from vqaudio.config import DataConfig, ModelConfig
 from vqaudio.errors import AudioError
 from vqaudio.training import augment
 from vqaudio.training.corpus import read_corpus
+from vqaudio.training.recordings import data_folder, list_recordings
 
 EQUALISER_BANDS = 8  # equally far from each other on the mel scale
 SPEED_GROUPS = 4  # parts of a batch, each with one speed
 REDRAWN = 7  # times that silent crops are drawn again
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One file: where it is, what it belongs to, and whether it is for training; who speaks and what, where known."""
-
-    path: Path
-    corpus: str
-    split: str
-    speaker: str = ""
-    label: str = ""
-
-
-def data_folder(configured: str | None = None) -> Path:
-    """The folder of recordings: the configured one, else ``$VQAUDIO_DATA/speech``, else ``../shared/data/speech``."""
-    if configured is not None:
-        return Path(configured)
-    return Path(os.environ.get("VQAUDIO_DATA", "../shared/data")) / "speech"
-
-
-def list_recordings(folder: Path) -> list[Recording]:
-    """The folder's ``manifest.csv`` (columns path, corpus, split, perhaps speaker and label), or else all audio in it.
-
-    Without a manifest a first-level subfolder counts as a corpus, and every twentieth file is for validation (of fewer
-    files, the last).
-
-    Raises:
-        AudioError: no such folder, fewer than two audio files in it, or a manifest without the needed columns.
-    """
-    if not folder.is_dir():
-        raise AudioError(f"{folder}: no such folder; set data.folder or VQAUDIO_DATA to a folder of recordings")
-    if (folder / "manifest.csv").is_file():
-        return _read_manifest(folder / "manifest.csv")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    paths = [path for path in paths if not path.name.startswith(".")]
-    if len(paths) < 2:
-        raise AudioError(
-            f"{folder}: holds {len(paths)} audio files, expected two or more (the last is for validation); put WAV or "
-            "FLAC files there"
-        )
-    every = min(20, len(paths))
-    found = []
-    for index, path in enumerate(paths):
-        parts = path.relative_to(folder).parts
-        corpus = parts[0] if len(parts) > 1 else "audio"
-        found.append(Recording(path, corpus, "valid" if index % every == every - 1 else "train"))
-    return found
-
-
-def _read_manifest(manifest: Path) -> list[Recording]:
-    with manifest.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"path", "corpus", "split"} <= set(rows[0]):
-        raise AudioError(f"{manifest}: expected rows with the columns path, corpus and split")
-    for line, row in enumerate(rows, start=2):
-        if not (row["path"] and row["corpus"] and row["split"]):
-            raise AudioError(f"{manifest}: row {line} lacks a path, corpus or split; complete or remove it")
-    return [
-        Recording(
-            manifest.parent / row["path"], row["corpus"], row["split"], row.get("speaker", ""), row.get("label", "")
-        )
-        for row in rows
-    ]
 
 
 def speakers_in(config: DataConfig, corpora: Collection[str]) -> tuple[str, ...]:
@@ -123,15 +58,31 @@ class CropBatch:
         return CropBatch(self.target.to(device), self.source.to(device), self.speaker.to(device))
 
 
+AS_THEY_ARE = {
+    "speed_probability": 0.0,
+    "level_probability": 0.0,
+    "equalised": 0.0,
+    "reverberant": 0.0,
+    "noisy": 0.0,
+    "disguised": 0.0,
+    "noise": 0.0,
+    "unknown_speaker": 0.0,
+}
+"""Settings of crops that nothing is varied in."""
+
+
 class Crops:
     """Batches of crops from the recordings of one split, all held in memory as int16 (115 MB an hour at 16 kHz).
 
     Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples. They are cut and varied on the
-    device that the recordings are on: the CPU, until :meth:`to` moves them.
+    device that the recordings are on: the CPU, until :meth:`to` moves them. Only those for training are varied: others
+    are stretches of the recordings, to the sample.
     """
 
     def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
-        self.config, self.sample_rate, self.seed = config, model.sample_rate, seed
+        self.varied = split == "train"
+        self.config = config if self.varied else config.model_copy(update=AS_THEY_ARE)
+        self.sample_rate, self.seed = model.sample_rate, seed
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         folder = data_folder(config.folder)
         recordings = list_recordings(folder)
@@ -180,7 +131,7 @@ class Crops:
         varied = augment.equalise(varied, config.equalised, config.equaliser_db, self.sample_rate, source)
         varied = augment.reverberate(varied, config.reverberant, self.sample_rate, source)
         varied = augment.add_noise(varied, config.noisy, config.noise_db, source)
-        varied = augment.flip(augment.limit(varied), source)
+        varied = augment.flip(augment.limit(varied), source) if self.varied else varied
         heard = varied
         if config.disguised:
             disguised = [self._disguised(crop, random) for crop in varied.cpu().numpy()]

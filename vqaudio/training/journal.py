@@ -22,16 +22,13 @@ class Journal:
 
     def open(self, done: int, total: int | None) -> Self:
         """Show a bar of ``total`` steps (or of unknown length), ``done`` of which are over; use it in a ``with``."""
-        patience = 0.1 if sys.stderr.isatty() else 30.0  # seconds; in a log file every bar is one more line
         self.bar = tqdm(
             total=total,
             initial=done,
             desc="training",
             unit="step",
-            mininterval=patience,
-            maxinterval=max(10.0, patience),
             dynamic_ncols=True,
-            disable=not self.progress,
+            disable=None if self.progress else True,  # None: only on terminals
         )
         return self
 

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from vqaudio.config import PriorTrainConfig, RunConfig, TrainConfig
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.training.codec import CodecTask
-from vqaudio.training.data import data_folder, list_recordings
 from vqaudio.training.folder import RunFolder
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.journal import Journal
 from vqaudio.training.optimization import Average, learning_rate, make_optimizer, set_rate
 from vqaudio.training.prior import PriorTask
 from vqaudio.training.processes import Ranks, launch
+from vqaudio.training.recordings import data_folder, list_recordings
 from vqaudio.training.state import load_state, save_state
 from vqaudio.training.task import Task
 
@@ -49,14 +49,15 @@ class Trainer:
             list_recordings(data_folder(config.data.folder))  # fails before other processes have started
         self.fabric = launch(config)
         self.ranks, self.journal = Ranks(self.fabric), Journal(self.fabric, progress)
-        self.task = make_task(config, self.journal.progress)
         self.step, self.elapsed, self.heard = 0, 0.0, 0.0  # steps, seconds at work, seconds of sound
-        self.model = self.task.model.to(self.fabric.device)
-        self.average = Average(self.model, config.weight_ema) if config.weight_ema else None
-        self.task.setup(self.fabric)
-        self.network, self.optimizer = self.fabric.setup(self.model, make_optimizer(self.model, config))
-        if resume:
-            self._load()
+        with self.ranks.together():
+            self.task = make_task(config, self.journal.progress)
+            self.model = self.task.model.to(self.fabric.device)
+            self.average = Average(self.model, config.weight_ema) if config.weight_ema else None
+            self.task.setup(self.fabric)
+            self.network, self.optimizer = self.fabric.setup(self.model, make_optimizer(self.model, config))
+            if resume:
+                self._load()
 
     # ------------------------------------------------------------------------------------------------------- the run
 
@@ -64,12 +65,12 @@ class Trainer:
         """Train to the end of the schedule; returns the path of the trained model.
 
         Raises:
-            VqaudioError: the loss is not finite, or the disk is full; the last resume state stays as it was.
+            VqaudioError: the loss is not finite, the disk is full, or memory is; the last resume state stays as it was.
             KeyboardInterrupt: the run was asked to stop, and has saved its state.
         """
         total = None if self.minutes else self.config.steps
         try:
-            with self.journal.open(self.step, total), Interruption() as interruption:
+            with self.ranks.together(), self.journal.open(self.step, total), Interruption() as interruption:
                 self.ranks.first(lambda: self.folder.write_config(self.config))
                 self._train(interruption)
                 self.ranks.first(self._save)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -14,6 +17,7 @@ from lightning.fabric.strategies.ddp import DDPStrategy
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch import distributed as dist
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from vqaudio.bottleneck.vq import distributed
 from vqaudio.config import RunConfig, TrainConfig
@@ -80,11 +84,79 @@ def _some_idle(config: RunConfig) -> bool:
     return not only_codebooks or getattr(bottleneck, "update", "ema") == "loss"
 
 
+FAILED, HEARD = "failed", "heard"
+"""Counters that all processes share: how many have failed, and how many know of it."""
+WATCH_SECONDS = 0.5
+PATIENCE_SECONDS = 5.0
+"""So long the process that failed waits for the others to hear of it, and they for one that is gone without a word."""
+
+
 class Ranks:
     """What all processes of a run have to do together; each calls the same methods in the same order."""
 
     def __init__(self, fabric: Fabric):
         self.fabric = fabric
+        self._counters = _shared_counters(fabric) if fabric.world_size > 1 else None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Whatever fails in one process within ends all of them, and is said once.
+
+        The others may be waiting for it in a sum over all processes, so they end at once, from a thread.
+
+        Raises:
+            VqaudioError: memory was not enough.
+            SystemExit: this process failed too, but not first.
+        """
+        done = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(done,), daemon=True)
+        watch.start()
+        try:
+            yield
+        except SystemExit:  # of ``first``: it is known already
+            self._count(HEARD)
+            raise
+        except Exception as error:
+            done.set()
+            if not self._tell():
+                raise SystemExit(1) from None
+            if not _is_out_of_memory(error):
+                raise
+            world = self.fabric.world_size
+            where = f"process {self.fabric.global_rank + 1} of {world}: " if world > 1 else ""
+            reason = str(error).partition("\n")[0] or "no more of it"
+            raise VqaudioError(
+                f"{where}memory is not enough ({reason}): lower data.batch_size or data.crop_seconds"
+            ) from None
+        finally:
+            done.set()
+            watch.join()
+
+    def _watch(self, done: threading.Event) -> None:
+        while self._counters is not None and not done.wait(WATCH_SECONDS):
+            try:
+                if not self._counters.check([FAILED]):
+                    continue
+                self._count(HEARD)
+            except RuntimeError:  # they live in the first process
+                if done.wait(PATIENCE_SECONDS):
+                    return
+            os._exit(1)
+
+    def _tell(self) -> bool:
+        """Let the others know that this process has failed; returns whether it was the first to."""
+        count = self._count(FAILED)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while count == 1 and self._count(HEARD, 0) < self.fabric.world_size - 1 and time.monotonic() < deadline:
+            time.sleep(WATCH_SECONDS / 5)
+        return count <= 1
+
+    def _count(self, name: str, more: int = 1) -> int:
+        """Add to a counter; returns what it is then, 0 where counters are out of reach."""
+        try:
+            return 0 if self._counters is None else int(self._counters.add(name, more))
+        except RuntimeError:
+            return 0
 
     def agree(self, *values: float) -> list[float]:
         """The largest of each value over the ranks: going by their own clocks, they would leave a loop apart."""
@@ -107,6 +179,20 @@ class Ranks:
             raise problem
         if failed:
             raise SystemExit(1)
+
+
+def _shared_counters(fabric: Fabric) -> TCPStore:
+    """A store in the first process, that all reach without taking turns as collectives do."""
+    host, first = os.environ["MASTER_ADDR"], fabric.is_global_zero
+    world = fabric.world_size
+    mine = TCPStore(host, 0, world, is_master=True, wait_for_workers=False) if first else None
+    port = fabric.broadcast(mine.port if mine else 0)
+    return mine or TCPStore(host, port, world, is_master=False, wait_for_workers=False)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's, numpy's and CUDA's errors have types of their own, that of torch on a CPU has only its words."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def part() -> None:

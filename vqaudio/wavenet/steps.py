@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.prior.grid import INT8, LARGEST_BIAS
+from vqaudio.errors import ConfigError
+from vqaudio.prior.grid import INT8, LARGEST_BIAS, LARGEST_PRODUCTS
 
 PEAK_SHARE = 0.9999
 """So many of the values that were observed are to lie within the grid."""
@@ -56,9 +57,21 @@ class Steps(nn.Module):
 
 
 class Rounded(nn.Linear):
-    """A linear layer whose weights become int8 when ``quantized``, with one step for each output."""
+    """A linear layer whose weights become int8 when ``quantized``, with one step for each output.
+
+    Raises:
+        ConfigError: more inputs than can be added up exactly whatever the weights will be.
+    """
 
     quantized = False
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True):
+        if inputs > LARGEST_PRODUCTS:
+            raise ConfigError(
+                f"a layer of {inputs} inputs, and at most {LARGEST_PRODUCTS} add up to the same integers on every "
+                "machine: make the network narrower"
+            )
+        super().__init__(inputs, outputs, bias)
 
     def forward(self, x: Tensor, exponent: Tensor | int = 0) -> Tensor:
         """``(..., inputs)`` with steps of ``2 ** -exponent`` to ``(..., outputs)``; biases have the products' steps."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save as to_bytes
 from torch import Tensor, nn
 
+from vqaudio.errors import ModelError
 from vqaudio.files import atomic_write
-from vqaudio.prior.grid import CONDITION, EXP_BITS, GATE, INT8, LARGEST_BIAS, LOGIT, SUM, UNIT
+from vqaudio.prior.grid import CONDITION, EXACT, EXP_BITS, GATE, INT8, LARGEST_BIAS, LOGIT, SUM, UNIT, largest_sum
 from vqaudio.prior.integer import KIND
 from vqaudio.wavenet.network import Head, Layer, WaveNet
 from vqaudio.wavenet.steps import Rounded, Steps
@@ -90,7 +91,11 @@ def _steps(values: Tensor, exponent: Tensor | float, limit: int, dtype: Any) -> 
 
 
 def product(tensors: Tensors, name: str, layer: Rounded, see: Steps | int, out: int) -> None:
-    """The tensors of one matrix: weights, bias with half a step of the output, and shift of each output."""
+    """The tensors of one matrix: weights, bias with half a step of the output, and shift of each output.
+
+    Raises:
+        ModelError: its sums may not be the same on every machine.
+    """
     exponents = layer.exponents.double()
     sums = exponents + (see if isinstance(see, int) else see.exponent.double())
     shift = sums - out
@@ -99,6 +104,11 @@ def product(tensors: Tensors, name: str, layer: Rounded, see: Steps | int, out: 
     tensors[f"{name}.weight"] = _steps(layer.weight, exponents[:, None], INT8, np.int8)
     tensors[f"{name}.bias"] = ((bias + 0.5).floor() + half).clamp(-LARGEST_BIAS, LARGEST_BIAS).numpy().astype(np.int32)
     tensors[f"{name}.shift"] = shift.numpy().astype(np.int8)
+    if (largest := largest_sum(tensors[f"{name}.weight"], tensors[f"{name}.bias"])) >= EXACT:
+        raise ModelError(
+            f"{name}: its sums reach {largest}, and only those below {EXACT} are the same on every machine: make the "
+            "network narrower"
+        )
 
 
 def _table(function: Any) -> NDArray[np.int8]:

@@ -1,0 +1,26 @@
+"""Marks in a file, found without holding it in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import IO
+
+_PIECE = 1 << 20
+
+
+def places(file: IO[bytes], mark: re.Pattern[bytes], start: int, stop: int, longest: int) -> Iterator[int]:
+    """Where ``mark``, of at most ``longest`` bytes, stands in bytes ``start`` to ``stop``."""
+    at = start
+    while at < stop:
+        file.seek(at)
+        piece = file.read(min(_PIECE + longest, stop - at))
+        for found in mark.finditer(piece):
+            if found.start() < _PIECE:
+                yield at + found.start()
+        at += _PIECE
+
+
+def first_of(file: IO[bytes], mark: bytes, start: int, stop: int) -> int:
+    """The first place of ``mark`` in bytes ``start`` to ``stop``, or ``stop``."""
+    return next(places(file, re.compile(re.escape(mark)), start, stop, len(mark)), stop)
