@@ -214,14 +214,14 @@ def kill(work: Work, times: int, random: Random) -> tuple[int, int, int]:
         BrokenError: see :meth:`Work.check`.
     """
     work.reset()
-    whole, _ = forked(work, None)
+    whole, _ = forked(work, None)  # the first; later ones find files in memory
     if not work.check():
         raise BrokenError(f"{work.name} is not done after a run that nobody killed")
     work.reset()
     kills = ends = 0
     while kills < times:
-        _, hit = forked(work, random.uniform(0, MOST_MOMENT * whole))
-        kills += hit
+        took, hit = forked(work, random.uniform(0, MOST_MOMENT * whole))
+        kills, whole = kills + hit, whole if hit else min(whole, took)
         if work.check():
             ends += 1
             work.reset()

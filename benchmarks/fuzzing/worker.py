@@ -7,10 +7,11 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,10 +19,10 @@ from random import Random
 from types import FrameType
 from typing import Any
 
-from benchmarks.fuzzing.subjects import subject
+from benchmarks.fuzzing.subjects import Subject, subject
 from vqaudio.errors import VqaudioError
 
-REFUSED = "refused"
+REFUSED, LOST = "refused", "of a process that ended"
 MOST_SECONDS = 5.0
 """Of processor time, for one input."""
 MOST_BYTES = 10**9
@@ -71,13 +72,13 @@ def _random(kind: str, seed: int, index: int) -> Random:
     return Random(f"{seed}/{kind}/{index}")
 
 
-def run(kind: str, seed: int, first: int, stop: int) -> Iterator[Found]:
+def run(kind: str, seed: int, first: int, stop: int, subject: Callable[[str], Subject] = subject) -> Iterator[Found]:
     """Inputs ``first`` to ``stop`` in as many processes, one after another, as it takes."""
     context = multiprocessing.get_context("spawn")
     while first < stop:
         here, there = context.Pipe(duplex=False)
         at = context.Value("q", first, lock=False)
-        process = context.Process(target=_work, args=(kind, seed, first, stop, at, there), daemon=True)
+        process = context.Process(target=_work, args=(kind, seed, first, stop, subject, at, there), daemon=True)
         process.start()
         there.close()
         hung = _wait(process, here, at)
@@ -86,8 +87,7 @@ def run(kind: str, seed: int, first: int, stop: int) -> Iterator[Found]:
         except EOFError:  # it is gone without a word, and its counts with it: only the inputs before count
             process.join()
             reason = f"hangs for {HUNG_SECONDS:g} s" if hung else f"ends the process ({process.exitcode})"
-            found = Found(Counter({"of a process that ended": at.value - first}), [(at.value, reason)])
-            found.next = at.value + 1
+            found = Found(Counter({LOST: at.value - first}), [(at.value, reason)], next=at.value + 1)
         process.join()
         first = found.next
         yield found
@@ -105,13 +105,17 @@ def _wait(process: Any, connection: Connection, at: Any) -> bool:
     return False
 
 
-def _work(kind: str, seed: int, first: int, stop: int, at: Any, connection: Connection) -> None:
+def _work(
+    kind: str, seed: int, first: int, stop: int, subject: Callable[[str], Subject], at: Any, connection: Connection
+) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries in C complain there of their own accord
     chosen = subject(kind)
     with contextlib.suppress(OSError, ValueError):
         used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + LIMIT_BYTES, resource.RLIM_INFINITY))
     signal.signal(signal.SIGPROF, _hangs)
+    ignored: list[str] = []
+    sys.unraisablehook = lambda raised: ignored.append(f"{raised.exc_value!r} is ignored in {raised.object}")
     found = Found(next=stop)
     for index in range(first, stop):
         at.value = index
@@ -128,6 +132,8 @@ def _work(kind: str, seed: int, first: int, stop: int, at: Any, connection: Conn
         took = time.process_time() - started
         found.slowest = max(found.slowest, (took, index))
         found.peak = max(found.peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        problem += "".join(ignored)
+        ignored.clear()
         if not problem and took > MOST_SECONDS:
             problem = f"takes {took:.1f} s"
         if found.peak > MOST_BYTES:
