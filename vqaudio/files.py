@@ -171,7 +171,10 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 if not os.path.exists(temporary):
-                    os.link(f"/proc/self/fd/{file.fileno()}", temporary, follow_symlinks=True)
+                    opened = file.fileno()
+                    os.link(
+                        f"/proc/self/fd/{opened}", temporary, src_dir_fd=opened
+                    )  # with which Python follows the link
             os.replace(temporary, target)
         except BaseException:
             if os.path.exists(temporary):
