@@ -13,6 +13,7 @@ from safetensors import safe_open
 from vqaudio.container import Reader
 from vqaudio.entropy import load_prior, prior_of
 from vqaudio.errors import ModelError
+from vqaudio.names import choice
 from vqaudio.registry import DEFAULT_MODEL, Version, find, fingerprint, shipped_models, version_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def path_of(name: str) -> Path:
         ModelError: not one of them.
     """
     if name not in names():
-        raise ModelError(f"{name}: no such model here; choose one of {', '.join(names())}")
+        raise ModelError(f"{name}: no such model here; {choice(name, names())}")
     return _offered.get(name) or find(name)
 
 

@@ -208,7 +208,7 @@ def test_fingerprint_follows_a_replaced_file(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="speech-99k: no such model; use one of"):
+    with pytest.raises(ModelError, match=r"speech-99k: no such model, and no file; did you mean speech-16k-v3\?"):
         checkpoint.load("speech-99k")
     assert refusal(tmp_path).startswith("no such model")
 
@@ -297,7 +297,7 @@ def test_shipped_models_go_by_name(saved: Path, monkeypatch: pytest.MonkeyPatch)
     loaded = checkpoint.load("tiny")
     assert (loaded.name, registry.name_of(loaded.fingerprint)) == ("tiny", "tiny")
     assert registry.name_of("0" * 12) is None
-    with pytest.raises(ModelError, match="use one of tiny, or the path"):
+    with pytest.raises(ModelError, match=r"tinny: no such model, and no file; did you mean tiny\?"):
         registry.find("tinny")
 
 

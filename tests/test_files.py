@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from sounds import run_in_pipes
@@ -127,3 +131,29 @@ def test_a_named_pipe_becomes_an_input_that_can_seek(tmp_path):
         assert file.seek(-3, io.SEEK_END) == 299_997
         assert file.read() == b"789"
     writer.join()
+
+
+KILLED = """
+import os, signal, sys
+from vqaudio.files import atomic_write
+with atomic_write(sys.argv[1]) as file:
+    file.write(bytes(100_000))
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="this system names its temporary files")
+def test_a_kill_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "out").write_bytes(b"old")
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "out"], cwd=Path.cwd(), check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"out": b"old"}
+
+
+def test_where_files_need_names_they_have_one_until_the_end(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    with atomic_write(tmp_path / "out") as file:
+        file.write(b"new")
+        assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"out": b"new"}

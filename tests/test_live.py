@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
 import struct
+import subprocess
+import sys
+import termios
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -411,3 +416,72 @@ def test_raw_samples_from_a_file(tmp_path, capsys):
     capsys.readouterr()
     assert compress(path, tmp_path / "no.vq", "--raw", 22050, 2, "PCM16") == 1
     assert one_line(capsys, "error: raw samples: no type is called 'PCM16'; use PCM_16, ")
+
+
+# ------------------------------------------------------------------------------------------ in real time, at any moment
+
+
+class Recorder:
+    """A program that writes 16-bit samples into a pipe as fast as they are heard, until nobody reads them."""
+
+    def __init__(self, near: int, far: int, wav: np.ndarray):
+        self._near, self._far = near, far
+        self._data = sized(encoded(wav), 0xFFFFFFFF)
+        self.sent = 0
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        start = time.monotonic()
+        with suppress(BrokenPipeError):
+            while self.sent < len(self._data):
+                due = 44 + 2 * int((time.monotonic() - start) * RATE)
+                self.sent += os.write(self._far, self._data[self.sent : due])
+                time.sleep(0.005)
+
+    def wait_for_a_listener(self) -> None:
+        """Until nothing of what was written is left in the pipe."""
+        while not self.sent or struct.unpack("i", fcntl.ioctl(self._near, termios.FIONREAD, b"    "))[0]:
+            time.sleep(0.01)
+
+    def samples(self) -> int:
+        """How many were written by now."""
+        return (self.sent - 44) // 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_is_whole_whenever_it_is_ended(number, tmp_path):
+    random, wav = np.random.default_rng(int(number)), synthetic(60, RATE)
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # off in background jobs
+        "from vqaudio.compress import main; sys.exit(main())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    for moment in random.uniform(0, 5, 20):
+        near, far = os.pipe()
+        command = [sys.executable, "-c", code, "-", str(tmp_path / "out.vq"), "--force", "--model", str(MODEL)]
+        process = subprocess.Popen(
+            [*command, "--chunk-seconds", "0.5"], stdin=near, stderr=subprocess.PIPE, env=environment
+        )
+        recorder = Recorder(near, far, wav)
+        recorder.wait_for_a_listener()
+        time.sleep(moment)
+        before = recorder.samples()
+        process.send_signal(number)
+        said = process.communicate(timeout=100)[1].decode()
+        os.close(near)
+        recorder.thread.join()
+        os.close(far)
+        assert process.returncode == 0, said
+        assert said.count("\n") == 2
+        data = (tmp_path / "out.vq").read_bytes()
+        found = reader(data)
+        assert found.has_trailer
+        assert before <= found.n_samples <= recorder.samples()
+        expected = io.BytesIO()
+        with FileSource(io.BytesIO(encoded(wav[:, : found.n_samples]))) as sound:
+            tiny_codec().write(sound, expected, chunk_seconds=0.5)
+        assert data == expected.getvalue()
+        decoded, _ = tiny_codec().decompress(data)
+        assert decoded.shape == (1, found.n_samples)

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_chunks_can_be_read_as_they_come(entropy):
         file.write(data[: ends[0]])
         with ArrivingReader(pipe) as found:
             arrived = tiny_codec().stored(found)
-            for index, (start, stop) in enumerate(zip(ends, [*ends[1:], len(data)], strict=True)):
+            for index, (start, stop) in enumerate(pairwise(ends)):
                 assert found.reach(index)
                 assert found.n_samples == arrived.n_samples == ENDLESS
                 for one, other in zip(found.chunk(index).codes, stored.reader.chunk(index).codes, strict=True):
@@ -67,7 +68,10 @@ def test_chunks_can_be_read_as_they_come(entropy):
                 file.write(data[start : stop - 1])
                 assert not found.reach(index + 1, wait=False)
                 file.write(data[stop - 1 : stop])
+            assert not found.reach(3, wait=False)  # how short the last chunk's sound is, only the trailer says
+            file.write(data[ends[3] :])
             file.close()
+            assert found.reach(3)
             assert not found.reach(4)
             assert (found.n_samples, found.n_chunks, found.has_trailer) == (round(3.3 * RATE), 4, True)
             assert not found.problems
@@ -177,7 +181,7 @@ def test_the_first_chunk_is_heard_when_the_second_has_come(tmp_path):
     thread.start()
     with fifo.open("rb", buffering=0) as heard:
         found = b""
-        while len(found) < 44 + 2 * round(0.75 * RATE):  # of 0.98 s, which the margin leaves of a chunk
+        while len(found) < 44 + 2 * round(0.9 * RATE):  # of 0.98 s, which the margin leaves of a chunk
             found += heard.read(1 << 16)
         os.write(far, data[ends[1] :])
         os.close(far)

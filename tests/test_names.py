@@ -9,6 +9,8 @@ from vqaudio.names import choice
 
 def test_a_few_are_listed():
     assert choice("cat", ("ann", "bob")) == "choose one of ann, bob"
+    assert choice("Anne", ("ann", "bob")) == "did you mean ann? There are ann, bob"
+    assert choice("cat", ()) == "choose one of none"
 
 
 @pytest.mark.parametrize(

@@ -147,9 +147,9 @@ def refuse_existing(path: Path, force: bool) -> None:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A binary file for output that appears under its name only when the ``with`` block ends well.
 
-    Until then it is a temporary file beside the target; after any exception it is removed, and a file that stood under
-    the name stays as it was. A symbolic link is followed, a replaced file's permissions are kept, a new file's follow
-    the umask. Devices, named pipes and ``-`` are written directly and cannot seek.
+    Until then it has no name, or that of a temporary file beside the target; after any exception it is gone, and a file
+    that stood under the name stays as it was. A symbolic link is followed, a replaced file's permissions are kept, a
+    new file's follow the umask. Devices, named pipes and ``-`` are written directly and cannot seek.
 
     Raises:
         FileError: the folder is missing or not writable, the target is a folder, the disk is full, a pipe was closed.
@@ -161,18 +161,40 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise FileError(f"{os.fspath(path)}: {_WRITE_REASONS[errno.EISDIR]}")
-    temporary = os.path.join(os.path.dirname(target), f".vqaudio-{secrets.token_hex(8)}.part")
-    with _explained(os.fspath(path), temporary):
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".vqaudio-{secrets.token_hex(8)}.part")
+    with _explained(os.fspath(path), temporary, folder):
         try:
-            with open(temporary, "x+b") as file:
+            with _unnamed(folder) or open(temporary, "x+b") as file:
                 if os.path.exists(target):
-                    os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+                    os.chmod(file.fileno(), stat.S_IMODE(os.stat(target).st_mode))
                 yield file
+                file.flush()
+                if not os.path.exists(temporary):
+                    opened = file.fileno()
+                    os.link(
+                        f"/proc/self/fd/{opened}", temporary, src_dir_fd=opened
+                    )  # with which Python follows the link
             os.replace(temporary, target)
         except BaseException:
             if os.path.exists(temporary):
                 os.unlink(temporary)
             raise
+
+
+def _unnamed(folder: str) -> IO[bytes] | None:
+    """A file in a folder that has no name yet, so that nothing is left of it if this process is killed.
+
+    Linux alone has such, and not on every file system: None elsewhere.
+    """
+    if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
+        return None
+    try:
+        return open(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "w+b")
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+            return None
+        raise
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from vqaudio.errors import ModelError
+from vqaudio.names import choice
 
 MODELS = Path(__file__).parent / "models"
 DEFAULT_MODEL = "speech-16k-v3"
@@ -79,8 +80,7 @@ def find(name_or_path: str | Path) -> Path:
     for model in RETIRED.values():
         if str(name_or_path) == model.name:
             raise ModelError(f"{model.name}: is not shipped any more, {model.successor} replaced it; {model.remedy}")
-    known = ", ".join(shipped_models()) or "none"
-    raise ModelError(f"{name_or_path}: no such model; use one of {known}, or the path of a .safetensors file")
+    raise ModelError(f"{name_or_path}: no such model, and no file; {choice(str(name_or_path), shipped_models())}")
 
 
 def fingerprint(path: Path) -> str:

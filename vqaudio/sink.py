@@ -41,7 +41,7 @@ _FILE_TYPES = {
 }
 _STEPS = {"PCM_U8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}  # to full scale; 32 bits are finer than float32
 BLOCK_SECONDS = 5
-STREAMED_SECONDS = 0.25
+STREAMED_SECONDS = 0.1
 """In a pipe: what can be heard already does not wait for what cannot."""
 
 

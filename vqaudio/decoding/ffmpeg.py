@@ -66,7 +66,7 @@ class FFmpegReader:
         """The sound track that is meant to be heard, with its decoder and its promise."""
         tracks = self._container.streams.audio
         stream = cast("av.AudioStream | None", self._container.streams.best("audio"))
-        if stream is None:
+        if stream is None or not stream.codec_context:  # the latter where FFmpeg knows the codec, but cannot decode it
             raise UnreadableError("none of its sound can be decoded" if tracks else "it holds no sound")
         if len(tracks) > 1:
             self.problems.append(

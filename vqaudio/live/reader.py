@@ -47,7 +47,7 @@ class ArrivingReader(Reader):
 
     def reach(self, index: int, wait: bool = True) -> bool:
         """Whether there is a chunk of this number; without ``wait``, whether it is there already."""
-        while index >= self.n_chunks and not self._all_there:
+        while not self._all_there and (index >= self.n_chunks or self._is_last()):
             if self._take_chunk(wait):
                 continue
             if not wait:
@@ -67,13 +67,15 @@ class ArrivingReader(Reader):
 
     def _take_chunk(self, wait: bool) -> bool:
         """Whether the next chunk is there, whole; it is then among those that can be read."""
-        if self.n_chunks and self._last_frames < self.header.chunk_frames:
+        if self._is_last():
             return False
         while (head := self._next_head()) is None or self._next + head.size > self._size:
             start = self._bytes_at(self._next, LONGEST_HEAD)
             none = head is None and (len(start) == LONGEST_HEAD or (start and not CHUNK_START.match(start)))
             if none or not (wait or self._pipe.waiting) or not self._fetch():
                 return False
+        if not wait and head.n_frames < self.header.chunk_frames:
+            return False
         if head.index != self.n_chunks or not is_intact(self._bytes_at(self._next, head.size)):
             return False
         self._offsets.append(self._next)
@@ -81,6 +83,10 @@ class ArrivingReader(Reader):
         self._last_frames = head.n_frames
         self._next += head.size
         return True
+
+    def _is_last(self) -> bool:
+        """Whether the chunk that came last is short: how short the sound is, only the trailer says."""
+        return self.n_chunks > 0 and self._last_frames < self.header.chunk_frames
 
     def _next_head(self) -> ChunkHead | None:
         try:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from vqaudio.errors import ModelError
+from vqaudio.names import choice
 from vqaudio.prior.grid import INT8
 from vqaudio.prior.integer import Numbers, Product
 from vqaudio.prior.intervals import TOTAL, Integers, sizes_of
@@ -123,10 +124,8 @@ def model_named(name: str | None) -> Model | None:
     if path.is_file():
         return _loaded(version_of(path))
     if not Path(str(name)).is_file():
-        known = ", ".join(path.stem for path in _all_shipped()) or "none"
-        raise ModelError(
-            f"{name}: no such model of time series; use one of {known}, or the path of a .safetensors file"
-        )
+        names = choice(str(name), [path.stem for path in _all_shipped()])
+        raise ModelError(f"{name}: no such model of time series, and no file; {names}")
     return load(Path(str(name)))
 
 
