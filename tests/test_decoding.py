@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 from typing import Any
 
 import av
@@ -14,6 +15,7 @@ import soxr
 from sounds import RATE, encoded, tones, whole, windows
 
 from vqaudio.audio import FileSource
+from vqaudio.decoding.find import find_links
 from vqaudio.errors import AudioError
 
 A, B = tones(1, 9_000, seed=1), tones(1, 5_000, seed=2)
@@ -361,3 +363,53 @@ def test_errors_and_interruptions_come_through_the_decoder(kind):
     if kind != "WAV PCM_16":  # which is not read to its end to be counted
         with pytest.raises(AudioError, match=r"^x: cannot be read \(Input/output error\)"):
             FileSource(file, "x")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (b"\xff\xfb\x90\xc4" + bytes(17) + b"Xing" + bytes(7)) * 8192,
+        b"fLaC\0\0\0\x22" * 8192,
+        b"RIFF\0\0\0\0WAVEdata\0\0\0\0" * 8192,
+    ],
+)
+def test_more_joined_files_than_anybody_joins_are_refused(data):
+    with pytest.raises(AudioError, match=r"it is made of more than 4096 files, one behind the other"):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfb\x90\x64" + b"ID3\4\0\0\0\0\0\0" * 20_000,
+        b"RIFF\0\0\0\0WAVE" + b"junk\0\0\0\0" * 20_000,
+        b"OggS" * 20_000,
+    ],
+)
+def test_a_file_made_to_be_searched_for_long_is_not(data):
+    """Without a bound there would be several seeks for each of its pieces, and reads of more each time."""
+    seeks = []
+
+    class Counting(io.BytesIO):
+        def seek(self, *where: int) -> int:
+            seeks.append(where)
+            return super().seek(*where)
+
+    find_links(Counting(data), len(data))
+    assert 0 < len(seeks) < 40_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["MP3 MPEG_LAYER_III", "mp4 aac", "OGG VORBIS"])
+def test_memory_does_not_grow_with_duration(kind):
+    def peak(seconds: int) -> int:
+        file = io.BytesIO(KINDS[kind](np.tile(tones(1, RATE), seconds)))
+        tracemalloc.start()
+        with FileSource(file) as source:
+            for start, stop in windows(source.n_samples, 2 * RATE, 1000):
+                source.read(start, stop)
+        top = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return top
+
+    assert peak(60) < 1.2 * peak(8)

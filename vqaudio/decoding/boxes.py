@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import IO
 
+_MOST_BOXES = 1 << 16
 _SEGMENT = b"\x18\x53\x80\x67"
 
 
 def mpeg4_end(file: IO[bytes], start: int, stop: int) -> int:
     """Where the last box ends that begins in bytes ``start`` to ``stop``; ``stop`` where it only ends with the file."""
     at = start
-    while at + 8 <= stop:
+    for _ in range(_MOST_BOXES):
+        if at + 8 > stop:
+            break
         file.seek(at)
         head = file.read(16)
         size = int.from_bytes(head[:4])

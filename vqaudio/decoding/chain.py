@@ -19,7 +19,9 @@ from vqaudio.decoding.reader import MOST_PADDING, Block, Reader, TooLongError, U
 Samples = NDArray[np.float32]
 
 _PACKET = 1152  # samples of a packet of MP3: encoders differ in whether they count the first
+_MOST_RATIO = 64  # between rates in one file
 _PIECE = 1 << 16  # samples skipped at a time
+_MOST_PROBLEMS = 8  # told one by one
 _LOST = 1 << 63  # the place after a failure: behind every sample, so that whatever follows starts again
 
 
@@ -97,7 +99,7 @@ class Chain:
             if reader.seeks_exactly or decoder != "pcm":
                 return reader
             reader.close()
-        raise UnreadableError("; ".join(dict.fromkeys(reasons)), link.kind)
+        raise UnreadableError("; ".join(dict.fromkeys(reasons)) or "it consists of too many pieces", link.kind)
 
     def _count(self, link: Link) -> bool:
         """Decode a link to count its samples; returns whether all of them have the rate of the file."""
@@ -114,6 +116,8 @@ class Chain:
             for rate, block in reader.blocks():
                 if not self.sample_rate:
                     self.sample_rate, self.channels = rate, block.shape[1]
+                elif not 1 / _MOST_RATIO <= rate / self.sample_rate <= _MOST_RATIO:
+                    raise UnreadableError(f"its rate changes from {self.sample_rate} to {rate} Hz", link.kind)
                 self._spend(len(block), rate)
                 n_samples += len(block)
                 same_rate = same_rate and rate == self.sample_rate
@@ -151,6 +155,11 @@ class Chain:
         return n_samples + missing if -padding <= missing < 0 else n_samples
 
     def _note(self, link: Link, problem: str) -> None:
+        if len(self.problems) > _MOST_PROBLEMS:
+            return
+        if len(self.problems) == _MOST_PROBLEMS:
+            self.problems.append("has more such faults")
+            return
         several = len(self._links) > 1
         part = f"part {self._links.index(link) + 1} of {len(self._links)} " if several else ""
         self.problems.append(part + problem)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import IO
 
 from vqaudio.decoding.boxes import matroska_end, mpeg4_end
 from vqaudio.decoding.headers import sample_file
-from vqaudio.decoding.link import Link
+from vqaudio.decoding.link import MOST_LINKS, Link
 from vqaudio.decoding.mpeg import behind_titles, mpeg_links, starts_with_frame
 from vqaudio.decoding.ogg import ogg_links
+from vqaudio.decoding.reader import UnreadableError
 from vqaudio.decoding.search import places
 
 _WITH_BIT_3 = re.escape(bytes(byte for byte in range(256) if byte & 8))
@@ -32,9 +33,20 @@ _ADTS = (b"\xff\xf0", b"\xff\xf1", b"\xff\xf8", b"\xff\xf9")
 
 
 def find_links(file: IO[bytes], size: int) -> list[Link]:
-    """The links of a file of ``size`` bytes, in order: at least one, whatever it holds."""
+    """The links of a file of ``size`` bytes, in order: at least one, whatever it holds.
+
+    Raises:
+        UnreadableError: there are too many.
+    """
+    links = _links(file, size)
+    if len(links) > MOST_LINKS:
+        raise UnreadableError(f"it is made of more than {MOST_LINKS} files, one behind the other", links[0].kind)
+    return links
+
+
+def _links(file: IO[bytes], size: int) -> list[Link]:
     links: list[Link] = []
-    while (link := sample_file(file, links[-1].stop if links else 0, size)) is not None:
+    while len(links) <= MOST_LINKS and (link := sample_file(file, links[-1].stop if links else 0, size)) is not None:
         links.append(link)
     if links:
         return links
@@ -47,7 +59,7 @@ def find_links(file: IO[bytes], size: int) -> list[Link]:
         return mpeg_links(file, size)
     for kind, mark in _MARKS.items():
         if mark.match(head):
-            starts = [*places(file, mark, 0, size, _LONGEST), size]
+            starts = [*islice(places(file, mark, 0, size, _LONGEST), MOST_LINKS + 1), size]
             links = [Link(start, stop, kind, ("ffmpeg",)) for start, stop in pairwise(starts)]
             for link in links:
                 if kind in _ENDS:

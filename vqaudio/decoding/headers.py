@@ -18,6 +18,7 @@ _EXTENSIBLE = 0xFFFE
 _W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _ENDLESS = 1 << 31  # more bytes than this behind a WAV's samples are samples: their number did not fit in 32 bits
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")  # titles, which may stand behind any sound
+_MOST_CHUNKS = 4096
 _HEAD = 28  # bytes that tell a kind
 
 
@@ -79,7 +80,10 @@ def sample_file(file: IO[bytes], start: int, size: int) -> Link | None:
         )
         return link
     at, long = start + layout.first, None
-    while chunk := _chunk(file, layout, at):
+    for _ in range(_MOST_CHUNKS):
+        chunk = _chunk(file, layout, at)
+        if chunk is None:
+            break
         if chunk.name == b"ds64":
             long = replace(chunk, size_at=chunk.at + 8, size_format="<Q", size=_number(file, chunk.at + 8, "<Q"))
         elif chunk.name == b"fmt ":
@@ -92,6 +96,8 @@ def sample_file(file: IO[bytes], start: int, size: int) -> Link | None:
             _measure(file, layout, chunk, link)
             break
         at = _end(layout, chunk)
+    else:
+        link.decoders = ()
     return link
 
 
@@ -134,7 +140,9 @@ def _unfinished(chunk: _Chunk) -> bool:
 def _behind(file: IO[bytes], layout: _Layout, chunk: _Chunk, size: int) -> int:
     """Where that ends which can be told to belong to the same container, at ``size`` bytes or before."""
     at = _end(layout, chunk)
-    while at < size and _layout(_bytes(file, at, _HEAD)) is None:
+    for _ in range(_MOST_CHUNKS):
+        if at >= size or _layout(_bytes(file, at, _HEAD)) is not None:
+            break
         following = _chunk(file, layout, at) or _chunk(file, layout, chunk.at + chunk.size)  # some leave padding out
         if following is None or not at <= following.at + following.size <= size:
             return at

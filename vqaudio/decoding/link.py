@@ -7,6 +7,10 @@ from typing import IO, Literal
 
 from vqaudio.decoding.section import Section
 
+MOST_LINKS = 4096
+"""More files than anybody joins; each takes its time to open."""
+MOST_FAULTS = 1024
+"""Places that are not what they seem: after so many, a file is no longer searched for what may follow."""
 Decoder = Literal["pcm", "libsndfile", "ffmpeg"]
 """libsndfile where it seeks exactly; libsndfile in any case; FFmpeg."""
 

@@ -11,13 +11,17 @@ import struct
 from dataclasses import dataclass
 from typing import IO
 
-from vqaudio.decoding.link import Link
+from vqaudio.decoding.link import MOST_FAULTS, MOST_LINKS, Link
 from vqaudio.decoding.search import places
 
-_MARK = re.compile(rb"Xing|Info|ID3[\x02\x03\x04]")
+_MARK = re.compile(
+    rb"\xff[\xe2-\xff][^\xf0-\xff].(?=(?:.{9}|.{11}|.{17}|.{19}|.{32}|.{34})(?:Xing|Info))|ID3[\x02\x03\x04]", re.DOTALL
+)
+_LONGEST = 42  # bytes of such a mark
 _SIDE_INFORMATION = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}
 """Bytes of it, by whether a frame is of MPEG-1 and mono."""
 _LAYER_3 = 1
+_MOST_TITLES = 16  # in a row
 _LAME = (b"LAME", b"Lavf", b"Lavc")
 _DECODER_DELAY = 529  # samples, beside the encoder's own
 
@@ -41,13 +45,14 @@ def is_frame(head: bytes) -> bool:
 
 def behind_titles(file: IO[bytes], at: int) -> int:
     """Where the ID3v2 tags that begin there end; ``at`` where there are none."""
-    while True:
+    for _ in range(_MOST_TITLES):
         file.seek(at)
         head = file.read(10)
         if len(head) < 10 or head[:3] != b"ID3" or head[3] > 4 or any(byte & 0x80 for byte in head[6:]):
-            return at
+            break
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         at += 10 + size + (10 if head[5] & 0x10 else 0)
+    return at
 
 
 def starts_with_frame(file: IO[bytes], at: int) -> bool:
@@ -60,16 +65,21 @@ def mpeg_links(file: IO[bytes], size: int) -> list[Link]:
     """The links of a file of ``size`` bytes that begins, behind its titles, with a frame."""
     links = [Link(0, size, "MP3", ("ffmpeg",))]
     frame = behind_titles(file, 0)  # where the sound of the last of them begins
-    for at in places(file, _MARK, 0, size, 4):
+    faults = 0
+    for at in places(file, _MARK, 0, size, _LONGEST):
         if at < frame:
             continue
+        if len(links) > MOST_LINKS or faults > MOST_FAULTS:
+            break
         header = _header(file, at)
         if header is None:
             begins = behind_titles(file, at)
-            if begins > at and starts_with_frame(file, begins):
+            faults += 1
+            if begins > at:
                 frame = begins
-                links[-1].stop = at
-                links.append(Link(at, size, "MP3", ("ffmpeg",)))
+                if starts_with_frame(file, begins):
+                    links[-1].stop = at
+                    links.append(Link(at, size, "MP3", ("ffmpeg",)))
             continue
         if header.at != frame:
             frame = header.at
@@ -79,20 +89,17 @@ def mpeg_links(file: IO[bytes], size: int) -> list[Link]:
     return links
 
 
-def _header(file: IO[bytes], mark: int) -> _Header | None:
-    """The frame whose ``Xing`` or ``Info`` stands at ``mark``, or None if those letters mean something else."""
-    first = max(0, mark - 38)
-    file.seek(first)
-    data = file.read(mark - first + 160)
-    at = mark - first
-    for start in range(at - 38, at - 12):
-        head = data[max(0, start) : start + 4]
-        if start < 0 or not is_frame(head) or head[1] >> 1 & 3 != _LAYER_3:
-            continue
-        mpeg_1 = head[1] >> 3 & 3 == 3
-        side = _SIDE_INFORMATION[mpeg_1, head[3] >> 6 == 3]
-        if at - start - 4 - side in ((0, 2) if not head[1] & 1 else (0,)):
-            return _promises(first + start, 1152 if mpeg_1 else 576, data[at + 4 :])
+def _header(file: IO[bytes], at: int) -> _Header | None:
+    """What the frame at a place promises, or None if it is none with ``Xing`` or ``Info`` where those belong."""
+    file.seek(at)
+    data = file.read(_LONGEST + 160)
+    if not is_frame(data) or data[1] >> 1 & 3 != _LAYER_3:
+        return None
+    mpeg_1 = data[1] >> 3 & 3 == 3
+    mark = 4 + _SIDE_INFORMATION[mpeg_1, data[3] >> 6 == 3]
+    for checksum in (0, 2):  # bytes of one, which some writers leave out of account
+        if data[mark + checksum : mark + checksum + 4] in (b"Xing", b"Info"):
+            return _promises(at, 1152 if mpeg_1 else 576, data[mark + checksum + 4 :])
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import IO
 
-from vqaudio.decoding.link import Link
+from vqaudio.decoding.link import MOST_FAULTS, MOST_LINKS, Link
 from vqaudio.decoding.search import first_of
 
 _CAPTURE = b"OggS"
@@ -54,12 +54,12 @@ def ogg_links(file: IO[bytes], size: int) -> list[Link]:
     """The links of an Ogg file of ``size`` bytes that begins with a page."""
     links: list[Link] = []
     pages: _Pages | None = None
-    at, began = 0, False
-    while at < size:
+    at, began, faults = 0, False, 0
+    while at < size and faults < MOST_FAULTS and len(links) <= MOST_LINKS:
         file.seek(at)
         head = file.read(_HEADER + 255 + 8)
         if head[:4] != _CAPTURE or len(head) < _HEADER:
-            at = first_of(file, _CAPTURE, at + 1, size)
+            at, faults = first_of(file, _CAPTURE, at + 1, size), faults + 1
             continue
         begins, serial = bool(head[5] & _BEGINS), head[14:18]
         body = _HEADER + head[26]
@@ -78,5 +78,6 @@ def ogg_links(file: IO[bytes], size: int) -> list[Link]:
         stop = at + body + sum(head[_HEADER:body])
         following = stop if file.seek(stop) and file.read(4) == _CAPTURE else first_of(file, _CAPTURE, at + 1, size)
         pages.cut = following < stop or stop > size
+        faults += pages.cut
         at = following
     return links if pages is None else [*links, pages.finish(size)]
