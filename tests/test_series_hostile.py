@@ -157,8 +157,10 @@ def test_more_cells_than_a_small_file_can_hold_are_refused():
     with pytest.raises(ContainerError, match="131072000 rows in chunks of 65536 are more than it can hold"):
         Stored(data)
     columns = [WHOLE | {"name": str(number)} for number in range(2000)]
-    with pytest.raises(ContainerError, match=r"131072000 cells are more than \d+ bytes hold"):
+    with pytest.raises(ContainerError, match=r"131072000 cells in 1 chunks are more than \d+ bytes hold"):
         Stored(a_file({"origin": ORIGIN, "columns": columns}, 65536, 65536))
+    with pytest.raises(ContainerError, match=r"2000000 cells in 1000 chunks are more than \d+ bytes hold"):
+        Stored(a_file({"origin": ORIGIN, "columns": columns}, 1000, 1))
 
 
 def test_empty_tables_are_written_in_chunks_that_readers_believe(monkeypatch):

@@ -153,12 +153,7 @@ class Stored:
         try:
             self.header, self._start = Header.from_bytes(data)
             meta = checked(self.header.meta, self.header.n_rows)
-            n_cells = self.header.n_rows * len(meta.columns)
-            if n_cells > most_cells(len(data)):
-                raise ContainerError(
-                    f"the header is damaged: {n_cells} cells are more than {len(data)} bytes hold; get the file again "
-                    "from its source"
-                )
+            self.header.check_amount(len(meta.columns), len(data))
         except ContainerError as error:
             raise ContainerError(f"{name}: {error}") from None
         self.origin: dict[str, Any] = dict(self.header.meta["origin"])

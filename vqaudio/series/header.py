@@ -16,6 +16,8 @@ MOST_CHUNK_ROWS = 1 << 16
 CHUNK_CELLS = 1 << 20
 MOST_CELLS, CELLS_PER_BYTE = 1 << 26, 256
 """Cells that any file may hold, and more for each of its bytes; writers of emptier tables make shorter chunks."""
+MOST_PIECES, BYTES_PER_PIECE = 1 << 20, 4
+"""Columns times chunks that any file may have, and the bytes that each takes at least."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,19 @@ class Header:
         data = MAGIC + bytes([SERIES_VERSION]) + varint(len(described)) + described
         data += b"".join(map(varint, (self.n_rows, self.chunk_rows, *self.sizes)))
         return data + crc32_bytes(data)
+
+    def check_amount(self, n_columns: int, n_bytes: int) -> None:
+        """Refuse what would take much more memory and time than a file of so many bytes can be worth.
+
+        Raises:
+            ContainerError: more cells, or more columns times chunks, than it can hold.
+        """
+        n_cells, n_pieces = self.n_rows * n_columns, self.n_chunks * n_columns
+        if n_cells > most_cells(n_bytes) or n_pieces > max(MOST_PIECES, n_bytes // BYTES_PER_PIECE):
+            raise ContainerError(
+                f"the header is damaged: {n_cells} cells in {self.n_chunks} chunks are more than {n_bytes} bytes hold; "
+                "get the file again from its source"
+            )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> tuple[Header, int]:
