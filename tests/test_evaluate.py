@@ -76,7 +76,13 @@ def test_without_a_manifest_every_audio_file_long_enough_is_taken(folder):
 
 
 @pytest.mark.parametrize(
-    ("split", "names"), [(None, ["a.wav"]), ("train", ["b/c.flac"]), ("all", ["a.wav", "b/c.flac", "quiet.wav"])]
+    ("split", "names"),
+    [
+        (None, ["a.wav"]),
+        ("train", ["b/c.flac"]),
+        ("test", ["quiet.wav"]),
+        ("all", ["a.wav", "b/c.flac", "quiet.wav"]),
+    ],
 )
 def test_a_manifest_with_splits_chooses(folder, split, names):
     with (folder / "manifest.csv").open("w", newline="") as file:
@@ -295,6 +301,7 @@ def test_entropy_modes_and_weights_are_rows_of_their_own(folder, shipped, tmp_pa
         (["--codebooks", "1,3"], "--codebooks 3: the model rounding has 2"),
         (["--json", "absent/out.json"], "its folder does not exist"),
         (["--split", "train"], "has no manifest.csv"),
+        (["--split", "test"], "has no manifest.csv"),
     ],
 )
 def test_the_command_refuses_in_one_line_before_any_work(folder, shipped, capsys, options, message):

@@ -2,7 +2,7 @@
 
 ::
 
-    clips ──▶ peers (every codec, ours included, as a System) ──▶ metrics ──▶ scoring ──▶ report
+    clips (──▶ noise) ──▶ peers (every codec, ours included, as a System) ──▶ metrics, judges ──▶ scoring ──▶ report
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class EvaluationError(VqaudioError):
     """Nothing to evaluate, or a tool or package missing that the evaluation needs."""
 
 
-def require(package: str) -> ModuleType:
-    """Import a package of the extra ``eval``.
+def require(package: str, extra: str = "eval") -> ModuleType:
+    """Import a package of an extra, which is ``eval`` or ``judges``.
 
     Raises:
         EvaluationError: it is not installed; the message says how to install it.
@@ -27,5 +27,5 @@ def require(package: str) -> ModuleType:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
         raise EvaluationError(
-            f"evaluation needs the Python package {error.name}, which is not installed: pip install 'vqaudio[eval]'"
+            f"evaluation needs the Python package {error.name}, which is not installed: pip install 'vqaudio[{extra}]'"
         ) from None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from vqaudio.audio import SUFFIXES, FileSource
 from vqaudio.evaluation import EvaluationError
 
-Split = Literal["valid", "train", "all"]
+Split = Literal["valid", "train", "test", "all"]
+SPLITS = get_args(Split)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def select(folder: Path, split: Split | None = None, limit: int | None = None, m
         raise EvaluationError(f"{folder}: no such folder; name a folder of recordings")
     paths = _listed(folder, split or "valid")
     if paths is None:
-        if split in ("valid", "train"):
+        if split not in (None, "all"):
             raise EvaluationError(
                 f"{folder}: has no manifest.csv with the columns path and split, so --split {split} chooses nothing; "
                 "leave --split out to take every file"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ def pesq_wb(reference: Wave, decoded: Wave) -> float:
     clips are cut into equal pieces of at most 18 s, and the pieces' scores averaged.
     """
     pesq = require("pesq")
-    if _is_silent(reference) or _is_silent(decoded):
+    if is_silent(reference) or is_silent(decoded):
         return math.nan
     pieces = math.ceil(len(reference) / (PESQ_SECONDS * SAMPLE_RATE))
     scores = []
@@ -52,7 +52,7 @@ def stoi(reference: Wave, decoded: Wave) -> float:
     Source: Taal et al., "An Algorithm for Intelligibility Prediction of Time-Frequency Weighted Noisy Speech", 2011.
     """
     pystoi = require("pystoi")
-    if _is_silent(reference) or _is_silent(decoded):
+    if is_silent(reference) or is_silent(decoded):
         return math.nan
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Not enough STFT frames")  # pystoi would return 1e-5
@@ -67,7 +67,7 @@ def si_sdr(reference: Wave, decoded: Wave) -> float:
 
     Source: Le Roux et al., "SDR - half-baked or well done?", 2019, eq. 4. Means are not removed.
     """
-    if _is_silent(reference) or _is_silent(decoded):
+    if is_silent(reference) or is_silent(decoded):
         return math.nan
     wanted, got = reference.astype(np.float64), decoded.astype(np.float64)
     target = (got @ wanted) / (wanted @ wanted) * wanted
@@ -108,7 +108,8 @@ def _mel_bands() -> NDArray[np.float64]:
     return np.maximum(np.minimum(rising, falling), 0.0)
 
 
-def _is_silent(wave: Wave) -> bool:
+def is_silent(wave: Wave) -> bool:
+    """Whether a sound ``(samples,)`` is empty, or below -80 dB re full scale."""
     return len(wave) == 0 or float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) < SILENCE_RMS
 
 
@@ -117,14 +118,22 @@ def _is_silent(wave: Wave) -> bool:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric as reports show it: ``title`` with its unit, and how many decimals mean something."""
+    """A metric as reports show it: ``title`` with its unit, and how many decimals mean something.
+
+    ``compares``: whether it listens to the reference; if not, it judges what was decoded on its own.
+    """
 
     title: str
     measure: Callable[[Wave, Wave], float]
     decimals: int
+    compares: bool = True
 
 
-METRICS = {
+Metrics = Mapping[str, Metric]
+"""By the name that JSON has for each."""
+
+
+METRICS: Metrics = {
     "pesq_wb": Metric("PESQ-WB", pesq_wb, 2),
     "stoi": Metric("STOI", stoi, 3),
     "si_sdr_db": Metric("SI-SDR (dB)", si_sdr, 1),
@@ -132,7 +141,7 @@ METRICS = {
 }
 
 
-def score(reference: Wave, decoded: Wave) -> dict[str, float]:
+def score(reference: Wave, decoded: Wave, metrics: Metrics = METRICS) -> dict[str, float]:
     """Every metric of one clip by name; NaN where undefined.
 
     Raises:
@@ -140,7 +149,7 @@ def score(reference: Wave, decoded: Wave) -> dict[str, float]:
     """
     if reference.ndim != 1 or reference.shape != decoded.shape:
         raise ValueError(f"expected two arrays (samples,) of equal length, got {reference.shape} and {decoded.shape}")
-    return {name: metric.measure(reference, decoded) for name, metric in METRICS.items()}
+    return {name: metric.measure(reference, decoded) for name, metric in metrics.items()}
 
 
 # ------------------------------------------------------------------------------------------------------------- means

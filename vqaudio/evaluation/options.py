@@ -13,7 +13,7 @@ import click
 
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
-from vqaudio.evaluation.clips import Selection, Split, select
+from vqaudio.evaluation.clips import SPLITS, Selection, Split, select
 from vqaudio.evaluation.peers import PEERS, OwnCodec, System, find_peers
 from vqaudio.options import Listed, Seconds, device, model, own_prior, quiet
 from vqaudio.registry import DEFAULT_MODEL
@@ -77,8 +77,8 @@ def evaluation_options(
         ),
         click.option(
             "--split",
-            type=click.Choice(("valid", "train", "all")),
-            help="of a folder with a manifest.csv (default: valid)",
+            type=click.Choice(SPLITS),
+            help="of a folder with a manifest.csv; test: what no model may learn from (default: valid)",
         ),
         click.option(
             "--limit",
