@@ -10,14 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.image import imread
 
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.clips import select
-from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE
-from vqaudio.evaluation.peers import Codec2, Coded, Opus, find_peers
+from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Metric
+from vqaudio.evaluation.opus import Opus, OpusFile, OpusNolace
+from vqaudio.evaluation.peers import Codec2, find_peers
 from vqaudio.evaluation.report import as_data, plot, table
 from vqaudio.evaluation.scoring import ClipScore, CodeUsage, Evaluation, SystemScore, evaluate
+from vqaudio.evaluation.systems import Coded, run_tool
 from vqaudio.resampling import read_mono
 
 needs_opus = pytest.mark.skipif(shutil.which("opusenc") is None, reason="opusenc (Debian: opus-tools) is not installed")
@@ -148,6 +151,42 @@ def test_opus_keeps_the_length_and_the_time_and_more_bits_are_better():
     assert METRICS["stoi"].measure(clip, fine.decoded) > 0.9
 
 
+@needs_opus
+def test_opus_tells_how_much_of_its_file_is_packets(tmp_path):
+    source, coded = tmp_path / "in.wav", tmp_path / "coded.opus"
+    soundfile.write(source, speech(2.03), SAMPLE_RATE)
+    run_tool("opusenc", "--quiet", "--bitrate", "8", source, coded)
+    data, at, pages = coded.read_bytes(), 0, []
+    while at < len(data):  # a page has 27 bytes, a table of lengths, and so many bytes
+        body = at + 27 + data[at + 26]
+        pages.append(sum(data[at + 27 : body]))
+        at = body + pages[-1]
+    file = OpusFile.read(coded)
+    assert file.n_bytes == len(data)
+    assert file.n_packet_bytes == sum(map(len, file.packets)) == sum(pages[2:])  # two pages are headers
+    assert len(file.packets) >= 2.03 / 0.02
+    assert 0 < file.pre_skip < 4000
+
+
+@pytest.mark.skipif(OpusNolace.missing() is not None, reason=str(OpusNolace.missing()))
+def test_nolace_decodes_wide_band_aligned_with_the_clip():
+    clip = speech(2.03)
+    rough, fine = (OpusNolace(kbps).run(clip) for kbps in (6, 12))
+    assert rough.decoded.shape == fine.decoded.shape == clip.shape
+    assert rough.n_packet_bytes < fine.n_packet_bytes < fine.n_bytes
+    assert abs(lag(clip, fine.decoded)) <= 80
+    assert METRICS["stoi"].measure(clip, fine.decoded) > METRICS["stoi"].measure(clip, rough.decoded) > 0.8
+
+
+def test_a_node_without_the_package_is_told_what_to_install(monkeypatch, tmp_path):
+    for tool in ("opusenc", "node"):
+        (tmp_path / tool).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EvaluationError, match=r"--peers opus-nolace: .*npm install --prefix FOLDER @wasm.*NODE_PATH"):
+        find_peers(["opus-nolace"])
+
+
 @needs_codec2
 @pytest.mark.parametrize(("mode", "frame_bytes"), [("3200", 2 * 8), ("1200", 6), ("700C", 4)])
 def test_codec2_keeps_the_length_and_its_delay_is_taken_out(mode, frame_bytes):
@@ -159,15 +198,17 @@ def test_codec2_keeps_the_length_and_its_delay_is_taken_out(mode, frame_bytes):
 
 
 def test_absent_peers_are_left_out_with_a_note_unless_asked_for(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda tool: None if tool.startswith("c2") else f"/bin/{tool}")
+    absent = ("c2enc", "c2dec", "node")
+    monkeypatch.setattr(shutil, "which", lambda tool: None if tool in absent else f"/bin/{tool}")
     systems, notes = find_peers(None)
     assert [system.name for system in systems] == ["Opus 6", "Opus 8", "Opus 12"]
-    assert len(notes) == 1
-    assert "apt install codec2" in notes[0]
+    assert len(notes) == 2
+    assert "Opus, NoLACE is left out: node not found; install them with: apt install opus-tools nodejs" in notes[0]
+    assert "apt install codec2" in notes[1]
     assert find_peers([]) == ([], [])
     with pytest.raises(EvaluationError, match=r"c2enc and c2dec not found.*apt install codec2"):
         find_peers(["opus", "codec2"])
-    with pytest.raises(EvaluationError, match="--peers mp3: no such codec; choose among opus, codec2"):
+    with pytest.raises(EvaluationError, match="--peers mp3: no such codec; choose among opus, opus-nolace, codec2"):
         find_peers(["mp3"])
 
 
@@ -256,6 +297,25 @@ def test_the_plot_is_a_png_of_every_family_even_where_a_metric_is_undefined(tmp_
     unknown = SystemScore("y 1", "y", [ClipScore("a", 1.0, 100, dict.fromkeys(METRICS, math.nan))])
     plot(Evaluation([known, unknown], []), tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_packets_rate_is_told_where_all_clips_have_one():
+    values = dict.fromkeys(METRICS, 0.5)
+    scored = SystemScore("x", "x", [ClipScore("a", 1.0, 1000, values, 500), ClipScore("b", 3.0, 1000, values, 1000)])
+    assert scored.packet_kbps == pytest.approx(3.0)
+    assert "x: 3.00 kb/s without the container" in table(Evaluation([scored], []))
+    scored.clips.append(ClipScore("c", 1.0, 1000, values))
+    assert scored.packet_kbps is None
+    assert "container" not in table(Evaluation([scored], []))
+
+
+def test_every_metric_that_is_plotted_has_a_panel(tmp_path):
+    judged = {**METRICS, "loud": Metric("loudness", lambda reference, decoded: 1.0, 0, compares=False)}
+    scored = SystemScore("x 1", "x", [ClipScore("a", 1.0, 500, dict.fromkeys(judged, 0.5))])
+    plot(Evaluation([scored], []), tmp_path / "two.png")
+    plot(Evaluation([scored], [], judged), tmp_path / "three.png")
+    two, three = (imread(tmp_path / name).shape for name in ("two.png", "three.png"))
+    assert three[1] == pytest.approx(1.5 * two[1], abs=2)
 
 
 # ------------------------------------------------------------------------------------------------------ command line
@@ -352,4 +412,4 @@ def test_a_real_codec_fits_the_interface(folder, tmp_path, capsys):
     assert "tiny, 2 codebooks" in capsys.readouterr().out
     data = json.loads(out.read_text())
     assert [len(system["files"]) for system in data["systems"]] == [1, 1]
-    assert [codebook["frames"] for codebook in data["codebooks"]] == [100, 100]  # 2 s
+    assert [codebook["frames"] for codebook in data["codebooks"]] == [102, 102]  # 2 s, and 20 ms beyond either end

@@ -11,14 +11,20 @@ from tqdm import tqdm
 
 from vqaudio.cli import Command
 from vqaudio.evaluation import EvaluationError, require, series, series_report
+from vqaudio.evaluation.judges import JUDGES, find_judges
+from vqaudio.evaluation.metrics import METRICS
 from vqaudio.evaluation.options import Setup, evaluation_options, prepare
 from vqaudio.evaluation.report import as_data, plot, table
 from vqaudio.evaluation.scoring import evaluate
+from vqaudio.evaluation.systems import Original
 from vqaudio.files import atomic_write
-from vqaudio.options import PATH, refuse_given
+from vqaudio.options import PATH, Listed, refuse_given
 from vqaudio.series import SUFFIXES, MaxError, suffix_of
 
-SOUND_OPTIONS = ("codebooks", "entropy", "rdo", "prior", "device", "peers", "split", "limit", "min_seconds")
+SOUND_OPTIONS = (
+    *("codebooks", "entropy", "rdo", "prior", "device", "peers", "split", "limit", "min_seconds"),
+    *("judges", "noise"),
+)
 TABLE_OPTIONS = ("max_error", "last")
 
 
@@ -33,6 +39,18 @@ def _check_output(path: Path | None) -> None:
 @click.argument("tables", metavar="[TABLE...]", nargs=-1, type=PATH)
 @evaluation_options()
 @click.option(
+    "--judges",
+    type=Listed(click.Choice((*JUDGES, "all"), case_sensitive=False)),
+    metavar="NAME,...",
+    help=f"judges beside the metrics: {', '.join(JUDGES)}, or all (extra judges; default: none)",
+)
+@click.option(
+    "--noise",
+    type=Listed(click.IntRange(-60, 120)),
+    metavar="DB,...",
+    help="mix each clip with others talking at once, at these signal-to-noise ratios (default: no noise)",
+)
+@click.option(
     "--max-error",
     metavar="E|P%",
     help="of tables: how far decoded numbers may be off; 1% is a share of each column's range (default: not at all)",
@@ -46,11 +64,13 @@ def _check_output(path: Path | None) -> None:
 )
 @click.option("--json", "json_out", type=PATH, metavar="OUT", help="write means and the values of every file")
 @click.option(
-    "--plot", "plot_out", type=PATH, metavar="OUT.png", help="draw PESQ-WB and STOI over the rate; or columns"
+    "--plot", "plot_out", type=PATH, metavar="OUT.png", help="draw PESQ-WB, STOI and judges over the rate; or columns"
 )
 def main(
     setup: Setup,
     tables: tuple[Path, ...],
+    judges: list[str] | None,
+    noise: list[int] | None,
     max_error: str | None,
     last: float,
     json_out: Path | None,
@@ -59,7 +79,8 @@ def main(
     """Code recordings with a model and with other codecs, or compress tables of numbers, and print how good it is.
 
     FOLDER is all audio below it, or what its manifest.csv lists: PESQ-WB, STOI, SI-SDR, log-mel distance and rate, as a
-    Markdown table of means with 95 % intervals. Recordings become mono at 16 kHz first.
+    Markdown table of means with 95 % intervals. Recordings become mono at 16 kHz first. With judges or noise, the
+    recordings themselves are a row as well.
 
     TABLE ends in .csv, .parquet, .npy or .npz: the errors of each column, and sizes beside gzip, zstd, Parquet and PCA.
     --model is then one of time series, or none (default: as compress has it).
@@ -73,8 +94,17 @@ def main(
     if tables:
         raise click.UsageError(f"{tables[0]}: expected one folder of sound, or tables ({', '.join(SUFFIXES)}) alone")
     refuse_given(TABLE_OPTIONS, f"is for tables, which end in {', '.join(SUFFIXES)}")
+    judged = find_judges(judges or [])
     selection, systems, codec = prepare(setup, *(["matplotlib.figure"] if plot_out else []))
-    result = evaluate(selection, systems, codec, progress=not setup.quiet)
+    beside = [Original()] if judged or noise else []
+    result = evaluate(
+        selection,
+        [*beside, *systems],
+        codec,
+        progress=not setup.quiet,
+        metrics={**METRICS, **judged},
+        noise_db=noise or [],
+    )
     print(table(result))
     if json_out:
         about = {"folder": str(setup.folder), "model": codec.name, "too_short": selection.too_short}

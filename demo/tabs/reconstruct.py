@@ -12,7 +12,7 @@ import numpy as np
 from demo import facts, hear, inputs, models, outputs, pictures, recordings, work
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE
-from vqaudio.evaluation.peers import Opus
+from vqaudio.evaluation.opus import Opus
 
 TITLE = "Reconstruct"
 OPUS_KBPS = 6

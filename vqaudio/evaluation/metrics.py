@@ -121,12 +121,14 @@ class Metric:
     """A metric as reports show it: ``title`` with its unit, and how many decimals mean something.
 
     ``compares``: whether it listens to the reference; if not, it judges what was decoded on its own.
+    ``plotted``: whether plots have a panel for it.
     """
 
     title: str
     measure: Callable[[Wave, Wave], float]
     decimals: int
     compares: bool = True
+    plotted: bool = True
 
 
 Metrics = Mapping[str, Metric]
@@ -136,8 +138,8 @@ Metrics = Mapping[str, Metric]
 METRICS: Metrics = {
     "pesq_wb": Metric("PESQ-WB", pesq_wb, 2),
     "stoi": Metric("STOI", stoi, 3),
-    "si_sdr_db": Metric("SI-SDR (dB)", si_sdr, 1),
-    "log_mel": Metric("log-mel", log_mel_distance, 3),
+    "si_sdr_db": Metric("SI-SDR (dB)", si_sdr, 1, plotted=False),
+    "log_mel": Metric("log-mel", log_mel_distance, 3, plotted=False),
 }
 
 

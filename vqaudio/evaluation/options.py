@@ -14,7 +14,8 @@ import click
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
 from vqaudio.evaluation.clips import SPLITS, Selection, Split, select
-from vqaudio.evaluation.peers import PEERS, OwnCodec, System, find_peers
+from vqaudio.evaluation.peers import PEERS, find_peers
+from vqaudio.evaluation.systems import OwnCodec, System
 from vqaudio.options import Listed, Seconds, device, model, own_prior, quiet
 from vqaudio.registry import DEFAULT_MODEL
 

@@ -20,9 +20,9 @@ from vqaudio.errors import FileError
 from vqaudio.evaluation import require
 from vqaudio.evaluation.clips import Selection
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave, log_mel
-from vqaudio.evaluation.peers import Coded, System
 from vqaudio.evaluation.report import cell, summary
 from vqaudio.evaluation.scoring import ClipScore, evaluate
+from vqaudio.evaluation.systems import Coded, System
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec

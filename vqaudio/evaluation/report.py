@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from vqaudio.evaluation import require
-from vqaudio.evaluation.metrics import METRICS, Mean, Metric
+from vqaudio.evaluation.metrics import Mean, Metric, Metrics
 from vqaudio.evaluation.scoring import CodeUsage, Evaluation, SystemScore, undefined
 from vqaudio.files import atomic_write
 
-PLOTTED = ("pesq_wb", "stoi")
+COLUMNS = 3
+"""Panels of a plot, side by side."""
 
 
 # ------------------------------------------------------------------------------------------------------------- table
@@ -19,11 +20,17 @@ PLOTTED = ("pesq_wb", "stoi")
 
 def table(evaluation: Evaluation) -> str:
     """Systems as rows, metrics as ``mean ± half the 95 % interval``, then the usage of our codebooks, in Markdown."""
+    metrics = evaluation.metrics
     parts = [markdown(*summary(evaluation))]
     notes = [
-        f"{scored.name}: {METRICS[name].title} undefined on {count} of {len(scored.clips)} clips (silent, or too short)"
+        f"{scored.name}: {scored.packet_kbps:.2f} kb/s without the container"
         for scored in evaluation.systems
-        for name, count in undefined(scored).items()
+        if scored.packet_kbps is not None
+    ]
+    notes += [
+        f"{scored.name}: {metrics[name].title} undefined on {count} of {len(scored.clips)} clips (silent, or too short)"
+        for scored in evaluation.systems
+        for name, count in undefined(scored, metrics).items()
     ]
     if notes:
         parts.append("\n".join(notes))
@@ -34,12 +41,12 @@ def table(evaluation: Evaluation) -> str:
 
 def summary(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """The titles of the columns, and a row of cells for each system."""
-    header = ["system", "kb/s", *(metric.title for metric in METRICS.values()), "clips"]
-    return header, [_row(scored) for scored in evaluation.systems]
+    header = ["system", "kb/s", *(metric.title for metric in evaluation.metrics.values()), "clips"]
+    return header, [_row(scored, evaluation.metrics) for scored in evaluation.systems]
 
 
-def _row(scored: SystemScore) -> list[str]:
-    cells = [_mean_cell(scored.mean(name), metric) for name, metric in METRICS.items()]
+def _row(scored: SystemScore, metrics: Metrics) -> list[str]:
+    cells = [_mean_cell(scored.mean(name), metric) for name, metric in metrics.items()]
     return [scored.name, f"{scored.kbps:.2f}", *cells, str(len(scored.clips))]
 
 
@@ -78,8 +85,8 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 def as_data(evaluation: Evaluation) -> dict[str, Any]:
     """Means and per-file values as JSON can hold them: what is undefined is null, rates are in kb/s."""
     return {
-        "metrics": {name: metric.title for name, metric in METRICS.items()},
-        "systems": [_system_data(scored) for scored in evaluation.systems],
+        "metrics": {name: metric.title for name, metric in evaluation.metrics.items()},
+        "systems": [_system_data(scored, evaluation.metrics) for scored in evaluation.systems],
         "codebooks": [
             {
                 "codebook": index,
@@ -93,12 +100,13 @@ def as_data(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _system_data(scored: SystemScore) -> dict[str, Any]:
-    means = {name: scored.mean(name) for name in METRICS}
+def _system_data(scored: SystemScore, metrics: Metrics) -> dict[str, Any]:
+    means = {name: scored.mean(name) for name in metrics}
     return {
         "name": scored.name,
         "family": scored.family,
         "kbps": scored.kbps,
+        "packet_kbps": scored.packet_kbps,
         "means": {
             name: {"mean": _value(mean.mean), "half_width_95": _value(mean.half_width), "clips": mean.count}
             for name, mean in means.items()
@@ -124,17 +132,23 @@ def _value(number: float) -> float | None:
 
 
 def plot(evaluation: Evaluation, path: Path) -> None:
-    """Write a PNG: PESQ-WB and STOI over the rate, a line per family of systems, bars for the 95 % intervals.
+    """Write a PNG: PESQ-WB, STOI and judges over the rate, a line per family of systems, bars for the 95 % intervals.
 
     Raises:
         EvaluationError: matplotlib is missing. FileError: the file cannot be written.
     """
-    figure = require("matplotlib.figure").Figure(figsize=(10, 4.5), layout="constrained")
+    plotted = {name: metric for name, metric in evaluation.metrics.items() if metric.plotted}
+    columns = min(COLUMNS, len(plotted))
+    rows = -(-len(plotted) // columns)
+    figure = require("matplotlib.figure").Figure(figsize=(5 * columns, 4.5 * rows), layout="constrained")
     ticker = require("matplotlib.ticker")
     families: dict[str, list[SystemScore]] = {}
     for scored in sorted(evaluation.systems, key=lambda scored: scored.kbps):
         families.setdefault(scored.family, []).append(scored)
-    for axes, name in zip(figure.subplots(1, len(PLOTTED)), PLOTTED, strict=True):
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[len(plotted) :]:
+        axes.set_axis_off()
+    for axes, (name, metric) in zip(panels, plotted.items(), strict=False):
         for family, members in families.items():
             means = [scored.mean(name) for scored in members]
             axes.errorbar(
@@ -147,8 +161,8 @@ def plot(evaluation: Evaluation, path: Path) -> None:
             )
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-        axes.set(xlabel="kb/s (whole files)", ylabel=METRICS[name].title)
+        axes.set(xlabel="kb/s (whole files)", ylabel=metric.title)
         axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    panels[len(plotted) - 1].legend(loc="lower right")
     with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=120)

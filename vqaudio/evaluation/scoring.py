@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vqaudio.evaluation.clips import Selection
-from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Mean, Wave, mean_with_interval, score
-from vqaudio.evaluation.peers import Coded, System
+from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Mean, Metrics, Wave, mean_with_interval, score
+from vqaudio.evaluation.noise import babble, mixed
+from vqaudio.evaluation.systems import Coded, System
 from vqaudio.resampling import read_mono
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClipScore:
-    """One clip through one system; metrics by name, NaN where undefined."""
+    """One clip through one system; metrics by name, NaN where undefined; sizes as :class:`Coded` has them."""
 
     clip: str
     seconds: float
     n_bytes: int
     metrics: dict[str, float]
+    n_packet_bytes: int | None = None
 
     @property
     def kbps(self) -> float:
@@ -47,6 +49,13 @@ class SystemScore:
     def kbps(self) -> float:
         """Thousand bits per second: all bytes over all seconds."""
         return sum(clip.n_bytes for clip in self.clips) * 8 / sum(clip.seconds for clip in self.clips) / 1000
+
+    @property
+    def packet_kbps(self) -> float | None:
+        """The same of the packets alone, without the container around them, where that is known of all clips."""
+        sizes = [clip.n_packet_bytes for clip in self.clips if clip.n_packet_bytes is not None]
+        seconds = sum(clip.seconds for clip in self.clips)
+        return sum(sizes) * 8 / seconds / 1000 if sizes and len(sizes) == len(self.clips) else None
 
     def mean(self, metric: str) -> Mean:
         """A metric over the clips on which it is defined."""
@@ -84,10 +93,11 @@ class CodeUsage:
 
 @dataclass
 class Evaluation:
-    """The result: a score per system, in the order given, and the usage of each of our codebooks."""
+    """The result: a score per system, in the order given, the usage of each of our codebooks, and what was measured."""
 
     systems: list[SystemScore]
     usage: list[CodeUsage]
+    metrics: Metrics = field(default_factory=lambda: METRICS)
 
 
 Keep = Callable[[Path, Wave, System, Coded, ClipScore], None]
@@ -99,35 +109,62 @@ def evaluate(
     codec: Codec | None = None,
     progress: bool = True,
     keep: Keep | None = None,
+    metrics: Metrics = METRICS,
+    noise_db: Sequence[float] = (),
 ) -> Evaluation:
     """Run every clip through every system; with ``codec`` (from :func:`vqaudio.load`), count its codes as well.
 
-    Holds one clip in memory at a time; ``keep`` is called with each sound that a system makes of it.
+    With ``noise_db``, clips are mixed with babble at each of these signal-to-noise ratios (dB), which are systems of
+    their own in the result; what compares is measured against the noisy clip and, as ``NAME_clean``, the clean one.
+
+    Holds one clip in memory at a time, and its babble; ``keep`` is called with each sound that a system makes of it.
 
     Raises:
-        VqaudioError: a clip cannot be read, or a system or metric cannot run.
+        VqaudioError: a clip cannot be read, a system or metric cannot run, or there is nothing to make babble of.
     """
-    scores = [SystemScore(system.name, system.family) for system in systems]
+    ways: list[float | None] = [*noise_db] or [None]
+    scores = [SystemScore(*_in_noise(system, ratio)) for ratio in ways for system in systems]
+    against_clean = _against_clean(metrics) if noise_db else {}
     usage = [CodeUsage(stream.alphabet) for stream in codec.streams] if codec is not None else []
-    total, hidden = len(selection.paths) * len(systems), None if progress else True  # None: only on terminals
+    total, hidden = len(selection.paths) * len(scores), None if progress else True  # None: only on terminals
     with tqdm(total=total, unit="clip", desc="evaluating", disable=hidden) as bar:
         for path in selection.paths:
-            clip = read_mono(path, SAMPLE_RATE)
-            for system, scored in zip(systems, scores, strict=True):
-                bar.set_postfix_str(system.name, refresh=False)
-                coded = system.run(clip)
-                metrics = score(clip, coded.decoded)
-                scored.clips.append(ClipScore(selection.name(path), len(clip) / SAMPLE_RATE, coded.n_bytes, metrics))
-                if keep is not None:
-                    keep(path, clip, system, coded, scored.clips[-1])
-                bar.update()
-            if codec is not None:
-                for counter, codes in zip(usage, codec.encode(clip[None], SAMPLE_RATE).streams, strict=True):
-                    counter.add(codes)
-    return Evaluation(scores, usage)
+            recorded = read_mono(path, SAMPLE_RATE)
+            noise = babble(selection, path, len(recorded)) if noise_db else None
+            remaining = iter(scores)
+            for ratio in ways:
+                clip, clean = (recorded, recorded) if ratio is None or noise is None else mixed(recorded, noise, ratio)
+                for system in systems:
+                    scored = next(remaining)
+                    bar.set_postfix_str(scored.name, refresh=False)
+                    coded = system.run(clip)
+                    found = score(clip, coded.decoded, metrics) | score(clean, coded.decoded, against_clean)
+                    name, seconds = selection.name(path), len(clip) / SAMPLE_RATE
+                    scored.clips.append(ClipScore(name, seconds, coded.n_bytes, found, coded.n_packet_bytes))
+                    if keep is not None:
+                        keep(path, clip, system, coded, scored.clips[-1])
+                    bar.update()
+                if codec is not None:
+                    for counter, codes in zip(usage, codec.encode(clip[None], SAMPLE_RATE).streams, strict=True):
+                        counter.add(codes)
+    return Evaluation(scores, usage, {**metrics, **against_clean})
 
 
-def undefined(scored: SystemScore) -> dict[str, int]:
+def _in_noise(system: System, ratio: float | None) -> tuple[str, str]:
+    """A system's name and family, with the noise that it had to live with."""
+    where = "" if ratio is None else f", noise at {ratio:g} dB"
+    return system.name + where, system.family + where
+
+
+def _against_clean(metrics: Metrics) -> Metrics:
+    return {
+        f"{name}_clean": replace(metric, title=f"{metric.title}, to clean")
+        for name, metric in metrics.items()
+        if metric.compares
+    }
+
+
+def undefined(scored: SystemScore, metrics: Metrics) -> dict[str, int]:
     """On how many clips each metric is undefined, where it is on any."""
-    missing = {name: len(scored.clips) - scored.mean(name).count for name in METRICS}
+    missing = {name: len(scored.clips) - scored.mean(name).count for name in metrics}
     return {name: count for name, count in missing.items() if count}
