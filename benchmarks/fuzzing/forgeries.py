@@ -32,9 +32,8 @@ HOSTILE = (
     "O",
     "V8",
 )
-DEEP = b"[" * 100_000
-WIDE = b"[" + b"[]," * 5_000_000 + b"[]]"
-LONG = b'"' + b" " * 300_000_000 + b'"'
+BOMBS = ((b"[", 100_000, b""), (b"[]," * 99, 50_000, b""), (b" " * 3_000, 100_000, b"{}"))
+"""JSON that is deep, wide, or long, as what is repeated, how often, and what follows."""
 
 
 def sealed(body: bytes) -> bytes:
@@ -128,7 +127,8 @@ def forged_table(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
 def _forged_meta(text: bytes, random: Random) -> bytes:
     """Other JSON: with a hostile value somewhere, or a bomb."""
     if random.random() < 0.004:
-        return random.choice((DEEP, WIDE, LONG))
+        piece, times, rest = random.choice(BOMBS)
+        return b"[" + piece * times + rest
     meta = json.loads(text.decode("utf-8", "surrogatepass"))
     for _ in range(random.choice((1, 1, 2))):
         _replace(meta, random)

@@ -35,6 +35,8 @@ FORGED = 0.3
 MOST_CODES, MOST_SAMPLES = 1 << 16, 1 << 24
 """Forged files may say that they hold more: entropy-coded codes, or samples in a chunk, which no reader can know to be
 untrue. They are counted as long, and not decoded: that takes time and memory in proportion, as it should."""
+WEIGHTS = {"none": 8, "context": 1, "prior": 1}
+"""How often files of each entropy mode are mutated: the others take ten times as long to decode."""
 WINDOW, WINDOWS = 1 << 14, 24
 
 
@@ -111,6 +113,7 @@ class Codes(Subject):
 
     def __init__(self) -> None:
         self.files, self._ends = [], []
+        self._weights: list[int] = []
         self._known: dict[Header, tuple[set[tuple[int, bytes]], int]] = {}
         self._coders = coders()
         for header in headers():
@@ -119,14 +122,15 @@ class Codes(Subject):
                 data, ends, codes = coded(header, seed)
                 self.files.append(data)
                 self._ends.append(ends)
+                self._weights.append(WEIGHTS[header.entropy])
                 known |= {(index, b"".join(chunk)) for index, chunk in enumerate(codes)}
             self._known[header] = known, Reader(cast(Any, io.BytesIO(data)), "x.vq").n_samples
 
     def make(self, random: Random) -> tuple[bytes, bool]:
         """See :meth:`Subject.make`."""
+        (chosen,) = random.choices(range(len(self.files)), self._weights)
         if random.random() >= FORGED:
-            return super().make(random)
-        chosen = random.randrange(len(self.files))
+            return mutated(self.files[chosen], self.files, random), False
         return forged_sound(self.files[chosen], self._ends[chosen], self.files, random), True
 
     def check(self, data: bytes, forged: bool) -> str:
@@ -165,7 +169,9 @@ class Decoded(Codes):
         torch.set_num_threads(1)
         self._codec = load(MODEL)
         kept = [n for n, data in enumerate(self.files) if data[4:10].hex() == self._codec.fingerprint]
-        self.files, self._ends = [self.files[n] for n in kept], [self._ends[n] for n in kept]
+        self.files, self._ends, self._weights = (
+            [every[n] for n in kept] for every in (self.files, self._ends, self._weights)
+        )
 
     def check(self, data: bytes, forged: bool) -> str:
         """Sound of the length and the channels that the file speaks of, in numbers."""
