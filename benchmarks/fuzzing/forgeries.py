@@ -76,7 +76,7 @@ def forged_sound(data: bytes, pieces: Sequence[int], others: Sequence[bytes], ra
     else:
         numbers = varints(piece[1:12])[:3]
         head = b"".join(map(varint, numbers))
-        kind = bytes([piece[0] if random.random() < 0.7 else random.choice(range(0xC0, 0xC4))])
+        kind = bytes([piece[0] if random.random() < 0.7 else random.choice(range(0xC0, 0xC8))])
         piece = sealed(kind + b"".join(map(varint, _with_limits(numbers, random))) + piece[1 + len(head) : -4])
     return data[:start] + piece + data[stop:]
 
@@ -85,7 +85,8 @@ def _forged_header(body: bytes, others: Sequence[bytes], random: Random) -> byte
     if random.random() < 0.3:
         return sealed(body[:SOUND_FIELDS] + mutated(body[SOUND_FIELDS:], others, random))
     groups = body[SOUND_FIELDS - 1] >> 4
-    numbers = varints(body[SOUND_FIELDS:])[: 5 + 3 * groups]
+    fields = 5 if body[3] == 1 else 6  # the margin came later
+    numbers = varints(body[SOUND_FIELDS:])[: fields + 3 * groups]
     rest = body[SOUND_FIELDS + len(b"".join(map(varint, numbers))) :]
     return sealed(body[:SOUND_FIELDS] + b"".join(map(varint, _with_limits(numbers, random))) + rest)
 

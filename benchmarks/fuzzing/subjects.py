@@ -20,7 +20,7 @@ from benchmarks.fuzzing import files
 from benchmarks.fuzzing.forgeries import forged_sound, forged_table
 from benchmarks.fuzzing.mutations import mutated
 from vqaudio.audio import FileSource
-from vqaudio.container import Header, Reader, Stream, Writer
+from vqaudio.container import ChunkCodes, Header, Level, Reader, Stream, Writer
 from vqaudio.container.codes import channel_bytes
 from vqaudio.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.prior.context import ContextPrior
@@ -74,14 +74,24 @@ def headers() -> list[Header]:
     ]
     strided = (Stream(1000, 2), Stream(5))
     made += [replace(made[index], codec="00112233aabb", streams=strided) for index in (1, 2)]
+    made += [replace(header, margin=960) for header in made[1:4]] + [replace(made[1], version=1)]
     known = load_prior(prior)
     shape = {"source_rate": 8000, "coded_rate": 16000, "hop_length": 320, "chunk_frames": 5, "channels": 1}
     made.append(Header(digits, streams=known.streams[:2], entropy="prior", prior=fingerprint(prior), **shape))
     return made
 
 
-def coded(header: Header, seed: int) -> tuple[bytes, list[int], list[list[bytes]]]:
-    """A file of random codes, where its header and each chunk end, and the codes of each chunk."""
+def _shape(header: Header) -> object:
+    return header.entropy, header.prior, header.channels, header.streams, header.chunk_frames
+
+
+def said(codes: ChunkCodes, levels: Sequence[Level]) -> bytes:
+    """All that a chunk says, to be compared."""
+    return b"".join(channel_bytes(codes)) + repr([level for level in levels if level != Level()]).encode()
+
+
+def coded(header: Header, seed: int) -> tuple[bytes, list[int], list[bytes]]:
+    """A file of random codes, where its header and each chunk end, and what each chunk says."""
     random = np.random.default_rng(seed)
     coder = None
     if header.entropy == "context":
@@ -100,11 +110,12 @@ def coded(header: Header, seed: int) -> tuple[bytes, list[int], list[list[bytes]
         if header.channels > 1 and seed % 3:
             for block in chunk:
                 block[-1] = block[0]
-        writer.write(chunk)
+        levels = tuple(Level(int(random.integers(-3, 4)), int(random.integers(-999, 999))) for _ in chunk[0])
+        writer.write(chunk, kept := levels if header.margin and len(codes) % 2 else ())
         ends.append(file.tell())
-        codes.append(channel_bytes(chunk))
-    n_frames = 4 * header.chunk_frames - 2
-    writer.close(n_frames * header.hop_length * header.source_rate // header.coded_rate)
+        codes.append(said(chunk, kept))
+    coded_samples = (4 * header.chunk_frames - 2) * header.hop_length - 2 * header.margin
+    writer.close(coded_samples * header.source_rate // header.coded_rate)
     return file.getvalue(), ends, codes
 
 
@@ -112,19 +123,18 @@ class Codes(Subject):
     """``.vq`` files of sound, down to their codes."""
 
     def __init__(self) -> None:
-        self.files, self._ends = [], []
-        self._weights: list[int] = []
-        self._known: dict[Header, tuple[set[tuple[int, bytes]], int]] = {}
+        self.files, self._ends, self._weights = [], [], []
+        self._samples: dict[Header, int] = {}
+        self._said: dict[object, set[tuple[int, bytes]]] = {}  # a chunk of another file fits where all of this is equal
         self._coders = coders()
         for header in headers():
-            known: set[tuple[int, bytes]] = set()
             for seed in range(3):
-                data, ends, codes = coded(header, seed)
+                data, ends, chunks = coded(header, seed)
                 self.files.append(data)
                 self._ends.append(ends)
                 self._weights.append(WEIGHTS[header.entropy])
-                known |= {(index, b"".join(chunk)) for index, chunk in enumerate(codes)}
-            self._known[header] = known, Reader(cast(Any, io.BytesIO(data)), "x.vq").n_samples
+                self._said.setdefault(_shape(header), set()).update(enumerate(chunks))
+            self._samples[header] = Reader(cast(Any, io.BytesIO(data)), "x.vq").n_samples
 
     def make(self, random: Random) -> tuple[bytes, bool]:
         """See :meth:`Subject.make`."""
@@ -142,9 +152,9 @@ class Codes(Subject):
         lost = [chunk for chunk in chunks if chunk.codes is None]
         damaged = bool(lost or reader.problems)
         if not forged:
-            known, n_samples = self._known.get(reader.header, (set(), 0))
+            known, n_samples = self._said.get(_shape(reader.header), set()), self._samples.get(reader.header)
             for chunk in chunks:
-                if chunk.codes is not None and (chunk.index, b"".join(channel_bytes(chunk.codes))) not in known:
+                if chunk.codes is not None and (chunk.index, said(chunk.codes, chunk.levels)) not in known:
                     raise WrongError(f"chunk {chunk.index} has codes that were never written")
             if not damaged and reader.n_samples != n_samples:
                 raise WrongError(f"{reader.n_samples} samples, {n_samples} were coded")
