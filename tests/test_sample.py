@@ -216,7 +216,7 @@ def test_standard_output_takes_a_sound_and_nothing_else(sample, monkeypatch, cap
         (["--guidance", "21"], "guidance is 21.0, expected 0 to 20"),
         (["--seed", "-1"], "seed is -1, expected 0 to"),
         (["--prompt", "missing.wav"], "missing.wav: no such file"),
-        (["--prior", "missing"], "missing: is not a readable prior"),
+        (["--prior", "missing"], "missing: cannot be read"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
