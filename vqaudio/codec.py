@@ -441,6 +441,7 @@ class Codec:
         )
         refuse_large(header)
         writer = Writer(cast(Any, file), header, coder)
+        file.flush()  # whoever reads this from a pipe knows now which model to load
         size = len(header.to_bytes())
         for block in encode_blocks(self.model, sound, frames, n_streams, done, choose, self.margin):
             size += writer.write(block.codes, block.levels)
