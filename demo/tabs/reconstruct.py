@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from pathlib import Path
 
 import gradio as gr
@@ -137,7 +136,7 @@ def costs(sound: recordings.Recording, n_bytes: int, n_tokens: int) -> list[fact
         facts.fact("tokens", f"{n_tokens:,}", f"{n_bytes * 8 / n_tokens:.2f} bits each, all told"),
         facts.fact("16-bit WAV", f"{sound.wav_bytes:,} bytes", f"{sound.wav_bytes / n_bytes:.0f} times as large"),
     ]
-    if all(map(shutil.which, Opus.tools)):
+    if Opus.missing() is None:
         opus = Opus(OPUS_KBPS).run(sound.mono(SAMPLE_RATE)).n_bytes
         note = f"asked for {OPUS_KBPS} kb/s, mono: {opus / n_bytes:.1f} times as large"
         found.append(facts.fact("Opus", f"{opus:,} bytes", note))
