@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tools import reader, synthetic, tiny_codec
+from tools import MODEL, heard, reader, synthetic, tiny_codec
 
 import vqaudio
 from vqaudio.audio import ArraySource
 from vqaudio.codec import Codes
 from vqaudio.container import PLAIN, Level
+from vqaudio.decompress import main as decompress
 from vqaudio.errors import ModelError
 from vqaudio.levels import gain_and_offset, measure, put_back, taken_out
 
@@ -125,3 +127,17 @@ def test_an_offset_alone_comes_back():
 def test_what_goes_on_from_a_loud_sound_is_as_loud():
     loud = ArraySource(8 * synthetic(1, RATE), RATE).read(0, RATE)
     assert tiny_codec().encode(loud, RATE, with_margin=False).levels == ((Level(2, 0),),)
+
+
+def test_samples_that_end_at_full_scale_are_warned_of(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("loud.vq").write_bytes(tiny_codec().compress(8 * synthetic(1, RATE), RATE))
+    given = ["loud.vq", "loud.wav", "--model", str(MODEL), "--quiet", "--force"]
+    assert decompress(given) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("warning: loud.wav: peaks of up to ")
+    assert said.endswith(" are cut off at full scale; FLOAT samples keep them\n")
+    assert np.abs(heard(Path("loud.wav"))[0]).max() <= 1
+    assert decompress([*given, "--subtype", "FLOAT"]) == 0
+    assert capsys.readouterr().err == ""
+    assert np.abs(heard(Path("loud.wav"))[0]).max() > 1.25

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,9 @@ def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet:
         with seconds_bar(2 * seconds, job.source.name, quiet) as bar:
             codec.write(sound, coded, codebooks, done=bar.update, entropy="none")
             coded.seek(0)
-            write_sound(codec.open(coded, str(job.source), speaker).sound, job.target, done=bar.update)
+            loss = write_sound(codec.open(coded, str(job.source), speaker).sound, job.target, done=bar.update)
+    if loss:
+        print(f"warning: {loss}", file=sys.stderr)
     return seconds, sound.problems
 
 

@@ -94,7 +94,9 @@ def main(
             first, stop = _span(stored, start, end)
             total = (stop - first) / rate if stop < ENDLESS else None
             with seconds_bar(total, job.source.name, files.quiet) as bar:
-                write_sound(stored.sound, job.target, first, stop, subtype, bar.update)
+                loss = write_sound(stored.sound, job.target, first, stop, subtype, bar.update)
+            if loss:
+                print(f"warning: {loss}", file=sys.stderr)
             stop = min(stop, stored.n_samples)
         heard = [damage for damage in stored.damage if damage.start * rate < stop and damage.stop * rate > first]
         for problem in [*stored.problems, *heard]:

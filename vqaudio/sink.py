@@ -41,6 +41,8 @@ _FILE_TYPES = {
 }
 _STEPS = {"PCM_U8": 2**7, "PCM_16": 2**15, "PCM_24": 2**23}  # to full scale; 32 bits are finer than float32
 BLOCK_SECONDS = 5
+CLIPPED = 1.25
+"""Peaks up to here are cut off at full scale without a word: decoded sound overshoots a little."""
 STREAMED_SECONDS = 0.1
 """In a pipe: what can be heard already does not wait for what cannot."""
 
@@ -64,7 +66,7 @@ class SoundFileSink:
     ``-`` is a WAV on standard output. A WAV goes into pipes block by block, and ``n_samples`` may be ``ENDLESS`` there;
     the others are collected in a temporary file, because their headers come last. ``subtype`` is one
     of PCM_16 (the default), PCM_24, PCM_32, PCM_U8, FLOAT, or VORBIS within ``.ogg``. PCM is rounded to the nearest
-    step and clipped at full scale.
+    step and clipped at full scale; ``loudest`` is the highest peak so far.
 
     Raises:
         AudioError: that type of file cannot hold this. FileError: the file cannot be written.
@@ -88,6 +90,7 @@ class SoundFileSink:
         too_big = n_samples * channels * SAMPLE_BYTES.get(self.subtype, 0) > MOST_BYTES
         self.format = "RF64" if suffix == ".wav" and too_big else kind.format
         self._written = 0
+        self.loudest = 0.0
         self._sound: OneWay | WavStream
 
     def __enter__(self) -> Self:
@@ -105,6 +108,7 @@ class SoundFileSink:
         self._written += block.shape[1]
         if self._written > self.n_samples:
             raise ValueError(f"{self._written} samples written to a file meant for {self.n_samples}")
+        self.loudest = max(self.loudest, float(np.abs(block).max(initial=0.0)))
         try:
             self._sound.write(np.ascontiguousarray(self._rounded(block).T, np.float32))
         finally:  # a full disk also makes soundfile fail: ours is the better message
@@ -160,9 +164,10 @@ def write_sound(
     stop: int | None = None,
     subtype: str | None = None,
     done: Callable[[float], object] | None = None,
-) -> None:
+) -> str:
     """Write samples ``start`` to ``stop`` of a sound, or all of it, block by block.
 
+    Returns a sentence where it was too loud for samples that end at full scale, else nothing.
     ``done`` is called with the seconds written after each block. ``subtype`` and errors as for :class:`SoundFileSink`.
     """
     stop = sound.n_samples if stop is None else stop
@@ -175,3 +180,6 @@ def write_sound(
             sink.write(block)
             if done is not None:
                 done(block.shape[1] / sound.sample_rate)
+    if sink.loudest <= CLIPPED or sink.subtype in ("FLOAT", "VORBIS"):
+        return ""
+    return f"{path}: peaks of up to {sink.loudest:.3g} are cut off at full scale; FLOAT samples keep them"
