@@ -35,7 +35,7 @@ FORGED = 0.3
 MOST_CODES, MOST_SAMPLES = 1 << 16, 1 << 24
 """Forged files may say that they hold more: entropy-coded codes, or samples in a chunk, which no reader can know to be
 untrue. They are counted as long, and not decoded: that takes time and memory in proportion, as it should."""
-WEIGHTS = {"none": 8, "context": 1, "prior": 1}
+WEIGHTS = {"none": 40, "context": 1, "prior": 1}
 """How often files of each entropy mode are mutated: the others take ten times as long to decode."""
 WINDOW, WINDOWS = 1 << 14, 24
 
