@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -145,6 +146,6 @@ def _replace(value: Any, random: Random) -> None:
             if random.random() < 0.2:
                 del value[key]
             else:
-                value[key] = random.choice(HOSTILE)
+                value[key] = deepcopy(random.choice(HOSTILE))
             return
         value = inner

@@ -116,8 +116,10 @@ def _work(
     signal.signal(signal.SIGPROF, _hangs)
     ignored: list[str] = []
     sys.unraisablehook = lambda raised: ignored.append(f"{raised.exc_value!r} is ignored in {raised.object}")
-    found = Found(next=stop)
+    found, parent = Found(next=stop), os.getppid()
     for index in range(first, stop):
+        if os.getppid() != parent:  # it was killed, and nobody waits for this any more
+            return
         at.value = index
         data, forged = chosen.make(_random(kind, seed, index))
         started, problem = time.process_time(), ""
