@@ -32,6 +32,7 @@ def words_changed(reference: Wave, decoded: Wave) -> float:
 def words(wave: Wave) -> list[str]:
     """The words that the recogniser hears in ``(samples,)``."""
     recogniser = _recogniser()
+    recogniser.start_stream()  # forget the noise of sounds before: what is heard must not depend on their order
     recogniser.start_utt()
     recogniser.process_raw((np.clip(wave, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes(), full_utt=True)
     recogniser.end_utt()
@@ -51,7 +52,7 @@ def edit_distance(before: Sequence[str], after: Sequence[str]) -> int:
 
 @functools.cache
 def _recogniser() -> Any:
-    # Means of the cepstra over each whole sound: those of earlier sounds would make the order of clips count.
+    # cmn: the means of cepstra are taken over each whole sound, and not carried over from the one before
     return load(PACKAGE).Decoder(samprate=SAMPLE_RATE, cmn="batch", loglevel="FATAL")
 
 
