@@ -122,12 +122,12 @@ def _work(
             return
         at.value = index
         data, forged = chosen.make(_random(kind, seed, index))
-        started, problem = time.process_time(), ""
+        started, outcome, problem = time.process_time(), REFUSED, ""
         signal.setitimer(signal.ITIMER_PROF, 2 * MOST_SECONDS)
         try:
-            found.outcomes[chosen.check(data, forged)] += 1
+            outcome = chosen.check(data, forged)
         except VqaudioError:
-            found.outcomes[REFUSED] += 1
+            pass
         except BaseException:
             problem = traceback.format_exc(-8)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -142,6 +142,8 @@ def _work(
             problem += f"takes {found.peak / 1e6:.0f} MB"
         if problem:
             found.failures.append((index, problem))
+        else:
+            found.outcomes[outcome] += 1
         if found.peak > MOST_BYTES:  # a peak does not go back
             found.next = index + 1
             break
