@@ -13,13 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqaudio.blocks import aligned
 from vqaudio.codec import Codec
 from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import Wave, log_mel
 
 SEGMENTS = 8
-BATCH = 64
 FOLDS = 5
 
 Features = NDArray[np.float64]
@@ -28,18 +26,11 @@ Features = NDArray[np.float64]
 @torch.inference_mode()
 def code_features(codec: Codec, sounds: Sequence[Wave]) -> Features:
     """Mean codebook vectors of eight stretches of each sound ``(samples,)`` at the codec's rate: ``(sounds, 8 D)``."""
-    hop, streams = codec.hop_length, codec.streams
-    context = aligned(codec.model.encoder_context, streams)  # of silence, as at the ends of a file
-    device = next(codec.model.parameters()).device
-    found = []
-    for at in range(0, len(sounds), BATCH):
-        batch = sounds[at : at + BATCH]
-        frames = [-(-len(sound) // hop) for sound in batch]
-        samples = (aligned(max(frames), streams) + context) * hop
-        padded = np.stack([np.pad(sound, (context * hop, samples - len(sound))) for sound in batch])
-        tokens = codec.model.encode(torch.from_numpy(padded)[:, None].to(device), context=context)
-        latents = codec.model.bottleneck.decode(tokens).cpu().numpy()
-        found += [pooled(values[:, :count]) for values, count in zip(latents, frames, strict=True)]
+    device, found = next(codec.model.parameters()).device, []
+    for sound in sounds:
+        codes = codec.encode(sound, codec.sample_rate, with_margin=False)
+        tokens = [torch.from_numpy(stream).long().to(device) for stream in codes.streams]
+        found.append(pooled(codec.model.bottleneck.decode(tokens)[0].cpu().numpy()))
     return np.stack(found)
 
 
