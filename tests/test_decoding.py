@@ -413,3 +413,15 @@ def test_memory_does_not_grow_with_duration(kind):
         return top
 
     assert peak(60) < 1.2 * peak(8)
+
+
+def test_a_size_of_64_bits_leads_nowhere_that_no_file_can_be(tmp_path):
+    """As bytes in memory and as a file, of which each refuses other places."""
+    data = bytearray(encoded(tones(1, 800), "W64"))
+    assert data[40:44] == b"fmt "
+    for size in (1 << 44, (1 << 62) + 5, (1 << 64) - 1):
+        data[56:64] = size.to_bytes(8, "little")
+        (tmp_path / "x.w64").write_bytes(data)
+        for source in (io.BytesIO(data), tmp_path / "x.w64"):
+            with pytest.raises(AudioError, match="looks like W64 but cannot be decoded"):
+                FileSource(source)

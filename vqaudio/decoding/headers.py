@@ -18,6 +18,7 @@ _EXTENSIBLE = 0xFFFE
 _W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _ENDLESS = 1 << 31  # more bytes than this behind a WAV's samples are samples: their number did not fit in 32 bits
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")  # titles, which may stand behind any sound
+_FARTHEST = 1 << 43
 _MOST_CHUNKS = 4096
 _HEAD = 28  # bytes that tell a kind
 
@@ -168,6 +169,8 @@ def _end(layout: _Layout, chunk: _Chunk) -> int:
 
 
 def _bytes(file: IO[bytes], at: int, count: int) -> bytes:
+    if at >= _FARTHEST:  # sizes of 64 bits lead to places that no file system has, and that none can go to
+        return b""
     file.seek(at)
     return file.read(count)
 
