@@ -15,6 +15,7 @@ import soxr
 from sounds import RATE, encoded, tones, whole, windows
 
 from vqaudio.audio import FileSource
+from vqaudio.decoding.ffmpeg import _floats
 from vqaudio.decoding.find import find_links
 from vqaudio.errors import AudioError
 
@@ -425,3 +426,10 @@ def test_a_size_of_64_bits_leads_nowhere_that_no_file_can_be(tmp_path):
         for source in (io.BytesIO(data), tmp_path / "x.w64"):
             with pytest.raises(AudioError, match="looks like W64 but cannot be decoded"):
                 FileSource(source)
+
+
+def test_frames_of_many_channels_have_those_channels_alone():
+    """Of more than eight, PyAV lists planes until it meets one that is not there, wherever that may be."""
+    sent = np.arange(16 * 1024, dtype=np.float32).reshape(16, 1024)
+    frame = av.AudioFrame.from_ndarray(sent[:, :1024], format="fltp", layout="hexadecagonal")
+    np.testing.assert_array_equal(_floats(frame), sent.T)

@@ -28,6 +28,9 @@ _TIMED = {"mov", "matroska", "ogg", "asf", "w64", "caf", "aiff"}
 _CHECKED = {"flac", "tta"}
 """Decoders that compare checksums, and give up what does not agree, where they are told to."""
 
+_PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "fltp": "f4", "dblp": "f8"}
+"""NumPy's types of samples that FFmpeg stores channel by channel."""
+
 
 class FFmpegReader:
     """One pass through the sound of a file: see :class:`vqaudio.decoding.reader.Reader`.
@@ -134,8 +137,12 @@ class FFmpegReader:
 
 def _floats(frame: AudioFrame) -> NDArray[np.float32]:
     """The samples of a frame as ``(n, channels)``, with full scale at ±1: exact for up to 24 bits."""
-    given: NDArray[Any] = frame.to_ndarray()
-    samples = given.T if frame.format.is_planar else given.reshape(frame.samples, -1)
+    if frame.format.is_planar:  # of more than 8 channels PyAV may list planes that are not there, so it is not asked
+        kind = _PLANAR[frame.format.name]
+        planes = frame.planes[: frame.layout.nb_channels]
+        samples = np.stack([np.frombuffer(cast(Any, plane), kind, frame.samples) for plane in planes], axis=1)
+    else:
+        samples = frame.to_ndarray().reshape(frame.samples, -1)
     if samples.dtype.kind == "u":
         samples = (samples - 128.0) / 128
     elif samples.dtype.kind == "i":
