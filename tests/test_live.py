@@ -356,6 +356,33 @@ def compress(*arguments: object) -> int:
     return main([*map(str, arguments), "--model", str(MODEL)])
 
 
+@pytest.fixture
+def listened_to() -> Iterator[None]:
+    """Signals that whoever started the tests had them ignore (``nohup`` does) are not ignored for a while."""
+    defaults = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    ignored = [number for number in defaults if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, defaults[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def test_a_signal_that_whoever_started_us_had_ignored_stays_ignored(feeder):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with listening([feeder.path]) as inputs:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not inputs.ended_by
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("listened_to")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_recording_and_keeps_it(number, feeder, tmp_path, capsys):
     wav = synthetic(3.3, RATE)
@@ -382,6 +409,7 @@ def test_a_signal_ends_a_recording_and_keeps_it(number, feeder, tmp_path, capsys
     assert "3.30 s" in said
 
 
+@pytest.mark.usefixtures("listened_to")
 def test_a_signal_before_any_sound_leaves_nothing(feeder, tmp_path, capsys):
     threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
     assert compress(feeder.path, tmp_path / "out.vq") == 130
@@ -389,6 +417,7 @@ def test_a_signal_before_any_sound_leaves_nothing(feeder, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("listened_to")
 def test_a_second_signal_acts_at_once(feeder):
     with listening([feeder.path]) as inputs:
         os.kill(os.getpid(), signal.SIGINT)
