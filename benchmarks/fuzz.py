@@ -41,8 +41,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def keep(folder: Path, kind: str, seed: int, failures: list[tuple[int, str]]) -> None:
     """Write the inputs that failed, each with its reason."""
-    folder.mkdir(parents=True, exist_ok=True)
     for index, reason in failures:
+        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{kind.strip('.')}-{seed}-{index}"
         path.with_suffix(".bin").write_bytes(made(kind, seed, index))
         path.with_suffix(".txt").write_text(reason, encoding="utf-8")
