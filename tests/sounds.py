@@ -6,12 +6,13 @@ import io
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
 import soundfile
 
-from vqaudio.audio import Source
+from vqaudio.audio import FileSource, Source
 
 RATE = 16000
 
@@ -41,6 +42,18 @@ def windows(n_samples: int, size: int, context: int) -> Iterator[tuple[int, int]
 
 def whole(source: Source) -> np.ndarray:
     return source.read(0, source.n_samples)
+
+
+def peak_memory(data: bytes) -> int:
+    """The most bytes that Python held while a sound file was read from end to end, in windows of 2 s with context."""
+    file = io.BytesIO(data)
+    tracemalloc.start()
+    with FileSource(file) as source:
+        for start, stop in windows(source.n_samples, 2 * RATE, 1000):
+            source.read(start, stop)
+    top = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return top
 
 
 def run_in_pipes(script: str, pipe_to: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:

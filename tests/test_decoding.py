@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import tracemalloc
 from typing import Any
 
 import av
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from sounds import RATE, encoded, tones, whole, windows
+from sounds import RATE, encoded, peak_memory, tones, whole, windows
 
 from vqaudio.audio import FileSource
 from vqaudio.decoding.ffmpeg import _floats
@@ -404,14 +403,7 @@ def test_a_file_made_to_be_searched_for_long_is_not(data):
 @pytest.mark.parametrize("kind", ["MP3 MPEG_LAYER_III", "mp4 aac", "OGG VORBIS"])
 def test_memory_does_not_grow_with_duration(kind):
     def peak(seconds: int) -> int:
-        file = io.BytesIO(KINDS[kind](np.tile(tones(1, RATE), seconds)))
-        tracemalloc.start()
-        with FileSource(file) as source:
-            for start, stop in windows(source.n_samples, 2 * RATE, 1000):
-                source.read(start, stop)
-        top = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return top
+        return peak_memory(KINDS[kind](np.tile(tones(1, RATE), seconds)))
 
     assert peak(60) < 1.2 * peak(8)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tools import one_line
 
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
@@ -200,10 +201,7 @@ def test_the_first_line_names_columns_unless_it_holds_numbers(names):
 def test_what_no_csv_is_is_refused_with_the_reason(data, said, capsys):
     Path("in.csv").write_bytes(data)
     assert compress(["in.csv", "out.vq"]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: in.csv: ")
-    assert said in error
-    assert error.count("\n") == 1
+    assert one_line(capsys, "error: in.csv: ", said)
     assert not Path("out.vq").exists()
 
 

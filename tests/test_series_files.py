@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tools import one_line
 
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
@@ -132,10 +133,7 @@ def test_decoded_decimals_are_short():
 def test_csv_that_is_refused(text, said, capsys):
     Path("in.csv").write_text(text)
     assert compress(["in.csv", "out.vq"]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: in.csv: ")
-    assert said in error
-    assert error.count("\n") == 1
+    assert one_line(capsys, "error: in.csv: ", said)
     assert not Path("out.vq").exists()
 
 
