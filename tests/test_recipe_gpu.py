@@ -44,7 +44,7 @@ def packed(folder: Path, out: Path, shard_mib: float) -> None:
 
 def test_shards_hold_every_recording_and_a_manifest_that_joins(tmp_path):
     packed(recordings(tmp_path / "speech"), tmp_path / "shards", shard_mib=0.1)
-    shards = sorted(tmp_path.glob("shards/*/shard.tar"))
+    shards = sorted(tmp_path.glob("shards/*/shard.tgz"))
     assert len(shards) > 1
     there = tmp_path / "there"
     for shard in shards:
@@ -56,7 +56,7 @@ def test_shards_hold_every_recording_and_a_manifest_that_joins(tmp_path):
     assert sorted(item.speaker for item in found) == ["s0", "s1", "s2", "s3", "s4"]
     assert {item.path.suffix for item in found if item.split == "train"} == {".opus"}
     kept = next(item for item in found if item.split == "valid")
-    assert kept.path.suffix == ".flac"
+    assert kept.path.suffix == ".wav"
     for item in found:
         assert soundfile.info(item.path).frames == 4 * RATE
 
@@ -74,7 +74,7 @@ def test_both_stages_run_from_shards_to_pieces_of_weights(tmp_path):
 
     # the shards where gpu.sh leaves what came along
     packed(recordings(tmp_path / "speech"), tmp_path / "shards", shard_mib=10)
-    with tarfile.open(tmp_path / "shards" / "0" / "shard.tar") as tar:
+    with tarfile.open(tmp_path / "shards" / "0" / "shard.tgz") as tar:
         tar.extractall(tmp_path / "store" / "speech", filter="data")
     codes, decoder = tmp_path / "codes.safetensors", tmp_path / "decoder.safetensors"
     run("train", "codes", "0.1", str(tmp_path / "out"), SET=settings.rsplit(" --set", 1)[0])

@@ -447,6 +447,7 @@ class AdversarialConfig(Section):
     loss: Literal["hinge", "least_squares"] = "hinge"
     learning_rate: float = Field(5e-4, gt=0)
     betas: tuple[Decay, Decay] = (0.5, 0.9)
+    init_from: str | None = Field(None, description="discriminators.safetensors of another run to start from")
     adversarial: float = Field(0.33, ge=0, description="size of its gradient, in parts of the reconstruction's")
     feature_matching: float = Field(0.33, ge=0, description="likewise")
 

@@ -7,7 +7,7 @@ import importlib.util
 from vqaudio.errors import VqaudioError
 
 EXTRAS = {
-    "train": ("librosa", "lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torchaudio"),
+    "train": ("lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torchaudio"),
     "eval": ("jinja2", "librosa", "matplotlib", "pesq", "pystoi", "sklearn", "scipy", "torchaudio"),
 }
 """Names to import, by the extra that brings them."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A stage of speech-16k-v4 within minutes of one GPU, on a machine that has torch and lightning but no network.
 #
-#   gpu.sh pack [FOLDER]             here: recordings in shards of 40 MiB (.gpu/0, .gpu/1, ...), and packages (.gpu/wheels)
+#   gpu.sh pack [FOLDER]             here: recordings in shards (.gpu/0, .gpu/1, ...), and packages (.gpu/wheels)
 #   gpu.sh store                     there: take in the shards and packages that came along
 #   gpu.sh train STAGE MINUTES OUT   there: the same, then train; weights in pieces of 15 MB in the folder OUT, every minute
 #   gpu.sh join OUT MODEL            here: put the pieces together
@@ -32,8 +32,8 @@ store() {
     if compgen -G ".gpu/wheels/*.whl" >/dev/null; then
         "$python" -m pip install --quiet --no-index --no-deps --upgrade --target "$store/site" .gpu/wheels/*.whl
     fi
-    for shard in .gpu/*/shard.tar; do
-        [ -e "$shard" ] && tar -xf "$shard" -C "$store/speech"
+    for shard in .gpu/*/shard.tgz; do
+        [ -e "$shard" ] && tar -xzf "$shard" -C "$store/speech"
     done
     cat "$store"/speech/part-*.csv >"$store/speech/manifest.csv" # part-0, which has the header, sorts first
     wc -l "$store/speech/manifest.csv"

@@ -1,9 +1,9 @@
 """Puts a folder of recordings into shards small enough to be sent, each a fair sample of the whole.
 
-    python recipes/speech16k/pack.py FOLDER OUT [--shard-mib 40]
+    python recipes/speech16k/pack.py FOLDER OUT [--shard-mib 36 58]
 
-OUT/0/shard.tar, OUT/1/shard.tar, ... hold Opus files at 16 kHz for training (those that are Opus already as they are,
-others coded at 48 kb/s), validation recordings as FLAC, and each a manifest of its own: part-0.csv, part-1.csv, ...
+OUT/0/shard.tgz, OUT/1/shard.tgz, ... hold Opus files at 16 kHz for training (those that are Opus already as they are,
+others coded at 32 kb/s), a few validation recordings as WAV, and each a manifest of its own: part-0.csv, ...
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from vqaudio.resampling import read_mono
 from vqaudio.training.recordings import Recording, list_recordings
 
 SAMPLE_RATE = 16000
-OPUS_BITS = 48_000  # per second
+OPUS_BITS = 32_000  # per second
+HEADER = 70  # bytes of a recording's name and size, compressed
+VALID = 12  # recordings: there they only tell that all is well
 FIELDS = ("path", "corpus", "speaker", "split")
 
 
@@ -31,18 +33,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--shard-mib", type=float, default=40.0, help="size of a shard (default: %(default)s)")
+    parser.add_argument(
+        "--shard-mib", type=float, nargs="+", default=[36.0, 58.0], help="sizes, the last of all others (36 58)"
+    )
     options = parser.parse_args()
-    recordings = [item for item in list_recordings(options.folder) if item.split in ("train", "valid")]
+    recordings = list_recordings(options.folder)
     random.Random(0).shuffle(recordings)
-    recordings.sort(key=lambda item: item.split == "train")  # validation first: it is small, and each run needs it
+    valid = [item for item in recordings if item.split == "valid"][:VALID]  # first: each run needs it
     shard: list[tuple[Recording, str, bytes]] = []
-    number = 0
-    for item in tqdm(recordings, unit="file"):
-        shard.append((item, *packed(item)))
-        if sum(len(data) for _, _, data in shard) > options.shard_mib * 2**20:
+    number = size = 0
+    for item in tqdm([*valid, *(item for item in recordings if item.split == "train")], unit="file"):
+        suffix, data = packed(item)
+        if size + len(data) > options.shard_mib[min(number, len(options.shard_mib) - 1)] * 2**20 and shard:
             write(shard, options.out / str(number), number)
-            shard, number = [], number + 1
+            shard, number, size = [], number + 1, 0
+        shard.append((item, suffix, data))
+        size += len(data) + HEADER
     if shard:
         write(shard, options.out / str(number), number)
 
@@ -53,8 +59,8 @@ def packed(item: Recording) -> tuple[str, bytes]:
         return ".opus", item.path.read_bytes()
     sound, file = read_mono(item.path, SAMPLE_RATE), io.BytesIO()
     if item.split == "valid":
-        soundfile.write(file, sound, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-        return ".flac", file.getvalue()
+        soundfile.write(file, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+        return ".wav", file.getvalue()
     level = 1.0 - (OPUS_BITS - 6000) / 250_000  # libsndfile: from 256 kb/s at 0 down to 6 kb/s at 1
     soundfile.write(file, sound, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=level)
     return ".opus", file.getvalue()
@@ -65,7 +71,7 @@ def write(shard: list[tuple[Recording, str, bytes]], folder: Path, number: int) 
     folder.mkdir(parents=True, exist_ok=True)
     rows = io.StringIO()
     table = csv.writer(rows, lineterminator="\n")
-    with tarfile.open(folder / "shard.tar", "w") as tar:
+    with tarfile.open(folder / "shard.tgz", "w:gz", compresslevel=1) as tar:
         for index, (item, suffix, data) in enumerate(shard):
             name = f"{item.corpus}/{number}-{index}{suffix}"
             table.writerow([name, item.corpus, item.speaker, item.split])

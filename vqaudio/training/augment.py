@@ -1,6 +1,6 @@
 """Crops at other levels and speeds, in other colours, in rooms and in noise: ``(batch, samples)`` in and out.
 
-Everything is made on the device that the crops are on; what is random comes from a generator on the CPU.
+Everything is made on the device that the crops are on; what is random hangs on a generator on the CPU.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def reverberate(crops: Tensor, share: float, sample_rate: int, source: torch.Gen
     length = round(ROOM_SECONDS * sample_rate)
     time = torch.arange(length, device=crops.device) / sample_rate
     decay, level = (low + (high - low) * _uniform(crops, 1, source) for low, high in (DECAY_SECONDS, REVERBERANT_SHARE))
-    noise = torch.randn(len(crops), length, generator=source, device=source.device).to(crops.device)
+    noise = _normal(crops, length, source)
     response = noise * torch.exp(-6.9 * time / decay)
     response = response / response.square().sum(-1, keepdim=True).sqrt() * level * _chosen(crops, share, source)
     size = crops.shape[-1] + length
@@ -76,7 +76,7 @@ def add_noise(crops: Tensor, share: float, range_db: tuple[float, float], source
     if not share:
         return crops
     n_samples = crops.shape[-1]
-    white = torch.randn(crops.shape, generator=source, device=source.device).to(crops.device)
+    white = _normal(crops, n_samples, source)
     bins = torch.arange(n_samples // 2 + 1, device=crops.device).clamp(min=4)
     tilt = bins ** -_uniform(crops, 1, source)
     coloured = torch.fft.irfft(torch.fft.rfft(white) * tilt, n_samples)
@@ -90,6 +90,13 @@ def add_noise(crops: Tensor, share: float, range_db: tuple[float, float], source
 
 def _uniform(crops: Tensor, count: int, source: torch.Generator) -> Tensor:
     return torch.rand(len(crops), count, generator=source, device=source.device).to(crops.device)
+
+
+def _normal(crops: Tensor, count: int, source: torch.Generator) -> Tensor:
+    """Made on the crops' own device, where millions of values take no time."""
+    seed = int(torch.randint(2**62, (), generator=source))
+    own = torch.Generator(crops.device).manual_seed(seed)
+    return torch.randn(len(crops), count, generator=own, device=crops.device)
 
 
 def _chosen(crops: Tensor, share: float, source: torch.Generator) -> Tensor:

@@ -25,6 +25,7 @@ from vqaudio.layers import Span, Unit
 from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
+from vqaudio.training.prefetch import Prefetch
 from vqaudio.training.task import Batch, Extras, Task
 from vqaudio.training.validation import summary, validate
 
@@ -50,6 +51,7 @@ class CodecTask(Task):
         self.config = config
         self.train_crops = Crops(config.data, config.model, "train", config.seed, progress)
         self.valid_crops = Crops(config.data, config.model, "valid", config.seed, progress)
+        self.ahead = Prefetch(self.train_crops)
         self.hours = self.train_crops.seconds / 3600.0
         self.loss = ReconstructionLoss(config.loss, config.model.sample_rate)
         self.judge = ReconstructionLoss(config.loss, config.model.sample_rate).eval()  # by all scales
@@ -126,7 +128,7 @@ class CodecTask(Task):
 
     def batch(self, network: nn.Module, step: int, rank: int, fraction: float) -> Batch:
         """See :meth:`Task.batch`."""
-        crops = self.train_crops.batch(step, rank).to(self.device)
+        crops = self.ahead.batch(step, rank, self.device)
         target = crops.target
         latents = self._searched(crops.source) if self._codes_are_frozen else None
         made: Reconstruction = network(crops.source, step >= self.config.quantize_after, crops.speaker, latents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.config import DataConfig, ModelConfig
-from vqaudio.errors import AudioError
+from vqaudio.errors import AudioError, ConfigError
 from vqaudio.training import augment
 from vqaudio.training.corpus import read_corpus
 from vqaudio.training.recordings import data_folder, list_recordings
 
 EQUALISER_BANDS = 8  # equally far from each other on the mel scale
 SPEED_GROUPS = 4  # parts of a batch, each with one speed
+GRAIN = 128  # samples: lengths of crops at other speeds are multiples, for which a GPU has its Fourier plans ready
 REDRAWN = 7  # times that silent crops are drawn again
 
 
@@ -82,6 +84,8 @@ class Crops:
     def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
         self.varied = split == "train"
         self.config = config if self.varied else config.model_copy(update=AS_THEY_ARE)
+        if self.config.disguised and find_spec("librosa") is None:
+            raise ConfigError("data.disguised needs librosa: pip install 'vqaudio[train]', or set it to 0")
         self.sample_rate, self.seed = model.sample_rate, seed
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         folder = data_folder(config.folder)
@@ -174,7 +178,7 @@ class Crops:
         What is silent is mostly drawn again. At another speed it is nobody's voice.
         """
         speed = random.uniform(*self.config.speed_range) if random.random() < self.config.speed_probability else 1.0
-        wanted = round(self.samples * speed)
+        wanted = max(1, round(self.samples * speed / GRAIN)) * GRAIN if speed != 1.0 else self.samples
         index = self._pick(count, random)
         crops = self._stretches(index, wanted, random)
         for _ in range(REDRAWN):

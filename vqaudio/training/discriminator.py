@@ -9,16 +9,21 @@ Networks", 2017, and feature matching.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from vqaudio.config import AdversarialConfig, TrainConfig
+from vqaudio.errors import ModelError
+from vqaudio.files import open_input
 from vqaudio.layers import full_precision
 from vqaudio.training.losses import compress, stft
 from vqaudio.training.optimization import set_rate
@@ -202,10 +207,25 @@ class Adversary:
     def __init__(self, run: TrainConfig, config: AdversarialConfig, fabric: Fabric):
         self.config, self.fabric, self.clip_norm, self.seed = config, fabric, run.clip_norm, run.seed
         self.discriminators = Discriminators(config)
+        if config.init_from is not None:
+            self._start_from(Path(config.init_from))
         self.norms = GradientNorms(fabric).to(fabric.device)
         optimizer = torch.optim.AdamW(self.discriminators.parameters(), lr=config.learning_rate, betas=config.betas)
         self.network, self.optimizer = fabric.setup(self.discriminators, optimizer)
         self._chosen: list[int] | None = None
+
+    def _start_from(self, path: Path) -> None:
+        """Take the weights that another run has left."""
+        try:
+            with open_input(path) as file:
+                found = from_bytes(file.read())
+            self.discriminators.load_state_dict({name: tensor.float() for name, tensor in found.items()})
+        except (SafetensorError, RuntimeError) as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise ModelError(
+                f"adversarial.init_from: {path} holds no discriminators as this run has them ({reason}); name a run's "
+                "discriminators.safetensors, and copy its config"
+            ) from None
 
     @property
     def steps(self) -> int:

@@ -93,8 +93,8 @@ class Average(Generic[M]):
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Move by ``1 - decay`` towards ``model``."""
-        for mean, now in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(now, 1.0 - self.decay)
-            else:
-                mean.copy_(now)
+        means, values = list(self.model.state_dict().values()), list(model.state_dict().values())
+        moving = [index for index, mean in enumerate(means) if mean.is_floating_point()]
+        torch._foreach_lerp_([means[index] for index in moving], [values[index] for index in moving], 1.0 - self.decay)
+        for index in set(range(len(means))) - set(moving):
+            means[index].copy_(values[index])
