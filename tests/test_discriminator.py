@@ -66,7 +66,7 @@ def test_each_window_has_a_discriminator_that_looks_at_a_spectrum():
     for judgement, window in zip(judgements, CONFIG.windows, strict=True):
         frames = SAMPLES // (window // 4) - 3
         *features, verdicts = judgement
-        width = -(-(window // 2 + 1) // 4)
+        width = -(-(window // 2 + 1 - 2 * max(1, window // 256)) // 4)
         half = -(-width // 2)
         quarter = -(-half // 2)
         assert [tuple(feature.shape) for feature in features] == [
@@ -89,13 +89,24 @@ def test_a_tone_by_hand():
     window, bin_, amplitude = 256, 20, 0.3
     tone = amplitude * torch.cos(2 * torch.pi * bin_ / window * torch.arange(SAMPLES))[None]
     picture = seen(SpectrumDiscriminator(window, 4), tone)
-    assert picture.shape == (1, 3, SAMPLES // 64 - 3, 129)
+    assert picture.shape == (1, 3, SAMPLES // 64 - 3, 127)  # without the lowest and the highest bin
     height = amplitude * window**0.5 / 2
-    real, imaginary, log_power = picture[0, :, :, bin_]
+    real, imaginary, log_power = picture[0, :, :, bin_ - 1]
     torch.testing.assert_close(torch.hypot(real, imaginary), torch.full_like(real, height**0.3), rtol=1e-3, atol=0)
     torch.testing.assert_close(log_power, torch.full_like(real, 0.1 * math.log(height**2) + 0.5), rtol=0, atol=1e-4)
-    away = picture[0, 2, :, bin_ + 20]
+    away = picture[0, 2, :, bin_ + 19]
     torch.testing.assert_close(away, torch.full_like(away, 0.1 * math.log(1e-7) + 0.5), rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("window", [256, 1024])
+def test_the_ends_of_the_band_are_not_looked_at(window):
+    """A model that drowns everything at 0 Hz, or at half the sampling rate, learns nothing from it."""
+    discriminator, sound = SpectrumDiscriminator(window, 4), sounds()
+    alternating = torch.ones(SAMPLES)
+    alternating[1::2] = -1.0
+    before = seen(discriminator, sound)
+    for loud in (torch.ones(SAMPLES), alternating):
+        torch.testing.assert_close(seen(discriminator, sound + loud)[..., 3:-3], before[..., 3:-3], rtol=0, atol=0.02)
 
 
 def test_phase_and_quiet_sounds_are_visible():

@@ -41,12 +41,14 @@ class SpectrumDiscriminator(nn.Module):
 
     Three input channels: real and imaginary part, compressed (:func:`vqaudio.training.losses.compress`) so that quiet
     sounds and high frequencies count, and the logarithm of the power, which shows what is missing between harmonics.
-    The frequency axis is shortened at once, so that many channels are cheap; dilations widen the view over time.
+    The frequency axis is shortened at once, so that many channels are cheap; dilations widen the view over time. The
+    lowest and the highest 128th of the band are left out: little else holds a model there, so that what it is taught
+    about them it overdoes, until they drown everything.
     """
 
     def __init__(self, window: int, channels: int):
         super().__init__()
-        self.window = window
+        self.window, self.margin = window, max(1, window // 256)  # margin: bins
         layers = [
             _convolution(3, channels, (3, 9), (1, 4)),
             _convolution(channels, channels, (3, 5), (1, 2)),
@@ -61,7 +63,7 @@ class SpectrumDiscriminator(nn.Module):
     def forward(self, waveform: Tensor) -> Judgement:
         """``(batch, samples)`` to features ``(batch, channels, frames, fewer bins)`` and verdicts."""
         with full_precision(waveform):
-            spectrum = stft(waveform.float(), self.window)
+            spectrum = stft(waveform.float(), self.window)[..., self.margin : -self.margin]
             power = spectrum.real.square() + spectrum.imag.square()
             log_power = 0.1 * (power + 1e-7).log() + 0.5
             image = torch.cat([compress(spectrum), log_power[..., None]], -1).permute(0, 3, 1, 2)
