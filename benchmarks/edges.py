@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import vqaudio
 from vqaudio.audio import SUFFIXES
+from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.resampling import read_mono
 
 Wave = NDArray[np.float32]
@@ -33,7 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure both ends of clips that are cut out of speech.")
     default = Path(os.environ.get("VQAUDIO_DATA", "../shared/data")) / "speech" / "librispeech"
     parser.add_argument("folder", nargs="?", type=Path, default=default, help="recordings (default: %(default)s)")
-    parser.add_argument("--model", default="speech-16k-v3")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--clips", type=int, default=30, help="of each length (default: %(default)s)")
     parser.add_argument("--seconds", default="0.01,0.02,0.06,0.3,1,5", help="lengths (default: %(default)s)")
     parser.add_argument("--codebooks", default="9,3", help="numbers of codebooks (default: %(default)s)")

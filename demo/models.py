@@ -14,7 +14,15 @@ from vqaudio.container import Reader
 from vqaudio.entropy import load_prior, prior_of
 from vqaudio.errors import ModelError
 from vqaudio.names import choice
-from vqaudio.registry import DEFAULT_MODEL, Version, find, fingerprint, shipped_models, version_of
+from vqaudio.registry import (
+    DEFAULT_MODEL,
+    Version,
+    find,
+    fingerprint,
+    legacy_models,
+    shipped_models,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from vqaudio.codec import Codec
@@ -67,7 +75,10 @@ def codec(name: str) -> Codec:
     Raises:
         ModelError: not one of :func:`names`, or a file that is no model.
     """
-    path = path_of(name)
+    return _codec(name, path_of(name))
+
+
+def _codec(name: str, path: Path) -> Codec:
     with _loading:
         version = version_of(path)
         if name not in _loaded or _loaded[name][0] != version:
@@ -78,15 +89,16 @@ def codec(name: str) -> Codec:
 
 
 def codec_of(file: IO[bytes], name: str) -> Codec:
-    """The model that wrote a ``.vq`` file.
+    """The model that decodes a ``.vq`` file.
 
     Raises:
-        ContainerError: not a ``.vq`` file. ModelError: none of :func:`names` wrote it.
+        ContainerError: not a ``.vq`` file. ModelError: none of :func:`names` does, and none of earlier ones.
     """
     wanted = Reader(cast(Any, file), name).header.codec
-    for known in names():
-        if fingerprint(path_of(known)) == wanted:
-            return codec(known)
+    here = [(known, path_of(known)) for known in names()]
+    for known, path in (*here, *((known, find(known)) for known in legacy_models())):
+        if fingerprint(path) == wanted:
+            return _codec(known, path)
     raise ModelError(
         f"{name}: was written by the model {wanted}, which is not here; this page has {', '.join(names())}"
     )

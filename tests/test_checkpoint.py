@@ -21,7 +21,7 @@ from vqaudio.bottleneck.vq import Codebook
 from vqaudio.config import IdentityConfig, dump_json
 from vqaudio.errors import ModelError
 from vqaudio.prior import integer
-from vqaudio.registry import fingerprint
+from vqaudio.registry import DEFAULT_MODEL, fingerprint
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_fingerprint_follows_a_replaced_file(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"speech-99k: no such model, and no file; did you mean speech-16k-v3\?"):
+    with pytest.raises(ModelError, match=rf"speech-99k: no such model, and no file; did you mean {DEFAULT_MODEL}\?"):
         checkpoint.load("speech-99k")
     assert refusal(tmp_path).startswith("no such model")
 
@@ -315,7 +315,7 @@ def test_a_model_that_is_shipped_no_more_is_known_by_name_and_by_fingerprint(
         f"in a clone of vqaudio's repository, git show {commit}:vqaudio/models/{file} > {file} brings it back; "
         f"then add --model {file}"
     )
-    with pytest.raises(ModelError, match=rf"^{name}: is not shipped any more, speech-16k-v3 replaced it; {remedy}"):
+    with pytest.raises(ModelError, match=rf"^{name}: is not shipped any more, {DEFAULT_MODEL} replaced it; {remedy}"):
         registry.find(name)
     with pytest.raises(ModelError, match=rf"the model {name} \({fingerprint}\), not shipped any more; {remedy}"):
         registry.find_fingerprint(fingerprint)

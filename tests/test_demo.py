@@ -26,6 +26,7 @@ from tools import MODEL, heard, synthetic, tiny_codec
 from vqaudio.decoding.ffmpeg import FFmpegReader
 from vqaudio.decoding.reader import Block
 from vqaudio.errors import AudioError, ModelError, SeriesError, VqaudioError
+from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import MaxError, compress, read_table
 
 pytest.importorskip("gradio", reason="the demo needs gradio: pip install '.[demo]'", exc_type=ImportError)
@@ -431,21 +432,21 @@ def test_a_look_inside(client):
     assert costs is None  # this model has no prior
     assert figures(facts)["codes used"].endswith(" of 64")
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in (places, usage))
-    facts, costs, _, _ = client.predict(upload(VOWELS), "speech-16k-v3", 8, api_name="/look")
+    facts, costs, _, _ = client.predict(upload(VOWELS), DEFAULT_MODEL, 8, api_name="/look")
     assert 0 < float(figures(facts)["bits per token"]) < 10
     assert Path(costs).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
 def test_samples_are_drawn_and_go_on_from_a_recording(client):
-    drawn = client.predict("speech-16k-v3", "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
-    again = client.predict("speech-16k-v3", "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
+    drawn = client.predict(DEFAULT_MODEL, "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
+    again = client.predict(DEFAULT_MODEL, "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
     assert [path is None for path in drawn] == [False, False, True, True]
     assert [heard(Path(path))[0].shape for path in drawn[:2]] == [(1, 16000)] * 2
     assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in zip(drawn[:2], again[:2], strict=True))
     digit = client.predict("digits", "jackson", "7", 1, 1, 1, 0.9, 1, 7, None, api_name="/sample")
     assert heard(Path(digit[0]))[0].size
-    longer = client.predict("speech-16k-v3", "", "", 1, 1, 1, 0.9, 1, 7, upload(VOWELS), api_name="/sample")
+    longer = client.predict(DEFAULT_MODEL, "", "", 1, 1, 1, 0.9, 1, 7, upload(VOWELS), api_name="/sample")
     seconds = heard(Path(longer[0]))[0].shape[1] / 16000
     assert seconds == pytest.approx(1 + soundfile.info(VOWELS).duration, abs=0.05)
 
@@ -453,8 +454,8 @@ def test_samples_are_drawn_and_go_on_from_a_recording(client):
 @pytest.mark.slow
 def test_work_waits_its_turn_and_can_be_stopped(client):
     """The second action starts once the first has been stopped, long before that one would have ended."""
-    client.predict("speech-16k-v3", "", "", 1, 1, 1, 1, 1, 0, None, api_name="/sample")  # the model is loaded
-    long = client.submit("speech-16k-v3", "", "", 10, 8, 4, 1, 1, 0, None, api_name="/sample")
+    client.predict(DEFAULT_MODEL, "", "", 1, 1, 1, 1, 1, 0, None, api_name="/sample")  # the model is loaded
+    long = client.submit(DEFAULT_MODEL, "", "", 10, 8, 4, 1, 1, 0, None, api_name="/sample")
     wait_for(long, "PROGRESS")
     waiting = client.submit(upload(VOWELS), "tiny", 2, api_name="/reconstruct")
     wait_for(waiting, "IN_QUEUE")

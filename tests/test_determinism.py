@@ -19,7 +19,7 @@ import pytest
 import torch
 from priors import BOB, STREAMS, Dice, dice_prior
 
-from vqaudio.entropy import load_prior, shipped_priors
+from vqaudio.entropy import legacy_priors, load_prior, shipped_priors
 from vqaudio.prior import integer
 from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.coding import decode, encode
@@ -29,7 +29,7 @@ from vqaudio.prior.sampling import Sampling, sample
 
 PAYLOAD = "1c37338755352a1d54663117036095d67f"
 DIGESTS = {"payloads": "a97bf3953b8b5d2921af2462cc5b41ee", "sampled": "c4a7a48350737a4edf6d096bf00d82e2"}
-SHIPPED = {  # by fingerprint: whoever replaces a prior adds its digests here
+SHIPPED = {  # by fingerprint, those that a checkout keeps as well: whoever replaces a prior adds its digests here
     "634577a963c7": {"payloads": "f99644b87ec917bc17eacc0d6ff817ca", "sampled": "60b6702ae74d7c81eaab88924d2518cf"},
     "91c8d176cae6": {"payloads": "c02d8eae8279235ebf9b3568c85640ff", "sampled": "10a234eed2d5570ddeaf333052202a19"},
 }
@@ -68,9 +68,14 @@ def digests(prior: IntegerPrior, condition: str) -> dict[str, str]:
 
 
 def all_digests() -> dict[str, dict[str, str]]:
-    """Of the thrown prior, and of those that are shipped, by fingerprint."""
-    shipped = {name: digests(load_prior(path), NONE) for name, path in shipped_priors().items()}
-    return {"thrown": digests(dice_prior(), BOB)} | shipped
+    """Of the thrown prior, and of those that are shipped or kept, by fingerprint."""
+    return {"thrown": digests(dice_prior(), BOB)} | {
+        name: digests(load_prior(path), NONE) for name, path in here().items()
+    }
+
+
+def here() -> dict[str, Path]:
+    return legacy_priors() | shipped_priors()
 
 
 # ------------------------------------------------------------------------------------------------------------- golden
@@ -88,7 +93,9 @@ def test_golden_digests():
 
 
 def test_golden_digests_of_the_shipped_priors():
-    assert {name: digests(load_prior(path), NONE) for name, path in shipped_priors().items()} == SHIPPED
+    found = {name: digests(load_prior(path), NONE) for name, path in here().items()}
+    assert found == {name: SHIPPED[name] for name in found}
+    assert len(found) > 1
 
 
 @pytest.mark.parametrize("frames", [1, 7, 64])
@@ -186,7 +193,7 @@ def test_same_on_the_oldest_machine_that_can_be_had_here(expected):
 
 @pytest.mark.slow
 def test_shipped_priors_are_among_those_compared(expected):
-    assert set(expected) == {"thrown", *shipped_priors()}
+    assert set(expected) == {"thrown", *here()}
 
 
 if __name__ == "__main__":

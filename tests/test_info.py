@@ -7,7 +7,9 @@ import json
 import shutil
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from tools import GOLDEN, MODEL, one_line, reader, tiny_codec
 
 from vqaudio import registry
@@ -25,6 +27,8 @@ def test_what_a_file_holds(capsys):
         "format_version": 1,
         "model": "not shipped here",
         "model_fingerprint": tiny_codec().fingerprint,
+        "decoder_version": None,
+        "decoder_fingerprint": None,
         "seconds": 6.3,
         "samples": 138915,
         "sample_rate_hz": 22050,
@@ -51,14 +55,39 @@ def test_the_same_in_words(capsys):
     found = {name: value.strip() for name, value in lines.items()}
     assert found["model fingerprint"] == tiny_codec().fingerprint
     assert (found["seconds"], found["codebooks"], found["damage"]) == ("6.3", "4", "none")
-    assert len(found) == 21
+    assert len(found) == 23
 
 
 def test_a_shipped_model_is_named(capsys, tmp_path, monkeypatch):
     shutil.copy(MODEL, tmp_path / "small.safetensors")
     monkeypatch.setattr(registry, "MODELS", tmp_path)
     assert main([str(FILE), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["model"] == "small"
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["model"], facts["decoder_fingerprint"]) == ("small", registry.decoder_of(MODEL).fingerprint)
+
+
+def test_a_model_is_told_of_by_its_file_or_its_name(capsys, tmp_path, monkeypatch):
+    shutil.copy(MODEL, tmp_path / "small.safetensors")
+    monkeypatch.setattr(registry, "MODELS", tmp_path)
+    for argument in (str(MODEL), "small"):
+        assert main([argument, "--json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert (facts["model"], facts["fingerprint"]) == ("small", tiny_codec().fingerprint)
+        assert facts["decoder_fingerprint"] == registry.decoder_of(MODEL).fingerprint
+        assert (facts["decoder_version"], facts["decode_only"], facts["kbps"]) == (None, False, 1.2)
+    assert main(["small"]) == 0
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert (lines["decode only"].strip(), lines["decoder version"].strip()) == ("no", "none")
+
+
+def test_a_file_of_weights_that_is_no_model_is_one_line(capsys, tmp_path):
+    path = tmp_path / "other.safetensors"
+    path.write_bytes(MODEL.read_bytes()[:100])
+    assert main([str(path)]) == 1
+    assert one_line(capsys, f"error: {path}: is not a readable safetensors file")
+    save_file({"weights": np.zeros(3)}, path)
+    assert main([str(path)]) == 1
+    assert one_line(capsys, f"error: {path}: is no model of sound")
 
 
 def test_damage_is_told_with_its_time(capsys, tmp_path):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vqaudio.bottleneck import Choose, build_bottleneck
 from vqaudio.config import ModelConfig
 from vqaudio.decoder import build_decoder
-from vqaudio.encoder import build_encoder
+from vqaudio.encoder import AbsentEncoder, Encoder, build_encoder
 
 
 @dataclass
@@ -35,13 +35,16 @@ class Reconstruction:
 class Autoencoder(nn.Module):
     """Waveform to tokens to waveform: ``(batch, 1, samples)``, samples a multiple of ``hop_length``, full scale 1.0.
 
-    Differentiable from end to end; works on the device and in the dtype that its weights have.
+    Differentiable from end to end; works on the device and in the dtype that its weights have. One that is
+    ``decode_only`` has no encoder, and raises ModelError where that would be asked.
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig, decode_only: bool = False):
         super().__init__()
-        self.config = config
-        self.encoder = build_encoder(config.encoder, config.latent_dim, config.activation)
+        self.config, self.decode_only = config, decode_only
+        self.encoder: Encoder = AbsentEncoder()
+        if not decode_only:
+            self.encoder = build_encoder(config.encoder, config.latent_dim, config.activation)
         self.bottleneck = build_bottleneck(config.bottleneck, config.latent_dim)
         voices = (len(config.speakers), config.speaker_dim)
         self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length, config.activation, *voices)

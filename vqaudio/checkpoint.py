@@ -1,8 +1,9 @@
 """Models on disk: float16 safetensors with the config embedded. No pickle, no code in files.
 
 The metadata of a checkpoint holds ``config`` (JSON), ``meaning`` (JSON: what codes depend on beside the bottleneck's
-tensors), ``silence`` (the codes of digital silence, one per stream), where known ``training`` (how it came to be), and
-``codes`` where it makes those of another model, whose fingerprint that is (see :mod:`vqaudio.registry`).
+tensors), ``silence`` (the codes of digital silence, one per stream), where known ``training`` (how it came to be),
+``codes`` where it makes those of another model, whose fingerprint that is (see :mod:`vqaudio.registry`),
+``decoder_version`` where it was shipped, and ``decode_only`` where its encoder was left out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import ModelConfig, dump_json, parse
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write
-from vqaudio.registry import find, fingerprint, version_of
+from vqaudio.registry import decoder_version, find, fingerprint, version_of
 
 _BEFORE_0_2 = {"activation": "gelu_tanh"}  # what a config without the key meant
 DECODING_SETTINGS = {"kind", "levels", "groups", "kernel_size", "expansion"}
@@ -40,6 +41,7 @@ class Checkpoint:
         silence: the code of digital silence in each stream.
         name: the file's stem.
         training: how it was trained, where known.
+        decoder_version: see :class:`vqaudio.registry.Decoder`.
     """
 
     model: Autoencoder
@@ -47,22 +49,28 @@ class Checkpoint:
     silence: list[int]
     name: str
     training: dict[str, Any]
+    decoder_version: int | None = None
 
 
 def save(
-    model: Autoencoder, path: str | Path, training: dict[str, Any] | None = None, codes_of: Checkpoint | None = None
+    model: Autoencoder,
+    path: str | Path,
+    training: dict[str, Any] | None = None,
+    codes_of: Checkpoint | None = None,
+    decoder_version: int | None = None,
 ) -> None:
     """Write a model's weights as float16, with its config, atomically.
 
     ``codes_of`` is a model with the same bottleneck, whose codes this one makes and decodes too, with another encoder
-    or decoder: it gets that one's fingerprint, so that files of either are decoded by both.
+    or decoder, or without an encoder: it gets that one's fingerprint, so that files of either are decoded by both.
+    ``decoder_version`` tells it from other shipped decoders of these codes.
     """
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in model.state_dict().items()
         if not name.endswith(_LEARNING_ONLY)
     }
-    rounded = _build(model.config, tensors)
+    rounded = _build(model.config, tensors, model.decode_only)
     metadata = {
         "config": dump_json(model.config),
         "meaning": _meaning(model),
@@ -71,6 +79,10 @@ def save(
     }
     if codes_of is not None:
         metadata["codes"] = codes_of.fingerprint
+    if decoder_version is not None:
+        metadata["decoder_version"] = str(decoder_version)
+    if model.decode_only:
+        metadata["decode_only"] = "true"
     with atomic_write(Path(path)) as file:
         file.write(to_bytes(tensors, metadata=metadata))
 
@@ -87,7 +99,7 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
     """Read a shipped model by name, or any checkpoint by path.
 
     Raises:
-        ModelError: no such model, not a safetensors file, or tensors that do not fit the config.
+        ModelError: no such model, not a safetensors file, or what in it does not fit together.
     """
     path = find(name_or_path)
     version, name = version_of(path), fingerprint(path)
@@ -109,7 +121,7 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
     except (KeyError, ValueError, RecursionError, ConfigError) as error:
         raise ModelError(f"{path}: holds no vqaudio config ({error}); train one with python -m vqaudio.train") from None
     try:
-        model = _build(config, tensors)
+        model = _build(config, tensors, "decode_only" in metadata)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: tensors do not fit the embedded config ({reason}); the file is damaged") from None
@@ -118,7 +130,15 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
         raise ModelError(
             f"{path}: its silence codes do not fit the bottleneck's {len(alphabets)} streams; the file is damaged"
         )
-    return Checkpoint(model.to(device), name, silence, path.stem, training)
+    return Checkpoint(model.to(device), name, silence, path.stem, training, decoder_version(metadata, path))
+
+
+def without_encoder(source: Checkpoint) -> Autoencoder:
+    """What is left of a model to decode with."""
+    model = Autoencoder(source.model.config, decode_only=True)
+    kept = model.state_dict().keys()
+    model.load_state_dict({name: value for name, value in source.model.state_dict().items() if name in kept})
+    return model.eval().requires_grad_(False)
 
 
 def _are_codes(value: Any, alphabets: list[int]) -> bool:
@@ -137,9 +157,9 @@ def silence_codes(model: Autoencoder) -> list[int]:
     return [int(stream[0, stream.shape[1] // 2]) for stream in tokens]
 
 
-def _build(config: ModelConfig, tensors: dict[str, Tensor]) -> Autoencoder:
+def _build(config: ModelConfig, tensors: dict[str, Tensor], decode_only: bool) -> Autoencoder:
     """A float32 model in evaluation mode from stored tensors; codebooks' averages start anew from their entries."""
-    model = Autoencoder(config)
+    model = Autoencoder(config, decode_only)
     floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     absent = {name: tensor for name, tensor in model.state_dict().items() if name.endswith(_LEARNING_ONLY)}
     for name in absent:

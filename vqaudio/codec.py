@@ -2,7 +2,7 @@
 
 ::
 
-    codec = vqaudio.load("speech-16k-v3")
+    codec = vqaudio.load()                           # the default model, another by name, or one of your own by path
     data = codec.compress(wav, sample_rate)          # float32 (channels, samples) to the bytes of a .vq file
     wav, sample_rate = codec.decompress(data)
 """
@@ -34,7 +34,7 @@ from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling, sample
-from vqaudio.registry import DEFAULT_MODEL
+from vqaudio.registry import DEFAULT_MODEL, encoder_remedy
 from vqaudio.stored import Damage, Stored, called, model_of, refuse_large
 
 __all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_of"]
@@ -168,6 +168,15 @@ class Codec:
             raise ModelError(f"{n_codebooks} codebooks asked for, but {self.name} has {can}")
         return n_codebooks
 
+    def check_encodes(self) -> None:
+        """Do nothing where the model can encode.
+
+        Raises:
+            ModelError: its encoder was left out.
+        """
+        if self.model.decode_only:
+            raise ModelError(f"{self.name} decodes only, its encoder is not here: {encoder_remedy(self.fingerprint)}")
+
     # ------------------------------------------------------------------------------------------------ sound and codes
 
     def encode(
@@ -190,8 +199,10 @@ class Codec:
 
         Raises:
             AudioError: samples that are no sound: integers, NaN, a transposed array.
-            ModelError: as :meth:`check_codebooks`, or a cost for other codebooks than residual ones.
+            ModelError: as :meth:`check_codebooks` and :meth:`check_encodes`, or a cost for other codebooks than
+                residual ones.
         """
+        self.check_encodes()
         sound = ArraySource(wav, sample_rate)
         n_streams = self.check_codebooks(n_codebooks)
         choose = sparing(self.model.bottleneck, n_streams, entry_cost) if entry_cost else None
@@ -334,6 +345,7 @@ class Codec:
 
         Chunks count by themselves, as in files. Errors as for :meth:`write`.
         """
+        self.check_encodes()
         n_streams, prior = self.check_codebooks(n_codebooks), self.prior
         bits: list[list[NDArray[np.float64]]] = [[] for _ in range(n_streams)]
         for block in encode_blocks(self.model, sound, self._chunk_frames(), n_streams, margin=self.margin):
@@ -408,10 +420,12 @@ class Codec:
                 :class:`vqaudio.assignment.RateAware`, squared distance per bit.
 
         Raises:
-            ModelError: not as many codebooks, no prior, a condition that it does not know, or ``rdo`` without it.
+            ModelError: no encoder, not as many codebooks, no prior, a condition that it does not know, or ``rdo``
+                without it.
             AudioError: the sound cannot be read. ContainerError: chunks too long for so many channels, or a mode that
                 there is not.
         """
+        self.check_encodes()
         if entropy is None:
             entropy = "none" if self.prior_file is None else "prior"
         if entropy not in ENTROPY_MODES:

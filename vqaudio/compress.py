@@ -186,6 +186,7 @@ def _sound_converter(
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(*loaded)
+    codec.check_encodes()
     n_codebooks = codec.check_codebooks(codebooks if kbps is None else codec.codebooks_for(kbps))
 
     def convert(job: Job) -> SoundDone:

@@ -48,6 +48,7 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
     if list_speakers:
         print("\n".join(codec.speakers) or f"{codec.name} knows no speakers")
         return 0
+    codec.check_encodes()
     codec.check_speaker(speaker)
     codec.check_codebooks(codebooks)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vqaudio.config import EncoderConfig, FramesEncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
+from vqaudio.errors import ModelError
 from vqaudio.layers import ACTIVATIONS, Analysis, ChannelNorm, LappedAnalysis, SameConv1d, Span, Unit
 
 
@@ -118,6 +119,21 @@ class Activation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, in and out."""
         return self.function(x)
+
+
+class AbsentEncoder(Encoder):
+    """Where a model has none, because it is there to decode only. No weights, no span."""
+
+    def __init__(self) -> None:
+        super().__init__([], 1)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """No features.
+
+        Raises:
+            ModelError: always.
+        """
+        raise ModelError("this model decodes only, its encoder is not here: use another model")
 
 
 def build_encoder(config: EncoderConfig, latent_dim: int, activation: str = "gelu") -> Encoder:

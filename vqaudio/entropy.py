@@ -20,7 +20,7 @@ from vqaudio.errors import ModelError
 from vqaudio.prior import coding, integer
 from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.context import ContextPrior
-from vqaudio.registry import MODELS, RETIRED_PRIORS, Version, fingerprint, recovery, version_of
+from vqaudio.registry import KEPT_PRIORS, LEGACY, MODELS, Version, fingerprint, prior_remedy, version_of
 
 PRIORS = MODELS / "priors"
 TWIN_SUFFIX = ".int8.safetensors"
@@ -48,9 +48,15 @@ def shipped_priors() -> dict[str, Path]:
     return {fingerprint(path): path for path in sorted(PRIORS.glob(f"*{TWIN_SUFFIX}"))}
 
 
+def legacy_priors() -> dict[str, Path]:
+    """Those of models that are not shipped any more, by fingerprint: in a checkout alone."""
+    return {mark: LEGACY / file for mark, file in KEPT_PRIORS.items() if (LEGACY / file).is_file()}
+
+
 def prior_of(codec: str) -> Path | None:
-    """The shipped prior for the tokens of the codec with a fingerprint, if there is one."""
-    return next((path for path in sorted(PRIORS.glob(f"*{TWIN_SUFFIX}")) if codec_of(path) == codec), None)
+    """The prior for the tokens of the codec with a fingerprint, if one is shipped, or kept in a checkout."""
+    here = (*sorted(PRIORS.glob(f"*{TWIN_SUFFIX}")), *legacy_priors().values())
+    return next((path for path in here if codec_of(path) == codec), None)
 
 
 def codec_of(path: Path) -> str:
@@ -95,11 +101,9 @@ def coders(prior: Path | None = None) -> Callable[[Header], Coder]:
     def coder_for(header: Header) -> Coder:
         if header.entropy == "context":
             return PriorCoder(ContextPrior(header.streams), len(header.streams))
-        at_hand = shipped_priors() | ({} if prior is None else {fingerprint(prior): prior})
+        at_hand = legacy_priors() | shipped_priors() | ({} if prior is None else {fingerprint(prior): prior})
         if header.prior not in at_hand:
-            remedy = "give the prior's file with --prior"
-            if header.prior in RETIRED_PRIORS:
-                remedy = recovery(*RETIRED_PRIORS[header.prior], "--prior")
+            remedy = prior_remedy(header.prior or "")
             raise ModelError(f"was coded with the prior {header.prior}, which is not shipped here: {remedy}")
         found = load_prior(at_hand[header.prior])
         if found.fingerprint != header.prior:

@@ -1,4 +1,4 @@
-"""``python -m vqaudio.info FILE``: what a ``.vq`` file holds, without decoding it."""
+"""``python -m vqaudio.info FILE``: what a ``.vq`` file holds, without decoding it, or a model's file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ from vqaudio.cli import Command
 from vqaudio.container import Reader
 from vqaudio.entropy import coders
 from vqaudio.errors import ModelError
+from vqaudio.facts import facts_of
 from vqaudio.files import input_name, open_input
-from vqaudio.registry import name_of
+from vqaudio.registry import (
+    decoder_of,
+    find,
+    find_fingerprint,
+    fingerprint,
+    legacy_models,
+    name_of,
+    shipped_models,
+)
 from vqaudio.series import Stored, starts_series
 from vqaudio.series import describe as describe_table
 
@@ -26,23 +35,22 @@ from vqaudio.series import describe as describe_table
 @options.as_json
 @click.option("--quiet", is_flag=True, help="only say what is damaged")
 def main(path: Path, prior: Path | None, as_json: bool, quiet: bool) -> int:
-    """Say what a .vq file holds, and check all of it.
+    """Say what a .vq file holds, and check all of it; or what a model is.
 
-    FILE is a .vq file, or - for standard input. Exits with status 1 where it is damaged.
+    FILE is a .vq file, - for standard input, or a model: its name, or its file. Exits with status 1 where a .vq file is
+    damaged. The decoder is the one that plays it here: any decoder of the same codes does.
     """
+    if _is_model(path):
+        found = find(path)
+        _show({"file": str(found), "model": _called(fingerprint(found))} | facts_of(found), as_json, quiet)
+        return 0
     with open_input(path) as file:
         name = input_name(path)
         if starts_series(file):
             facts = describe_table(Stored(file.read(), name), file.tell())
         else:
             facts = describe(Reader(cast(Any, file), name, coders(prior)), file.seek(0, 2))
-    if as_json:
-        print(json.dumps(facts, indent=2))
-    elif not quiet:
-        width = max(map(len, facts)) + 2
-        for name, value in facts.items():
-            shown = "; ".join(map(str, value)) if isinstance(value, list) else value
-            print(f"{name.replace('_', ' '):{width}}{'none' if shown == '' else shown}")
+    _show(facts, as_json, quiet)
     for problem in facts["damage"] if quiet else ():
         print(f"damaged: {facts['file']}: {problem}", file=sys.stderr)
     if facts["unchecked"]:
@@ -50,10 +58,41 @@ def main(path: Path, prior: Path | None, as_json: bool, quiet: bool) -> int:
     return 1 if facts["damage"] or facts["unchecked"] else 0
 
 
+def _is_model(path: Path) -> bool:
+    if path.suffix == ".safetensors":
+        return path.is_file()
+    return str(path) in (*shipped_models(), *legacy_models()) and not path.is_file()
+
+
+def _called(codes: str) -> str:
+    return name_of(codes) or "not shipped here"
+
+
+def _show(facts: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    elif not quiet:
+        width = max(map(len, facts)) + 2
+        for name, value in facts.items():
+            shown = "; ".join(map(str, value)) if isinstance(value, list) else value
+            shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else shown
+            print(f"{name.replace('_', ' '):{width}}{'none' if shown in ('', None) else shown}")
+
+
+def _decoder(codes: str) -> dict[str, Any]:
+    """The decoder that is here for some codes, by their fingerprint."""
+    try:
+        decoder = decoder_of(find_fingerprint(codes))
+    except ModelError:
+        return {"decoder_version": None, "decoder_fingerprint": None}
+    return {"decoder_version": decoder.version, "decoder_fingerprint": decoder.fingerprint}
+
+
 def describe(reader: Reader, size: int) -> dict[str, Any]:
     """The header, what follows from it, and whatever is damaged; every chunk is read and checked.
 
-    ``unchecked`` says why not, where the prior that the chunks were coded with is not at hand.
+    The decoder is the one that plays the file here, if one does. ``unchecked`` says why chunks are not, where the prior
+    that they were coded with is not at hand.
     """
     header = reader.header
     damage, unchecked = list(reader.problems), ""
@@ -68,8 +107,9 @@ def describe(reader: Reader, size: int) -> dict[str, Any]:
     return {
         "file": reader.name,
         "format_version": header.version,
-        "model": name_of(header.codec) or "not shipped here",
+        "model": _called(header.codec),
         "model_fingerprint": header.codec,
+        **_decoder(header.codec),
         "seconds": round(seconds, 6),
         "samples": reader.n_samples,
         "sample_rate_hz": header.source_rate,

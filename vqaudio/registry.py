@@ -4,12 +4,16 @@ A fingerprint is a digest of what a model's codes mean: its bottleneck, at its f
 file, so that codes are never decoded by a model of other codes; encoders and decoders may become better, and play all
 files of these codes. (Models of before version 0.5 have a digest of everything; one that makes the codes of such a
 model says so, and that model's fingerprint is its own.)
+
+Which decoder a model's file holds is told apart from that: by a digest of its weights, and by a version that is counted
+as better ones are shipped for the same codes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +25,8 @@ from vqaudio.errors import ModelError
 from vqaudio.names import choice
 
 MODELS = Path(__file__).parent / "models"
+LEGACY = Path(__file__).parents[1] / "legacy"
+"""What decodes files of models that are not shipped any more: beside the package in a checkout, and no part of it."""
 DEFAULT_MODEL = "speech-16k-v3"
 
 
@@ -30,35 +36,70 @@ class Retired:
 
     Attributes:
         name: what it was called.
-        commit: of the project's repository, the last one that holds its file.
+        commit: of the project's repository, one that holds its file.
         successor: the model in its place.
+        is_kept: whether ``legacy/`` holds its decoder and its prior, so that a checkout decodes its files as they are.
     """
 
     name: str
     commit: str
     successor: str
+    is_kept: bool = False
 
-    @property
-    def remedy(self) -> str:
-        """What to do to use it."""
-        return recovery(self.commit, f"{self.name}.safetensors", "--model")
+    def remedy(self, prior: str | None = None) -> str:
+        """What to do to decode its files, and those that were coded with the prior of that fingerprint."""
+        file = f"{self.name}.safetensors"
+        if not self.is_kept:
+            return recovery(self.commit, file, "--model ")
+        return _from_checkout(f"--model legacy/{file}", *([] if prior is None else _kept_prior(prior)))
 
 
 def recovery(commit: str, file: str, option: str) -> str:
-    """How to get a file of ``vqaudio/models`` from a commit of the project's repository, and how to use it."""
+    """How to get a file of ``vqaudio/models`` from a commit of the project's repository, and how to use it.
+
+    ``option`` is what to write before the file's name.
+    """
     name = Path(file).name
     return (
         f"in a clone of vqaudio's repository, git show {commit}:vqaudio/models/{file} > {name} brings it back; "
-        f"then add {option} {name}"
+        f"then add {option}{name}"
     )
 
 
-RETIRED = {  # by fingerprint
-    "9ee3f87fea09": Retired("speech-16k", "3a1624f", "speech-16k-v3"),
-    "6ef04329b3e0": Retired("speech-16k-v2", "c84c8f5", "speech-16k-v3"),
+def _from_checkout(*options: str) -> str:
+    return f"a checkout of vqaudio's repository decodes it as it is, and so does {' '.join(options)} from there"
+
+
+def _kept_prior(prior: str) -> list[str]:
+    return [f"--prior legacy/{KEPT_PRIORS[prior]}"] if prior in KEPT_PRIORS else []
+
+
+RETIRED = {  # by fingerprint; those that are shipped after all are not looked for here
+    "9ee3f87fea09": Retired("speech-16k", "3a1624f", DEFAULT_MODEL),
+    "6ef04329b3e0": Retired("speech-16k-v2", "c84c8f5", DEFAULT_MODEL),
+    "22df6220d6a5": Retired("speech-16k-v3", "01c7f2f", DEFAULT_MODEL, is_kept=True),
 }
 RETIRED_PRIORS = {"33f7a2c12598": ("95f59d7", "priors/speech-16k-v2.int8.safetensors")}
 """By fingerprint: the commit and the file in ``vqaudio/models``."""
+KEPT_PRIORS = {"91c8d176cae6": "priors/speech-16k-v3.int8.safetensors"}
+"""By fingerprint: the file in ``legacy/``."""
+
+
+def prior_remedy(prior: str) -> str:
+    """What to do to decode what was coded with a prior that is not at hand, by its fingerprint."""
+    if prior in KEPT_PRIORS:
+        return _from_checkout(*_kept_prior(prior))
+    if prior in RETIRED_PRIORS:
+        return recovery(*RETIRED_PRIORS[prior], "--prior ")
+    return "give the prior's file with --prior"
+
+
+def encoder_remedy(fingerprint: str, option: str = "--model ") -> str:
+    """What to do where a model's encoder is needed and is not here, by its fingerprint; ``option`` takes a model."""
+    if fingerprint not in RETIRED:
+        return "use another model"
+    model = RETIRED[fingerprint]
+    return f"use {model.successor}; or, {recovery(model.commit, f'{model.name}.safetensors', option)}"
 
 
 def shipped_models() -> list[str]:
@@ -66,20 +107,27 @@ def shipped_models() -> list[str]:
     return sorted(path.stem for path in MODELS.glob("*.safetensors"))
 
 
+def legacy_models() -> list[str]:
+    """Names of the models that are not in the package and whose decoders stand beside it: in a checkout, that is."""
+    kept = {model.name for model in RETIRED.values() if model.is_kept}
+    return sorted(name for name in kept - {*shipped_models()} if (LEGACY / f"{name}.safetensors").is_file())
+
+
 def find(name_or_path: str | Path) -> Path:
-    """The file of a shipped model's name, or of a path.
+    """The file of a shipped model's name, of one in ``legacy/``, or of a path.
 
     Raises:
-        ModelError: neither; the message lists the shipped models.
+        ModelError: none of these; the message lists the shipped models.
     """
-    if str(name_or_path) in shipped_models():
-        return MODELS / f"{name_or_path}.safetensors"
+    for folder, names in ((MODELS, shipped_models()), (LEGACY, legacy_models())):
+        if str(name_or_path) in names:
+            return folder / f"{name_or_path}.safetensors"
     path = Path(name_or_path)
     if path.is_file():
         return path
     for model in RETIRED.values():
         if str(name_or_path) == model.name:
-            raise ModelError(f"{model.name}: is not shipped any more, {model.successor} replaced it; {model.remedy}")
+            raise ModelError(f"{model.name}: is not shipped any more, {model.successor} replaced it; {model.remedy()}")
     raise ModelError(f"{name_or_path}: no such model, and no file; {choice(str(name_or_path), shipped_models())}")
 
 
@@ -162,21 +210,69 @@ def _checked(codes: str, path: Path) -> str:
     return codes
 
 
-def name_of(wanted: str) -> str | None:
-    """The name of the model with a fingerprint, if it is shipped or was."""
-    shipped = (name for name in shipped_models() if fingerprint(find(name)) == wanted)
-    return next(shipped, RETIRED[wanted].name if wanted in RETIRED else None)
+@dataclass(frozen=True)
+class Decoder:
+    """Which of the decoders of some codes a model's file holds.
+
+    Attributes:
+        version: 1 for the first that was shipped, then one more each; None for one that was not shipped.
+        fingerprint: first 12 hexadecimal digits of a SHA-256 over its tensors.
+    """
+
+    version: int | None
+    fingerprint: str
 
 
-def find_fingerprint(wanted: str) -> Path:
-    """The file of the shipped model with a fingerprint.
+def decoder_of(path: Path) -> Decoder:
+    """The decoder in a model's file.
 
     Raises:
-        ModelError: no model that is shipped has it; the message says where to get it, if that is known.
+        ModelError: not a safetensors file, or its version is no number.
+    """
+    return _decoder(version_of(path))
+
+
+@lru_cache(64)
+def _decoder(version: Version) -> Decoder:
+    try:
+        with safe_open(version.path, framework="numpy") as file:
+            number = decoder_version(file.metadata() or {}, version.path)
+            return Decoder(number, _digest(file, "", "decoder."))
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: types that numpy lacks
+        raise ModelError(f"{version.path}: is not a readable safetensors file ({error})") from None
+
+
+def decoder_version(metadata: Mapping[str, str], path: Path) -> int | None:
+    """The version of the decoder that a file's metadata tell, if they do.
+
+    Raises:
+        ModelError: what they tell is none.
+    """
+    told = metadata.get("decoder_version")
+    if told is None:
+        return None
+    if not re.fullmatch("[1-9][0-9]{0,5}", told):
+        raise ModelError(f"{path}: its decoder has the version {told!r}, expected 1, 2, ...; the file is damaged")
+    return int(told)
+
+
+def name_of(wanted: str) -> str | None:
+    """The name of the model with a fingerprint, if it is shipped or was."""
+    here = (name for name in (*shipped_models(), *legacy_models()) if fingerprint(find(name)) == wanted)
+    return next(here, RETIRED[wanted].name if wanted in RETIRED else None)
+
+
+def find_fingerprint(wanted: str, prior: str | None = None) -> Path:
+    """The file of the shipped model with a fingerprint, or else of the one in ``legacy/``.
+
+    Raises:
+        ModelError: no model here has it; the message says where to get it, if that is known, and also the prior with
+            the fingerprint ``prior``.
     """
     name = name_of(wanted)
     if name is None:
         raise ModelError(f"was written by the model {wanted}, which is not shipped here: give its file with --model")
-    if name not in shipped_models():
-        raise ModelError(f"was written by the model {name} ({wanted}), not shipped any more; {RETIRED[wanted].remedy}")
+    if name not in (*shipped_models(), *legacy_models()):
+        remedy = RETIRED[wanted].remedy(prior)
+        raise ModelError(f"was written by the model {name} ({wanted}), not shipped any more; {remedy}")
     return find(name)

@@ -140,13 +140,13 @@ def refuse_large(header: Header) -> None:
 
 
 def model_of(reader: Reader) -> Path:
-    """The shipped model that wrote a ``.vq`` file.
+    """The model that decodes a ``.vq`` file: a shipped one, or one that a checkout keeps.
 
     Raises:
-        ModelError: no shipped model wrote it.
+        ModelError: there is none here.
     """
     try:
-        return find_fingerprint(reader.header.codec)
+        return find_fingerprint(reader.header.codec, reader.header.prior)
     except ModelError as error:
         raise ModelError(f"{reader.name}: {error}") from None
 

@@ -136,6 +136,7 @@ def main(
 
     recordings = _by_corpus(list_recordings(folder), corpora)
     codec = load(model, device)
+    codec.check_encodes()
     counts = tuple(codec.check_codebooks(number) for number in codebooks or (None,))
     wanted = Wanted(model, codec.fingerprint, device, counts, speed, costs, seed, pad_to)
     origin = Origin(codec.fingerprint, codec.streams, codec.frame_rate)

@@ -22,6 +22,7 @@ from vqaudio.config import TrainConfig, dump_json
 from vqaudio.errors import ModelError
 from vqaudio.files import atomic_write
 from vqaudio.layers import Span, Unit
+from vqaudio.registry import encoder_remedy
 from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
@@ -76,6 +77,11 @@ class CodecTask(Task):
         """Take the weights of another model; voices, more codebooks and a bottleneck of another kind start afresh."""
         source = checkpoint.load(path)
         start = source.model
+        if start.decode_only:
+            raise ModelError(
+                f"init_from: {path} decodes only, and there is no encoder to start from: "
+                f"{encoder_remedy(source.fingerprint, '--set init_from=')}"
+            )
         new = ("decoder.voices.", ".film.") if start.config.speakers != self.config.model.speakers else ()
         self._fresh_codebooks = start.config.bottleneck.kind != self.config.model.bottleneck.kind
         if self._fresh_codebooks:
