@@ -59,17 +59,19 @@ def shipped(name: str) -> tuple[Path, Path | None]:
 
 
 def keep(model: Path, prior: Path | None) -> list[Path]:
-    """Write to ``legacy/`` what decodes a model's files; returns what was written."""
-    source = checkpoint.load(model)
-    written = [registry.LEGACY / model.name]
+    """Let ``legacy/`` have what decodes a model's files; returns which files these are."""
+    source, decoder = checkpoint.load(model), registry.decoder_of(model)
+    kept = [registry.LEGACY / model.name]
     registry.LEGACY.mkdir(exist_ok=True)
     version = source.decoder_version or 1  # what does not say it was shipped before versions were counted
-    checkpoint.save(checkpoint.without_encoder(source), written[0], source.training, source, version)
+    wanted = source.fingerprint, registry.Decoder(version, decoder.fingerprint)
+    if not kept[0].exists() or (registry.fingerprint(kept[0]), registry.decoder_of(kept[0])) != wanted:
+        checkpoint.save(checkpoint.without_encoder(source), kept[0], source.training, source, version)
     if prior is not None:
-        written.append(registry.LEGACY / "priors" / prior.name)
-        written[1].parent.mkdir(exist_ok=True)
-        shutil.copy(prior, written[1])
-    return written
+        kept.append(registry.LEGACY / "priors" / prior.name)
+        kept[1].parent.mkdir(exist_ok=True)
+        shutil.copy(prior, kept[1])
+    return kept
 
 
 def last_commit(path: Path) -> str:

@@ -315,6 +315,11 @@ def test_a_model_is_retired_once_the_registry_knows_it(shipped, monkeypatch, cap
     assert retire.main(["old"]) == 0
     assert {path.name for path in shipped.iterdir()} == {"new.safetensors", "priors"}
     assert not list((shipped / "priors").iterdir())
+    again = (folder / "old.safetensors").read_bytes()
+    shutil.copy(MODEL, shipped / "old.safetensors")
+    shutil.copy(folder / "old.md", shipped)
+    assert retire.main(["old"]) == 0
+    assert (folder / "old.safetensors").read_bytes() == again  # what is there and right is left alone
     assert {path.name for path in folder.iterdir()} == {"old.safetensors", "old.md", "priors"}
     assert vqaudio.load("old").prior_file == folder / "priors" / "old.int8.safetensors"
     assert np.array_equal(vqaudio.load("old").decompress(data)[0], expected)

@@ -54,6 +54,8 @@ def _of_tables(path: Path) -> dict[str, Any]:
 
 def _about(path: Path) -> str:
     """How the model's card begins, up to the first colon or the end of the sentence."""
+    if not path.with_suffix(".md").exists():  # not written yet
+        return ""
     paragraph = path.with_suffix(".md").read_text(encoding="utf-8").split("\n\n")[1]
     return re.split(r"[:.](?:\s|$)", " ".join(paragraph.split()))[0]
 
