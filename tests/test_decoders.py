@@ -8,9 +8,10 @@ import json
 import numpy as np
 import pytest
 from conftest import RATE, sound, tiny_model
+from safetensors.numpy import save_file
 
 import vqaudio
-from vqaudio import checkpoint, info, registry
+from vqaudio import checkpoint, entropy, info, registry
 from vqaudio.errors import ModelError
 from vqaudio.registry import Decoder, decoder_of, fingerprint
 
@@ -50,6 +51,14 @@ def test_each_plays_the_files_of_the_other(first, second):
     assert one.shape == two.shape == wav.shape
     assert not np.allclose(one, two, atol=1e-3)
     assert np.array_equal(codecs[1].decompress(files[1])[0], two)
+
+
+def test_a_prior_is_for_codes_whoever_decodes_them(first, second, tmp_path, monkeypatch):
+    monkeypatch.setattr(entropy, "PRIORS", tmp_path / "priors")
+    entropy.PRIORS.mkdir()
+    path = entropy.PRIORS / "first.int8.safetensors"
+    save_file({}, path, metadata={"config": json.dumps({"codec": fingerprint(first)})})
+    assert [vqaudio.load(one).prior_file for one in (first, second)] == [path, path]
 
 
 def test_the_fingerprint_of_a_decoder_is_that_of_its_weights_alone(tmp_path, first):
