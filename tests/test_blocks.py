@@ -11,10 +11,14 @@ from conftest import tiny_model
 from tools import codec_of, synthetic, tiny_codec, untied, whole
 from torch import Tensor
 
+from vqaudio import blocks
+from vqaudio.assignment import sparing
 from vqaudio.audio import ArraySource
-from vqaudio.blocks import Block, Decoded, encode_blocks
+from vqaudio.blocks import Block, Decoded, encode_blocks, encode_ways
+from vqaudio.bottleneck import Hierarchical
 from vqaudio.bottleneck.base import Bottleneck, Bottlenecked
 from vqaudio.codec import Codec
+from vqaudio.config import HierarchicalConfig
 from vqaudio.container import PLAIN, ChunkCodes, Stream
 
 RATE = 16000
@@ -32,8 +36,8 @@ def frames_in(codec: Codec, seconds: float) -> int:
 
 
 def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
-    blocks = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames, codec.n_codebooks)
-    return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
+    found = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames, codec.n_codebooks)
+    return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in found), strict=True)]
 
 
 def decode(
@@ -207,6 +211,44 @@ def test_streams_of_different_strides(n_samples):
     data = codec.compress(wav, RATE)
     np.testing.assert_array_equal(codec.decompress(data)[0], codec.decode(codec.encode(wav, RATE)))
     assert expected.shape == wav.shape
-    blocks = encode_blocks(model, ArraySource(wav, RATE), 6, 2)
-    small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in blocks), strict=True)]
+    found = encode_blocks(model, ArraySource(wav, RATE), 6, 2)
+    small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in found), strict=True)]
     assert all(map(np.array_equal, small, codes.streams))
+
+
+# ---------------------------------------------------------------------------------------------- in several ways at once
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.03, 1000), (2, 1000), (2, 23)])
+def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, seconds, most):
+    monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
+    wav, bottleneck = synthetic(seconds, RATE), codec.model.bottleneck
+    every = codec.n_codebooks
+    found = encode_ways(codec.model, wav[0], [(every, None), (2, None), (2, sparing(bottleneck, 2, 1e-3))])
+    for codes, (count, cost) in zip(found, [(every, 0.0), (2, 0.0), (2, 1e-3)], strict=True):
+        expected = codec.encode(wav, RATE, count, cost, with_margin=False).streams
+        assert not untied(codec, ArraySource(wav, RATE), expected, [part[None] for part in codes])
+
+
+@pytest.mark.parametrize("most", [1000, 21])
+def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, most):
+    monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
+    model = tiny_model("spectral")
+    model.bottleneck = Hierarchical(HierarchicalConfig(codebook_size=8, levels=3), model.config.latent_dim).eval()
+    codec, wav = codec_of(model, silence=[0, 0, 0]), synthetic(1.5, RATE)
+    with torch.no_grad():
+        model.bottleneck.initialise(model.encoder(torch.from_numpy(wav)[None]))
+    (found,) = encode_ways(model, wav[0], [(3, None)])
+    expected = codec.encode(wav, RATE, with_margin=False).streams
+    assert [len(part) for part in found] == [part.shape[1] for part in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert np.mean(ours == theirs[0]) > 0.97  # all but ties
+        assert len(set(ours.tolist())) > 1
+
+
+def test_what_is_not_loud_enough_for_the_model_is_lifted_in_every_way():
+    codec, wav = tiny_codec(), 2.0**-12 * synthetic(2, RATE)
+    (found,) = encode_ways(codec.model, wav[0], [(codec.n_codebooks, None)])
+    codes = codec.encode(wav, RATE, with_margin=False)
+    assert codes.levels
+    assert np.mean(np.stack(found) == np.concatenate(codes.streams)) > 0.97

@@ -83,7 +83,17 @@ class Autoencoder(nn.Module):
         makes codes of the features, and of the sound that they are of, in place of a bottleneck that looks at one
         frame at a time.
         """
-        features = self.encoder(waveform)
+        return self.encode_features(self.encoder(waveform), waveform, n_streams, context, choose)
+
+    def encode_features(
+        self,
+        features: Tensor,
+        waveform: Tensor,
+        n_streams: int | None = None,
+        context: int = 0,
+        choose: Choose | None = None,
+    ) -> list[Tensor]:
+        """The same from what the encoder made of ``waveform``, for codes of one sound in several ways."""
         span = self.bottleneck.encode_span
         own = min(context, max(span.left, span.right))  # the rest was for the encoder
         edge = context - own

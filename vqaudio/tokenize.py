@@ -220,6 +220,8 @@ def _codec(wanted: Wanted) -> Codec:
 
 def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) -> list[Row]:
     """One recording's rows, one for each number of codebooks; version 0 is the recording as it is."""
+    from vqaudio.assignment import sparing
+    from vqaudio.blocks import encode_ways
     from vqaudio.resampling import read_mono
     from vqaudio.tokens import Row
 
@@ -232,14 +234,15 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
     path = recording.path
     name = (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
     known = (name, recording.corpus, recording.speaker, recording.label, recording.split, version)
-    rows = []
-    for count in wanted.codebooks if len(sound) else ():  # a copy of less than a frame may begin after its end
+    if not len(sound):  # a copy of less than a frame may begin after its end
+        return []
+    ways = []
+    for count in wanted.codebooks:
         cost = 0.0
         if version and wanted.costs[1] and random.random() < SPARING:
             cost = float(np.exp(random.uniform(*np.log(wanted.costs))))
-        codes = codec.encode(sound, codec.sample_rate, count, cost, with_margin=False)
-        rows.append(Row(*known, [stream[0] for stream in codes.streams]))
-    return rows
+        ways.append((count, sparing(codec.model.bottleneck, count, cost) if cost else None))
+    return [Row(*known, codes) for codes in encode_ways(codec.model, sound, ways)]
 
 
 def varied(
