@@ -118,9 +118,7 @@ def encode_ways(
     """
     streams, hop, span = model.bottleneck.streams, model.config.hop_length, model.bottleneck.encode_span
     own = aligned(max(span.left, span.right), streams)  # frames at either end that codes depend on, and those
-    before = aligned(
-        model.encoder_context, streams
-    )  # that the encoder hears: it looks back far
+    before = aligned(model.encoder_context, streams)  # that the encoder hears: it looks back far
     after = own + aligned(-(-model.encoder.span.right // hop), streams)
     n_frames, step = -(-len(sound) // hop), aligned(WHOLE_FRAMES, streams)
     inside = Mirrored(ArraySource(sound, model.config.sample_rate), (before + 1) * hop)

@@ -205,8 +205,8 @@ def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> li
     found = []
     for values, known, stream in zip(logits, batch.codes, model.streams, strict=False):
         inside = batch.inside[:, :: stream.stride]
-        nats = functional.cross_entropy(values.transpose(1, 2), known, reduction="none")
-        found.append(((nats * inside).sum() / math.log(2.0), inside.sum()))
+        nats = functional.cross_entropy(values.flatten(0, 1), known.flatten(), reduction="none")
+        found.append(((nats * inside.flatten()).sum() / math.log(2.0), inside.sum()))
     return found
 
 
