@@ -39,7 +39,7 @@ def smooth(streams: tuple[Stream, ...] = STREAMS) -> WaveNet:
 def logits_of(net: WaveNet, codes: list[Integers], labels: Tensor | None = None) -> list[np.ndarray]:
     lanes = len(codes[0])
     found = net([torch.from_numpy(part) for part in codes], None if labels is None else labels.expand(lanes, -1))
-    return [part.numpy() for part in found]
+    return [part.float().numpy() for part in found]
 
 
 def moved(a: np.ndarray, b: np.ndarray) -> list[bool]:
@@ -296,6 +296,15 @@ def test_a_layer_that_is_too_wide_for_exact_sums_is_refused_by_its_config():
         WaveNetConfig(**{name: most})
         with pytest.raises(ValueError, match=name):
             WaveNetConfig(**{name: most + 1})
+
+
+def test_values_on_grids_stay_there_under_autocast():
+    codes = random_codes(STREAMS, 2, 9)
+    for net, exact in ((tiny_wavenet(), True), (smooth(), False)):
+        expected = logits_of(net, codes, LABELS)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = logits_of(net, codes, LABELS)
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True)) == exact
 
 
 # --------------------------------------------------------------------------------------------------------------- files

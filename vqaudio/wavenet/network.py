@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,7 @@ from torch.nn import functional
 
 from vqaudio.config import WaveNetConfig
 from vqaudio.container import Stream
+from vqaudio.layers import full_precision
 from vqaudio.prior.grid import CONDITION, GATE, LOGIT, SUM, UNIT
 from vqaudio.wavenet.steps import Rounded, Steps, snap
 
@@ -150,14 +152,18 @@ class WaveNet(nn.Module):
             codes: for each stream a LongTensor ``(batch, codes)``.
             labels: LongTensor ``(batch, fields)``; none by default.
             heard: ``(batch, frames)``, 0 for frames that are hidden from those after them, else 1.
+
+        On grids it computes in float32 in an autocast region too: bfloat16 has not as many bits as sums on theirs.
         """
-        sums = self._sums(codes)
-        past = sums[-1] if heard is None else sums[-1] * heard[..., None]
-        context = self._context(functional.pad(past, (0, 0, 1, 0))[:, :-1], self._condition(labels, len(codes), past))
-        return [
-            head(context[:, :: stream.stride], before[:, :: stream.stride], self.see_context.exponent)
-            for head, before, stream in zip(self.heads, sums[:-1], self.streams, strict=False)
-        ]
+        with full_precision(self.entries[0]) if self.embed.quantized else nullcontext():
+            sums = self._sums(codes)
+            past = sums[-1] if heard is None else sums[-1] * heard[..., None]
+            condition = self._condition(labels, len(codes), past)
+            context = self._context(functional.pad(past, (0, 0, 1, 0))[:, :-1], condition)
+            return [
+                head(context[:, :: stream.stride], before[:, :: stream.stride], self.see_context.exponent)
+                for head, before, stream in zip(self.heads, sums[:-1], self.streams, strict=False)
+            ]
 
     def _sums(self, codes: Sequence[Tensor]) -> list[Tensor]:
         """The sum of the entries in view at each frame, of no stream, the first, the first two, ... up to all.
