@@ -41,11 +41,9 @@ class ContextPrior(Prior):
         """Count the codes of a training set: for each stream the arrays ``(codes,)`` of its recordings."""
         for stream, parts in zip(self.streams, codes, strict=True):
             size = stream.alphabet
-            self.learned.append(sum((np.bincount(part, minlength=size) for part in parts), np.zeros(size, np.int64)))
+            self.learned.append(_counts(parts, size))
             if self.order:
-                joint = (part[:-1] * size + part[1:] for part in parts)
-                flat = sum((np.bincount(part, minlength=size**2) for part in joint), np.zeros(size**2, np.int64))
-                self.pairs.append(flat.reshape(size, size))
+                self.pairs.append(_counts([part[:-1] * size + part[1:] for part in parts], size**2).reshape(size, size))
 
     def begin(self, lanes: int, n_streams: int, condition: str = NONE) -> Stepper:
         """See :meth:`Prior.begin`."""
@@ -64,6 +62,12 @@ class ContextPrior(Prior):
         share = BACKING * alone // self.streams[stream].alphabet
         mixed: Integers = 1 + share + ONE * self.pairs[stream][before]
         return mixed
+
+
+def _counts(parts: Sequence[Integers], size: int) -> Integers:
+    """How often each number below ``size`` is in some arrays."""
+    counts: Integers = np.bincount(np.concatenate([np.zeros(0, np.int64), *parts]), minlength=size).astype(np.int64)
+    return counts
 
 
 class _Counting(Stepper):
