@@ -8,6 +8,8 @@ inference", 2018, section 3; the powers of two: Jain et al., "Trained quantizati
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,8 +24,22 @@ PEAK_SHARE = 0.9999
 def snap(x: Tensor, exponent: Tensor | int, limit: int) -> Tensor:
     """To the nearest multiple of ``2 ** -exponent`` (halves go up), at most ``limit`` steps from 0."""
     step = torch.pow(2.0, -torch.as_tensor(exponent, dtype=x.dtype, device=x.device))
-    within = x.clamp(-limit * step, limit * step)
-    return within + ((x / step + 0.5).floor().clamp(-limit, limit) * step - within).detach()
+    snapped: Tensor = _Snap.apply(x, step, limit)  # type: ignore[no-untyped-call]
+    return snapped
+
+
+class _Snap(torch.autograd.Function):
+    """As one operation: a sum of what was cut off and a constant takes twice as many passes over memory."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, step: Tensor, limit: int) -> Tensor:
+        context.save_for_backward(x.abs() <= limit * step)
+        return (x / step).add_(0.5).floor_().clamp_(-limit, limit).mul_(step)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (inside,) = context.saved_tensors
+        return gradient * inside, None, None
 
 
 def finest(peak: Tensor) -> Tensor:
