@@ -22,7 +22,7 @@ class Prefetch:
         if device.type != "cuda":
             return self.crops.batch(step, rank).to(device)
         if self._pool is None:
-            self._pool, self._stream = ThreadPoolExecutor(1, "crops"), torch.cuda.Stream(device)
+            self._pool, self._stream = ThreadPoolExecutor(1, "crops"), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         taken = self._begun.pop((step, rank), None) or self._begin(step, rank, device)
         self._begun = {(step + 1, rank): self._begin(step + 1, rank, device)}
         made = taken.result()
