@@ -1,4 +1,4 @@
-"""Judges a prior of speech: bytes saved, bits lost to integers, voices recognised, nothing copied. Writes report.md.
+"""Judges a prior of speech: bytes saved, bits lost to integers and on unseen speech, voices, copies. Writes report.md.
 
     python recipes/speech16k/prior_report.py FOLDER TOKENS NETWORK [--model NAME] [--prior PATH] [--out OUT]
 
@@ -9,8 +9,9 @@ point; its integer twin is the one that ships with the model, or PATH.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from vqaudio.codec import Codec
 from vqaudio.evaluation.classifier import SoundClassifier
 from vqaudio.evaluation.copies import Nearness, nearness, spans_of
 from vqaudio.evaluation.metrics import Wave
+from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
@@ -63,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     how = Sampling(options.temperature, 0, options.top_p, options.guidance)
     lines = ["# The prior of speech", ""]
     lines += sizes(codec, [r for r in recordings if r.split == "valid" and r.corpus in ("librispeech", "vctk")])
-    lines += integer_loss(codec, saved.load(options.network).net, [r for r in rows if r.split == "valid"])
+    lines += integer_loss(codec, saved.load(options.network).net, rows)
     lines += voices(codec, [r for r in recordings if r.split == "train"], how, options.out)
     lines += copies(codec, rows, how)
     text = "\n".join(lines)
@@ -94,27 +96,58 @@ def sizes(codec: Codec, recordings: Sequence[Recording]) -> list[str]:
     return [*lines, ""]
 
 
-@torch.inference_mode()
 def integer_loss(codec: Codec, net: WaveNet, rows: Sequence[Row]) -> list[str]:
-    """Bits a code by the network in floating point and by its integer twin, on the same codes."""
-    prior, frames = codec.prior, round(codec.prior.seconds * codec.frame_rate)
+    """Bits a code on unseen recordings by the network in floating point and by its integer twin, on the same codes.
+
+    And on recordings that were learned from, as many of each corpus; no speaker is told.
+    """
+    in_reals, in_integers = partial(by_network, net), partial(by_integers, codec.prior)
     lines = []
     for count in sorted({len(row.codes) for row in rows}):
-        real, integer, codes = 0.0, 0.0, 0
-        for row in [row for row in rows if len(row.codes) == count]:
-            for at in range(0, len(row.codes[0]), frames):
-                crop = [part[None, at : at + frames].astype(np.int64) for part in row.codes]
-                integer += sum(float(bits_of(found).sum()) for _, found in prior.intervals(crop))
-                logits = net([torch.from_numpy(part) for part in crop])
-                for values, known in zip(logits, crop, strict=True):
-                    nats = torch.nn.functional.cross_entropy(values[0], torch.from_numpy(known[0]), reduction="sum")
-                    real += float(nats) / float(np.log(2.0))
-                codes += sum(part.size for part in crop)
+        coded = [row for row in rows if len(row.codes) == count and row.version == 0]
+        valid, learned = [row for row in coded if row.split == "valid"], []
+        for corpus in sorted({row.corpus for row in valid}):
+            known = [row for row in coded if row.split == "train" and row.corpus == corpus]
+            learned += known[:: max(1, len(known) // sum(row.corpus == corpus for row in valid))]
+        real, integer = bits_a_code(codec, valid, in_reals), bits_a_code(codec, valid, in_integers)
+        before = bits_a_code(codec, learned, in_integers)
         lines.append(
-            f"{count} codebooks, all validation recordings: {real / codes:.4f} bits a code in floating point, "
-            f"{integer / codes:.4f} in integers ({integer / real - 1:+.2%})."
+            f"{count} codebooks, all validation recordings: {real:.4f} bits a code in floating point, {integer:.4f} in "
+            f"integers ({integer / real - 1:+.2%}); as many recordings that were learned from: {before:.4f} "
+            f"({integer / before - 1:+.2%} on unseen ones)."
         )
     return [*lines, ""]
+
+
+Crop = list[NDArray[np.int64]]
+
+
+def bits_a_code(codec: Codec, rows: Sequence[Row], cost: Callable[[Crop], float]) -> float:
+    """The mean over rows in chunks as files have them, where ``cost`` gives the bits of a chunk."""
+    frames = round(codec.prior.seconds * codec.frame_rate)
+    bits, codes = 0.0, 0
+    for row in rows:
+        for at in range(0, len(row.codes[0]), frames):
+            crop = [part[None, at : at + frames].astype(np.int64) for part in row.codes]
+            bits += cost(crop)
+            codes += sum(part.size for part in crop)
+    return bits / codes
+
+
+def by_integers(prior: IntegerPrior, crop: Crop) -> float:
+    """What a chunk costs in a file, in bits."""
+    return sum(float(bits_of(found).sum()) for _, found in prior.intervals(crop))
+
+
+@torch.inference_mode()
+def by_network(net: WaveNet, crop: Crop) -> float:
+    """What it would cost if the network in floating point could be had everywhere, in bits."""
+    logits = net([torch.from_numpy(part) for part in crop])
+    nats = [
+        torch.nn.functional.cross_entropy(values[0], torch.from_numpy(known[0]), reduction="sum")
+        for values, known in zip(logits, crop, strict=True)
+    ]
+    return float(sum(nats)) / float(np.log(2.0))
 
 
 # ------------------------------------------------------------------------------------------------------------- voices
