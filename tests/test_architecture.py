@@ -41,7 +41,7 @@ ROOMS_BY_RANK = (
     },
     {"audio", "options", "prior", "tokens"},
     {"edges", "entropy", "levels", "live", "resampling", "series", "sink", "wavenet"},
-    {"encoder", "decoder", "bottleneck", "facts"},
+    {"bottleneck", "costs", "decoder", "encoder", "facts"},
     {"assignment", "autoencoder"},
     {"blocks", "checkpoint"},
     {"stored"},

@@ -433,8 +433,8 @@ def test_the_weight_is_of_bits_against_squared_distance(toys):
         16
     )
     weights = audibility(sound, 30)[0].double()
-    (codes,) = RateAware(bottleneck, prior, 1, weight, "speaker=ann")(features, sound)
-    (nearest,) = RateAware(bottleneck, prior, 1, 0.0, "speaker=ann")(features, sound)
+    (codes,) = RateAware(bottleneck, prior, 1, weight, "speaker=ann")(features, sound, 30)
+    (nearest,) = RateAware(bottleneck, prior, 1, 0.0, "speaker=ann")(features, sound, 30)
     stepper = prior.begin(1, 1, "speaker=ann")
     for frame, vector in enumerate(features[0].T.double()):
         distances = (book - vector).square().sum(1)

@@ -10,22 +10,26 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from vqaudio.bottleneck import Bottleneck, Choose, ResidualVQ
-from vqaudio.bottleneck.vq import to_vectors
+from vqaudio.costs import Costs, Walk
 from vqaudio.errors import ModelError
 from vqaudio.prior.base import NONE
-from vqaudio.prior.grid import LOGIT
-from vqaudio.prior.integer import IntegerPrior, IntegerStepper
+from vqaudio.prior.integer import IntegerPrior
 
-Floats = NDArray[np.float32]
 PATHS = 16
 """Sums of entries in view at each codebook."""
+AT_ONCE = 32
+"""Sequences side by side: with more, what is compared no longer fits a core's caches."""
+GROUP = 32
+"""Codes whose costs are compared at once."""
+STEERING = 20.0
+"""Of the logarithm of a bit's worth, for all that was planned that has been spent too much."""
+MOST_STEERED = 8.0
+"""Times what it would be, that a bit may become worth, or one over that."""
 EXPONENT = 0.15
 QUIET = 1e-10
 LEAST_SHARE = 1e-4  # of energy, -40 dB: what is quieter is not left to the prior alone
@@ -39,7 +43,7 @@ def sparing(bottleneck: Bottleneck, n_streams: int, entry_cost: float) -> Choose
     """
     if not isinstance(bottleneck, ResidualVQ):
         raise ModelError("entries have a cost in residual codebooks alone")
-    return lambda features, sound: bottleneck.encode(features, n_streams, entry_cost)
+    return lambda features, sound, frames: bottleneck.encode(features[..., :frames], n_streams, entry_cost)
 
 
 def audibility(sound: Tensor, frames: int) -> Tensor:
@@ -56,8 +60,13 @@ def audibility(sound: Tensor, frames: int) -> Tensor:
     return (energy / loud.clamp(min=QUIET)).clamp(LEAST_SHARE, 1.0) ** EXPONENT
 
 
+def audible(sound: Tensor, frames: int) -> Tensor:
+    """:func:`audibility` of sounds one by one, so that how many there are changes nothing."""
+    return torch.cat([audibility(one[None], frames) for one in sound])
+
+
 class RateAware:
-    """Features to codes, as an alternative to :meth:`Bottleneck.encode`.
+    """Features to codes, as an alternative to :meth:`Bottleneck.encode`; sequences side by side take less time.
 
     Args:
         bottleneck: one whose latents are sums of codebook entries.
@@ -65,62 +74,129 @@ class RateAware:
         n_streams: how many codebooks to use.
         weight: λ, squared distance per bit in the loudest frames; 0 is the beam search alone.
         condition: what the prior is told.
+        paths: sums of entries in view at each codebook; with fewer it is quicker, and a little worse.
 
     Raises:
         ModelError: a bottleneck of another kind.
     """
 
     def __init__(
-        self, bottleneck: Bottleneck, prior: IntegerPrior, n_streams: int, weight: float, condition: str = NONE
+        self,
+        bottleneck: Bottleneck,
+        prior: IntegerPrior,
+        n_streams: int,
+        weight: float,
+        condition: str = NONE,
+        paths: int = PATHS,
     ):
-        books = bottleneck.entries()[:n_streams]
-        if len(books) < n_streams or any(stream.stride != 1 for stream in bottleneck.streams[:n_streams]):
+        if not chooses_by_cost(bottleneck, n_streams):
             raise ModelError("codes can be chosen by their cost only where latents are sums of codebook entries")
-        self.books: list[Floats] = [book.detach().float().cpu().numpy() for book in books]
-        self.norms = [np.square(book).sum(1) for book in self.books]
-        self.prior, self.n_streams, self.weight, self.condition = prior, n_streams, weight, condition
+        self.books = [book.detach().float().cpu() for book in bottleneck.entries()[:n_streams]]
+        self.norms = [book.square().sum(1) for book in self.books]
+        self.products = [(-2.0 * book.T).contiguous() for book in self.books]
+        self.costs, self.n_streams, self.weight = Costs(prior, n_streams, condition), n_streams, weight
+        self.paths = paths
 
-    def __call__(self, features: Tensor, sound: Tensor) -> list[Tensor]:
+    def __call__(self, features: Tensor, sound: Tensor, frames: int) -> list[Tensor]:
         """``(batch, D, frames)`` to one LongTensor ``(batch, frames)`` per stream, each from a cold start.
 
-        ``sound`` is what the features are of: ``(batch, 1, samples)``.
+        ``sound`` is what the features are of: ``(batch, 1, samples)``. Codes are wanted for the first ``frames``.
         """
-        batch, frames = features.shape[0], features.shape[2]
-        weights = self.weight / audibility(sound, frames).cpu().numpy()
-        vectors = to_vectors(features).float().cpu().numpy().reshape(batch, frames, -1)
-        chosen = np.zeros((self.n_streams, batch, frames), np.int64)
-        for item in range(batch):
-            stepper = self.prior.begin(1, self.n_streams, self.condition)
-            for frame in range(frames):
-                chosen[:, item, frame] = self._frame(vectors[item, frame], weights[item, frame], stepper)
-        return [torch.from_numpy(codes).to(features.device) for codes in chosen]
+        return self.choose(features, sound, frames)[0]
 
-    def _frame(self, vector: Floats, weight: np.float32, stepper: IntegerStepper) -> NDArray[np.int64]:
-        """The codes of one frame, where a bit is worth ``weight``; the stepper goes on by it."""
-        residuals, bits = vector[None], np.zeros(1, np.float32)
-        before = np.zeros((1, self.prior.entries[0].shape[1]), np.float32)
-        paths = np.zeros((1, 0), np.int64)
-        for stream, (book, norms) in enumerate(zip(self.books, self.norms, strict=True)):
-            left = np.square(residuals).sum(1)[:, None] - 2.0 * (residuals @ book.T) + norms
-            costs = bits[:, None] + self._bits(stepper, stream, before)
-            order = (left + weight * costs).ravel()
-            kept = PATHS if stream + 1 < self.n_streams else 1
-            best = np.argpartition(order, min(kept, order.size - 1))[:kept]
-            best = best[np.argsort(order[best], kind="stable")]
-            parent, code = np.divmod(best, len(book))
-            residuals, bits = residuals[parent] - book[code], costs[parent, code]
-            before = before[parent] + self.prior.entries[stream][code]
-            paths = np.concatenate([paths[parent], code[:, None]], axis=1)
-        found: NDArray[np.int64] = paths[0]
-        for stream, chosen in enumerate(found):
-            stepper.accept(stream, chosen[None])
-        stepper.advance()
-        return found
+    def choose(
+        self, features: Tensor, sound: Tensor, frames: int, plan: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        """The same, and the bits of each frame as :meth:`search` has them, which ``plan`` is for."""
+        codes, bits = [], []
+        for at in range(0, len(features), AT_ONCE):
+            part = slice(at, at + AT_ONCE)
+            weights = self.weight / audible(sound[part], features.shape[2])[:, :frames]
+            planned = None if plan is None else plan[part]
+            found, spent = self.search(features[part, :, :frames], weights, planned)
+            codes.append(found)
+            bits.append(spent)
+        return [torch.cat(parts).to(features.device) for parts in zip(*codes, strict=True)], torch.cat(bits)
 
-    def _bits(self, stepper: IntegerStepper, stream: int, before: Floats) -> Floats:
-        """Of every code of a stream after each path: ``(paths, alphabet)``."""
-        logits = stepper.logits_after(stream, before) * np.float32(2.0 ** -LOGIT[0])
-        top = logits.max(-1, keepdims=True)
-        total = top + np.log(np.exp(logits - top).sum(-1, keepdims=True))
-        bits: Floats = (total - logits) / np.float32(math.log(2.0))
-        return bits
+    @torch.inference_mode()
+    def search(self, features: Tensor, weights: Tensor, plan: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
+        """The codes, and what they cost.
+
+        Args:
+            features: ``(batch, D, frames)``.
+            weights: ``(batch, frames)``, what a bit is worth in each frame.
+            plan: ``(batch, frames)``, bits that each frame should cost. Bits are worth more where more has been spent
+                so far, less where less has been, so that the sum comes close to the plan's.
+
+        Returns:
+            One LongTensor ``(batch, frames)`` per stream, and the bits of each frame, ``(batch, frames)``.
+        """
+        vectors = features.transpose(1, 2).float().cpu().contiguous()
+        weights = weights.float().cpu() / math.log(2.0)
+        walk = self.costs.begin(len(vectors))
+        ahead = torch.zeros(len(vectors), 1)
+        codes, bits = [], []
+        for frame in range(vectors.shape[1]):
+            worth = weights[:, frame, None]
+            if plan is not None:
+                worth = worth * ahead.mul(STEERING).exp().clamp(1.0 / MOST_STEERED, MOST_STEERED)
+            chosen, spent = self._frame(vectors[:, frame], worth, walk)
+            codes.append(chosen)
+            bits.append(spent / math.log(2.0))
+            if plan is not None:
+                ahead = ahead + (bits[-1] - plan[:, frame])[:, None] / plan.sum(1, keepdim=True).clamp(min=1.0)
+        return list(torch.stack(codes, 2)), torch.stack(bits, 1)
+
+    def _frame(self, vectors: Tensor, weights: Tensor, walk: Walk) -> tuple[Tensor, Tensor]:
+        """The codes ``(streams, batch)`` of one frame and their nats; the walk goes on by it.
+
+        ``vectors`` ``(batch, D)``, ``weights`` ``(batch, 1)`` of a nat.
+        """
+        batch = len(vectors)
+        residuals, spent = vectors[:, None], vectors.new_zeros(batch, 1)
+        before = vectors.new_zeros(batch, 1, self.costs.entries[0].shape[1])
+        paths: list[Tensor] = []
+        for stream, (book, norms, products) in enumerate(zip(self.books, self.norms, self.products, strict=True)):
+            nats = walk.nats(stream, before)
+            left = torch.addmm(norms, residuals.flatten(0, 1), products).view_as(nats)
+            left.addcmul_(weights[..., None], nats, value=-1.0)
+            base = residuals.square().sum(-1) + weights * spent
+            kept = smallest(left, base, self.paths if stream + 1 < self.n_streams else 1)
+            parent, code = kept // len(book), kept % len(book)
+            spent = spent.gather(1, parent) - nats.flatten(1).gather(1, kept)
+            residuals = _follow(residuals, parent) - functional.embedding(code, book)
+            before = _follow(before, parent) + functional.embedding(code, self.costs.entries[stream])
+            paths = [path.gather(1, parent) for path in paths] + [code]
+        walk.advance(before[:, 0])
+        return torch.cat(paths, 1).T, spent[:, 0]
+
+
+def chooses_by_cost(bottleneck: Bottleneck, n_streams: int) -> bool:
+    """Whether :class:`RateAware` can choose codes of its first streams."""
+    streams = bottleneck.streams[:n_streams]
+    return len(bottleneck.entries()[:n_streams]) == n_streams and all(stream.stride == 1 for stream in streams)
+
+
+def smallest(values: Tensor, base: Tensor, count: int) -> Tensor:
+    """Where the ``count`` smallest of ``values + base`` are, the smallest first; ``base`` is of whole rows.
+
+    ``(batch, rows, width)`` and ``(batch, rows)`` to indices ``(batch, count)`` into the flattened ``values``, fewer
+    where there are not as many. Only groups whose minima are among the smallest are looked at more closely, each of
+    members that are far apart, so that minima are taken over whole rows of memory.
+    """
+    batch, rows, width = values.shape
+    group = GROUP if width % GROUP == 0 else 1
+    least = values.view(batch, rows, group, -1).amin(2) + base[..., None]
+    columns = least.shape[2]
+    groups = least.flatten(1).topk(min(count, rows * columns), dim=1, largest=False, sorted=False).indices
+    row = groups // columns
+    first = row * width + groups % columns
+    members = (first[..., None] + torch.arange(0, width, columns)).flatten(1)
+    found = values.flatten(1).gather(1, members) + base.gather(1, row).repeat_interleave(group, 1)
+    best = found.topk(min(count, found.shape[1]), dim=1, largest=False).indices
+    return members.gather(1, best)
+
+
+def _follow(values: Tensor, parent: Tensor) -> Tensor:
+    """Of ``(batch, paths, width)`` the values of the paths to go on from, ``(batch, kept)``."""
+    return values.gather(1, parent[..., None].expand(-1, -1, values.shape[-1]))

@@ -94,15 +94,22 @@ class Autoencoder(nn.Module):
         choose: Choose | None = None,
     ) -> list[Tensor]:
         """The same from what the encoder made of ``waveform``, for codes of one sound in several ways."""
-        span = self.bottleneck.encode_span
-        own = min(context, max(span.left, span.right))  # the rest was for the encoder
-        edge = context - own
-        kept = features[..., edge : features.shape[-1] - edge]
+        kept, heard, own = self.without_context(features, waveform, context)
         if choose is not None:
-            edge *= self.config.hop_length
-            return choose(kept, waveform[..., edge : waveform.shape[-1] - edge])
+            return choose(kept, heard, kept.shape[-1])
         found = zip(self.bottleneck.encode(kept, n_streams), self.bottleneck.streams, strict=False)
         return [codes[:, own // stream.stride : codes.shape[1] - own // stream.stride] for codes, stream in found]
+
+    def without_context(self, features: Tensor, waveform: Tensor, context: int) -> tuple[Tensor, Tensor, int]:
+        """Features and waveform without the frames at both ends that were for the encoder alone.
+
+        And how many of the ``context`` are left for the bottleneck: none where it looks at one frame at a time.
+        """
+        span = self.bottleneck.encode_span
+        own = min(context, max(span.left, span.right))
+        edge, samples = context - own, (context - own) * self.config.hop_length
+        kept = features[..., edge : features.shape[-1] - edge]
+        return kept, waveform[..., samples : waveform.shape[-1] - samples], own
 
     def decode(self, tokens: list[Tensor], speaker: Tensor | None = None) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``; ``speaker`` as in :meth:`forward`."""

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import count, islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ longer clip in 98 % of cases, and in 86 % without a margin; their correlation wi
 WHOLE_FRAMES = 1000
 """Of a window of :func:`encode_ways`: networks are quickest on such, and what they hold is small."""
 _CACHED_BLOCKS = 3
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -67,26 +69,31 @@ def aligned(n_frames: int, streams: Sequence[Stream]) -> int:
     return -(-n_frames // step) * step
 
 
-@torch.inference_mode()
-def encode_blocks(
-    model: Autoencoder,
-    sound: Source,
-    block_frames: int,
-    n_streams: int,
-    done: Callable[[float], object] | None = None,
-    choose: Choose | None = None,
-    margin: int = 0,
-) -> Iterator[Block]:
-    """The codes of each block of ``block_frames`` frames: an int32 array ``(channels, codes)`` per stream.
+@dataclass(frozen=True)
+class Opened:
+    """A block before it is coded: the sound in it and its context, float32 ``(channels, samples)``.
 
-    The first frame begins ``margin`` samples, at the model's rate, before the sound, and the last block has as many
-    frames as the sound and as large a margin behind it need. ``done`` is called with the seconds coded after each
-    block; ``choose`` is :meth:`Autoencoder.encode`'s.
+    Attributes:
+        index: which block of the sound it is.
+        window: without its levels, which stand beside it.
+        kept: frames to code.
+        seconds: of the sound that these are.
     """
+
+    index: int
+    window: Window
+    levels: tuple[Level, ...]
+    kept: int
+    seconds: float
+
+
+def open_blocks(model: Autoencoder, sound: Source, block_frames: int, margin: int = 0) -> Iterator[Opened]:
+    """Each block of ``block_frames`` frames, one after the other; see :func:`encode_blocks`."""
     hop, context = model.config.hop_length, aligned(model.encoder_context, model.bottleneck.streams)
     inside = Mirrored(at_rate(sound, model.config.sample_rate), (context + 1) * hop + margin)
     loudest = np.zeros(sound.channels)
-    for first in count(0, block_frames):
+    for index in count():
+        first = index * block_frames
         if first * hop >= inside.n_samples + 2 * margin:
             return
         window = inside.read((first - context) * hop - margin, (first + block_frames + context) * hop - margin)
@@ -99,11 +106,83 @@ def encode_blocks(
             loudest[number] = max(loudest[number], peak)
             levels.append(level)
             window[number] = taken_out(channel, level)
-        per_channel = _each_channel(window, partial(_encode_window, model, context, kept, n_streams, choose))
-        yield Block([np.stack(codes) for codes in zip(*per_channel, strict=True)], tuple(levels))
-        if done is not None:
-            begin, end = max(0, first * hop - margin), min(inside.n_samples, (first + kept) * hop - margin)
-            done(max(0, end - begin) / inside.sample_rate)
+        begin, end = max(0, first * hop - margin), min(inside.n_samples, (first + kept) * hop - margin)
+        yield Opened(index, window, tuple(levels), kept, max(0, end - begin) / inside.sample_rate)
+
+
+@torch.inference_mode()
+def encode_blocks(
+    model: Autoencoder,
+    sound: Source,
+    block_frames: int,
+    n_streams: int,
+    done: Callable[[float], object] | None = None,
+    choose: Choose | None = None,
+    margin: int = 0,
+    at_once: int = 1,
+) -> Iterator[Block]:
+    """The codes of each block of ``block_frames`` frames: an int32 array ``(channels, codes)`` per stream.
+
+    The first frame begins ``margin`` samples, at the model's rate, before the sound, and the last block has as many
+    frames as the sound and as large a margin behind it need. ``done`` is called with the seconds coded after each
+    block. ``choose`` makes codes of features in place of a bottleneck that looks at one frame at a time, for
+    ``at_once`` blocks side by side: more are quicker, and come later.
+    """
+    opened = open_blocks(model, sound, block_frames, margin)
+    while several := list(islice(opened, at_once if choose is not None else 1)):
+        for block, codes in zip(several, _codes(model, several, n_streams, choose), strict=True):
+            yield Block(codes, block.levels)
+            if done is not None:
+                done(block.seconds)
+
+
+def _codes(model: Autoencoder, several: list[Opened], n_streams: int, choose: Choose | None) -> Iterator[ChunkCodes]:
+    streams = model.bottleneck.streams[:n_streams]
+    if choose is not None:
+        heard = hear(model, several)
+        tokens = choose(heard.features, heard.sound, max(block.kept for block in several))
+        found = [part.to("cpu", torch.int32).numpy() for part in tokens]
+        for block, rows in zip(several, heard.rows, strict=True):
+            cut = zip(streams, found, strict=True)
+            yield [codes[rows, : stream.codes_in(block.kept)] for stream, codes in cut]
+        return
+    for block in several:
+        per_channel = _each_channel(block.window, partial(_encode_window, model, block.kept, n_streams))
+        yield [np.stack(codes) for codes in zip(*per_channel, strict=True)]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the bottleneck is told of some blocks, all as long as a full one; equal channels of a block are there once.
+
+    Attributes:
+        features: ``(batch, D, frames)``. sound: ``(batch, 1, samples)``, what they are of.
+        rows: for each block, which of the batch each channel is.
+    """
+
+    features: Tensor
+    sound: Tensor
+    rows: list[list[int]]
+
+
+@torch.inference_mode()
+def hear(model: Autoencoder, several: Sequence[Opened]) -> Heard:
+    """Blocks through the encoder, one by one, so that how many there are changes nothing."""
+    device = next(model.parameters()).device
+    context = aligned(model.encoder_context, model.bottleneck.streams)
+    heard: list[tuple[Tensor, Tensor, int]] = []
+    rows = []
+    for block in several:
+
+        def listen(channel: Window) -> int:
+            waveform = torch.from_numpy(channel)[None, None].to(device)
+            with _full_float32(device):
+                heard.append(model.without_context(model.encoder(waveform), waveform, context))
+            return len(heard) - 1
+
+        rows.append(_each_channel(block.window, listen))
+    features, sounds, _ = zip(*heard, strict=True)
+    return Heard(torch.cat(features), torch.cat(sounds), rows)
 
 
 @torch.inference_mode()
@@ -140,17 +219,10 @@ def encode_ways(
     return [[np.concatenate(parts) for parts in zip(*blocks, strict=True)] for blocks in found]
 
 
-def _encode_window(
-    model: Autoencoder,
-    context: int,
-    kept: int,
-    n_streams: int,
-    choose: Choose | None,
-    channel: Window,
-) -> ChunkCodes:
-    device = next(model.parameters()).device
+def _encode_window(model: Autoencoder, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
+    device, context = next(model.parameters()).device, aligned(model.encoder_context, model.bottleneck.streams)
     with _full_float32(device):
-        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context, choose)
+        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context)
     return _kept(tokens, model.bottleneck.streams[:n_streams], kept)
 
 
@@ -165,9 +237,9 @@ def _full_float32(device: torch.device) -> AbstractContextManager[object]:
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
 
 
-def _each_channel(window: NDArray[np.generic], work: Callable[[Window], ChunkCodes]) -> list[ChunkCodes]:
+def _each_channel(window: NDArray[np.generic], work: Callable[[Window], Made]) -> list[Made]:
     """``work`` on each channel by itself, once for channels that are equal."""
-    results: dict[bytes, ChunkCodes] = {}
+    results: dict[bytes, Made] = {}
     order = []
     for channel in window:
         key = channel.tobytes()

@@ -22,8 +22,8 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio import checkpoint
-from vqaudio.assignment import RateAware, sparing
-from vqaudio.audio import ArraySource, Source, Window
+from vqaudio.assignment import AT_ONCE, RateAware, sparing
+from vqaudio.audio import ENDLESS, ArraySource, Source, Window
 from vqaudio.blocks import Block, aligned, coded_samples, decoded, encode_blocks, margin_of
 from vqaudio.container import ENTROPY_MODES, PLAIN, Header, Level, Reader, Writer
 from vqaudio.entropy import PriorCoder, coders, load_prior, prior_of
@@ -457,7 +457,9 @@ class Codec:
         writer = Writer(cast(Any, file), header, coder)
         file.flush()  # whoever reads this from a pipe knows now which model to load
         size = len(header.to_bytes())
-        for block in encode_blocks(self.model, sound, frames, n_streams, done, choose, self.margin):
+        live = sound.n_samples >= ENDLESS
+        at_once = 1 if live else max(1, AT_ONCE // sound.channels)
+        for block in encode_blocks(self.model, sound, frames, n_streams, done, choose, self.margin, at_once):
             size += writer.write(block.codes, block.levels)
             file.flush()  # whoever listens to what is still being recorded need not wait for more
         return size + writer.close(sound.n_samples)

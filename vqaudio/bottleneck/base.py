@@ -23,8 +23,11 @@ from vqaudio.config import BottleneckConfig
 from vqaudio.container import Stream
 from vqaudio.layers import Span
 
-Choose = Callable[[Tensor, Tensor], list[Tensor]]
-"""Features ``(batch, D, frames)`` and the sound they are of ``(batch, 1, samples)`` to tokens, in another way."""
+Choose = Callable[[Tensor, Tensor, int], list[Tensor]]
+"""Features ``(batch, D, frames)`` and the sound they are of ``(batch, 1, samples)`` to tokens, in another way.
+
+Only those of the first so many frames are wanted.
+"""
 
 
 @dataclass

@@ -100,7 +100,9 @@ class _Layer:
         return total.clip(-LARGEST_BIAS, LARGEST_BIAS).astype(np.float32)
 
 
-class _Head:
+class Head:
+    """What makes logits of a stream of the past and of the streams before."""
+
     def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, see_hidden: int):
         self.context, self.before = (Product(tensors, f"{name}.{part}", SUM[1]) for part in ("context", "before"))
         self.see_hidden = Regrid(SUM[0] - see_hidden, INT8)
@@ -148,7 +150,7 @@ class IntegerPrior(Prior):
         if (1 + len(self.layers)) * SUM[1] >= EXACT:
             raise ValueError(f"sums over its {len(self.layers)} layers may reach {EXACT}, where float32 is not exact")
         self.see_context = Regrid(SUM[0] - int(see["context"]), INT8)
-        self.heads = [_Head(tensors, f"heads.{index}", see["hidden"][index]) for index in range(len(self.streams))]
+        self.heads = [Head(tensors, f"heads.{index}", see["hidden"][index]) for index in range(len(self.streams))]
         self.tanh, self.sigmoid = (tensors[name].astype(np.float32) for name in ("tanh", "sigmoid"))
         self.exp = tensors["exp"].astype(np.int64)
         self.see_unit = Regrid(UNIT[0], UNIT[1])
