@@ -44,7 +44,7 @@ ROOMS_BY_RANK = (
     {"bottleneck", "costs", "decoder", "encoder", "facts"},
     {"assignment", "autoencoder"},
     {"blocks", "checkpoint"},
-    {"stored"},
+    {"rates", "stored"},
     {"codec"},
     {"__init__", "evaluation", "jobs", "training"},
     {

@@ -17,7 +17,7 @@ from vqaudio.audio import ArraySource, FileSource
 from vqaudio.bottleneck import Identity
 from vqaudio.codec import Codec, Codes
 from vqaudio.container import Header, Writer
-from vqaudio.errors import AudioError, ContainerError, ModelError, VqaudioError
+from vqaudio.errors import AudioError, ContainerError, ModelError, RateError, VqaudioError
 from vqaudio.resampling import resample
 
 RATE = 16000
@@ -178,11 +178,11 @@ def test_impossible_numbers_of_codebooks(codec, number):
 
 
 def test_a_rate_can_be_asked_for(codec):
-    wav = synthetic(1.0, RATE)
+    wav = synthetic(10.0, RATE)
     assert codec.compress(wav, RATE, kbps=0.7) == codec.compress(wav, RATE, n_codebooks=2)
     with pytest.raises(ModelError, match="expected one of them"):
         codec.compress(wav, RATE, 2, kbps=0.7)
-    with pytest.raises(ModelError, match="below the lowest rate"):
+    with pytest.raises(RateError, match="the smallest file of these"):
         codec.compress(wav, RATE, kbps=0.2)
 
 

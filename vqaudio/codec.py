@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
 
 import numpy as np
@@ -22,9 +25,10 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio import checkpoint
-from vqaudio.assignment import AT_ONCE, RateAware, sparing
+from vqaudio.assignment import AT_ONCE, RateAware, chooses_by_cost, sparing
 from vqaudio.audio import ENDLESS, ArraySource, Source, Window
 from vqaudio.blocks import Block, aligned, coded_samples, decoded, encode_blocks, margin_of
+from vqaudio.bottleneck import Choose
 from vqaudio.container import ENTROPY_MODES, PLAIN, Header, Level, Reader, Writer
 from vqaudio.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.errors import ContainerError, ModelError
@@ -34,12 +38,15 @@ from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling, sample
+from vqaudio.rates import Bounds, Sample, fit, fit_codebooks, framing
 from vqaudio.registry import DEFAULT_MODEL, encoder_remedy
 from vqaudio.stored import Damage, Stored, called, model_of, refuse_large
 
 __all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_of"]
 
 CHUNK_SECONDS = 5.0
+MOST_IN_MEMORY = 2**24
+"""Bytes of a file that may have to be coded again; more are kept on disk."""
 
 
 @dataclass(frozen=True)
@@ -369,14 +376,19 @@ class Codec:
     ) -> bytes:
         """Sound to the bytes of a ``.vq`` file; arguments and errors as for :meth:`encode` and :meth:`write`.
 
-        With ``kbps`` in place of ``n_codebooks`` it is as many as :meth:`codebooks_for` says.
+        With ``kbps`` in place of ``n_codebooks`` and ``rdo``, these are found as in :meth:`write_at_rate`.
+
+        Raises:
+            RateError: the sound cannot be coded at so low a rate.
         """
-        if kbps is not None:
-            if n_codebooks is not None:
-                raise ModelError(f"{n_codebooks} codebooks and {kbps:g} kb/s asked for: expected one of them")
-            n_codebooks = self.codebooks_for(kbps)
-        file = io.BytesIO()
-        self.write(ArraySource(wav, sample_rate), file, n_codebooks, entropy=entropy, condition=condition, rdo=rdo)
+        sound, file = ArraySource(wav, sample_rate), io.BytesIO()
+        if kbps is None:
+            self.write(sound, file, n_codebooks, entropy=entropy, condition=condition, rdo=rdo)
+        elif n_codebooks is not None or rdo:
+            given = f"{n_codebooks} codebooks" if n_codebooks is not None else f"rdo {rdo:g}"
+            raise ModelError(f"{given} and {kbps:g} kb/s asked for: expected one of them")
+        else:
+            self.write_at_rate(sound, file, kbps, entropy=entropy, condition=condition)
         return file.getvalue()
 
     def decompress(self, data: bytes) -> tuple[Window, int]:
@@ -426,20 +438,116 @@ class Codec:
                 there is not.
         """
         self.check_encodes()
+        n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)
+        header, coder = self._described(sound, n_streams, frames, self._mode(entropy), condition)
+        choose = None
+        if rdo:
+            if coder is None or not isinstance(coder.prior, IntegerPrior):
+                raise ModelError(
+                    f"rdo weighs codes by what the prior says, and the entropy mode is {header.entropy}: use prior"
+                )
+            choose = RateAware(self.model.bottleneck, coder.prior, n_streams, rdo, condition)
+        return self._write(sound, file, header, coder, choose, done)
+
+    def _write(
+        self,
+        sound: Source,
+        file: IO[bytes],
+        header: Header,
+        coder: PriorCoder | None,
+        choose: Choose | None,
+        done: Callable[[float], object] | None,
+    ) -> int:
+        """Code a sound into a file that its header describes; returns the number of bytes."""
+        writer = Writer(cast(Any, file), header, coder)
+        file.flush()  # whoever reads this from a pipe knows now which model to load
+        size = len(header.to_bytes())
+        live = sound.n_samples >= ENDLESS
+        at_once = 1 if live else max(1, AT_ONCE // sound.channels)
+        how = (header.chunk_frames, len(header.streams), done, choose, self.margin, at_once)
+        for block in encode_blocks(self.model, sound, *how):
+            size += writer.write(block.codes, block.levels)
+            file.flush()  # whoever listens to what is still being recorded need not wait for more
+        return size + writer.close(sound.n_samples)
+
+    def write_at_rate(
+        self,
+        sound: Source,
+        file: IO[bytes],
+        kbps: float,
+        chunk_seconds: float = CHUNK_SECONDS,
+        done: Callable[[float], object] | None = None,
+        entropy: str | None = None,
+        condition: str = NONE,
+    ) -> int:
+        """Code a sound into the best file of at most ``kbps`` thousand bits a second, all bytes and channels counted.
+
+        With a prior and residual codebooks, codebooks and λ are chosen so that the file has 95 % of that or more,
+        unless all codebooks need less. Otherwise, codebooks alone are. A sound that is still arriving can be coded only
+        once: it gets the most codebooks whose codes fit the rate before entropy coding.
+
+        Args:
+            sound, file, chunk_seconds, entropy, condition: as for :meth:`write`. The sound is read several times.
+            kbps: kb/s.
+            done: is called with the seconds coded after each chunk, and with less than 0 where coding begins anew.
+
+        Returns:
+            The number of bytes.
+
+        Raises:
+            RateError: the sound cannot be coded at so low a rate; the message says at which it can. Others as for
+                :meth:`write`.
+        """
+        self.check_encodes()
+        if sound.n_samples >= ENDLESS:
+            fitting = self.codebooks_for(kbps / sound.channels)
+            return self.write(sound, file, fitting, chunk_seconds, done, entropy, condition)
+        frames, mode, most = self._chunk_frames(chunk_seconds), self._mode(entropy), self.check_codebooks(None)
+        bounds = Bounds(self.least_codebooks, most, kbps, sound.n_samples / sound.sample_rate)
+        header, coder = self._described(sound, most, frames, mode, condition)
+        coded = 0.0
+
+        def count(seconds: float) -> None:
+            nonlocal coded
+            coded += seconds
+            if done is not None:
+                done(seconds)
+
+        with ExitStack() as stack:
+
+            def attempt(n_codebooks: int, choose: Choose | None) -> IO[bytes]:
+                if coded:
+                    count(-coded)
+                made = stack.enter_context(SpooledTemporaryFile(MOST_IN_MEMORY))
+                self._write(sound, made, *self._described(sound, n_codebooks, frames, mode, condition), choose, count)
+                return made
+
+            prior = None if coder is None else coder.prior
+            if isinstance(prior, IntegerPrior) and chooses_by_cost(self.model.bottleneck, most):
+                n_frames = header.n_frames(sound.n_samples)
+                sample = Sample(self.model, prior, sound, frames, n_frames, self.margin, condition)
+                made = fit(sample, framing(header, sound.n_samples), bounds, attempt)
+            else:
+                fitting = sum(self.kbps(n) * sound.channels <= kbps for n in range(self.least_codebooks, most + 1))
+                made = fit_codebooks(self.least_codebooks - 1 + fitting, bounds, attempt)
+            size = made.tell()
+            made.seek(0)
+            shutil.copyfileobj(made, file)
+        return size
+
+    def _mode(self, entropy: str | None) -> str:
+        """The entropy mode to use; ContainerError where there is none of that name."""
         if entropy is None:
             entropy = "none" if self.prior_file is None else "prior"
         if entropy not in ENTROPY_MODES:
             raise ContainerError(f"the entropy mode is {entropy!r}, expected one of {', '.join(ENTROPY_MODES)}")
-        n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)
+        return entropy
+
+    def _described(
+        self, sound: Source, n_streams: int, frames: int, entropy: str, condition: str
+    ) -> tuple[Header, PriorCoder | None]:
+        """The header of a file, and what codes its chunks; errors as for :meth:`write`."""
         coder = self._coder(entropy, n_streams, condition)
-        prior = coder.prior if coder is not None and isinstance(coder.prior, IntegerPrior) else None
-        choose = None
-        if rdo:
-            if prior is None:
-                raise ModelError(
-                    f"rdo weighs codes by what the prior says, and the entropy mode is {entropy}: use prior"
-                )
-            choose = RateAware(self.model.bottleneck, prior, n_streams, rdo, condition)
         header = Header(
             codec=self.fingerprint,
             source_rate=sound.sample_rate,
@@ -449,20 +557,12 @@ class Codec:
             channels=sound.channels,
             streams=self.streams[:n_streams],
             entropy=entropy,
-            prior=prior.fingerprint if prior is not None else None,
+            prior=coder.prior.fingerprint if coder is not None and isinstance(coder.prior, IntegerPrior) else None,
             condition=condition,
             margin=self.margin,
         )
         refuse_large(header)
-        writer = Writer(cast(Any, file), header, coder)
-        file.flush()  # whoever reads this from a pipe knows now which model to load
-        size = len(header.to_bytes())
-        live = sound.n_samples >= ENDLESS
-        at_once = 1 if live else max(1, AT_ONCE // sound.channels)
-        for block in encode_blocks(self.model, sound, frames, n_streams, done, choose, self.margin, at_once):
-            size += writer.write(block.codes, block.levels)
-            file.flush()  # whoever listens to what is still being recorded need not wait for more
-        return size + writer.close(sound.n_samples)
+        return header, coder
 
     def _coder(self, entropy: str, n_streams: int, condition: str) -> PriorCoder | None:
         if entropy == "none":

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from vqaudio import options
-from vqaudio.audio import ENDLESS, SUFFIXES
+from vqaudio.audio import ENDLESS, SUFFIXES, Source
 from vqaudio.cli import Command
 from vqaudio.container import ENTROPY_MODES
-from vqaudio.errors import VqaudioError
+from vqaudio.errors import RateError, VqaudioError
 from vqaudio.files import atomic_write, input_name
 from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.live.inputs import Inputs, listening
@@ -25,13 +26,20 @@ from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import SUFFIXES as TABLES
 from vqaudio.series import MaxError, compress_file, suffix_of
 
-SOUND_OPTIONS = ("codebooks", "kbps", "chunk", "entropy", "condition", "rdo", "raw", "prior", "device")
+SOUND_OPTIONS = ("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "rdo", "raw", "prior", "device")
 
 
 @click.command("compress", cls=Command, example="speech.wav speech.vq --codebooks 3")
 @file_options("audio or table", ".vq file")
 @click.option("--codebooks", type=int, metavar="N", help="how many codebooks to use; fewer are smaller (default: all)")
-@click.option("--kbps", type=float, metavar="R", help="the most codebooks that fit R kb/s per channel without a prior")
+@click.option(
+    "--kbps",
+    type=float,
+    metavar="R",
+    help="the best file of at most R kb/s, and at least 95 % of that, all channels and bytes counted: codebooks and λ "
+    "are found. A recording that goes on gets the most codebooks whose codes fit R before they are made shorter",
+)
+@click.option("--fast", is_flag=True, help="with --kbps: the most codebooks that fit R, and no λ; quicker, and worse")
 @options.model(
     help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 200,000 values series-base, used where it makes the "
     "file smaller (none: not at all, which is quicker)"
@@ -91,6 +99,7 @@ def main(
     files: Files,
     codebooks: int | None,
     kbps: float | None,
+    fast: bool,
     model: str | None,
     chunk: float,
     entropy: str | None,
@@ -119,6 +128,10 @@ def main(
     and keeps all of it; exit status 0.
     """
     refuse_together("codebooks", "kbps")
+    if fast and kbps is None:
+        raise click.UsageError("--fast: expected --kbps R with it")
+    if not fast:
+        refuse_together("kbps", "rdo")
     refuse_together("max_error", "lossless")
     bound = None if max_error is None else MaxError.parse(max_error)
     if not 0 <= rdo < 1000 or (rdo and entropy not in (None, "prior")):
@@ -139,11 +152,14 @@ def main(
         )
     if len(sounds) < len(jobs):
         refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
-    how = {"chunk_seconds": chunk, "entropy": entropy, "condition": condition, "rdo": rdo}
+    how = {"chunk_seconds": chunk, "entropy": entropy, "condition": condition}
+    if kbps is None or fast:
+        how["rdo"] = rdo
     with listening(sounds, None if raw is None else Raw.parse(*raw)) as inputs:
         sound = None
         if sounds:
-            sound = _sound_converter((model or DEFAULT_MODEL, device, prior), codebooks, kbps, how, inputs, files.quiet)
+            rate = None if kbps is None else Rate(kbps, fast)
+            sound = _sound_converter((model or DEFAULT_MODEL, device, prior), codebooks, rate, how, inputs, files.quiet)
 
         def convert(job: Job) -> Outcome:
             if sound is not None and not suffix_of(job.source):
@@ -174,31 +190,54 @@ def _refuse_other_kind(target: Path) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Rate:
+    """What ``--kbps`` asks for, kb/s; ``fast``: by codebooks alone."""
+
+    kbps: float
+    fast: bool
+
+
 def _sound_converter(
     loaded: tuple[str, str, Path | None],
     codebooks: int | None,
-    kbps: float | None,
+    rate: Rate | None,
     how: dict[str, Any],
     inputs: Inputs,
     quiet: bool,
 ) -> Callable[[Job], SoundDone]:
     """What compresses sound: ``loaded`` is for :func:`vqaudio.codec.load`, ``how`` for :meth:`Codec.write`."""
     from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.rates import LEAST
 
     codec = load(*loaded)
     codec.check_encodes()
-    n_codebooks = codec.check_codebooks(codebooks if kbps is None else codec.codebooks_for(kbps))
+    n_codebooks = codec.check_codebooks(codebooks)
+
+    def write(sound: Source, file: IO[bytes], done: Callable[[float], object]) -> int:
+        if rate is None:
+            return codec.write(sound, file, n_codebooks, done=done, **how)
+        if rate.fast:
+            fitting = codec.codebooks_for(rate.kbps / sound.channels)
+            return codec.write(sound, file, fitting, done=done, **how)
+        return codec.write_at_rate(sound, file, rate.kbps, done=done, **how)
 
     def convert(job: Job) -> SoundDone:
         started = time.perf_counter()
         with inputs.sound(job.source) as sound:
             total = sound.n_samples / sound.sample_rate if sound.n_samples < ENDLESS else None
             with seconds_bar(total, job.source.name, quiet) as bar, atomic_write(job.target) as file:
-                size = codec.write(sound, file, n_codebooks, done=bar.update, **how)
+                try:
+                    size = write(sound, file, bar.update)
+                except RateError as error:
+                    raise RateError(f"{sound.name}: {error}") from None
             seconds = sound.n_samples / sound.sample_rate
             problems = () if inputs.ended_by else sound.problems
         inputs.tell(sound, job.target, quiet)
-        return SoundDone(seconds, time.perf_counter() - started, size, problems)
+        done = SoundDone(seconds, time.perf_counter() - started, size, problems)
+        if rate is not None and not quiet and done.kbps < LEAST * rate.kbps:
+            print(f"note: {sound.name}: {done.kbps:.2f} kb/s is as near as it comes to {rate.kbps:g}", file=sys.stderr)
+        return done
 
     return convert
 

@@ -32,5 +32,9 @@ class ModelError(VqaudioError):
     """A model that is missing, damaged, or not the one that wrote a file."""
 
 
+class RateError(VqaudioError):
+    """A rate that a sound cannot be coded at."""
+
+
 class SeriesError(VqaudioError):
     """A table that cannot be read or written, or holds what cannot be coded as asked."""

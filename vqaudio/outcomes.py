@@ -20,11 +20,16 @@ class SoundDone:
     size: int = 0
     problems: tuple[str, ...] = ()
 
+    @property
+    def kbps(self) -> float:
+        """Thousand bits a second."""
+        return self.size * 8 / self.seconds / 1000
+
     def __add__(self, other: SoundDone) -> SoundDone:
         return SoundDone(self.seconds + other.seconds, self.elapsed + other.elapsed, self.size + other.size)
 
     def __str__(self) -> str:
-        rate = f" {self.size} bytes, {self.size * 8 / self.seconds / 1000:.2f} kb/s," if self.size else ""
+        rate = f" {self.size} bytes, {self.kbps:.2f} kb/s," if self.size else ""
         return f"{self.seconds:.2f} s,{rate} {speed(self.seconds, self.elapsed)}"
 
 
