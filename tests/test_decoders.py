@@ -7,8 +7,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from conftest import RATE, sound, tiny_model
 from safetensors.numpy import save_file
+from test_recipes import script
 
 import vqaudio
 from vqaudio import checkpoint, entropy, info, registry
@@ -96,3 +98,24 @@ def test_a_version_that_is_none_is_damage(tmp_path, told):
     for read in (decoder_of, checkpoint.load):
         with pytest.raises(ModelError, match=f"the version '{told}', expected 1, 2, .*; the file is damaged"):
             read(path)
+
+
+def test_a_mixture_of_two_decoders_lies_between_them_and_keeps_the_codes(first, second, tmp_path):
+    out, shares = tmp_path / "mixed.safetensors", (0.0, 0.25, 1.0)
+    mixed = []
+    for share in shares:
+        assert script("speech16k/mix.py").main([str(first), str(second), str(share), str(out)]) == 0
+        assert fingerprint(out) == fingerprint(first)
+        mixed.append(checkpoint.load(out).model.decoder.state_dict())
+    one, two = (checkpoint.load(path).model.decoder.state_dict() for path in (first, second))
+    for name, start in one.items():
+        for share, found in zip(shares, mixed, strict=True):
+            torch.testing.assert_close(found[name], start + share * (two[name] - start), rtol=2e-3, atol=2e-3)
+
+
+def test_decoders_of_other_codes_are_not_mixed(first, tmp_path, capsys):
+    checkpoint.save(tiny_model(seed=3), tmp_path / "other.safetensors")
+    out = tmp_path / "mixed.safetensors"
+    assert script("speech16k/mix.py").main([str(first), str(tmp_path / "other.safetensors"), "0.5", str(out)]) == 1
+    assert "decodes other codes" in capsys.readouterr().err
+    assert not out.exists()
