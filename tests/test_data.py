@@ -11,7 +11,7 @@ import torch
 from conftest import HOP, RATE, spectral_config
 
 from vqaudio.config import DataConfig
-from vqaudio.errors import AudioError, VqaudioError
+from vqaudio.errors import AudioError, ConfigError, VqaudioError
 from vqaudio.resampling import read_mono
 from vqaudio.training import data
 from vqaudio.training.corpus import Corpus, to_int16
@@ -121,6 +121,8 @@ def test_splits_and_weights_that_name_nothing_are_refused(folder):
         crops_of(folder, "test")
     with pytest.raises(AudioError, match=r"data\.weights names hihg, but .* holds no such corpus"):
         crops_of(folder, weights={"hihg": 0.5, "low": 0.5})
+    with pytest.raises(AudioError, match=r"data\.corpora names hihg, but .* holds no such corpus"):
+        crops_of(folder, corpora=("hihg",))
     with pytest.raises(AudioError, match=r"data\.weights gives every corpus .* the share 0"):
         crops_of(folder, weights={"high": 0.0, "low": 0.0})
 
@@ -189,6 +191,12 @@ def test_corpora_share_by_weight_and_else_by_duration(folder, weights, share):
     assert crops.seconds == pytest.approx(6.0)
     high = np.mean([pitch(crop) > 1000 for crop in crops.batch(0, 0, 200).target])
     assert high == pytest.approx(share, abs=0.11)  # three standard deviations
+
+
+def test_corpora_that_are_not_named_are_not_heard(folder):
+    crops = crops_of(folder, corpora=("low",), **PLAIN)
+    assert all(pitch(crop) < 1000 for crop in crops.batch(0, 0, 50).target)
+    assert crops.seconds < crops_of(folder, **PLAIN).seconds
 
 
 def test_speed_moves_the_pitch(folder):
@@ -351,3 +359,10 @@ def test_validation_hears_the_recordings_as_they_are(tmp_path):
     assert (kept.speaker == 1).all()
     assert (learned.speaker == 0).all()
     assert not torch.equal(learned.source, learned.target)
+
+
+def test_disguise_needs_librosa(folder, monkeypatch):
+    monkeypatch.setattr("vqaudio.training.data.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"data\.disguised needs librosa: pip install"):
+        crops_of(folder, disguised=1.0)
+    assert len(crops_of(folder).batch(0).target)

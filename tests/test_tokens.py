@@ -298,9 +298,9 @@ def test_no_recordings_give_one_line(capsys):
 @pytest.mark.usefixtures("recordings")
 def test_the_missing_extra_is_named(monkeypatch, capsys):
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "lightning" else real(name))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "librosa" else real(name))
     assert run() == 1
-    assert one_line(capsys, "error: tokenize needs lightning: pip install 'vqaudio[train]'")
+    assert one_line(capsys, "error: tokenize needs librosa: pip install 'vqaudio[train]'")
 
 
 # -------------------------------------------------------------------------------------------------------- small parts

@@ -385,6 +385,7 @@ class DataConfig(Section):
     folder: str | None = Field(
         None, description="folder of audio; default: $VQAUDIO_DATA/speech or ../shared/data/speech"
     )
+    corpora: tuple[str, ...] = Field((), description="those that are heard; none: all that the folder holds")
     cache: str | None = Field(None, description="folder in which decoded recordings are kept for the next run")
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="share of crops by corpus (manifest) or first-level folder; others share by duration"

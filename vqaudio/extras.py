@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Collection
 
 from vqaudio.errors import VqaudioError
 
 EXTRAS = {
-    "train": ("lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torchaudio"),
+    "train": ("librosa", "lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torchaudio"),
     "eval": ("jinja2", "librosa", "matplotlib", "pesq", "pystoi", "sklearn", "scipy", "torchaudio"),
 }
 """Names to import, by the extra that brings them."""
 
 
-def need(extra: str, what: str) -> None:
+def need(extra: str, what: str, later: Collection[str] = ()) -> None:
     """Do nothing where all packages of an extra are installed; ``what`` is it that needs them.
+
+    ``later`` names those of them that are not needed always: who needs one asks for it there.
 
     Raises:
         VqaudioError: one is missing; the message says how to install it.
     """
-    missing = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+    missing = [name for name in EXTRAS[extra] if name not in later and importlib.util.find_spec(name) is None]
     if missing:
         raise VqaudioError(f"{what} needs {', '.join(missing)}: pip install 'vqaudio[{extra}]'")

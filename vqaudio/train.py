@@ -23,7 +23,7 @@ from vqaudio.training.recordings import data_folder, list_recordings
     type=options.PATH,
     metavar="FOLDER",
     help="recordings of your own (or tokens, for a prior), in place of data.folder; folders in it share crops by their "
-    "length, in place of data.weights",
+    "length, in place of data.corpora and data.weights",
 )
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="change a value: data.batch_size=4")
 @click.option("--minutes", type=float, help="length of the run and its schedule by time, instead of `steps`")
@@ -44,11 +44,12 @@ def main(
     CONFIG.yaml is the run: model, data, losses, schedule.
     """
     given = [] if data is None else [f"data.folder={json.dumps(str(data))}", "data.weights={}"]
+    given += [] if data is None or load_yaml(config).get("kind") == "prior" else ["data.corpora=[]"]
     given += [] if device is None else [f"accelerator={device}"]
     run = parse_run(load_yaml(config, [*given, *overrides]), config)
     if minutes is not None and not 0.0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
-    need("train", "train")
+    need("train", "train", later=["librosa"])  # for voices in disguise
     if isinstance(run, TrainConfig):
         list_recordings(data_folder(run.data.folder))  # says so at once where there are none
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds

@@ -90,10 +90,11 @@ class Crops:
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         folder = data_folder(config.folder)
         recordings = list_recordings(folder)
-        chosen = [item for item in recordings if item.split == split]
-        unknown = set(config.weights) - {item.corpus for item in recordings}
-        if unknown:
-            raise AudioError(f"data.weights names {', '.join(sorted(unknown))}, but {folder} holds no such corpus")
+        corpora = set(config.corpora) or {item.corpus for item in recordings}
+        for key, names in (("corpora", corpora), ("weights", set(config.weights))):
+            if unknown := names - {item.corpus for item in recordings}:
+                raise AudioError(f"data.{key} names {', '.join(sorted(unknown))}, but {folder} holds no such corpus")
+        chosen = [item for item in recordings if item.split == split and item.corpus in corpora]
         cache = None if config.cache is None else Path(config.cache)
         title = f"reading {split}" if progress else ""
         corpus = read_corpus([item.path for item in chosen], self.sample_rate, cache, title)
