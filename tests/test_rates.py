@@ -46,7 +46,9 @@ def n_codebooks(data: bytes) -> int:
     return len(reader(data).header.streams)
 
 
-@pytest.mark.parametrize(("channels", "share"), [(1, 0.3), (1, 0.95), (2, 0.6)])
+@pytest.mark.parametrize(
+    ("channels", "share"), [(1, 0.3), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((1, 0.95), (2, 0.6)))]
+)
 def test_files_are_as_large_as_was_asked(codec, channels, share):
     """Shares of what all codebooks take, of all bytes and channels."""
     wav = synthetic(SECONDS, RATE, channels, seed=5)
@@ -117,6 +119,7 @@ def test_what_arrives_has_the_codebooks_whose_codes_fit(codec):
         assert n_codebooks(file.getvalue()) == expected
 
 
+@pytest.mark.slow
 def test_the_command_does_as_the_api(codec, prior, capsys):
     wav = synthetic(SECONDS, RATE)
     Path("in.wav").write_bytes(wav_bytes(wav, RATE))
