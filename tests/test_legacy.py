@@ -15,7 +15,7 @@ import torch
 from conftest import HOP, RATE, sound, tiny_model
 from safetensors.torch import load_file, save_file
 from test_recipes import script
-from tools import GOLDEN, MODEL, heard, one_line, tiny_codec
+from tools import GOLDEN, MODEL, heard, one_line, reader, tiny_codec
 
 import vqaudio
 from vqaudio import checkpoint, compress, decompress, entropy, info, models, registry
@@ -27,7 +27,8 @@ from make_speech import EVERY
 
 KEPT, PRIORS = registry.LEGACY, entropy.PRIORS
 OLD = "speech-16k-v3"
-SPEECH = sorted(GOLDEN.glob("speech-*.vq"))
+SHIPPED = GOLDEN / "speech-0.6.0.vq"
+SPEECH = sorted(set(GOLDEN.glob("speech-*.vq")) - {SHIPPED})
 
 
 @pytest.fixture
@@ -84,9 +85,7 @@ def old(shipped, monkeypatch) -> Path:
 # -------------------------------------------------------------------------------------------- files of earlier releases
 
 
-@pytest.mark.parametrize("file", SPEECH, ids=lambda path: path.stem)
-def test_files_of_earlier_releases_play_in_a_checkout(file, shipped, kept, monkeypatch):
-    in_a_checkout(monkeypatch)
+def plays_as_it_did(file: Path) -> None:
     assert decompress.main([str(file), "out.wav", "--subtype", "FLOAT"]) == 0
     with np.load(file.with_suffix(".npz"), allow_pickle=False) as arrays:
         expected = arrays["samples"]
@@ -94,6 +93,19 @@ def test_files_of_earlier_releases_play_in_a_checkout(file, shipped, kept, monke
     assert (wav.shape, rate) == ((1, 47200), 16000)
     np.testing.assert_allclose(wav[:, ::EVERY], expected, atol=1e-3)
     assert expected.std() > 0.03
+
+
+@pytest.mark.parametrize("file", SPEECH, ids=lambda path: path.stem)
+def test_files_of_earlier_releases_play_in_a_checkout(file, shipped, kept, monkeypatch):
+    in_a_checkout(monkeypatch)
+    plays_as_it_did(file)
+
+
+def test_a_file_of_the_shipped_model_plays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    codes = registry.fingerprint(registry.find(registry.DEFAULT_MODEL))
+    assert reader(SHIPPED.read_bytes()).header.codec == codes
+    plays_as_it_did(SHIPPED)
 
 
 @pytest.mark.parametrize("file", SPEECH, ids=lambda path: path.stem)

@@ -85,7 +85,7 @@ def test_sound_at_any_level_comes_back_as_it_does_within_full_scale(gain, offset
     plain = codec.decompress(codec.compress(wav, RATE, 3))[0]
     data = codec.compress(gain * wav + np.float32(offset), RATE, 3, entropy="none")
     found = (codec.decompress(data)[0] - offset) / gain
-    assert abs(10 * np.log10(np.square(found).mean() / np.square(plain).mean())) < 0.5
+    assert abs(10 * np.log10(np.square(found).mean() / np.square(plain).mean())) < 1.5
     assert abs(np.corrcoef(found[0], wav[0])[0, 1] - np.corrcoef(plain[0], wav[0])[0, 1]) < 0.05
     assert any(level != PLAIN for chunk in reader(data) for level in chunk.levels)
 

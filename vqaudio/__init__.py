@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vqaudio.codec import load as load
 
-__version__ = "0.5.0"  # the one place: pyproject.toml reads it here
+__version__ = "0.6.0"  # the one place: pyproject.toml reads it here
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,7 @@ from vqaudio.names import choice
 MODELS = Path(__file__).parent / "models"
 LEGACY = Path(__file__).parents[1] / "legacy"
 """What decodes files of models that are not shipped any more: beside the package in a checkout, and no part of it."""
-DEFAULT_MODEL = "speech-16k-v3"
+DEFAULT_MODEL = "speech-16k-v4"
 
 
 @dataclass(frozen=True)
