@@ -15,6 +15,7 @@ from conftest import RATE, sound
 from test_recipes import RECIPES, script
 
 from vqaudio import checkpoint
+from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.training.recordings import list_recordings
 
 SCRIPT = RECIPES / "speech16k" / "gpu.sh"
@@ -77,7 +78,7 @@ def test_both_stages_run_from_shards_to_pieces_of_weights(tmp_path):
     with tarfile.open(tmp_path / "shards" / "0" / "shard.tgz") as tar:
         tar.extractall(tmp_path / "store" / "speech", filter="data")
     codes, decoder = tmp_path / "codes.safetensors", tmp_path / "decoder.safetensors"
-    run("train", "codes", "0.1", str(tmp_path / "out"), SET=settings.rsplit(" --set", 1)[0])
+    run("train", "codes", "0.1", str(tmp_path / "out"), SET=settings.rsplit(" --set", 1)[0], INIT=DEFAULT_MODEL)
     run("join", str(tmp_path / "out"), str(codes))
     run("train", "decoder", "0.1", str(tmp_path / "more"), SET=settings, INIT=str(codes), OPTIMIZER="adamw")
     run("join", str(tmp_path / "more"), str(decoder))
