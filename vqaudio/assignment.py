@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqaudio.bottleneck import Bottleneck, Choose, ResidualVQ
+from vqaudio.bottleneck.residual import follow
 from vqaudio.costs import Costs, Walk
 from vqaudio.errors import ModelError
 from vqaudio.prior.base import NONE
@@ -164,8 +165,8 @@ class RateAware:
             kept = smallest(left, base, self.paths if stream + 1 < self.n_streams else 1)
             parent, code = kept // len(book), kept % len(book)
             spent = spent.gather(1, parent) - nats.flatten(1).gather(1, kept)
-            residuals = _follow(residuals, parent) - functional.embedding(code, book)
-            before = _follow(before, parent) + functional.embedding(code, self.costs.entries[stream])
+            residuals = follow(residuals, parent) - functional.embedding(code, book)
+            before = follow(before, parent) + functional.embedding(code, self.costs.entries[stream])
             paths = [path.gather(1, parent) for path in paths] + [code]
         walk.advance(before[:, 0])
         return torch.cat(paths, 1).T, spent[:, 0]
@@ -195,8 +196,3 @@ def smallest(values: Tensor, base: Tensor, count: int) -> Tensor:
     found = values.flatten(1).gather(1, members) + base.gather(1, row).repeat_interleave(group, 1)
     best = found.topk(min(count, found.shape[1]), dim=1, largest=False).indices
     return members.gather(1, best)
-
-
-def _follow(values: Tensor, parent: Tensor) -> Tensor:
-    """Of ``(batch, paths, width)`` the values of the paths to go on from, ``(batch, kept)``."""
-    return values.gather(1, parent[..., None].expand(-1, -1, values.shape[-1]))

@@ -21,9 +21,8 @@ from vqaudio.registry import (
     find,
     find_fingerprint,
     fingerprint,
-    legacy_models,
+    models_here,
     name_of,
-    shipped_models,
 )
 from vqaudio.series import Stored, starts_series
 from vqaudio.series import describe as describe_table
@@ -61,7 +60,7 @@ def main(path: Path, prior: Path | None, as_json: bool, quiet: bool) -> int:
 def _is_model(path: Path) -> bool:
     if path.suffix == ".safetensors":
         return path.is_file()
-    return str(path) in (*shipped_models(), *legacy_models()) and not path.is_file()
+    return str(path) in models_here() and not path.is_file()
 
 
 def _called(codes: str) -> str:

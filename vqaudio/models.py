@@ -12,7 +12,7 @@ import click
 from vqaudio import options
 from vqaudio.cli import Command
 from vqaudio.facts import facts_of
-from vqaudio.registry import DEFAULT_MODEL, MODELS, find, fingerprint, legacy_models, shipped_models
+from vqaudio.registry import DEFAULT_MODEL, MODELS, find, fingerprint, models_here
 
 
 @click.command("models", cls=Command, example="--json")
@@ -25,7 +25,7 @@ def main(as_json: bool) -> int:
     shipped any more are listed as well: they decode only.
     """
     tables = sorted((MODELS / "series").glob("*.safetensors"))
-    facts = [*map(_of_sound, (*shipped_models(), *legacy_models())), *map(_of_tables, tables)]
+    facts = [*map(_of_sound, models_here()), *map(_of_tables, tables)]
     if as_json:
         print(json.dumps(facts, indent=2))
         return 0

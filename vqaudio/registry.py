@@ -113,6 +113,11 @@ def legacy_models() -> list[str]:
     return sorted(name for name in kept - {*shipped_models()} if (LEGACY / f"{name}.safetensors").is_file())
 
 
+def models_here() -> list[str]:
+    """Names of the shipped models, then of those in ``legacy/``."""
+    return [*shipped_models(), *legacy_models()]
+
+
 def find(name_or_path: str | Path) -> Path:
     """The file of a shipped model's name, of one in ``legacy/``, or of a path.
 
@@ -258,7 +263,7 @@ def decoder_version(metadata: Mapping[str, str], path: Path) -> int | None:
 
 def name_of(wanted: str) -> str | None:
     """The name of the model with a fingerprint, if it is shipped or was."""
-    here = (name for name in (*shipped_models(), *legacy_models()) if fingerprint(find(name)) == wanted)
+    here = (name for name in models_here() if fingerprint(find(name)) == wanted)
     return next(here, RETIRED[wanted].name if wanted in RETIRED else None)
 
 
@@ -272,7 +277,7 @@ def find_fingerprint(wanted: str, prior: str | None = None) -> Path:
     name = name_of(wanted)
     if name is None:
         raise ModelError(f"was written by the model {wanted}, which is not shipped here: give its file with --model")
-    if name not in (*shipped_models(), *legacy_models()):
+    if name not in models_here():
         remedy = RETIRED[wanted].remedy(prior)
         raise ModelError(f"was written by the model {name} ({wanted}), not shipped any more; {remedy}")
     return find(name)

@@ -98,8 +98,8 @@ class ResidualVQ(Bottleneck):
             parent, code = kept // size, kept % size
             if entry_cost:
                 costs = spent.gather(1, kept)
-            residuals = _follow(residuals, parent) - codebook(code)
-            paths = torch.cat([_follow(paths, parent), code[..., None]], dim=-1)
+            residuals = follow(residuals, parent) - codebook(code)
+            paths = torch.cat([follow(paths, parent), code[..., None]], dim=-1)
         return [codes.view(features.shape[0], -1) for codes in paths[:, 0].unbind(-1)]
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
@@ -123,6 +123,6 @@ class ResidualVQ(Bottleneck):
             residual = residual - codebook(codebook.assign(residual))
 
 
-def _follow(values: Tensor, parent: Tensor) -> Tensor:
+def follow(values: Tensor, parent: Tensor) -> Tensor:
     """``(n, paths, width)`` and the paths to go on from, ``(n, kept)``: their values, ``(n, kept, width)``."""
     return values.gather(1, parent[..., None].expand(-1, -1, values.shape[-1]))
