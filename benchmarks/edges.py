@@ -18,9 +18,9 @@ import soxr
 from numpy.typing import NDArray
 
 import vqaudio
-from vqaudio.audio import SUFFIXES
+from vqaudio.audio.resampling import read_mono
+from vqaudio.audio.source import SUFFIXES
 from vqaudio.registry import DEFAULT_MODEL
-from vqaudio.resampling import read_mono
 
 Wave = NDArray[np.float32]
 AROUND = 0.5

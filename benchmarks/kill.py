@@ -26,7 +26,7 @@ from safetensors import safe_open
 
 from vqaudio import compress, tokenize, tokens
 from vqaudio.cli import command
-from vqaudio.codec import load
+from vqaudio.codec.codec import load
 from vqaudio.errors import VqaudioError
 from vqaudio.training.loop import Trainer
 

@@ -15,9 +15,10 @@ import torch
 from prior import syllables
 
 import vqaudio
-from vqaudio import assignment, codec
-from vqaudio.audio import ArraySource
-from vqaudio.cli import Command
+from vqaudio.audio.source import ArraySource
+from vqaudio.cli.program import Command
+from vqaudio.codec import codec
+from vqaudio.codec import rate_distortion as assignment
 from vqaudio.registry import DEFAULT_MODEL
 
 

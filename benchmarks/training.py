@@ -16,8 +16,8 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import AdversarialConfig, TrainConfig, load_yaml, parse
+from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.optimization import make_optimizer

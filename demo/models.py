@@ -11,9 +11,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from safetensors import safe_open
 
 from vqaudio.container import Reader
-from vqaudio.entropy import load_prior, prior_of
-from vqaudio.errors import ModelError
-from vqaudio.names import choice
+from vqaudio.errors import ModelError, choice
+from vqaudio.prior.entropy import load_prior, prior_of
 from vqaudio.registry import (
     DEFAULT_MODEL,
     Version,
@@ -25,7 +24,7 @@ from vqaudio.registry import (
 )
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
     from vqaudio.prior.integer import IntegerPrior
 
 _offered: dict[str, Path] = {}

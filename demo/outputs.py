@@ -10,8 +10,8 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from vqaudio.audio import Window
-from vqaudio.sink import write_array
+from vqaudio.audio.sink import write_array
+from vqaudio.audio.source import Window
 
 KEEP_SECONDS = 3600
 """How long uploads and results stay."""

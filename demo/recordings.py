@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.audio import ArraySource, FileSource, Source, Window
+from vqaudio.audio.resampling import resample
+from vqaudio.audio.source import ArraySource, FileSource, Source, Window
 from vqaudio.errors import AudioError, VqaudioError
 from vqaudio.files import open_input
-from vqaudio.resampling import resample
 
 MAX_BYTES = 25 * 2**20
 MAX_SECONDS = 60

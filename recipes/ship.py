@@ -13,9 +13,11 @@ import argparse
 import shutil
 from pathlib import Path
 
-from vqaudio import checkpoint, entropy, registry
+from vqaudio import registry
 from vqaudio.cli import command
 from vqaudio.errors import ModelError
+from vqaudio.model import checkpoint
+from vqaudio.prior import entropy
 
 
 @command

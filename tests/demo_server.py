@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from conftest import spectral_config
+from tiny_models import spectral_config
 
-from vqaudio import checkpoint
-from vqaudio.autoencoder import Autoencoder
+from vqaudio.model import checkpoint
+from vqaudio.model.autoencoder import Autoencoder
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 120  # until the page must be up, on a machine that is busy with other tests

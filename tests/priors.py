@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from vqaudio.config import WaveNetConfig
 from vqaudio.container import Stream
+from vqaudio.intnet.grids import EXP_BITS, GATE, LOGIT, UNIT
+from vqaudio.intnet.intervals import Integers
 from vqaudio.prior.base import NONE, Prior, due, n_frames_of
-from vqaudio.prior.grid import EXP_BITS, GATE, LOGIT, UNIT
 from vqaudio.prior.integer import IntegerPrior
-from vqaudio.prior.intervals import Integers
+from vqaudio.qat.fake_quantize import set_quantized
 from vqaudio.wavenet import WaveNet
-from vqaudio.wavenet.steps import set_quantized
-from vqaudio.wavenet.twin import twin_of
+from vqaudio.wavenet.export import quantized_export
 
 CODEC = "0123456789ab"
 STREAMS = (Stream(11, stride=2), Stream(16), Stream(16))
@@ -80,7 +80,7 @@ def tiny_wavenet(streams: Sequence[Stream] = STREAMS) -> WaveNet:
 @cache
 def tiny_twin() -> IntegerPrior:
     """The integer twin of :func:`tiny_wavenet`."""
-    return IntegerPrior(*twin_of(tiny_wavenet(), CODEC))
+    return IntegerPrior(*quantized_export(tiny_wavenet(), CODEC))
 
 
 # ------------------------------------------------------------------------------------------------------- mere integers

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import soundfile
 
-from vqaudio.audio import FileSource, Source
+from vqaudio.audio.source import FileSource, Source
 
 RATE = 16000
 

@@ -320,7 +320,7 @@ def test_what_exists_can_be_skipped(capsys, monkeypatch):
     assert skipped == "2 of 3 skipped: their outputs exist"
     assert done.startswith("c.wav -> out/c.vq: ")
     assert {path: path.read_bytes() for path in before} == before
-    monkeypatch.setattr("vqaudio.codec.load", None)  # it is not called where nothing is left to do
+    monkeypatch.setattr("vqaudio.codec.codec.load", None)  # it is not called where nothing is left to do
     assert compress(*arguments, "--quiet") == 0
     assert capsys.readouterr() == ("", "")
     assert compress(*arguments, "--force") == 2

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import TINY_CONFIGS
+from tiny_models import TINY_CONFIGS
 from tools import MODEL, codec_of, heard, one_line, synthetic
 
 import vqaudio
-from vqaudio import checkpoint, compress, decompress
-from vqaudio.autoencoder import Autoencoder
-from vqaudio.codec import Codec
+from vqaudio import compress, decompress
+from vqaudio.codec.codec import Codec
 from vqaudio.convert import main
 from vqaudio.errors import ModelError
+from vqaudio.model import checkpoint
+from vqaudio.model.autoencoder import Autoencoder
 
 RATE = 16000
 SPEAKERS = ("ann", "bob")

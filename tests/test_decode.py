@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import RATE, sound, tiny_model
+from tiny_models import RATE, sound, tiny_model
 from tools import one_line
 
 import vqaudio
-from vqaudio import checkpoint, tokenize, tokens
+from vqaudio import tokenize, tokens
 from vqaudio.decode import main
+from vqaudio.model import checkpoint
 from vqaudio.tokens import Row
 
 

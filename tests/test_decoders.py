@@ -8,13 +8,15 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import RATE, sound, tiny_model
+from recipe_scripts import script
 from safetensors.numpy import save_file
-from test_recipes import script
+from tiny_models import RATE, sound, tiny_model
 
 import vqaudio
-from vqaudio import checkpoint, entropy, info, registry
+from vqaudio import info, registry
 from vqaudio.errors import ModelError
+from vqaudio.model import checkpoint
+from vqaudio.prior import entropy
 from vqaudio.registry import Decoder, decoder_of, fingerprint
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import tiny_model
+from tiny_models import tiny_model
 from tools import MODEL, codec_of, heard, one_line, reader, synthetic, tiny_codec
 
 import vqaudio
 from vqaudio import registry
-from vqaudio.audio import ArraySource
+from vqaudio.audio.source import ArraySource
 from vqaudio.container import Reader
 from vqaudio.decompress import main
 

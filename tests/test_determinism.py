@@ -19,12 +19,12 @@ import pytest
 import torch
 from priors import BOB, STREAMS, Dice, dice_prior
 
-from vqaudio.entropy import legacy_priors, load_prior, shipped_priors
+from vqaudio.intnet.intervals import Integers
 from vqaudio.prior import integer
 from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.coding import decode, encode
+from vqaudio.prior.entropy import legacy_priors, load_prior, shipped_priors
 from vqaudio.prior.integer import IntegerPrior
-from vqaudio.prior.intervals import Integers
 from vqaudio.prior.sampling import Sampling, sample
 
 PAYLOAD = "1c37338755352a1d54663117036095d67f"

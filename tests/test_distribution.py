@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vqaudio import entropy, registry
-from vqaudio.entropy import codec_of
+from vqaudio import registry
+from vqaudio.prior import entropy
+from vqaudio.prior.entropy import codec_of
 from vqaudio.registry import fingerprint, shipped_models
 
 pytest.importorskip("hatchling", reason="hatchling builds the package: pip install '.[test]'")

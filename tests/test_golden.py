@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tools import GOLDEN, MODEL, reader, synthetic, tiny_codec, untied
 
-from vqaudio.audio import ArraySource
-from vqaudio.blocks import at_rate
+from vqaudio.audio.source import ArraySource
+from vqaudio.codec.blocks import at_rate
 from vqaudio.container import PLAIN
 
 sys.path.insert(0, str(GOLDEN))

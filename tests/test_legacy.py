@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import HOP, RATE, sound, tiny_model
+from recipe_scripts import script
 from safetensors.torch import load_file, save_file
-from test_recipes import script
+from tiny_models import HOP, RATE, sound, tiny_model
 from tools import GOLDEN, MODEL, heard, one_line, reader, tiny_codec
 
 import vqaudio
-from vqaudio import checkpoint, compress, decompress, entropy, info, models, registry
+from vqaudio import compress, decompress, info, models, registry
 from vqaudio.errors import ModelError
+from vqaudio.model import checkpoint
+from vqaudio.prior import entropy
 from vqaudio.registry import Retired, decoder_of, fingerprint
 
 sys.path.insert(0, str(GOLDEN))
@@ -205,7 +207,7 @@ REFUSAL = "old decodes only, its encoder is not here: use new; or, in a clone of
     [
         lambda codec: codec.encode(sound(4000), RATE),
         lambda codec: codec.compress(sound(4000), RATE),
-        lambda codec: codec.score(vqaudio.codec.ArraySource(sound(4000), RATE)),
+        lambda codec: codec.score(vqaudio.codec.codec.ArraySource(sound(4000), RATE)),
         lambda codec: codec.model.encoder(sound(HOP)),
     ],
 )

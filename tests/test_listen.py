@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from test_evaluate import SAMPLE_RATE, speech
+from judged import SAMPLE_RATE, speech
 from tools import MODEL
 
 from vqaudio.errors import FileError

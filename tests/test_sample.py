@@ -14,8 +14,8 @@ from tiny_priors import toy_prior
 from tools import MODEL, heard, one_line, synthetic, tiny_codec, wav_bytes
 
 import vqaudio
-from vqaudio.audio import ArraySource
-from vqaudio.codec import Codec
+from vqaudio.audio.source import ArraySource
+from vqaudio.codec.codec import Codec
 from vqaudio.prior.sampling import Sampling
 from vqaudio.sample import main as sample_main
 from vqaudio.score import main as score_main

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import HOP, RATE, sound, tiny_model
+from tiny_models import HOP, RATE, sound, tiny_model
 from tools import one_line
 
-from vqaudio import checkpoint, tokenize, tokens
+from vqaudio import tokenize, tokens
 from vqaudio.container import Stream
 from vqaudio.errors import FileError, ModelError
+from vqaudio.model import checkpoint
 from vqaudio.registry import fingerprint
 from vqaudio.tokens import Origin, Row
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from conftest import tiny_model
 from numpy.typing import NDArray
+from tiny_models import tiny_model
 from tiny_runs import toy_folder
 from torch.nn import functional
 
-from vqaudio import checkpoint
-from vqaudio.codec import Codec
+from vqaudio.codec.codec import Codec
 from vqaudio.config import PriorTrainConfig, WaveNetConfig
+from vqaudio.model import checkpoint
+from vqaudio.qat.fake_quantize import set_quantized
 from vqaudio.tokenize import main as tokenize
-from vqaudio.wavenet import WaveNet, twin
-from vqaudio.wavenet.steps import set_quantized
+from vqaudio.wavenet import WaveNet, export
 
 SPEAKERS = ("ann", "bob")
 SIZES = {
@@ -55,7 +55,7 @@ def toy_prior(path: Path, codec: Codec, sounds: Sequence[NDArray[np.float32]], s
         set_quantized(net, quantized=False, observing=True)
         net(known, speakers[:, None])
     set_quantized(net)
-    twin.save(net, codec.fingerprint, path, len(sounds[0]) / codec.sample_rate)
+    export.save(net, codec.fingerprint, path, len(sounds[0]) / codec.sample_rate)
     return path
 
 

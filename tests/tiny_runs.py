@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from conftest import RATE, spectral_config
+from tiny_models import RATE, spectral_config
 
 from vqaudio.config import TrainConfig, dump_json
 

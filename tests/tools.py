@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 import vqaudio
-from vqaudio.audio import Source
-from vqaudio.autoencoder import Autoencoder
-from vqaudio.checkpoint import Checkpoint, silence_codes
-from vqaudio.codec import Codec
+from vqaudio.audio.source import Source
+from vqaudio.codec.codec import Codec
 from vqaudio.container import ChunkCodes, Reader
+from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.model.checkpoint import Checkpoint, silence_codes
 
 GOLDEN = Path(__file__).parent / "golden"
 MODEL = GOLDEN / "tiny.safetensors"

@@ -1,5 +1,5 @@
 """``python -m vqaudio COMMAND ...``."""
 
-from vqaudio.cli import main
+from vqaudio.cli.program import main
 
 raise SystemExit(main())

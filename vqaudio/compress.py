@@ -11,17 +11,18 @@ from typing import IO, Any
 
 import click
 
-from vqaudio import options
-from vqaudio.audio import ENDLESS, SUFFIXES, Source
-from vqaudio.cli import Command
+from vqaudio.audio.live.inputs import Inputs, listening
+from vqaudio.audio.live.source import RAW_SUBTYPES, Raw
+from vqaudio.audio.source import SUFFIXES, Source
+from vqaudio.cli import options
+from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
+from vqaudio.cli.options import Delimiter, Seconds, refuse_given, refuse_together
+from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
+from vqaudio.cli.program import Command
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.errors import RateError, VqaudioError
 from vqaudio.files import atomic_write, input_name
-from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
-from vqaudio.live.inputs import Inputs, listening
-from vqaudio.live.source import RAW_SUBTYPES, Raw
-from vqaudio.options import Delimiter, Seconds, refuse_given, refuse_together
-from vqaudio.outcomes import Outcome, SoundDone, TableDone
+from vqaudio.files.pipe import ENDLESS
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import SUFFIXES as TABLES
 from vqaudio.series import MaxError, compress_file, suffix_of
@@ -206,9 +207,9 @@ def _sound_converter(
     inputs: Inputs,
     quiet: bool,
 ) -> Callable[[Job], SoundDone]:
-    """What compresses sound: ``loaded`` is for :func:`vqaudio.codec.load`, ``how`` for :meth:`Codec.write`."""
-    from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
-    from vqaudio.rates import LEAST
+    """What compresses sound: ``loaded`` is for :func:`vqaudio.codec.codec.load`, ``how`` for :meth:`Codec.write`."""
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.rate_control import LEAST
 
     codec = load(*loaded)
     codec.check_encodes()

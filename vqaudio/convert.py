@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vqaudio import options
-from vqaudio.audio import SUFFIXES, FileSource
-from vqaudio.cli import Command
-from vqaudio.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar
-from vqaudio.outcomes import SoundDone
-from vqaudio.sink import known_suffix, write_sound
+from vqaudio.audio.sink import known_suffix, write_sound
+from vqaudio.audio.source import SUFFIXES, FileSource
+from vqaudio.cli import options
+from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar
+from vqaudio.cli.outcomes import SoundDone
+from vqaudio.cli.program import Command
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
 
 VOICES = "voices-16k"
 
@@ -42,7 +42,7 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
     jobs = [] if list_speakers else list_jobs(files, SUFFIXES, ".wav", beside=False)
     for job in jobs:
         known_suffix(job.target)
-    from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(model, device)
     if list_speakers:

@@ -8,14 +8,15 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from vqaudio import options, tokens
-from vqaudio.cli import Command
+from vqaudio import tokens
+from vqaudio.audio.sink import write_array
+from vqaudio.cli import options
+from vqaudio.cli.jobs import Files, Job, run_jobs, settle
+from vqaudio.cli.outcomes import SoundDone
+from vqaudio.cli.program import Command
 from vqaudio.errors import ModelError, VqaudioError
-from vqaudio.jobs import Files, Job, run_jobs, settle
-from vqaudio.outcomes import SoundDone
 from vqaudio.prior.base import n_frames_of
 from vqaudio.registry import find_fingerprint
-from vqaudio.sink import write_array
 
 
 @click.command("decode", cls=Command, example="tokens sounds")
@@ -44,7 +45,10 @@ def main(
     if not jobs:
         return 0
     chosen = model or _shipped(origin.codec, source)
-    from vqaudio.codec import Codes, load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import (  # after the arguments are known to be good: torch takes seconds to import
+        Codes,
+        load,
+    )
 
     codec = load(chosen, device)
     if (codec.fingerprint, codec.streams) != (origin.codec, origin.streams):

@@ -11,23 +11,22 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
-from vqaudio import options
-from vqaudio.audio import ENDLESS
-from vqaudio.cli import Command
+from vqaudio.audio.sink import known_suffix, write_sound
+from vqaudio.cli import options
+from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
+from vqaudio.cli.options import Seconds, refuse_given
+from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
+from vqaudio.cli.program import Command
 from vqaudio.container import Reader
+from vqaudio.container.arriving import ArrivingReader
 from vqaudio.errors import ContainerError, VqaudioError
 from vqaudio.files import copy_to_temporary, input_name, open_input, writes_in_place
-from vqaudio.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
-from vqaudio.live.pipe import Pipe, is_pipe
-from vqaudio.live.reader import ArrivingReader
-from vqaudio.options import Seconds, refuse_given
-from vqaudio.outcomes import Outcome, SoundDone, TableDone
+from vqaudio.files.pipe import ENDLESS, Pipe, is_pipe
 from vqaudio.series import Stored, is_series, model_named, starts_series, suffix_of, write_file
-from vqaudio.sink import known_suffix, write_sound
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
-    from vqaudio.codec import Stored as StoredSound
+    from vqaudio.codec.codec import Codec
+    from vqaudio.codec.codec import Stored as StoredSound
 
 SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
 
@@ -82,7 +81,10 @@ def main(
             if suffix_of(job.target):
                 raise VqaudioError(f"{job.target}: {name} holds sound; name an output like {job.target.stem}.wav")
             known_suffix(job.target)
-            from vqaudio.codec import load, model_of  # once it is known to be needed: torch takes seconds to import
+            from vqaudio.codec.codec import (  # once it is known to be needed: torch takes seconds to import
+                load,
+                model_of,
+            )
 
             reader = file if isinstance(file, Reader) else Reader(cast(Any, file), name)
             chosen = model or model_of(reader)

@@ -9,7 +9,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from vqaudio.cli import Command
+from vqaudio.cli.options import PATH, Listed, refuse_given
+from vqaudio.cli.program import Command
 from vqaudio.evaluation import EvaluationError, require, series, series_report
 from vqaudio.evaluation.judges import JUDGES, find_judges
 from vqaudio.evaluation.metrics import METRICS
@@ -18,7 +19,6 @@ from vqaudio.evaluation.report import as_data, plot, table
 from vqaudio.evaluation.scoring import evaluate
 from vqaudio.evaluation.systems import Original
 from vqaudio.files import atomic_write
-from vqaudio.options import PATH, Listed, refuse_given
 from vqaudio.series import SUFFIXES, MaxError, suffix_of
 
 SOUND_OPTIONS = (

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import click
 
-from vqaudio import options
-from vqaudio.cli import Command
+from vqaudio.cli import options
+from vqaudio.cli.facts import facts_of
+from vqaudio.cli.program import Command
 from vqaudio.container import Reader
-from vqaudio.entropy import coders
 from vqaudio.errors import ModelError
-from vqaudio.facts import facts_of
 from vqaudio.files import input_name, open_input
+from vqaudio.prior.entropy import coders
 from vqaudio.registry import (
     decoder_of,
     find,

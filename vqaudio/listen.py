@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from vqaudio.cli import Command
+from vqaudio.cli.options import PATH
+from vqaudio.cli.program import Command
 from vqaudio.evaluation.options import Setup, evaluation_options, prepare
 from vqaudio.evaluation.page import new_folder, write_page
-from vqaudio.options import PATH
 
 
 @click.command("listen", cls=Command, example="recordings page --codebooks 3,9")

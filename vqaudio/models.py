@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from vqaudio import options
-from vqaudio.cli import Command
-from vqaudio.facts import facts_of
+from vqaudio.cli import options
+from vqaudio.cli.facts import facts_of
+from vqaudio.cli.program import Command
 from vqaudio.registry import DEFAULT_MODEL, MODELS, find, fingerprint, models_here
 
 

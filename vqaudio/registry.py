@@ -21,8 +21,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from vqaudio.errors import ModelError
-from vqaudio.names import choice
+from vqaudio.errors import ModelError, choice
 
 MODELS = Path(__file__).parent / "models"
 LEGACY = Path(__file__).parents[1] / "legacy"

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from vqaudio import options
-from vqaudio.cli import Command
+from vqaudio.audio.sink import known_suffix, write_array
+from vqaudio.cli import options
+from vqaudio.cli.options import Seconds
+from vqaudio.cli.outcomes import speed
+from vqaudio.cli.program import Command
 from vqaudio.errors import VqaudioError
 from vqaudio.files import refuse_existing
-from vqaudio.options import Seconds
-from vqaudio.outcomes import speed
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
-from vqaudio.sink import known_suffix, write_array
 
 if TYPE_CHECKING:
-    from vqaudio.audio import Window
-    from vqaudio.codec import Codec
+    from vqaudio.audio.source import Window
+    from vqaudio.codec.codec import Codec
 
 
 @click.command("sample", cls=Command, example="new.wav --seconds 5 --speaker p226")
@@ -93,7 +93,7 @@ def main(
     for target in targets:
         refuse_existing(target, force)
         known_suffix(target)
-    from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(model, device, prior)
     for name in listed:
@@ -133,7 +133,7 @@ def _drawn(
     prompt: Path | None,
     quiet: bool,
 ) -> list[Window]:
-    from vqaudio.resampling import read_mono
+    from vqaudio.audio.resampling import read_mono
 
     heard = None if prompt is None else read_mono(prompt, codec.sample_rate)
     n_frames = max(1, round(seconds * codec.frame_rate))

@@ -10,8 +10,8 @@ from typing import Any
 import click
 import numpy as np
 
-from vqaudio import options
-from vqaudio.cli import Command
+from vqaudio.cli import options
+from vqaudio.cli.program import Command
 from vqaudio.registry import DEFAULT_MODEL
 
 
@@ -37,8 +37,8 @@ def main(
     They are counted in chunks, as files have them, over all channels of audio files. Sound like that which the prior
     learned from costs less. Exits with status 1 where a file is cut off or damaged; what is there is counted.
     """
-    from vqaudio.audio import FileSource
-    from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.audio.source import FileSource
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(model, device, prior)
     found: list[dict[str, Any]] = []

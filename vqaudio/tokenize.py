@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from vqaudio import options
-from vqaudio.cli import Command
+from vqaudio.cli import options
+from vqaudio.cli.extras import need
+from vqaudio.cli.options import Listed, Seconds
+from vqaudio.cli.program import Command
 from vqaudio.errors import ModelError, VqaudioError
-from vqaudio.extras import need
-from vqaudio.options import Listed, Seconds
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
     from vqaudio.tokens import Row
     from vqaudio.training.recordings import Recording
 
@@ -130,7 +130,7 @@ def main(
     """
     costs = _costs(entry_costs)
     need("train", "tokenize")
-    from vqaudio.codec import load  # after what can be checked without it: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after what can be checked without it: torch takes seconds to import
     from vqaudio.tokens import SUFFIX, Origin, made_by, write
     from vqaudio.training.recordings import list_recordings
 
@@ -210,7 +210,7 @@ def _one_thread() -> None:
 
 @cache
 def _codec(wanted: Wanted) -> Codec:
-    from vqaudio.codec import load
+    from vqaudio.codec.codec import load
 
     codec = load(wanted.model, wanted.device)
     if codec.fingerprint != wanted.fingerprint:
@@ -220,9 +220,9 @@ def _codec(wanted: Wanted) -> Codec:
 
 def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) -> list[Row]:
     """One recording's rows, one for each number of codebooks; version 0 is the recording as it is."""
-    from vqaudio.assignment import sparing
-    from vqaudio.blocks import encode_ways
-    from vqaudio.resampling import read_mono
+    from vqaudio.audio.resampling import read_mono
+    from vqaudio.codec.blocks import encode_ways
+    from vqaudio.codec.rate_distortion import sparing
     from vqaudio.tokens import Row
 
     codec = _codec(wanted)

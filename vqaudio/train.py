@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from vqaudio import options
-from vqaudio.cli import Command
+from vqaudio.cli import options
+from vqaudio.cli.extras import need
+from vqaudio.cli.program import Command
 from vqaudio.config import TrainConfig, load_yaml, parse_run
 from vqaudio.errors import ConfigError
-from vqaudio.extras import need
 from vqaudio.training.recordings import data_folder, list_recordings
 
 

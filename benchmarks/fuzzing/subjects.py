@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks.fuzzing import files
 from benchmarks.fuzzing.forgeries import forged_sound, forged_table
 from benchmarks.fuzzing.mutations import mutated
-from vqaudio.audio import FileSource
+from vqaudio.audio.source import FileSource
 from vqaudio.container import ChunkCodes, Header, Level, Reader, Stream, Writer
 from vqaudio.container.codes import channel_bytes
-from vqaudio.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.prior.context import ContextPrior
+from vqaudio.prior.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.registry import find, fingerprint
 from vqaudio.series import Stored, Table, compress, model_named, read_table
 from vqaudio.series.table import NULL
@@ -175,7 +175,7 @@ class Decoded(Codes):
         super().__init__()
         import torch
 
-        from vqaudio.codec import load
+        from vqaudio.codec.codec import load
 
         torch.set_num_threads(1)
         self._codec = load(MODEL)

@@ -11,7 +11,7 @@ from demo import facts, inputs, models, outputs, pictures, recordings, work
 from vqaudio.errors import VqaudioError
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
 
 TITLE = "Look inside"
 WHICH = "Which codebook"

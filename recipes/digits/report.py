@@ -18,16 +18,16 @@ from tqdm import tqdm
 
 import vqaudio
 from vqaudio import tokens
+from vqaudio.audio.resampling import read_mono
+from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
-from vqaudio.codec import Codec
+from vqaudio.codec.codec import Codec
 from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import SoundClassifier, trimmed
 from vqaudio.evaluation.copies import Nearness, nearness
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.files import atomic_write
 from vqaudio.prior.sampling import Sampling
-from vqaudio.resampling import read_mono
-from vqaudio.sink import write_array
 from vqaudio.training.recordings import Recording, list_recordings
 
 STRETCHES = {"label": 5, "speaker": 1}  # a word has an order, a voice has none

@@ -16,9 +16,9 @@ import numpy as np
 from systems import SYSTEMS, System, of_split
 from tqdm import tqdm
 
-from vqaudio import checkpoint
+from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
-from vqaudio.resampling import read_mono
+from vqaudio.model import checkpoint
 from vqaudio.training.classic import fit_components, fit_mixture, frames_of
 from vqaudio.training.loop import Trainer
 

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from systems import System
 
 import vqaudio
-from vqaudio.autoencoder import Reconstruction
-from vqaudio.bottleneck import Gaussian
-from vqaudio.bottleneck.base import score_function
-from vqaudio.codec import Codec
+from vqaudio.codec.codec import Codec
 from vqaudio.config import GaussianConfig
 from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, log_mel_distance, stoi
 from vqaudio.evaluation.scoring import CodeUsage
+from vqaudio.intnet.intervals import bits_of
+from vqaudio.model.autoencoder import Reconstruction
+from vqaudio.model.bottleneck import Gaussian
+from vqaudio.model.bottleneck.base import score_function
 from vqaudio.prior.base import due
 from vqaudio.prior.context import ContextPrior
-from vqaudio.prior.intervals import bits_of
 from vqaudio.registry import fingerprint
 from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.prior import counted_bits

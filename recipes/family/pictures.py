@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from measure import Figures, Member, Streams, drawn
 
-from vqaudio.bottleneck import VQ
+from vqaudio.audio.sink import write_array
 from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import trimmed
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.evaluation.probe import pooled
+from vqaudio.model.bottleneck import VQ
 from vqaudio.prior.sampling import Sampling
-from vqaudio.sink import write_array
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way from one recording to the other
 POINTS = 1500

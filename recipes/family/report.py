@@ -23,10 +23,10 @@ from reading import findings
 from systems import HERE, SYSTEMS, counted_up, of_split
 from tqdm import tqdm
 
+from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.evaluation import require
 from vqaudio.files import atomic_write
-from vqaudio.resampling import read_mono
 from vqaudio.training.losses import ReconstructionLoss
 
 TAKES, LEARNED_TAKES = 2, 8  # of each speaker: clips to measure on, and to count codes of

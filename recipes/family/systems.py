@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from vqaudio.audio.resampling import read_mono
 from vqaudio.config import ModelConfig, TrainConfig, load_yaml, parse
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import Wave
-from vqaudio.resampling import read_mono
 from vqaudio.training.recordings import Recording, list_recordings
 
 HERE = Path(__file__).parent

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from vqaudio import checkpoint
+from vqaudio.audio.resampling import read_mono
 from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, score
-from vqaudio.resampling import read_mono
+from vqaudio.model import checkpoint
 from vqaudio.training.recordings import data_folder
 
 SOAP = ["optimizer=soap", "betas=[0.9,0.95]"]

@@ -16,11 +16,11 @@ import torch
 from tqdm import tqdm
 
 import vqaudio
-from vqaudio import checkpoint
-from vqaudio.bottleneck import ResidualVQ
+from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.errors import ModelError
-from vqaudio.resampling import read_mono
+from vqaudio.model import checkpoint
+from vqaudio.model.bottleneck import ResidualVQ
 from vqaudio.training.recordings import list_recordings
 
 RECORDINGS = 300

@@ -23,13 +23,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vqaudio import checkpoint
-from vqaudio.autoencoder import Autoencoder
+from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.config import SpectralEncoderConfig
 from vqaudio.errors import ModelError
-from vqaudio.layers import Unit
-from vqaudio.resampling import read_mono
+from vqaudio.model import checkpoint
+from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.model.layers import Unit
 from vqaudio.training.recordings import list_recordings
 
 RECORDINGS = 100

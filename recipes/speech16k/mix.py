@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
-from vqaudio import checkpoint
 from vqaudio.cli import command
 from vqaudio.errors import ModelError
+from vqaudio.model import checkpoint
 
 
 @command

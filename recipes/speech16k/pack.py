@@ -18,7 +18,7 @@ from pathlib import Path
 import soundfile
 from tqdm import tqdm
 
-from vqaudio.resampling import read_mono
+from vqaudio.audio.resampling import read_mono
 from vqaudio.training.recordings import Recording, list_recordings
 
 SAMPLE_RATE = 16000

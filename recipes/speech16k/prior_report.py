@@ -21,17 +21,17 @@ from tqdm import tqdm
 
 import vqaudio
 from vqaudio import tokens
+from vqaudio.audio.resampling import read_mono
+from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
-from vqaudio.codec import Codec
+from vqaudio.codec.codec import Codec
 from vqaudio.evaluation.classifier import SoundClassifier
 from vqaudio.evaluation.copies import Nearness, nearness, spans_of
 from vqaudio.evaluation.metrics import Wave
+from vqaudio.intnet.intervals import bits_of
 from vqaudio.prior.integer import IntegerPrior
-from vqaudio.prior.intervals import bits_of
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
-from vqaudio.resampling import read_mono
-from vqaudio.sink import write_array
 from vqaudio.tokens import Row
 from vqaudio.training.recordings import Recording, list_recordings
 from vqaudio.wavenet import WaveNet, saved

@@ -17,12 +17,12 @@ import torch
 from mix import mix
 from numpy.typing import NDArray
 
-from vqaudio import checkpoint
-from vqaudio.autoencoder import Autoencoder
+from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.evaluation.judges.distillmos import distillmos
 from vqaudio.evaluation.metrics import pesq_wb, stoi
-from vqaudio.resampling import read_mono
+from vqaudio.model import checkpoint
+from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.training.recordings import data_folder, list_recordings
 
 SHORTEST, LONGEST = 2, 8  # seconds

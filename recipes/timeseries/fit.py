@@ -23,14 +23,14 @@ from tqdm import tqdm
 
 from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, open_input
-from vqaudio.prior.grid import LARGEST_PRODUCTS, LOGIT
+from vqaudio.intnet.grids import LARGEST_PRODUCTS, LOGIT
+from vqaudio.qat.export import exp_table, export_linear
+from vqaudio.qat.fake_quantize import FakeQuantize, QuantizedLinear, fake_quantize, set_quantized
 from vqaudio.series import predictor, read_table, suffix_of
 from vqaudio.series.coder import ALPHABET
 from vqaudio.series.learned import Course
 from vqaudio.series.model import KIND, LAYERS
 from vqaudio.series.view import WIDTH
-from vqaudio.wavenet.steps import Rounded, Steps, set_quantized, snap
-from vqaudio.wavenet.twin import exp_table, product
 
 MOST_COLUMNS = 8
 SHORTEST = 2000
@@ -53,16 +53,16 @@ class Network(nn.Module):
 
     def __init__(self, hidden: int):
         super().__init__()
-        self.first, self.second = Rounded(WIDTH, hidden), Rounded(hidden, hidden)
-        self.logits = Rounded(hidden, ALPHABET)
-        self.see_first, self.see_second = Steps(), Steps()
+        self.first, self.second = QuantizedLinear(WIDTH, hidden), QuantizedLinear(hidden, hidden)
+        self.logits = QuantizedLinear(hidden, ALPHABET)
+        self.see_first, self.see_second = FakeQuantize(), FakeQuantize()
 
     def forward(self, view: Tensor) -> Tensor:
         """Logits ``(rows, ALPHABET)`` in nats from what is seen of rows ``(rows, WIDTH)``, integers."""
         hidden = functional.relu(self.see_first(self.first(view * 2.0**-SEEN_STEP, SEEN_STEP)))
         hidden = functional.relu(self.see_second(self.second(hidden, self.see_first.exponent)))
         logits = self.logits(hidden, self.see_second.exponent)
-        return snap(logits, *LOGIT) if self.logits.quantized else logits
+        return fake_quantize(logits, *LOGIT) if self.logits.quantized else logits
 
     @torch.no_grad()
     def tensors(self) -> dict[str, NDArray[np.generic]]:
@@ -71,7 +71,7 @@ class Network(nn.Module):
         sees, outs = (SEEN_STEP, self.see_first, self.see_second), (self.see_first, self.see_second, LOGIT[0])
         for name, see, out in zip(LAYERS, sees, outs, strict=True):
             step = out if isinstance(out, int) else int(out.exponent)
-            product(found, name, getattr(self, name), see, step)
+            export_linear(found, name, getattr(self, name), see, step)
         return found
 
 

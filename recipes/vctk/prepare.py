@@ -31,12 +31,12 @@ from corpus import Corpus, Utterance, described, find
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vqaudio.audio.resampling import read_mono
+from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation import require
 from vqaudio.files import atomic_write
-from vqaudio.resampling import read_mono
-from vqaudio.sink import write_array
 
 SAMPLE_RATE = 16000  # Hz
 SPEAKERS_HELD_OUT = {"test": 0.08, "valid": 0.05}

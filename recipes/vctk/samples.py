@@ -16,16 +16,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 import vqaudio
+from vqaudio.audio.resampling import read_mono
+from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
-from vqaudio.codec import Codec
+from vqaudio.codec.codec import Codec
 from vqaudio.evaluation import require
 from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 from vqaudio.evaluation.page import MARK, RANGE_DB, decibels, draw, new_folder
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
-from vqaudio.resampling import read_mono
-from vqaudio.sink import write_array
 
 TEMPLATE = Path(__file__).with_name("samples.html.jinja")
 HOW = Sampling(temperature=0.9, top_p=0.95, guidance=1.5)

@@ -23,8 +23,10 @@ import numpy as np
 from tqdm import tqdm
 
 import vqaudio
+from vqaudio.audio.resampling import read_mono
+from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
-from vqaudio.codec import Codec
+from vqaudio.codec.codec import Codec
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import trimmed
@@ -32,8 +34,6 @@ from vqaudio.evaluation.conversion import Estimate, VoiceJudge, content_distance
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, stoi
 from vqaudio.evaluation.probe import SEGMENTS, code_features, foretold, mel_features
 from vqaudio.files import atomic_write
-from vqaudio.resampling import read_mono
-from vqaudio.sink import write_array
 from vqaudio.training.recordings import Recording, data_folder, list_recordings
 
 TARGET_SECONDS = 60.0  # speech in training of those whose voices are asked for

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 import vqaudio
-from vqaudio.autoencoder import Autoencoder
 from vqaudio.config import ModelConfig, ResidualConfig, SpectralDecoderConfig, SpectralEncoderConfig
-from vqaudio.layers import Unit
+from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.model.layers import Unit
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vqaudio.audio.resampling import read_mono
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.clips import Selection
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, is_silent
-from vqaudio.resampling import read_mono
 
 TALKERS = 6
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vqaudio.cli.options import Listed, Seconds, device, model, own_prior, quiet
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
 from vqaudio.evaluation.clips import SPLITS, Selection, Split, select
 from vqaudio.evaluation.peers import PEERS, find_peers
 from vqaudio.evaluation.systems import OwnCodec, System
-from vqaudio.options import Listed, Seconds, device, model, own_prior, quiet
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
 
 USUAL_CODEBOOKS = (1, 2, 3, 4, 6)
 
@@ -121,7 +121,7 @@ def prepare(setup: Setup, *packages: str) -> tuple[Selection, list[System], Code
         require(package)
     peers, notes = find_peers([] if setup.peers == ["none"] else setup.peers)
     selection = select(setup.folder, setup.split, setup.limit, setup.min_seconds)
-    from vqaudio.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(setup.model or DEFAULT_MODEL, setup.device, setup.prior)
     systems = [*_own_systems(codec, setup), *peers]

@@ -25,7 +25,7 @@ from vqaudio.evaluation.scoring import ClipScore, evaluate
 from vqaudio.evaluation.systems import Coded, System
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 MARK = '<meta name="generator" content="vqaudio listen">'  # by which an earlier page is known

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqaudio.codec import Codec
+from vqaudio.codec.codec import Codec
 from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import Wave, log_mel
 

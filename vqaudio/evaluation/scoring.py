@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vqaudio.audio.resampling import read_mono
 from vqaudio.evaluation.clips import Selection
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Mean, Metrics, Wave, mean_with_interval, score
 from vqaudio.evaluation.noise import babble, mixed
 from vqaudio.evaluation.systems import Coded, System
-from vqaudio.resampling import read_mono
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 
 if TYPE_CHECKING:
-    from vqaudio.codec import Codec
+    from vqaudio.codec.codec import Codec
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container import Stream
-from vqaudio.errors import ModelError
-from vqaudio.names import choice
-from vqaudio.prior.intervals import Integers, intervals_of
+from vqaudio.errors import ModelError, choice
+from vqaudio.intnet.intervals import Integers, intervals_of
 
 NONE = "none"
 

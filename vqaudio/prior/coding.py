@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from vqaudio.intnet.intervals import Integers
+from vqaudio.intnet.rangecoder import Decoder, Encoder
 from vqaudio.prior.base import NONE, Prior, due, n_frames_of
-from vqaudio.prior.intervals import Integers
-from vqaudio.rangecoder import Decoder, Encoder
 
 
 def encode(prior: Prior, codes: Sequence[Integers], condition: str = NONE) -> bytes:

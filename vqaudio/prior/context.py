@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vqaudio.container import Stream
+from vqaudio.intnet.intervals import Integers, sizes_of
 from vqaudio.prior.base import NONE, Prior, Stepper
-from vqaudio.prior.intervals import Integers, sizes_of
 
 ONE = 1 << 10
 """The weight of a code that was never seen. Each time that it was seen in the lane adds as much again."""

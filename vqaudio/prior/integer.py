@@ -5,7 +5,7 @@ tanh, sigmoid and exp are tables that come with the weights. Numbers are held in
 whatever order a library adds them up, and matrix products run at full speed. So the same codes have the same intervals
 on every machine and with any number of threads, and a file decodes wherever it is taken.
 
-No torch here: :mod:`vqaudio.wavenet.twin` makes the tensors from a :class:`vqaudio.wavenet.WaveNet`.
+No torch here: :mod:`vqaudio.wavenet.export` makes the tensors from a :class:`vqaudio.wavenet.WaveNet`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ from safetensors import SafetensorError, safe_open
 
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
+from vqaudio.intnet.grids import CONDITION, EXACT, GATE, INT8, LARGEST_BIAS, SUM, UNIT
+from vqaudio.intnet.intervals import Integers, intervals_of, sizes_of
+from vqaudio.intnet.linear import Int8Linear, Numbers, Requantize
 from vqaudio.prior.base import NONE, Prior, Stepper, n_frames_of
-from vqaudio.prior.grid import CONDITION, EXACT, GATE, INT8, LARGEST_BIAS, SUM, UNIT, largest_sum
-from vqaudio.prior.intervals import Integers, intervals_of, sizes_of
 from vqaudio.registry import fingerprint_of
-
-Numbers = NDArray[np.float32]
-"""Integers, held in float32."""
 
 KIND = "integer prior"
 """What the files say they hold."""
@@ -35,64 +33,12 @@ FRAMES_AT_ONCE = 256
 """For how many frames of all lanes :meth:`IntegerPrior.intervals` holds distributions."""
 
 
-class Regrid:
-    """From one grid to a coarser one, rounded (halves go up) and cut off: ``floor(x * 2**-shift + 1/2)``."""
-
-    def __init__(self, shift: int, limit: int):
-        self.half, self.scale, self.limit = (
-            np.float32(2.0**shift / 2 if shift > 0 else 0),
-            np.float32(2.0**-shift),
-            limit,
-        )
-
-    def __call__(self, x: Numbers) -> Numbers:
-        """Any shape; ``x`` stays as it is."""
-        made = x + self.half
-        made *= self.scale
-        np.floor(made, out=made)
-        np.minimum(made, self.limit, out=made)
-        np.maximum(made, -self.limit, out=made)
-        return made
-
-
-class Product:
-    """A matrix of int8 times columns of int8, plus a bias, each output regridded by its own power of two.
-
-    Raises:
-        ValueError: numbers that are no integers, or sums that float32 may not hold exactly.
-    """
-
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, limit: int):
-        weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
-        if weight.dtype.kind != "i" or bias.dtype.kind != "i":
-            raise ValueError(f"{name} has {weight.dtype} weights and {bias.dtype} biases, expected integers")
-        if (largest := largest_sum(weight, bias)) >= EXACT:
-            raise ValueError(
-                f"sums of {weight.shape[1]} products in {name} reach {largest}, and only those below {EXACT} are the "
-                "same on every machine"
-            )
-        self.weight = np.ascontiguousarray(tensors[f"{name}.weight"].astype(np.float32).T)
-        self.bias = tensors[f"{name}.bias"].astype(np.float32)
-        self.scale = np.ldexp(np.float32(1), -tensors[f"{name}.shift"].astype(np.intc))  # exact, as exp2 need not be
-        self.limit = limit
-
-    def __call__(self, x: Numbers, bias: Numbers | None = None) -> Numbers:
-        """``(..., inputs)`` to ``(..., outputs)``, with another ``bias`` if one is given."""
-        made = multiplied(x, self.weight)
-        made += self.bias if bias is None else bias
-        made *= self.scale
-        np.floor(made, out=made)
-        np.minimum(made, self.limit, out=made)
-        np.maximum(made, -self.limit, out=made)
-        return made
-
-
 class _Layer:
     def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, dilation: int, see: int):
-        self.dilation, self.see = dilation, Regrid(SUM[0] - see, INT8)
-        self.gates = Product(tensors, f"{name}.gates", GATE[1])
+        self.dilation, self.see = dilation, Requantize(SUM[0] - see, INT8)
+        self.gates = Int8Linear(tensors, f"{name}.gates", GATE[1])
         self.condition = tensors[f"{name}.condition"].astype(np.int64)
-        self.out = Product(tensors, f"{name}.out", SUM[1])
+        self.out = Int8Linear(tensors, f"{name}.out", SUM[1])
 
     def bias(self, condition: Integers) -> Numbers:
         """The gates' bias under a condition ``(condition_channels,)``."""
@@ -104,10 +50,10 @@ class Head:
     """What makes logits of a stream of the past and of the streams before."""
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, see_hidden: int):
-        self.context, self.before = (Product(tensors, f"{name}.{part}", SUM[1]) for part in ("context", "before"))
-        self.see_hidden = Regrid(SUM[0] - see_hidden, INT8)
-        self.query = Product(tensors, f"{name}.query", INT8)
-        self.entries = Product(tensors, f"{name}.entries", 2**20)
+        self.context, self.before = (Int8Linear(tensors, f"{name}.{part}", SUM[1]) for part in ("context", "before"))
+        self.see_hidden = Requantize(SUM[0] - see_hidden, INT8)
+        self.query = Int8Linear(tensors, f"{name}.query", INT8)
+        self.entries = Int8Linear(tensors, f"{name}.entries", 2**20)
 
     def __call__(self, context: Numbers, before: Numbers) -> Numbers:
         hidden = self.context(context)
@@ -119,7 +65,7 @@ class IntegerPrior(Prior):
     """A trained prior whose distributions are the same everywhere.
 
     Args:
-        tensors: by name, as :mod:`vqaudio.wavenet.twin` makes them.
+        tensors: by name, as :mod:`vqaudio.wavenet.export` makes them.
         config: streams, fields, dilations and the exponents of grids.
 
         fingerprint: of the file that both are from; files that this prior codes name it by that.
@@ -142,18 +88,18 @@ class IntegerPrior(Prior):
         self.tables = [tensors[f"labels.{field}"].astype(np.int64) for field in self.fields]
         self.see_condition = CONDITION[0] - int(see["condition"])
         self.entries = [tensors[f"entries.{index}"].astype(np.float32) for index in range(len(self.streams))]
-        self.embed = Product(tensors, "embed", SUM[1])
+        self.embed = Int8Linear(tensors, "embed", SUM[1])
         self.layers = [
             _Layer(tensors, f"layers.{index}", dilation, see["layers"][index])
             for index, dilation in enumerate(config["dilations"])
         ]
         if (1 + len(self.layers)) * SUM[1] >= EXACT:
             raise ValueError(f"sums over its {len(self.layers)} layers may reach {EXACT}, where float32 is not exact")
-        self.see_context = Regrid(SUM[0] - int(see["context"]), INT8)
+        self.see_context = Requantize(SUM[0] - int(see["context"]), INT8)
         self.heads = [Head(tensors, f"heads.{index}", see["hidden"][index]) for index in range(len(self.streams))]
         self.tanh, self.sigmoid = (tensors[name].astype(np.float32) for name in ("tanh", "sigmoid"))
         self.exp = tensors["exp"].astype(np.int64)
-        self.see_unit = Regrid(UNIT[0], UNIT[1])
+        self.see_unit = Requantize(UNIT[0], UNIT[1])
 
     # ------------------------------------------------------------------------------------------- parts of the network
 
@@ -286,17 +232,6 @@ class IntegerStepper(Stepper):
         return prior.context(skipped)
 
 
-def multiplied(x: Numbers, weight: Numbers) -> Numbers:
-    """``x @ weight``. Two or three rows go one by one: BLAS takes nearly twice as long for them together."""
-    if x.ndim != 2 or len(x) not in (2, 3):
-        product: Numbers = x @ weight
-        return product
-    rows = np.empty((len(x), weight.shape[1]), np.float32)
-    for row, out in zip(x, rows, strict=True):
-        np.dot(row, weight, out=out)
-    return rows
-
-
 def cut(sums: Numbers) -> Numbers:
     """Sums of entries to int8."""
     made: Numbers = np.minimum(np.maximum(sums, -INT8), INT8)
@@ -311,7 +246,7 @@ def later(x: Numbers, frames: int) -> Numbers:
 
 
 def load(path: Path) -> IntegerPrior:
-    """Read a file that :func:`vqaudio.wavenet.twin.save` wrote.
+    """Read a file that :func:`vqaudio.wavenet.export.save` wrote.
 
     Raises:
         ModelError: not such a file.

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.errors import VqaudioError
+from vqaudio.intnet.intervals import Integers
+from vqaudio.intnet.linear import Numbers
 from vqaudio.prior.base import NONE, due, n_frames_of
-from vqaudio.prior.integer import IntegerPrior, IntegerStepper, Numbers
-from vqaudio.prior.intervals import Integers
+from vqaudio.prior.integer import IntegerPrior, IntegerStepper
 
 PARTS = 256
 """Temperature and guidance are rounded to so many parts of 1."""

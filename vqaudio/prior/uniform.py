@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vqaudio.container import Stream
+from vqaudio.intnet.intervals import Integers, sizes_of
 from vqaudio.prior.base import NONE, Prior, Stepper
-from vqaudio.prior.intervals import Integers, sizes_of
 
 
 class UniformPrior(Prior):

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from vqaudio.container.fields import DamageError
-from vqaudio.rangecoder import PRECISION, Decoder, Encoder
+from vqaudio.intnet.rangecoder import PRECISION, Decoder, Encoder
 
 ALPHABET = 64
 ESCAPE = ALPHABET - 1

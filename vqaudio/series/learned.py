@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container.fields import Cursor, DamageError, varint
-from vqaudio.prior.intervals import intervals_of
-from vqaudio.rangecoder import Decoder, Encoder
+from vqaudio.intnet.intervals import intervals_of
+from vqaudio.intnet.rangecoder import Decoder, Encoder
 from vqaudio.series.coder import Scale, get_rest, put_rest, token_of
 from vqaudio.series.grid import Integers
 from vqaudio.series.model import Model

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from vqaudio.errors import ModelError
-from vqaudio.names import choice
-from vqaudio.prior.grid import INT8
-from vqaudio.prior.integer import Numbers, Product
-from vqaudio.prior.intervals import TOTAL, Integers, sizes_of
+from vqaudio.errors import ModelError, choice
+from vqaudio.intnet.grids import INT8
+from vqaudio.intnet.intervals import TOTAL, Integers, sizes_of
+from vqaudio.intnet.linear import Int8Linear, Numbers
 from vqaudio.registry import MODELS, Version, fingerprint, fingerprint_of, version_of
 from vqaudio.series.coder import ALPHABET
 from vqaudio.series.view import WIDTH
@@ -51,7 +50,7 @@ class Model:
     def __init__(self, tensors: Mapping[str, NDArray[Any]], fingerprint: str):
         self.fingerprint = fingerprint
         self._first, self._second, self._logits = (
-            Product(tensors, name, limit) for name, limit in zip(LAYERS, (INT8, INT8, LARGEST_LOGIT), strict=True)
+            Int8Linear(tensors, name, limit) for name, limit in zip(LAYERS, (INT8, INT8, LARGEST_LOGIT), strict=True)
         )
         self._exp = tensors["exp"].astype(np.int64)
         shapes = [layer.weight.shape for layer in (self._first, self._second, self._logits)]

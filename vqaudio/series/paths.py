@@ -10,7 +10,7 @@ from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, input_name, open_input
 from vqaudio.series.codec import Progress, Stored, compress
 from vqaudio.series.columns import MaxError
-from vqaudio.series.files import read_table, suffix_of, write_table
+from vqaudio.series.formats.files import read_table, suffix_of, write_table
 from vqaudio.series.header import is_series
 from vqaudio.series.model import model_for
 from vqaudio.series.table import Table

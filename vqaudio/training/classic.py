@@ -18,12 +18,12 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from vqaudio.autoencoder import Autoencoder
-from vqaudio.bottleneck import VQ, Bottleneck, GroupedVQ
-from vqaudio.bottleneck.vq import Codebook
 from vqaudio.config import FramesDecoderConfig, FramesEncoderConfig, ModelConfig
 from vqaudio.errors import ConfigError
-from vqaudio.layers import LappedAnalysis, SameConv1d
+from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.model.bottleneck import VQ, Bottleneck, GroupedVQ
+from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.layers import LappedAnalysis, SameConv1d
 
 Floats = NDArray[np.floating]
 LEAST_GAIN = 1e-3  # nats per frame, below which EM has converged
@@ -49,7 +49,7 @@ class Fitted:
 
 @torch.inference_mode()
 def frames_of(sounds: Iterable[NDArray[np.float32]], hop: int) -> NDArray[np.float32]:
-    """Sounds ``(samples,)`` to lapped frames ``(n, hop)``, as :class:`vqaudio.encoder.FramesEncoder` makes them."""
+    """Sounds ``(samples,)`` to lapped frames ``(n, hop)``, as :class:`vqaudio.model.encoder.FramesEncoder` does."""
     analysis = LappedAnalysis(hop)
     parts = []
     for sound in sounds:

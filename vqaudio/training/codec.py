@@ -12,16 +12,16 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio import checkpoint
-from vqaudio.autoencoder import Autoencoder, Reconstruction
-from vqaudio.bottleneck.base import score_function
-from vqaudio.bottleneck.residual import ResidualVQ
-from vqaudio.bottleneck.vq import Codebook
-from vqaudio.checkpoint import Checkpoint
 from vqaudio.config import TrainConfig, dump_json
 from vqaudio.errors import ModelError
 from vqaudio.files import atomic_write
-from vqaudio.layers import Span, Unit
+from vqaudio.model import checkpoint
+from vqaudio.model.autoencoder import Autoencoder, Reconstruction
+from vqaudio.model.bottleneck.base import score_function
+from vqaudio.model.bottleneck.residual import ResidualVQ
+from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.checkpoint import Checkpoint
+from vqaudio.model.layers import Span, Unit
 from vqaudio.registry import encoder_remedy
 from vqaudio.training.data import Crops, speakers_in
 from vqaudio.training.discriminator import Adversary
@@ -37,7 +37,7 @@ MOST_COST = 12.0
 
 
 class CodecTask(Task):
-    """Trains an :class:`vqaudio.autoencoder.Autoencoder`.
+    """Trains an :class:`vqaudio.model.autoencoder.Autoencoder`.
 
     Raises:
         VqaudioError: no recordings, or a model to start from that does not fit.

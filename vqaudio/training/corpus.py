@@ -16,9 +16,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vqaudio.audio.resampling import read_mono
 from vqaudio.errors import FileError
 from vqaudio.files import atomic_write, open_input
-from vqaudio.resampling import read_mono
 
 MANY = 1000  # files that are worth the start of other processes, which takes seconds
 

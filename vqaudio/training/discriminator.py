@@ -24,7 +24,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from vqaudio.config import AdversarialConfig, TrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.files import open_input
-from vqaudio.layers import full_precision
+from vqaudio.model.layers import full_precision
 from vqaudio.training.losses import compress, stft
 from vqaudio.training.optimization import set_rate
 

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio import checkpoint
 from vqaudio.config import PriorTrainConfig
 from vqaudio.errors import ModelError
+from vqaudio.intnet.intervals import bits_of
+from vqaudio.model import checkpoint
 from vqaudio.prior.base import Prior
 from vqaudio.prior.context import ContextPrior
-from vqaudio.prior.intervals import bits_of
+from vqaudio.qat.fake_quantize import FakeQuantize, set_quantized
 from vqaudio.tokens import Origin, Row
 from vqaudio.training.crops import TokenBatch, TokenCrops, stacked
 from vqaudio.training.task import Batch, Task
-from vqaudio.wavenet import saved, twin
+from vqaudio.wavenet import export, saved
 from vqaudio.wavenet.network import WaveNet
-from vqaudio.wavenet.steps import Steps, set_quantized
 
 CALIBRATION_BATCHES = 24
 VALID_BATCH = 32
@@ -72,7 +72,7 @@ class PriorTask(Task):
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(f"init_from: {path} does not fit this run's prior ({reason}); copy its config") from None
         for part in self.model.modules():
-            if isinstance(part, Steps):
+            if isinstance(part, FakeQuantize):
                 part.peak.zero_()  # its grids are found anew
 
     def setup(self, fabric: Fabric) -> None:
@@ -197,7 +197,7 @@ class PriorTask(Task):
         assert isinstance(model, WaveNet)
         saved.save(model, self.codec, path, record)
         if bool(model.see_context.peak):
-            twin.save(model, self.codec, path.with_suffix(TWIN_SUFFIX), self.config.data.crop_seconds)
+            export.save(model, self.codec, path.with_suffix(TWIN_SUFFIX), self.config.data.crop_seconds)
 
 
 def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> list[tuple[Tensor, Tensor]]:

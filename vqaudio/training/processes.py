@@ -19,9 +19,9 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from vqaudio.bottleneck.vq import distributed
 from vqaudio.config import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError, VqaudioError
+from vqaudio.model.bottleneck.vq import distributed
 
 
 def launch(config: RunConfig) -> Fabric:

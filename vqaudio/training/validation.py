@@ -9,7 +9,7 @@ from lightning.fabric import Fabric
 from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 
-from vqaudio.autoencoder import Autoencoder
+from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.training.data import Crops
 from vqaudio.training.losses import ReconstructionLoss
 

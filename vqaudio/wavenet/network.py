@@ -13,7 +13,7 @@ Sources: van den Oord et al., "WaveNet: a generative model for raw audio", 2016:
 connections (figure 4), global conditioning (eq. 5). Entries of residual codebooks summed at the input, and one codebook
 predicted after the other: Kreuk et al., "AudioGen", 2022, and Défossez et al., "Moshi", 2024, section 3.4.
 
-Everything that one layer passes to another goes through :mod:`vqaudio.wavenet.steps`: rounded there, the network
+Everything that one layer passes to another goes through :mod:`vqaudio.qat.fake_quantize`: rounded there, the network
 computes what its integer twin does, and can get used to it.
 """
 
@@ -29,9 +29,9 @@ from torch.nn import functional
 
 from vqaudio.config import WaveNetConfig
 from vqaudio.container import Stream
-from vqaudio.layers import full_precision
-from vqaudio.prior.grid import CONDITION, GATE, LOGIT, SUM, UNIT
-from vqaudio.wavenet.steps import Rounded, Steps, snap
+from vqaudio.intnet.grids import CONDITION, GATE, LOGIT, SUM, UNIT
+from vqaudio.model.layers import full_precision
+from vqaudio.qat.fake_quantize import FakeQuantize, QuantizedLinear, fake_quantize
 
 
 class Layer(nn.Module):
@@ -40,10 +40,10 @@ class Layer(nn.Module):
     def __init__(self, config: WaveNetConfig, dilation: int):
         super().__init__()
         self.dilation, self.quantized = dilation, False
-        self.see = Steps()
-        self.gates = Rounded(2 * config.channels, 2 * config.channels)
+        self.see = FakeQuantize()
+        self.gates = QuantizedLinear(2 * config.channels, 2 * config.channels)
         self.condition = nn.Linear(config.condition_channels, 2 * config.channels, bias=False)
-        self.out = Rounded(config.channels, config.channels + config.skip_channels)
+        self.out = QuantizedLinear(config.channels, config.channels + config.skip_channels)
         self.channels = config.channels
 
     def forward(self, x: Tensor, condition: Tensor, exponent: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,10 +66,10 @@ class Layer(nn.Module):
         weight = self.condition.weight
         if not self.gates.quantized:
             return weight
-        return snap(weight, (self.gates.exponents + self.see.exponent - exponent)[:, None], CONDITION[1])
+        return fake_quantize(weight, (self.gates.exponents + self.see.exponent - exponent)[:, None], CONDITION[1])
 
     def _grid(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        return snap(x, *grid) if self.gates.quantized else x
+        return fake_quantize(x, *grid) if self.gates.quantized else x
 
 
 class Head(nn.Module):
@@ -77,11 +77,11 @@ class Head(nn.Module):
 
     def __init__(self, config: WaveNetConfig, alphabet: int):
         super().__init__()
-        self.context = Rounded(config.skip_channels, config.head_channels)
-        self.before = Rounded(config.code_dim, config.head_channels, bias=False)
-        self.see_hidden, self.see_query = Steps(), Steps()
-        self.query = Rounded(config.head_channels, config.code_dim)
-        self.entries = Rounded(config.code_dim, alphabet)
+        self.context = QuantizedLinear(config.skip_channels, config.head_channels)
+        self.before = QuantizedLinear(config.code_dim, config.head_channels, bias=False)
+        self.see_hidden, self.see_query = FakeQuantize(), FakeQuantize()
+        self.query = QuantizedLinear(config.head_channels, config.code_dim)
+        self.entries = QuantizedLinear(config.code_dim, alphabet)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, context: Tensor, before: Tensor, exponent: Tensor) -> Tensor:
@@ -92,11 +92,11 @@ class Head(nn.Module):
         quantized = self.query.quantized
         parts = [self.context(context, exponent), self.before(before)]
         if quantized:
-            parts = [snap(part, *SUM) for part in parts]
+            parts = [fake_quantize(part, *SUM) for part in parts]
         hidden = self.see_hidden((parts[0] + parts[1]).relu())
         query = self.see_query(self.query(self.dropout(hidden), self.see_hidden.exponent))
         logits: Tensor = self.entries(query, self.see_query.exponent)
-        return snap(logits, *LOGIT) if quantized else logits
+        return fake_quantize(logits, *LOGIT) if quantized else logits
 
 
 class WaveNet(nn.Module):
@@ -119,8 +119,8 @@ class WaveNet(nn.Module):
         self.labels = nn.ModuleList(
             nn.Embedding(len(labels) + 1, config.condition_channels) for labels in self.fields.values()
         )
-        self.see_entries, self.see_condition, self.see_context = Steps(), Steps(), Steps()
-        self.embed = Rounded(config.code_dim, config.channels)
+        self.see_entries, self.see_condition, self.see_context = FakeQuantize(), FakeQuantize(), FakeQuantize()
+        self.embed = QuantizedLinear(config.code_dim, config.channels)
         self.layers = nn.ModuleList(Layer(config, dilation) for dilation in config.dilations)
         self.heads = nn.ModuleList(Head(config, stream.alphabet) for stream in streams)
         for part in self.modules():
@@ -187,14 +187,14 @@ class WaveNet(nn.Module):
         parts = [self.used.weight[n_streams - 1].expand(batch, -1)]
         parts += [table(chosen[:, index]) for index, table in enumerate(self.labels)]
         if self.embed.quantized:
-            parts = [snap(part, *CONDITION) for part in parts]
+            parts = [fake_quantize(part, *CONDITION) for part in parts]
         condition: Tensor = self.see_condition(torch.stack(parts).sum(0))
         return condition
 
     def _context(self, past: Tensor, condition: Tensor) -> Tensor:
         x = self.embed(past, self.see_entries.exponent)
         if self.embed.quantized:
-            x = snap(x, *SUM)
+            x = fake_quantize(x, *SUM)
         skipped = []
         for layer in self.layers:
             x, part = layer(x, condition, self.see_condition.exponent)

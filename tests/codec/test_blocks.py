@@ -1,0 +1,254 @@
+"""Blocks of any size give the same codes and the same sound, at every boundary, and nothing is computed twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import tiny_model
+from tools import codec_of, synthetic, tiny_codec, untied, whole
+from torch import Tensor
+
+from vqaudio.audio.source import ArraySource
+from vqaudio.codec import blocks
+from vqaudio.codec.blocks import Block, Decoded, encode_blocks, encode_ways
+from vqaudio.codec.codec import Codec
+from vqaudio.codec.rate_distortion import sparing
+from vqaudio.config import HierarchicalConfig
+from vqaudio.container import PLAIN, ChunkCodes, Stream
+from vqaudio.model.bottleneck import Hierarchical
+from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked
+
+RATE = 16000
+SEAM = 1e-4
+CODECS = {"golden": tiny_codec, "strided": lambda: codec_of(tiny_model("strided"))}
+
+
+@pytest.fixture(params=sorted(CODECS))
+def codec(request) -> Codec:
+    return CODECS[request.param]()
+
+
+def frames_in(codec: Codec, seconds: float) -> int:
+    return round(seconds * codec.frame_rate)
+
+
+def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
+    found = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames, codec.n_codebooks)
+    return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in found), strict=True)]
+
+
+def decode(
+    codec: Codec, codes: ChunkCodes, n_samples: int, block_frames: int, lost: frozenset[int] = frozenset()
+) -> Decoded:
+    def block(index: int) -> Block | None:
+        cut = slice(index * block_frames, (index + 1) * block_frames)
+        plain = (PLAIN,) * codes[0].shape[0]
+        return None if index in lost else Block([stream[:, cut] for stream in codes], plain)
+
+    return Decoded(codec.model, codec.silence, block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
+
+
+# ------------------------------------------------------------------------------------------------------- block sizes
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("golden", 20), ("strided", 6), pytest.param("golden", 600, marks=pytest.mark.slow)],
+)
+def test_codes_and_sound_do_not_depend_on_the_block_size(name, seconds):
+    codec, wav = CODECS[name](), synthetic(seconds, RATE)
+    codes = encode(codec, wav, frames_in(codec, 5))
+    sound = whole(decode(codec, codes, wav.shape[1], frames_in(codec, 5)))
+    assert sound.std() > 0.005
+    for size in (0.1, 0.5, 1, 2.3, 60):
+        frames = frames_in(codec, size)
+        assert not untied(codec, ArraySource(wav, RATE), codes, encode(codec, wav, frames)), f"blocks of {size} s"
+        again = whole(decode(codec, codes, wav.shape[1], frames))
+        np.testing.assert_allclose(again, sound, rtol=0, atol=SEAM, err_msg=f"blocks of {size} s")
+
+
+def test_a_code_that_differs_without_a_tie_is_noticed():
+    codec, wav = tiny_codec(), synthetic(1, RATE)
+    codes = encode(codec, wav, 50)
+    others = [stream.copy() for stream in codes]
+    others[2][0, 7] = (others[2][0, 7] + 1) % 64
+    assert untied(codec, ArraySource(wav, RATE), codes, others) == [(0, 7, 2)]
+
+
+@pytest.mark.parametrize("part", ["encoder_context", "decoder_context"])
+def test_less_context_than_the_networks_see_is_noticed(part, monkeypatch):
+    codec, wav = tiny_codec(), synthetic(12, RATE)
+    codes = encode(codec, wav, 250)
+    sound = whole(decode(codec, codes, wav.shape[1], 250))
+    monkeypatch.setattr(type(codec.model), part, getattr(codec.model, part) - 4)
+    assert whole(decode(codec, codes, wav.shape[1], 25)).shape == sound.shape
+    if part == "encoder_context":
+        assert untied(codec, ArraySource(wav, RATE), codes, encode(codec, wav, 25))
+    else:
+        assert np.abs(whole(decode(codec, codes, wav.shape[1], 25)) - sound).max() > 10 * SEAM
+
+
+def boundary_lengths(block: int, hop: int) -> list[int]:
+    beside = (-hop - 1, -hop, -hop + 1, -2, -1, 0, 1, 2, hop - 1, hop, hop + 1)
+    return [blocks * block + more for blocks in (1, 2, 3) for more in beside]
+
+
+def test_lengths_around_block_edges(codec):
+    frames, hop = frames_in(codec, 0.3), codec.hop_length
+    for n_samples in boundary_lengths(frames * hop, hop):
+        wav = synthetic(1, RATE)[:, :n_samples]
+        codes, whole_codes = encode(codec, wav, frames), encode(codec, wav, frames_in(codec, 1))
+        assert {stream.shape for stream in codes} == {(1, -(-n_samples // hop))}
+        assert not untied(codec, ArraySource(wav, RATE), codes, whole_codes), n_samples
+        sound = whole(decode(codec, codes, n_samples, frames))
+        assert sound.shape == (1, n_samples)
+        expected = whole(decode(codec, codes, n_samples, frames_in(codec, 1)))
+        np.testing.assert_allclose(sound, expected, rtol=0, atol=SEAM, err_msg=str(n_samples))
+
+
+def test_sound_is_zero_outside_and_the_same_in_every_window():
+    codec, wav = tiny_codec(), synthetic(2.5, RATE, channels=2)
+    codes = encode(codec, wav, 50)
+    sound = whole(decode(codec, codes, wav.shape[1], 50))
+    padded = np.pad(sound, ((0, 0), (5000, 5000)))
+    for start, stop in ((-5000, 45000), (15_999, 16_001), (100, 100), (39_999, 41_000), (40_500, 41_000), (-700, -3)):
+        window = decode(codec, codes, wav.shape[1], 50).read(start, stop)
+        np.testing.assert_array_equal(window, padded[:, start + 5000 : stop + 5000])
+
+
+# ------------------------------------------------------------------------------------------------------------ damage
+
+
+def test_a_lost_block_is_silent_and_only_its_surroundings_change():
+    codec, wav = tiny_codec(), synthetic(5, RATE)
+    codes = encode(codec, wav, 50)
+    intact = whole(decode(codec, codes, wav.shape[1], 50))
+    damaged = whole(decode(codec, codes, wav.shape[1], 50, lost=frozenset({2})))
+    assert not damaged[:, 2 * RATE : 3 * RATE].any()
+    reach = codec.model.decoder_context * codec.hop_length
+    before, after = slice(None, 2 * RATE - reach), slice(3 * RATE + reach, None)
+    np.testing.assert_array_equal(damaged[:, before], intact[:, before])
+    np.testing.assert_array_equal(damaged[:, after], intact[:, after])
+    assert np.abs(damaged - intact)[:, 2 * RATE - reach : 2 * RATE].max() > 1e-3
+
+
+# -------------------------------------------------------------------------------------------------------------- work
+
+
+def test_each_block_reads_itself_and_its_neighbours():
+    codec, wav = tiny_codec(), synthetic(6, RATE)
+    sound = decode(codec, encode(codec, wav, 50), wav.shape[1], 50)
+    asked: Counter[int] = Counter()
+    block_of = sound.block_of
+    sound.block_of = lambda index: asked.update([index]) or block_of(index)
+    sound.read(2 * RATE + 10, 3 * RATE - 10)
+    assert set(asked) == {1, 2, 3}
+    assert max(asked.values()) <= 2
+    before = asked.copy()
+    sound.read(2 * RATE, 3 * RATE)
+    assert asked == before  # what was decoded last is kept
+
+
+def test_equal_channels_are_computed_once(monkeypatch):
+    codec, wav = tiny_codec(), synthetic(1, RATE)
+    calls: Counter[str] = Counter()
+    for name in ("encode", "decode"):
+        method = getattr(codec.model, name)
+        monkeypatch.setattr(codec.model, name, lambda *given, n=name, m=method: calls.update([n]) or m(*given))
+    codes = encode(codec, np.concatenate([wav, wav, -wav, wav]), 50)
+    decode(codec, codes, wav.shape[1], 50).read(0, RATE)
+    assert calls == {"encode": 2, "decode": 2}
+    np.testing.assert_array_equal(codes[0][0], codes[0][3])
+
+
+def test_progress_adds_up_to_the_sound():
+    codec, done = tiny_codec(), []
+    wav = synthetic(2.3456, RATE)
+    list(encode_blocks(codec.model, ArraySource(wav, RATE), 50, 1, done.append))
+    assert len(done) == 3
+    assert sum(done) == pytest.approx(wav.shape[1] / RATE)
+
+
+# ----------------------------------------------------------------------------------------------------------- strides
+
+
+class Slow(Bottleneck):
+    """Two streams, the second with one code for every two frames: signs of features, and of their means."""
+
+    streams = (Stream(16, 1), Stream(8, 2))
+
+    def forward(self, features: Tensor) -> Bottlenecked:
+        raise NotImplementedError
+
+    def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
+        pairs = features[:, 4:7].unflatten(2, (-1, 2)).mean(3)
+        return [_bits(features[:, :4]), _bits(pairs)]
+
+    def decode(self, tokens: list[Tensor]) -> Tensor:
+        fast = torch.stack([tokens[0] >> bit & 1 for bit in range(4)], 1)
+        slow = torch.stack([tokens[1] >> bit & 1 for bit in range(3)], 1).repeat_interleave(2, dim=2)
+        return torch.cat([fast, slow, torch.zeros_like(fast[:, :1])], 1) * 2.0 - 1.0
+
+
+def _bits(values: Tensor) -> Tensor:
+    weights = 2 ** torch.arange(values.shape[1])
+    return ((values > 0).long() * weights[:, None]).sum(1)
+
+
+@pytest.mark.parametrize("n_samples", [1, 320, 321, 16000, 20_001])
+def test_streams_of_different_strides(n_samples):
+    model = tiny_model("spectral")
+    model.bottleneck = Slow()
+    codec = codec_of(model, silence=[0, 0])
+    wav = synthetic(2, RATE, channels=2)[:, :n_samples]
+    codes = codec.encode(wav, RATE, with_margin=False)
+    n_frames = -(-n_samples // codec.hop_length)
+    assert [stream.shape for stream in codes.streams] == [(2, n_frames), (2, -(-n_frames // 2))]
+    expected = codec.decode(codes)
+    data = codec.compress(wav, RATE)
+    np.testing.assert_array_equal(codec.decompress(data)[0], codec.decode(codec.encode(wav, RATE)))
+    assert expected.shape == wav.shape
+    found = encode_blocks(model, ArraySource(wav, RATE), 6, 2)
+    small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in found), strict=True)]
+    assert all(map(np.array_equal, small, codes.streams))
+
+
+# ---------------------------------------------------------------------------------------------- in several ways at once
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.03, 1000), (2, 1000), (2, 23)])
+def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, seconds, most):
+    monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
+    wav, bottleneck = synthetic(seconds, RATE), codec.model.bottleneck
+    every = codec.n_codebooks
+    found = encode_ways(codec.model, wav[0], [(every, None), (2, None), (2, sparing(bottleneck, 2, 1e-3))])
+    for codes, (count, cost) in zip(found, [(every, 0.0), (2, 0.0), (2, 1e-3)], strict=True):
+        expected = codec.encode(wav, RATE, count, cost, with_margin=False).streams
+        assert not untied(codec, ArraySource(wav, RATE), expected, [part[None] for part in codes])
+
+
+@pytest.mark.parametrize("most", [1000, 21])
+def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, most):
+    monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
+    model = tiny_model("spectral")
+    model.bottleneck = Hierarchical(HierarchicalConfig(codebook_size=8, levels=3), model.config.latent_dim).eval()
+    codec, wav = codec_of(model, silence=[0, 0, 0]), synthetic(1.5, RATE)
+    with torch.no_grad():
+        model.bottleneck.initialise(model.encoder(torch.from_numpy(wav)[None]))
+    (found,) = encode_ways(model, wav[0], [(3, None)])
+    expected = codec.encode(wav, RATE, with_margin=False).streams
+    assert [len(part) for part in found] == [part.shape[1] for part in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert np.mean(ours == theirs[0]) > 0.97  # all but ties
+        assert len(set(ours.tolist())) > 1
+
+
+def test_what_is_not_loud_enough_for_the_model_is_lifted_in_every_way():
+    codec, wav = tiny_codec(), 2.0**-12 * synthetic(2, RATE)
+    (found,) = encode_ways(codec.model, wav[0], [(codec.n_codebooks, None)])
+    codes = codec.encode(wav, RATE, with_margin=False)
+    assert codes.levels
+    assert np.mean(np.stack(found) == np.concatenate(codes.streams)) > 0.97

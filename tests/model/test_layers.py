@@ -1,0 +1,194 @@
+"""Building blocks: alignment, spans, and the two fixed Fourier bases against direct formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import RATE, waveforms
+from torch.nn import functional
+
+from vqaudio.model.layers import Analysis, ChannelNorm, SameConv1d, Span, Synthesis, Unit, at_least_float32, same_span
+
+WINDOWS = [(64, 32), (64, 16), (96, 32), (90, 15)]  # 2, 4, 3 and 6 windows over each sample
+
+
+def hann(window: int) -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+
+
+def test_spans_of_layers_in_a_row() -> None:
+    first, second = Span(1, 2), Span(3, 5)
+    assert first.then(second, stride=4) == Span(1 + 3 * 4, 2 + 5 * 4)
+    assert Span().then(second) == second
+    assert same_span(7) == Span(3, 3)
+    assert same_span(4) == Span(1, 2)
+    assert same_span(10, 5) == Span(2, 3)
+
+
+@pytest.mark.parametrize(("kernel_size", "stride"), [(1, 1), (3, 1), (4, 1), (4, 2), (6, 3), (10, 5), (5, 5)])
+def test_same_convolution_keeps_its_place(kernel_size: int, stride: int) -> None:
+    layer = SameConv1d(1, 1, kernel_size, stride).double()
+    torch.nn.init.ones_(layer.weight)
+    x = torch.zeros(1, 1, 20 * stride, dtype=torch.double, requires_grad=True)
+    made = layer(x)
+    assert made.shape == (1, 1, 20)
+    made[0, 0, 10].backward()
+    seen = x.grad[0, 0].nonzero()[:, 0]
+    assert int(seen.min()) == 10 * stride - layer.span.left
+    assert int(seen.max()) == 11 * stride - 1 + layer.span.right
+
+
+def test_a_stride_that_skips_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="kernel_size 3 is below the stride 4"):
+        SameConv1d(1, 1, 3, 4)
+
+
+def test_normalisation_looks_at_one_frame_only() -> None:
+    x = 3.0 + 2.0 * torch.randn(2, 50, 4)
+    made = ChannelNorm(50)(x)
+    assert torch.allclose(made.mean(1), torch.zeros(2, 4), atol=1e-5)
+    assert torch.allclose(made.var(1, unbiased=False), torch.ones(2, 4), atol=1e-3)
+    changed = x.clone()
+    changed[:, :, 2] = 100.0 * torch.randn(2, 50)
+    assert torch.equal(ChannelNorm(50)(changed)[:, :, [0, 1, 3]], made[:, :, [0, 1, 3]])
+
+
+def test_unit_is_residual_and_spans_its_kernel() -> None:
+    unit = Unit(6, 5, 2, depth=3)
+    assert unit.span == Span(2, 2)
+    x = torch.randn(1, 6, 11, requires_grad=True)
+    unit(x)[0, :, 5].square().sum().backward()
+    assert x.grad[0].abs().sum(0).nonzero()[:, 0].tolist() == [3, 4, 5, 6, 7]
+    torch.nn.init.zeros_(unit.scale)
+    assert torch.equal(unit(x), x)
+
+
+@pytest.mark.parametrize("look_ahead", [0, 1, 2, 4])
+def test_a_unit_sees_as_far_ahead_as_it_is_told(look_ahead: int) -> None:
+    unit = Unit(6, 5, 2, depth=3, look_ahead=look_ahead)
+    assert unit.span == Span(4 - look_ahead, look_ahead)
+    x = torch.randn(1, 6, 13, requires_grad=True)
+    made = unit(x)
+    assert made.shape == x.shape
+    made[0, :, 6].square().sum().backward()
+    assert x.grad[0].abs().sum(0).nonzero()[:, 0].tolist() == [2 + look_ahead + column for column in range(5)]
+
+
+def test_half_a_kernel_ahead_is_the_default_to_the_bit() -> None:
+    plain, told = Unit(6, 5, 2, depth=3), Unit(6, 5, 2, depth=3, look_ahead=2)
+    told.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 6, 9)
+    assert torch.equal(plain(x), told(x))
+
+
+def test_only_low_precision_is_raised() -> None:
+    kinds = {torch.bfloat16: torch.float32, torch.float32: torch.float32, torch.float64: torch.float64}
+    for given, wanted in kinds.items():
+        assert at_least_float32(torch.zeros(1, dtype=given)).dtype == wanted
+
+
+# ---------------------------------------------------------------------------------------------------------- analysis
+
+
+def test_analysis_of_a_sine_at_a_bin() -> None:
+    """A Hann window turns an amplitude A into A N / 4, scaled by 2 / sqrt(N), and half of that at either neighbour."""
+    window, hop, k, amplitude, phase = 64, 16, 8, 0.5, 0.7
+    n = np.arange(20 * hop)
+    sine = amplitude * np.cos(2 * np.pi * k * n / window + phase)
+    made = Analysis(window, hop).double()(torch.from_numpy(sine)[None, None])
+    bins = window // 2 + 1
+    assert made.shape == (1, 3 * bins, 20)
+    real, imaginary, log_magnitude = made[0].split(bins)
+    peak = amplitude * window**0.5 / 2
+    for t in range(4, 16):
+        angle = phase + 2 * np.pi * k * (t * hop - (window - hop) // 2) / window
+        for index, height, turn in ((k, peak, 0.0), (k - 1, peak / 2, np.pi), (k + 1, peak / 2, np.pi)):
+            wanted = height**0.3 * np.exp(1j * (angle + turn))
+            assert complex(real[index, t], imaginary[index, t]) == pytest.approx(wanted, abs=1e-5)
+            assert float(log_magnitude[index, t]) == pytest.approx(0.2 * np.log(height), abs=1e-5)
+    assert float(log_magnitude[k + 5 :, 4:16].max()) < 0.2 * np.log(1e-4)
+
+
+def test_analysis_of_silence_is_finite_in_value_and_gradient() -> None:
+    silence = torch.zeros(1, 1, 320, requires_grad=True)
+    made = Analysis(64, 16)(silence)
+    assert float(made[0, -1, 0].detach()) == pytest.approx(0.2 * np.log(1e-5))
+    made.square().sum().backward()
+    assert bool(torch.isfinite(silence.grad).all())
+
+
+def test_analysis_is_a_strided_convolution() -> None:
+    """The FFT takes the same sum as a convolution with windowed cosines and sines."""
+    window, hop = 64, 16
+    analysis = Analysis(window, hop).double()
+    sound = waveforms(2, 20 * hop).double()
+    angle = 2 * np.pi * np.outer(np.arange(window // 2 + 1), np.arange(window)) / window
+    basis = np.concatenate([np.cos(angle), -np.sin(angle)]) * hann(window) * 2 / window**0.5
+    padded = functional.pad(sound, (analysis.span.left, analysis.span.right))
+    real, imaginary = functional.conv1d(padded, torch.from_numpy(basis)[:, None], stride=hop).chunk(2, dim=1)
+    gain = (real.square() + imaginary.square() + 1e-10).pow(-0.35)
+    made = analysis(sound)
+    assert torch.allclose(made[:, : 2 * (window // 2 + 1)], torch.cat([real * gain, imaginary * gain], 1), atol=1e-5)
+
+
+# --------------------------------------------------------------------------------------------------------- synthesis
+
+
+def numpy_stft(signal: np.ndarray, window: int, hop: int) -> np.ndarray:
+    """``(bins, frames)``; frame ``t`` is centred on the samples ``t * hop`` to ``(t + 1) * hop``."""
+    before = (window - hop) // 2
+    padded = np.pad(signal, (before, window))
+    starts = range(0, len(signal), hop)
+    return np.stack([np.fft.rfft(padded[start : start + window] * hann(window)) for start in starts], axis=1)
+
+
+@pytest.mark.parametrize(("window", "hop"), WINDOWS)
+def test_synthesis_inverts_a_consistent_spectrum(window: int, hop: int) -> None:
+    signal = np.random.default_rng(0).uniform(-1, 1, 40 * hop)
+    spectrum = torch.from_numpy(numpy_stft(signal, window, hop)).to(torch.complex64)
+    made = Synthesis(window, hop)(spectrum[None])
+    assert made.shape == (1, 1, 40 * hop)
+    middle = slice(window, -window)
+    assert np.abs(made[0, 0, middle].numpy() - signal[middle]).max() < 1e-5
+
+
+@pytest.mark.parametrize(("window", "hop"), WINDOWS)
+def test_synthesis_is_a_transposed_convolution(window: int, hop: int) -> None:
+    bins, frames = window // 2 + 1, 9
+    spectrum = torch.randn(2, bins, frames, dtype=torch.complex128)
+    taper = hann(window)
+    weight = np.full(bins, 2.0)
+    weight[[0, -1]] = 1.0
+    angle = 2 * np.pi * np.outer(np.arange(bins), np.arange(window)) / window
+    basis = np.concatenate([np.cos(angle), -np.sin(angle)]) * np.tile(weight, 2)[:, None] * taper / window
+    envelope = np.tile((taper**2).reshape(-1, hop).sum(0), frames + window // hop - 1)
+    parts = torch.cat([spectrum.real, spectrum.imag], dim=1)
+    full = functional.conv_transpose1d(parts, torch.from_numpy(basis)[:, None], stride=hop) / torch.from_numpy(envelope)
+    start = (window - hop) // 2
+    assert torch.allclose(Synthesis(window, hop).double()(spectrum), full[..., start : start + frames * hop], atol=1e-5)
+
+
+@pytest.mark.parametrize(("window", "hop"), WINDOWS)
+def test_synthesis_spans_the_frames_it_says(window: int, hop: int) -> None:
+    synthesis = Synthesis(window, hop).double()
+    spectrum = torch.randn(1, window // 2 + 1, 15, dtype=torch.complex128, requires_grad=True)
+    made = synthesis(spectrum)
+    made[0, 0, 7 * hop : 8 * hop].square().sum().backward()
+    seen = spectrum.grad[0].abs().sum(0).nonzero()[:, 0]
+    assert (int(seen.min()), int(seen.max())) == (7 - synthesis.span.left, 7 + synthesis.span.right)
+
+
+def test_a_sine_through_both_bases_keeps_its_pitch() -> None:
+    """Analysis and synthesis agree on which bin is which frequency (Hz)."""
+    window, hop, k = 64, 16, 8
+    time = torch.arange(40 * hop) / RATE
+    sine = torch.sin(2 * torch.pi * (k * RATE / window) * time)
+    seen = Analysis(window, hop)(sine[None, None])[0, 2 * (window // 2 + 1) :, 20]
+    assert int(seen.argmax()) == k
+    spectrum = torch.zeros(1, window // 2 + 1, 40, dtype=torch.complex64)
+    turns = 2 * torch.pi * k * hop / window * torch.arange(40)
+    spectrum[0, k] = torch.polar(torch.full((40,), window / 4), turns)
+    made = Synthesis(window, hop)(spectrum)[0, 0, 10 * hop : 30 * hop]
+    strongest = int(torch.fft.rfft(made).abs().argmax())
+    assert strongest == k * len(made) // window

@@ -1,0 +1,334 @@
+"""Columns coded by a model's likelihoods: exact on every machine, and only where that is smaller."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recipe_scripts import RECIPES, script
+from safetensors.numpy import save_file
+
+from vqaudio.compress import main as compress_main
+from vqaudio.container.fields import Cursor, DamageError
+from vqaudio.decompress import main as decompress_main
+from vqaudio.errors import ModelError
+from vqaudio.evaluation.series import OWN, PLAIN, evaluate
+from vqaudio.info import main as info_main
+from vqaudio.qat.fake_quantize import set_quantized
+from vqaudio.series import Column, Stored, Table, compress, learned, model, model_named, predictor
+from vqaudio.series.chunk import Part, chunk_bytes
+from vqaudio.series.model import KIND, Model
+from vqaudio.series.view import LARGEST, PAST, WIDTH, View
+
+
+def tensors(seed: int = 0, hidden: int = 16) -> dict[str, np.ndarray]:
+    """A model that knows nothing, but of which every number matters."""
+    random, found = np.random.default_rng(seed), {}
+    for name, (outputs, inputs) in {
+        "first": (hidden, WIDTH),
+        "second": (hidden, hidden),
+        "logits": (64, hidden),
+    }.items():
+        found[f"{name}.weight"] = random.integers(-127, 128, (outputs, inputs), np.int8)
+        found[f"{name}.bias"] = random.integers(-5000, 5000, outputs).astype(np.int32)
+        found[f"{name}.shift"] = np.full(outputs, 12 if name == "first" else 9, np.int8)
+    found["logits.bias"] = (-(np.arange(64, dtype=np.int32) ** 2) * 300).astype(np.int32)
+    found["exp"] = np.floor(2.0**24 * np.exp(-np.arange(600) / 32) + 0.5).astype(np.int32)
+    return found
+
+
+def saved(path: Path, seed: int = 0) -> Path:
+    save_file(tensors(seed), path, {"config": json.dumps({"kind": KIND})})
+    return path
+
+
+def series(random: np.random.Generator, rows: int) -> np.ndarray:
+    return np.rint(random.normal(0, 3, rows).cumsum() + 40 * np.sin(np.arange(rows) / 9)).astype(np.int64)
+
+
+def as_table(*columns: np.ndarray) -> Table:
+    named = enumerate(columns)
+    return Table(
+        [Column(f"c{i}", one.dtype.name, one, np.zeros(len(one), np.uint8)) for i, one in named], {"suffix": ".npy"}
+    )
+
+
+@given(
+    st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=5),
+    st.integers(1, 700),
+    st.sampled_from([1, 50, 10**6, 2**33]),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_a_model_codes_comes_back(seeds, rows, scale, noisy):
+    one, known = Model(tensors(), "0" * 12), []
+    for seed in seeds:
+        random = np.random.default_rng(seed)
+        values = scale * series(random, rows) // 8
+        values += random.integers(-scale, scale, rows, endpoint=True) if noisy else 0
+        values += known[0] if known else 0
+        head, residuals = predictor.predict(values, known)
+        data = learned.encode(one, head, residuals, values, known)
+        if data is None:
+            assert np.abs(values).max() >= LARGEST // 2
+        else:
+            cursor = Cursor(data)
+            assert learned.is_learned(cursor)
+            assert (learned.decode(one, cursor, rows, known) == values).all()
+            assert cursor.position == len(data)
+        known.append(values)
+
+
+def test_values_that_are_too_large_are_left_alone():
+    one = Model(tensors(), "0" * 12)
+    for values, fits in ((np.array([0, LARGEST - 1, 5]), True), (np.array([0, LARGEST, 5]), False)):
+        head, residuals = predictor.predict(values, [])
+        assert (learned.encode(one, head, residuals, values, []) is not None) == fits
+
+
+@given(st.binary(min_size=3, max_size=60), st.integers(8, 12))
+@settings(max_examples=200, deadline=None)
+def test_damaged_bytes_give_numbers_or_damage(data, kind):
+    known = [np.arange(40), np.arange(40) ** 2]
+    try:
+        values = learned.decode(Model(tensors(), "0" * 12), Cursor(bytes([kind]) + data), 40, known)
+    except DamageError:
+        return
+    assert len(values) == 40
+
+
+def test_a_row_looks_the_same_whether_the_next_are_known_or_not():
+    random = np.random.default_rng(3)
+    values, side = series(random, PAST + 300), series(random, PAST + 300)
+    head, residuals = predictor.predict(values, [side])
+    course = learned.Course(head, residuals, values, [side])
+    changed = values.copy()
+    changed[600:] += 1000
+    other = learned.Course(head, [*residuals[:600], *[5] * (PAST - 300)], changed, [side])
+    assert course.sides == other.sides == [0]
+    assert (course.seen(slice(0, 600)) == other.seen(slice(0, 600))).all()
+    assert (course.seen(slice(601, None)) != other.seen(slice(601, None))).any()
+    assert np.abs(course.seen(slice(None))).max() <= 127
+
+
+def test_what_is_seen_is_as_worked_by_hand():
+    view = View(4, [])
+    view.fill(np.array([10, 12, 12, 20]), np.array([10, 2, 0, 8]))
+    seen = view.rows(np.array([0, 2]), *np.array([[0, 13], [0, -64], [256, 768], [0, 0]]))
+    assert (seen[0] == 0).all()
+    assert seen[1, 0] == round(24 * np.arcsinh(2))  # last but one: 12 - 10
+    assert seen[1, 37] == seen[1, 0]  # the last step
+    assert seen[1, 48] == round(24 * np.arcsinh(1))  # predicted 13, after 12
+    assert list(seen[1, 49:51]) == [round(24 * np.arcsinh(2)), round(24 * np.arcsinh(10))]
+    assert list(seen[1, -16:-12]) == [-64, 64, -64, round(16 * np.log2((768 + 8) / 256))]
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+
+
+def dice(seed: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).choice([0, 1, 10], 500, p=[0.4, 0.4, 0.2])
+
+
+def good_at_dice(path: Path) -> Path:
+    """A model of the tokens of :func:`dice`."""
+    found = tensors()
+    found["logits.weight"][:], found["logits.shift"][:] = 0, 0
+    found["logits.bias"][:] = -160  # in 32nds of a nat
+    found["logits.bias"][[0, 1, 19]] = [0, 0, -22]
+    save_file(found, path, {"config": json.dumps({"kind": KIND})})
+    return path
+
+
+def test_a_file_names_the_model_that_makes_it_smaller(tmp_path):
+    one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
+    table = as_table(*map(dice, range(6)))
+    data, plain = compress(table, model=one), compress(table)
+    assert len(data) < len(plain) - 40
+    stored = Stored(data, model=one)
+    assert stored.model == one.fingerprint
+    assert stored.suffix == ".npy"  # no need of the model
+    found = stored.table()
+    assert all((a.values == b.values).all() for a, b in zip(found.columns, table.columns, strict=True))
+    assert {part.predictor for _, parts in stored.chunks() for part in parts} == {"model"}
+
+
+def test_a_report_tells_what_a_model_is_worth(tmp_path):
+    one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
+    table = as_table(*map(dice, range(6)))
+    found = evaluate(table, "dice", 24_000, None, one)
+    sizes = {size.name: size.n_bytes for size in found.sizes}
+    assert (sizes[OWN], sizes[PLAIN]) == (len(compress(table, model=one)), len(compress(table)))
+    assert [column.predictors for column in found.columns] == [{"model": 1}] * 6
+    without = evaluate(table, "dice", 24_000, None)
+    assert (without.sizes[0].n_bytes, PLAIN in {size.name for size in without.sizes}) == (sizes[PLAIN], False)
+
+
+def test_a_model_that_makes_nothing_smaller_leaves_no_trace(tmp_path):
+    one = model_named(str(saved(tmp_path / "bad.safetensors")))
+    table = as_table(series(np.random.default_rng(0), 900), np.arange(900), np.zeros(900, int))
+    assert compress(table, model=one) == compress(table)
+
+
+def test_savings_below_the_size_of_its_name_are_not_worth_a_model(tmp_path):
+    one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
+    table = as_table(dice()[:60])
+    assert 0 < chunk_saving(table, one) <= 32
+    assert compress(table, model=one) == compress(table)
+
+
+def chunk_saving(table: Table, one: Model) -> int:
+    parts = [Part(column.values, column.cells, np.zeros(0, np.int64), b"") for column in table.columns]
+    return chunk_bytes(0, parts, model=one)[1]
+
+
+def test_a_model_that_is_missing_is_named(tmp_path):
+    one, other = (model_named(str(make(tmp_path / f"{make.__name__}.safetensors"))) for make in (good_at_dice, saved))
+    data = compress(as_table(*map(dice, range(6))), model=one)
+    told = f"t.vq: was written by the series model {one.fingerprint}, which is not shipped here"
+    with pytest.raises(ModelError, match=f"{told}: give its file with --model"):
+        Stored(data, "t.vq").table()
+    with pytest.raises(ModelError, match=f"{told} and is not the one given \\({other.fingerprint}\\)"):
+        Stored(data, "t.vq", other).table()
+
+
+def test_commands_take_a_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(model, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(model, "DEFAULT", tmp_path / "shipped" / "series-base.safetensors")
+    name = good_at_dice(Path("dice.safetensors")).name
+    np.save("in.npy", np.column_stack(list(map(dice, range(6)))))
+    assert compress_main(["in.npy", "out.vq", "--model", name, "--quiet"]) == 0
+    assert decompress_main(["out.vq", "back.npy", "--quiet"]) == 1
+    assert "was written by the series model" in capsys.readouterr().err
+    assert decompress_main(["out.vq", "back.npy", "--model", name, "--quiet"]) == 0
+    assert (np.load("back.npy") == np.load("in.npy")).all()
+    (tmp_path / "shipped").mkdir()
+    good_at_dice(tmp_path / "shipped" / "series-base.safetensors")
+    assert compress_main(["in.npy", "default.vq", "--quiet"]) == 0
+    assert Path("default.vq").read_bytes() == Path("out.vq").read_bytes()
+    assert decompress_main(["default.vq", "again.npy", "--quiet"]) == 0
+    assert (np.load("again.npy") == np.load("in.npy")).all()
+    assert info_main(["default.vq"]) == 0
+    assert Stored(Path("out.vq").read_bytes()).model in capsys.readouterr().out
+    assert compress_main(["in.npy", "none.vq", "--model", "none", "--quiet"]) == 0
+    assert len(Path("none.vq").read_bytes()) > len(Path("out.vq").read_bytes()) + 40
+
+
+@pytest.mark.parametrize("what", ["kind", "width", "tensor", "text"])
+def test_files_that_hold_no_model_are_refused(tmp_path, what):
+    path, found = tmp_path / "x.safetensors", tensors()
+    if what == "width":
+        found["first.weight"] = found["first.weight"][:, 1:]
+    if what == "tensor":
+        del found["exp"]
+    save_file(found, path, {"config": json.dumps({"kind": "codec" if what == "kind" else KIND})})
+    if what == "text":
+        path.write_text("no model")
+    with pytest.raises(ModelError, match=r"x\.safetensors: is not a readable"):
+        model_named(str(path))
+
+
+MADE = """
+import hashlib, sys, numpy as np
+sys.path[:0] = ["tests", "tests/series"]
+from test_model import as_table, good_at_dice, dice, model_named, series, Path, tensors
+from vqaudio.series import learned, predictor
+from vqaudio.series.model import Model
+random = np.random.default_rng(np.random.PCG64(5))
+values = series(random, 3000)
+head, residuals = predictor.predict(values, [])
+data = learned.encode(Model(tensors(hidden=200), "0"), head, residuals, values, [])
+print(hashlib.sha256(data).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_threads_and_processors_make_no_difference():
+    found = set()
+    for extra in (
+        {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+        {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
+    ):
+        command = [sys.executable, "-W", "ignore", "-c", MADE]
+        done = subprocess.run(command, env=os.environ | extra, capture_output=True, text=True, check=True)
+        found.add(done.stdout)
+    assert len(found) == 1
+
+
+# ------------------------------------------------------------------------------------------------------------ training
+
+
+def test_the_twin_of_a_trained_network_computes_the_same(monkeypatch):
+    monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
+    fit = script("timeseries/fit.py")
+    torch.manual_seed(0)
+    network = fit.Network(24)
+    seen = torch.randint(-127, 128, (300, WIDTH)).float()
+    set_quantized(network, quantized=False, observing=True)
+    network(seen)
+    set_quantized(network)
+    with torch.no_grad():
+        logits = network(seen) * 32
+    one = Model(network.tensors(), "0" * 12)
+    assert (one.logits(seen.numpy()) == logits.numpy()).all()
+    assert len(np.unique(logits)) > 20
+
+
+def test_a_network_too_wide_for_exact_sums_is_neither_fitted_nor_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
+    fit = script("timeseries/fit.py")
+    monkeypatch.setattr(sys, "argv", ["fit.py", str(tmp_path / "wide.safetensors"), "--hidden", "1024"])
+    with pytest.raises(SystemExit):
+        fit.main()
+    assert "--hidden 1024: expected 1 to 512" in capsys.readouterr().err
+    wide = tensors(hidden=1024) | {"second.weight": np.full((1024, 1024), 127, np.int8)}
+    save_file(wide, tmp_path / "wide.safetensors", {"config": json.dumps({"kind": KIND})})
+    with pytest.raises(ModelError, match="sums of 1024 products in second reach 20710400"):
+        model_named(str(tmp_path / "wide.safetensors"))
+
+
+def test_a_shipped_model_that_is_replaced_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(model, "SHIPPED", tmp_path)
+    path = saved(tmp_path / "mine.safetensors", seed=1)
+    first = model_named("mine")
+    saved(tmp_path / "other", seed=2).replace(path)
+    second = model_named("mine")
+    assert first is not None
+    assert second is not None
+    assert second is model_named("mine")
+    assert first.fingerprint != second.fingerprint == model.fingerprint(path)
+
+
+def test_each_process_makes_series_that_are_not_alike(monkeypatch):
+    monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
+    processes = script("timeseries/processes.py")
+    for process in processes.PROCESSES:
+        one, other = (process(np.random.default_rng(seed), 3000) for seed in (0, 1))
+        assert one.shape == (3000,)
+        assert np.isfinite(one).all()
+        assert one.std() > 0
+        assert not np.array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_the_recipe_fits_a_model_to_a_table(tmp_path):
+    beats = script("timeseries/processes.py").heartbeats(np.random.default_rng(0), 20_000)
+    np.savetxt(tmp_path / "beats.csv", np.round(beats, 3), header="mv", comments="", fmt="%.3f")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"OUT": str(tmp_path / "out"), "MINUTES": "0.3", "PATH": path}
+    run = ["bash", str(RECIPES / "timeseries" / "run.sh"), str(tmp_path / "beats.csv")]
+    subprocess.run(run, env=environment, check=True, capture_output=True)
+    report = (tmp_path / "out" / "report.md").read_text()
+    lines = [line.split("|")[2] for line in report.splitlines() if line.startswith("| vqaudio")]
+    fitted, plain = (int(line.replace(",", "")) for line in lines)
+    assert fitted < 0.95 * plain

@@ -1,0 +1,501 @@
+"""The training of priors: what a run leaves behind, how it goes on, and what it is given to learn from."""
+
+from __future__ import annotations
+
+import csv
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_models import tiny_model
+from tiny_priors import SIZES, prior_config, toy_tokens
+from tiny_runs import ALWAYS, logged, written
+
+from vqaudio import tokens
+from vqaudio.config import TokenDataConfig
+from vqaudio.container import Stream
+from vqaudio.errors import ModelError
+from vqaudio.intnet.intervals import bits_of
+from vqaudio.model import checkpoint
+from vqaudio.prior import integer
+from vqaudio.prior.context import ContextPrior
+from vqaudio.qat.fake_quantize import FakeQuantize
+from vqaudio.tokens import Origin, Row
+from vqaudio.train import main
+from vqaudio.training.crops import TokenCrops
+from vqaudio.training.loop import Trainer
+from vqaudio.training.prior import PriorTask, counted_bits
+from vqaudio.wavenet import WaveNet, saved
+
+UNIFORM = 4.0  # bits: codebooks of 16
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a codec, and tokens that it made with three codebooks and with one."""
+    return toy_tokens(tmp_path_factory.mktemp("toys"))
+
+
+@pytest.fixture(scope="module")
+def finished(toys: Path) -> Trainer:
+    """A run of 40 steps, the second half of them on grids."""
+    trainer = Trainer(prior_config(toys, toys / "finished", steps=40, valid_every=20), progress=False)
+    trainer.run()
+    return trainer
+
+
+def scores(out: str | Path) -> dict[int, dict[str, float]]:
+    """A run's validations by step."""
+    with (Path(out) / "logs" / "version_0" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    start = "valid/"
+    return {
+        int(row["step"]): {name.removeprefix(start): float(row[name]) for name in row if name.startswith(start)}
+        for row in rows
+        if row["valid/valid_3_bits"]
+    }
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command printed for its failure."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0].removeprefix("error: ")
+
+
+# -------------------------------------------------------------------------------------------- what a run leaves behind
+
+
+def test_bits_fall_below_the_uniform(finished):
+    figures = logged(finished.config.out)
+    assert sorted(figures) == list(range(1, 41))
+    assert figures[40]["train/bits"] < 0.6 * min(UNIFORM, figures[1]["train/bits"])
+    assert figures[40]["train/loss"] == pytest.approx(figures[40]["train/bits"] * math.log(2), rel=1e-5)
+    found = scores(finished.config.out)
+    assert sorted(found) == [20, 40]
+    assert found[40]["valid_3_bits"] < found[20]["valid_3_bits"] < UNIFORM
+    assert found[40]["valid_3_bits"] == pytest.approx(np.mean([found[40][f"valid_3_bits_{k}"] for k in (1, 2, 3)]))
+    assert found[40]["valid_3_bits_per_second"] == pytest.approx(3 * 500 * found[40]["valid_3_bits"])
+    assert found[40]["train_3_bits"] < UNIFORM
+    assert found[40]["valid_1_bits"] < UNIFORM
+
+
+def test_a_run_leaves_a_network_and_its_twin(finished, toys):
+    out = Path(finished.config.out)
+    assert {path.name for path in out.glob("*.safetensors")} == {
+        f"{name}.safetensors" for name in ("latest", "latest.int8", "model", "model.int8", "resume")
+    }
+    codec = checkpoint.load(toys / "codec.safetensors")
+    found = saved.load(out / "model.safetensors")
+    assert found.codec == codec.fingerprint
+    assert found.net.config == finished.config.model
+    assert (found.training["steps"], found.training["device"]) == (40, "cpu")
+    assert found.training["hours_of_recordings"] == round(3 * 2 / 3600, 2)
+    assert finished.heard == pytest.approx(40 * 4 * 0.2)
+    twin = integer.load(out / "model.int8.safetensors")
+    assert (twin.codec, twin.streams, twin.fields) == (codec.fingerprint, codec.model.bottleneck.streams, {})
+    assert twin.seconds == 0.2
+
+
+def test_the_twin_costs_what_the_network_was_judged_by(finished):
+    """Validation sees the values on their grids already, so that nothing is lost on the way to integers."""
+    twin = integer.load(Path(finished.config.out) / "model.int8.safetensors")
+    task = finished.task
+    assert isinstance(task, PriorTask)
+    (row,) = [row for row in task.crops.valid if len(row.codes) == 3]
+    crops = [codes for codes, _ in task.crops.validation([row])]
+    lanes = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
+    assert lanes[0].shape == (10, 100)
+    bits = np.mean([bits_of(sizes).mean() for _, sizes in twin.intervals(lanes)])
+    assert bits == pytest.approx(scores(finished.config.out)[40]["valid_3_bits"], abs=0.002)
+
+
+def test_the_command_trains_a_prior(toys, tmp_path, capsys):
+    config = prior_config(toys, tmp_path / "run", steps=2)
+    assert main([written(config, tmp_path), "--set", "steps=3"]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{config.out}/model.safetensors\n"
+    line = next(line for line in said.err.replace("\r", "\n").splitlines() if line.startswith("step 3: "))
+    for part in ("1 codebooks: ", "; 3 codebooks: ", " bits a code (", "learned from", "order 0", "uniform 4.00"):
+        assert part in line
+    assert saved.load(Path(config.out) / "model.safetensors").training["steps"] == 3
+
+
+def test_a_prior_learns_who_speaks(toys, tmp_path):
+    """Each speaker with a code of her own: told the speaker, the prior knows what comes from the first code on."""
+    codec = checkpoint.load(toys / "codec.safetensors")
+    origin = Origin(codec.fingerprint, codec.model.bottleneck.streams, 500.0)
+    rows = [
+        row([[5 + 3 * who] * 20] * 3, path=f"{who}{split}", speaker=("ann", "bob")[who], split=split)
+        for who in (0, 1)
+        for split in ("train", "valid")
+    ]
+    (tmp_path / "tokens").mkdir()
+    tokens.write(tmp_path / "tokens" / "a.arrow", origin, rows)
+    data = {"folder": str(tmp_path / "tokens"), "crop_seconds": 0.04, "batch_size": 8}
+    config = prior_config(toys, tmp_path / "run", data=data, fields=["speaker"], steps=30, learning_rate=0.05)
+    Trainer(config, progress=False).run()
+    twin = integer.load(tmp_path / "run" / "model.int8.safetensors")
+    assert twin.fields == {"speaker": ("ann", "bob")}
+    ann = [codes[None, :1].astype(np.int64) for codes in rows[0].codes]
+    right, wrong, none = (
+        bits_of(twin.intervals(ann, told)[0][1]).item() for told in ("speaker=ann", "speaker=bob", "none")
+    )
+    assert right < 0.5 < none < wrong
+
+
+# -------------------------------------------------------------------------------------------------------- the schedule
+
+
+class Stopped(Exception):
+    """What ends a run in the middle."""
+
+
+@pytest.mark.parametrize("last", [3, 9])
+def test_a_stopped_run_goes_on_as_if_nothing_had_happened(toys, tmp_path, monkeypatch, last):
+    """Stopped before its values lie on grids, which is from step 6 on, and after."""
+    changes = {"save_every_minutes": ALWAYS}
+    whole = prior_config(toys, tmp_path / "whole", **changes)
+    Trainer(whole, progress=False).run()
+    config = prior_config(toys, tmp_path / "run", **changes)
+    step = Trainer._train_step
+
+    def stopped(self: Trainer) -> Any:
+        if self.step == last:
+            raise Stopped
+        return step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_train_step", stopped)
+        with pytest.raises(Stopped):
+            Trainer(config, progress=False).run()
+    resumed = Trainer(config, resume=True, progress=False)
+    assert resumed.step == last
+    resumed.run()
+
+    expected, found = logged(whole.out), logged(config.out) | logged(config.out, 1)
+    assert sorted(found) == sorted(expected) == list(range(1, 13))
+    for number, row_of_figures in expected.items():
+        assert found[number] == pytest.approx(row_of_figures, rel=1e-6, abs=1e-9), number
+    for name in ("model.safetensors", "model.int8.safetensors"):
+        ours, theirs = (load_file(Path(out) / name) for out in (config.out, whole.out))
+        assert sorted(ours) == sorted(theirs)
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_values_lie_on_grids_from_their_time_on(toys, tmp_path, monkeypatch):
+    seen: list[tuple[bool, bool]] = []
+    exponents: list[list[float]] = []
+    logits = PriorTask._logits
+
+    def spy(self: PriorTask, *arguments: Any) -> list[torch.Tensor]:
+        made = logits(self, *arguments)
+        on_grid = all(torch.equal(32 * values, (32 * values).round()) for values in made)
+        if self.model.training and torch.is_grad_enabled():
+            seen.append((self.model.embed.quantized, on_grid))
+            exponents.append([float(part.exponent) for part in self.model.modules() if isinstance(part, FakeQuantize)])
+        return made
+
+    monkeypatch.setattr(PriorTask, "_logits", spy)
+    Trainer(prior_config(toys, tmp_path / "run", round_from=0.25), progress=False).run()
+    assert seen == 3 * [(False, False)] + 9 * [(True, True)]
+    assert exponents[3] != exponents[2]
+    assert exponents[3:] == 9 * [exponents[3]]
+
+
+def test_a_run_that_never_rounds_has_no_twin(toys, tmp_path):
+    config = prior_config(toys, tmp_path / "run", steps=2, round_from=1.0)
+    Trainer(config, progress=False).run()
+    assert saved.load(tmp_path / "run" / "model.safetensors").training["steps"] == 2
+    assert not list((tmp_path / "run").glob("*.int8.safetensors"))
+
+
+def test_an_average_is_judged_and_kept_on_grids_too(toys, tmp_path):
+    config = prior_config(toys, tmp_path / "run", weight_ema=0.5, steps=30)
+    trainer = Trainer(config, progress=False)
+    trainer.run()
+    assert trainer.best is not trainer.model
+    for part, last in zip(trainer.best.modules(), trainer.model.modules(), strict=True):
+        if isinstance(part, FakeQuantize):
+            assert part.exponent == last.exponent
+    task = trainer.task
+    assert isinstance(task, PriorTask)
+    twin = integer.load(tmp_path / "run" / "model.int8.safetensors")
+    crops = [codes for codes, _ in task.crops.validation([row for row in task.crops.valid if len(row.codes) == 3])]
+    lanes = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
+    bits = np.mean([bits_of(sizes).mean() for _, sizes in twin.intervals(lanes)])
+    assert bits == pytest.approx(scores(config.out)[30]["valid_3_bits"], abs=0.002)
+
+
+def test_a_run_can_start_from_a_prior(finished, toys, tmp_path):
+    start = Path(finished.config.out) / "model.safetensors"
+    trainer = Trainer(prior_config(toys, tmp_path / "run", init_from=str(start), steps=1), progress=False)
+    before = saved.load(start).net.state_dict()
+    for name, tensor in trainer.model.named_parameters():
+        torch.testing.assert_close(tensor.detach(), before[name])
+    assert not any(
+        part.peak for part in trainer.model.modules() if isinstance(part, FakeQuantize)
+    )  # grids are found anew
+    sizes = SIZES | {"channels": 8}
+    with pytest.raises(
+        ModelError, match=r"init_from: .*model\.safetensors does not fit this run's prior .*size mismatch"
+    ):
+        Trainer(prior_config(toys, tmp_path / "run", init_from=str(start), model=sizes), progress=False)
+
+
+def test_a_run_can_start_from_a_prior_of_fewer_codebooks(finished, toys, tmp_path):
+    """What there is for the third codebook starts as it was for the second, with the codec's own entries."""
+    whole = finished.model
+    assert isinstance(whole, WaveNet)
+    fewer = WaveNet(whole.config, whole.streams[:2], whole.fields)
+    theirs = whole.state_dict()
+    ours = {name: theirs[name][: len(own)] if own.ndim else own for name, own in fewer.state_dict().items()}
+    fewer.load_state_dict(ours)
+    saved.save(fewer, "0" * 12, tmp_path / "fewer.safetensors", {})
+    run = prior_config(toys, tmp_path / "run", init_from=str(tmp_path / "fewer.safetensors"), steps=1)
+    fresh = Trainer(prior_config(toys, tmp_path / "fresh", steps=1), progress=False).model.state_dict()
+    found = Trainer(run, progress=False).model.state_dict()
+    close = partial(torch.testing.assert_close, rtol=1e-3, atol=1e-3)  # float16 in between
+    for name in ours:
+        if name != "used.weight" and ours[name].ndim:
+            close(found[name], ours[name])
+    close(found["heads.2.context.weight"], found["heads.1.context.weight"])
+    close(found["used.weight"][2], found["used.weight"][1])
+    close(found["entries.2"], fresh["entries.2"])
+
+
+# ---------------------------------------------------------------------------------------------------------------- data
+
+
+LEVELS = (Stream(4000, 2), Stream(8000, 1))
+
+
+def row(codes: list[list[int]], **known: object) -> Row:
+    values = {"path": "a.wav", "corpus": "words", "speaker": "", "label": "", "split": "train", "version": 0} | known
+    return Row(codes=[np.array(part, np.int32) for part in codes], **values)  # type: ignore[arg-type]
+
+
+def counting(frames: int, first: int = 0, **known: object) -> Row:
+    """A row of a coarse and a fine stream whose codes tell where they stand: coarse ``i``, fine ``2 i`` and after."""
+    coarse, fine = range(first // 2, (first + frames + 1) // 2), range(first, first + frames)
+    return row([list(coarse), list(fine)], **known)
+
+
+def crops_of(folder: Path, rows: list[Row], streams: tuple[Stream, ...] = LEVELS, **changes: Any) -> TokenCrops:
+    """Crops of rows, at 100 frames a second and 10 frames a crop; two frames of silence are there to validate with."""
+    folder.mkdir(exist_ok=True)
+    origin = Origin("0123456789ab", streams, 100.0)
+    spare = row([[0] * stream.codes_in(2) for stream in streams], split="valid", corpus=rows[0].corpus)
+    tokens.write(folder / "a.arrow", origin, [*rows, spare])
+    fields, corpora, seed = (
+        changes.pop(name, default) for name, default in (("fields", ()), ("corpora", ()), ("seed", 0))
+    )
+    config = TokenDataConfig.model_validate({"folder": str(folder), "crop_seconds": 0.1, "batch_size": 8} | changes)
+    return TokenCrops(config, origin, fields, corpora, seed)
+
+
+def test_a_batch_depends_on_seed_step_and_rank_alone(tmp_path):
+    rows = [counting(500), counting(300, first=1000)]
+
+    def batch(step: int, rank: int, seed: int = 0) -> list[torch.Tensor]:
+        return crops_of(tmp_path, rows, seed=seed).batch(step, rank).codes
+
+    first, again = batch(5, 1), batch(5, 1)
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+    for other in (batch(6, 1), batch(5, 0), batch(5, 1, seed=1)):
+        assert [part.tolist() for part in other] != [part.tolist() for part in first]
+
+
+def test_crops_start_with_a_recording_or_anywhere_that_all_streams_do(tmp_path):
+    crops = crops_of(tmp_path, [counting(500)])
+    starts = []
+    for step in range(50):
+        coarse, fine = crops.batch(step).codes
+        assert (coarse.shape, fine.shape) == ((8, 5), (8, 10))
+        assert torch.equal(fine[:, ::2], 2 * coarse)
+        assert torch.equal(fine, fine[:, :1] + torch.arange(10))
+        starts += fine[:, 0].tolist()
+    assert 0.15 < starts.count(0) / len(starts) < 0.35
+    assert max(starts) > 450
+    assert {start % 2 for start in starts} == {0}
+
+
+def test_what_lies_after_the_end_of_a_recording_does_not_count(tmp_path):
+    made = crops_of(tmp_path, [counting(7, first=100)]).batch(0)
+    coarse, fine = made.codes
+    assert fine[0].tolist() == [100, 101, 102, 103, 104, 105, 106, 0, 0, 0]
+    assert coarse[0].tolist() == [50, 51, 52, 53, 0]
+    assert made.inside[0].tolist() == [1] * 7 + [0] * 3
+
+
+def test_fewer_codebooks_are_learned_from_recordings_coded_with_as_many(tmp_path):
+    """Rows coded with 1 and with 3 of 4 codebooks: 2 and 3 are cut from the latter, 4 nobody has."""
+    streams = (Stream(16),) * 4
+    crops = crops_of(tmp_path, [row([[1] * 30]), row([[3] * 30] * 3)], streams)
+    assert crops.counts == [1, 3]
+    found: dict[int, set[int]] = {}
+    for step in range(60):
+        codes = crops.batch(step).codes
+        found.setdefault(len(codes), set()).update(torch.stack(codes).unique().tolist())
+    assert found == {1: {1}, 2: {3}, 3: {3}}
+
+
+def test_a_coarse_stream_is_never_learned_alone(tmp_path):
+    """Frames are those of the finest stream: without it there is nothing to count them by."""
+    crops = crops_of(tmp_path, [counting(50)])
+    assert {len(crops.batch(step).codes) for step in range(20)} == {2}
+
+
+def test_labels_are_left_out_of_a_share_of_crops(tmp_path):
+    rows = [counting(50, speaker="bob", label="7"), counting(50, first=100, speaker="ann")]
+    for share in (0.0, 0.5, 1.0):
+        crops = crops_of(tmp_path, rows, fields=("speaker", "label"), unlabelled=share)
+        assert crops.fields == {"speaker": ("ann", "bob"), "label": ("7",)}
+        assert [crops.labels(one) for one in rows] == [[2, 1], [1, 0]]
+        batches = [crops.batch(step) for step in range(60)]
+        labels = torch.cat([batch.labels for batch in batches])
+        is_bob = torch.cat([batch.codes[1][:, 0] for batch in batches]) < 100
+        told = labels > 0
+        assert told[:, 0].float().mean() == pytest.approx(1 - share, abs=0.1)
+        assert told[is_bob, 1].float().mean() == pytest.approx(1 - share, abs=0.1)
+        assert not told[~is_bob, 1].any()
+        assert torch.equal(labels[told[:, 0], 0], 1 + is_bob[told[:, 0]].long())
+        both = told[is_bob].all(1).float().mean()
+        assert both == pytest.approx((1 - share) ** 2, abs=0.1)  # each is left out by itself
+
+
+def test_labels_count_where_they_are_said_to(tmp_path):
+    rows = [counting(50, speaker="ann"), counting(50, speaker="bob", corpus="songs")]
+    crops = crops_of(tmp_path, rows, fields=("speaker",), corpora=("songs",))
+    assert crops.fields == {"speaker": ("bob",)}
+    assert [crops.labels(one) for one in rows] == [[0], [1]]
+
+
+def test_corpora_share_crops_by_length_or_by_weight(tmp_path):
+    rows = [counting(750), counting(250, first=1000, corpus="songs")]
+    for weights, share in (({}, 0.25), ({"songs": 0.8, "words": 0.2}, 0.8), ({"songs": 0.0}, 0.0)):
+        crops = crops_of(tmp_path, rows, weights=weights)
+        starts = torch.cat([crops.batch(step).codes[1][:, 0] for step in range(60)])
+        assert (starts >= 1000).float().mean() == pytest.approx(share, abs=0.08)
+
+
+def test_hours_count_each_recording_once(tmp_path):
+    """However often it was coded and varied."""
+    rows = [row([[1] * 200]), row([[1] * 200] * 2), row([[1] * 190], version=1), row([[1] * 190] * 2, version=1)]
+    assert crops_of(tmp_path, rows, (Stream(16),) * 2).seconds == pytest.approx(2.0)
+
+
+def test_validation_hears_all_of_a_recording_and_no_copies(tmp_path):
+    kept = counting(25, split="valid", path="b.wav")
+    crops = crops_of(tmp_path, [counting(20), kept, counting(25, split="valid", version=1)])
+    assert [one.path for one in crops.valid] == ["b.wav", "a.wav"]
+    found = [codes for codes, _ in crops.validation([kept])]
+    assert [np.concatenate(parts).tolist() for parts in zip(*found, strict=True)] == [
+        list(range(13)),
+        list(range(25)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "message"),
+    [
+        ([counting(20, split="valid")], {}, "holds no tokens to train on; give the manifest both splits"),
+        ([counting(20)], {"weights": {"songs": 1.0}}, "data.weights names songs, but .* holds no such corpus"),
+        ([counting(20)], {"weights": {"words": 0.0}}, "data.weights gives every corpus the share 0; raise one"),
+    ],
+    ids=["nothing to train on", "no such corpus", "no share"],
+)
+def test_data_that_cannot_be_learned_from_is_refused(tmp_path, rows, changes, message):
+    with pytest.raises(ModelError, match=message):
+        crops_of(tmp_path, rows, **changes)
+
+
+def test_nothing_to_validate_with_is_refused(tmp_path):
+    origin = Origin("0123456789ab", LEVELS, 100.0)
+    tokens.write(tmp_path / "a.arrow", origin, [counting(20)])
+    with pytest.raises(ModelError, match="holds no tokens to validate with"):
+        TokenCrops(TokenDataConfig(folder=str(tmp_path)), origin, (), ())
+
+
+def test_tokens_of_another_codec_are_refused(toys, tmp_path, capsys):
+    checkpoint.save(tiny_model(seed=1), tmp_path / "other.safetensors")
+    config = prior_config(toys, tmp_path / "run", codec=str(tmp_path / "other.safetensors"))
+    assert main([written(config, tmp_path)]) == 1
+    ours, theirs = (checkpoint.load(path).fingerprint for path in (toys / "codec.safetensors", config.codec))
+    message = error_of(capsys)
+    assert f"holds tokens of the codec {ours}, expected {theirs}: set `codec` to the one that wrote them" in message
+    assert not (tmp_path / "run").exists()
+
+
+# ----------------------------------------------------------------------------------------------------------- baselines
+
+
+def test_counts_of_order_0_by_hand():
+    """Codes 0, 0, 0, 1 learned: weights of 1.5 and 0.5 times the average, in parts of 1024, and one for the unseen."""
+    prior = ContextPrior((Stream(2),), 0)
+    prior.learn([[np.array([0, 0, 0, 1])]])
+    likely, unlikely = (-math.log2(weight / (1537 + 513)) for weight in (1537, 513))
+    found = counted_bits(prior, [[np.array([0, 0, 1], np.int32)], [np.array([1], np.int32)]])
+    assert found == pytest.approx([(2 * likely + 2 * unlikely) / 4], abs=1e-5)
+
+
+def test_counts_of_order_1_know_what_follows():
+    prior = ContextPrior((Stream(2), Stream(4)), 1)
+    learned = np.arange(1000) % 2
+    prior.learn([[learned], [np.zeros(1000, np.int64)]])
+    crops = [[np.array([0, 1] * 50, np.int32), np.zeros(100, np.int32)]]
+    alternating, constant = counted_bits(prior, crops)
+    assert alternating < 0.15
+    assert constant < 0.15
+    assert counted_bits(prior, [[np.array([0, 0] * 50, np.int32), np.zeros(100, np.int32)]])[0] > 3
+
+
+def test_baselines_are_reported_beside_the_prior(finished):
+    """Order 0 by the entropy of the codes themselves, which the learned counts come near to."""
+    found = scores(finished.config.out)[40]
+    task = finished.task
+    assert isinstance(task, PriorTask)
+    learned, heard = (
+        np.bincount(np.concatenate([one.codes[0] for one in rows if len(one.codes) == 1]), minlength=16) / 1.0
+        for rows in (task.crops.train, task.crops.valid)
+    )
+    expected = -np.sum(heard / heard.sum() * np.log2((learned + learned.sum() / 16 / 1024) / learned.sum()))
+    assert found["valid_1_order_0_bits"] == pytest.approx(expected, abs=0.05)
+    assert found["valid_3_order_1_bits"] <= found["valid_3_order_0_bits"] + 0.05 < UNIFORM
+
+
+# ----------------------------------------------------------------------------------------------------- ways to fail
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["codec=null"], "codec: Input should be a valid string"),
+        (["codec=nowhere.safetensors"], "nowhere.safetensors: no such model"),
+        (["kind=codec"], "codec: unknown key, remove it or correct its name"),
+        (["model.channels=257"], "model.channels: "),
+        (["model.chanels=8"], "model.chanels: unknown key, remove it or correct its name"),
+        (["model.dilations=[]"], "model.dilations: "),
+        (["data={}"], "data.folder: Field required"),
+        (["fields=[name]"], "fields.0: "),
+        (["round_from=1.5"], "round_from: "),
+        (["data.folder=nowhere"], "nowhere: holds no tokens; write them with python -m vqaudio.tokenize"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_configs_that_make_no_sense_give_one_line(toys, tmp_path, capsys, overrides, message):
+    path = written(prior_config(toys, tmp_path / "run"), tmp_path)
+    assert main([path, *(part for override in overrides for part in ("--set", override))]) == 1
+    assert message in error_of(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_prior_without_a_codec_is_told_so(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(f"kind: prior\nout: {tmp_path / 'run'}\ndata: {{folder: tokens}}\n")
+    assert main([str(tmp_path / "config.yaml")]) == 1
+    assert error_of(capsys).startswith(f"{tmp_path / 'config.yaml'}: codec: Field required")

@@ -1,0 +1,188 @@
+"""Command lines that turn files into files: which inputs become which outputs, and one report for each."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from vqaudio.cli import options
+from vqaudio.cli.options import PATH
+from vqaudio.cli.outcomes import Outcome, totals
+from vqaudio.errors import FileError, VqaudioError
+from vqaudio.files import refuse_existing, writes_in_place
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its output; ``-`` stands for standard input and output.
+
+    With ``--out-dir`` the folders of the output are made as needed.
+    """
+
+    source: Path
+    target: Path
+    makes_folders: bool = False
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a command line says of its inputs and outputs."""
+
+    paths: tuple[Path, ...]
+    out_dir: Path | None
+    force: bool
+    skip_existing: bool
+    quiet: bool
+
+
+def file_options(kind: str, made: str, shown: str = "IN [OUT]") -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The arguments that a command gets as ``files``, ``shown`` in its usage as they may be."""
+    added = (
+        click.argument("paths", nargs=-1, type=PATH, metavar=shown),
+        click.option(
+            "--out-dir",
+            type=PATH,
+            metavar="DIR",
+            help=f"take any number of {kind} files and folders, and write each one's {made} there, under its own name",
+        ),
+        options.force,
+        options.skip_existing,
+        options.quiet,
+    )
+
+    def decorate(main: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def packed(**given: Any) -> int:
+            options.refuse_together("force", "skip_existing")
+            files = Files(**{field.name: given.pop(field.name) for field in fields(Files)})
+            return main(files=files, **given)
+
+        return functools.reduce(lambda function, add: add(function), reversed(added), packed)
+
+    return decorate
+
+
+OutSuffix = str | Callable[[Path], str]
+"""The suffix of outputs, or what tells it of an input."""
+
+
+def list_jobs(files: Files, suffixes: Collection[str], out_suffix: OutSuffix, beside: bool = True) -> list[Job]:
+    """Pairs of input and output; folders are searched for files with one of ``suffixes``.
+
+    Where no output is named, it is put ``beside`` the input.
+
+    Raises:
+        VqaudioError: not IN OUT, an empty folder, and as :func:`settle`.
+    """
+    paths = files.paths
+    if files.out_dir is not None:
+        jobs = [job for path in paths for job in _into(files.out_dir, path, suffixes, out_suffix)]
+    elif len(paths) == 2:
+        jobs = [Job(*paths)]
+    elif len(paths) == 1 and beside and str(paths[0]) != "-":
+        folder = paths[0] if paths[0].is_dir() else paths[0].parent
+        jobs = _into(folder, paths[0], suffixes, out_suffix)
+    else:
+        raise VqaudioError(f"expected IN OUT, found {len(paths)} paths; to convert several files, add --out-dir DIR")
+    return settle(jobs, files)
+
+
+def settle(jobs: list[Job], files: Files) -> list[Job]:
+    """The jobs that are to be done: without those whose outputs exist, where these are skipped, which is said.
+
+    Raises:
+        VqaudioError: two inputs with one output, an input that is its own, or outputs that exist already.
+    """
+    targets: dict[Path, Path] = {}
+    for job in jobs:
+        if str(job.target) != "-" and job.target in targets:
+            raise VqaudioError(
+                f"{targets[job.target]} and {job.source} would both become {job.target}: rename one of them"
+            )
+        if str(job.source) != "-" and job.target.exists() and job.source.exists() and job.target.samefile(job.source):
+            raise VqaudioError(f"{job.source}: input and output are the same file; choose another name for the output")
+        targets[job.target] = job.source
+    if files.skip_existing:
+        left = [job for job in jobs if writes_in_place(job.target) or not job.target.exists()]
+        if len(left) < len(jobs) and not files.quiet:
+            print(f"{len(jobs) - len(left)} of {len(jobs)} skipped: their outputs exist", file=sys.stderr)
+        return left
+    for job in jobs:
+        refuse_existing(job.target, files.force)
+    return jobs
+
+
+def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSuffix) -> list[Job]:
+    def named(file: Path) -> Path:
+        return file.with_suffix(out_suffix if isinstance(out_suffix, str) else out_suffix(file))
+
+    if not path.is_dir():
+        return [Job(path, folder / named(path).name, makes_folders=True)]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    if not files:
+        raise VqaudioError(f"{path}: holds no files to convert; expected names ending in {', '.join(sorted(suffixes))}")
+    return [Job(file, folder / named(file).relative_to(path), makes_folders=True) for file in files]
+
+
+def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], quiet: bool) -> int:
+    """Convert each; a failure is reported and the rest goes on. Returns the exit status.
+
+    Says what became of each, and of all together. What an input lacked is a warning, ``quiet`` or not, and makes the
+    status 1 as a failure does.
+    """
+    failed = 0
+    whole = True
+    done: list[Outcome] = []
+    for job in jobs:
+        try:
+            if job.makes_folders:
+                _make_folder(job.target.parent)
+            done.append(convert(job))
+        except VqaudioError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        for problem in done[-1].problems:
+            print(f"warning: {problem}", file=sys.stderr)
+            whole = False
+        if not quiet:
+            print(f"{_names(job)}: {done[-1]}", file=sys.stderr)
+    if len(done) > 1 and not quiet:
+        print("\n".join(totals(done)), file=sys.stderr)
+    if failed and len(jobs) > 1:
+        print(f"error: {failed} of {len(jobs)} files could not be converted", file=sys.stderr)
+    return 0 if whole and not failed else 1
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be made a folder ({error.strerror}); choose another --out-dir") from None
+
+
+def _names(job: Job) -> str:
+    source, target = (
+        pipe if str(path) == "-" else str(path) for path, pipe in ((job.source, "stdin"), (job.target, "stdout"))
+    )
+    return f"{source} -> {target}"
+
+
+def seconds_bar(total: float | None, name: str, quiet: bool) -> tqdm[Any]:
+    """A progress bar over seconds of sound, of which ``total`` may not be known; hidden off terminals."""
+    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
+    if total is None:
+        form = "{desc}: {n:.0f} s of sound [{elapsed}]"
+    return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)
+
+
+def rows_bar(total: int | None, name: str, quiet: bool) -> tqdm[Any]:
+    """A progress bar over the rows of a table; hidden where standard error is no terminal."""
+    return tqdm(total=total, desc=name, unit=" rows", unit_scale=True, leave=False, disable=True if quiet else None)

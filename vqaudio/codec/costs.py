@@ -1,0 +1,116 @@
+"""What codes cost by the integer prior, for many sequences and many ways to go on side by side.
+
+The same arithmetic as :class:`vqaudio.prior.integer.IntegerStepper`, and so the same logits, in torch and with scales
+inside the weights: integers times powers of two, which float32 holds exactly in any order of summation. Nothing here
+decides a byte; what a code costs only says whether it is worth choosing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vqaudio.intnet.grids import GATE, INT8, LOGIT
+from vqaudio.intnet.linear import Int8Linear, Requantize
+from vqaudio.prior.base import NONE
+from vqaudio.prior.integer import Head, IntegerPrior
+
+
+class _Linear:
+    """A :class:`Int8Linear`: ``(rows, inputs)`` to ``(rows, outputs)``, with another ``bias`` if one is given."""
+
+    def __init__(self, product: Int8Linear, bias: NDArray[np.float32] | None = None):
+        self.weight = torch.from_numpy(product.weight * product.scale)
+        self.bias = torch.from_numpy((product.bias if bias is None else bias) * product.scale)
+        self.limit = float(product.limit)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.bias, x, self.weight).floor_().clamp_(-self.limit, self.limit)
+
+
+class _Requantize:
+    """A :class:`Requantize`; ``x`` stays as it is."""
+
+    def __init__(self, regrid: Requantize):
+        self.half, self.scale = torch.tensor(regrid.half), torch.tensor(regrid.scale)  # numbers would be converted anew
+        self.limit = float(regrid.limit)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return (x + self.half).mul_(self.scale).floor_().clamp_(-self.limit, self.limit)
+
+
+class _Head:
+    """A :class:`vqaudio.prior.integer.Head`."""
+
+    def __init__(self, head: Head):
+        self.context, self.before = _Linear(head.context), _Linear(head.before)
+        self.see_hidden = _Requantize(head.see_hidden)
+        self.query, self.entries = _Linear(head.query), _Linear(head.entries)
+
+
+class Costs:
+    """The prior's network for the first ``n_streams`` streams, under a condition.
+
+    Raises:
+        ModelError: a condition that the prior does not know.
+    """
+
+    def __init__(self, prior: IntegerPrior, n_streams: int, condition: str = NONE):
+        self.entries = [torch.from_numpy(entries) for entries in prior.entries[:n_streams]]
+        self.embed = _Linear(prior.embed)
+        biases = prior.biases(n_streams, condition)
+        self.layers = [
+            (layer.dilation, _Requantize(layer.see), _Linear(layer.gates, bias), _Linear(layer.out))
+            for layer, bias in zip(prior.layers, biases, strict=True)
+        ]
+        self.tanh, self.sigmoid = torch.from_numpy(prior.tanh), torch.from_numpy(prior.sigmoid)
+        self.logit = torch.tensor(2.0 ** -LOGIT[0])
+        self.see_unit, self.see_context = _Requantize(prior.see_unit), _Requantize(prior.see_context)
+        self.heads = [_Head(head) for head in prior.heads[:n_streams]]
+
+    def begin(self, batch: int) -> Walk:
+        """The start of so many sequences."""
+        return Walk(self, batch)
+
+
+class Walk:
+    """A walk along sequences, frame by frame; each layer keeps what its convolution looks back on in a ring."""
+
+    def __init__(self, costs: Costs, batch: int):
+        self.costs, self.frame = costs, 0
+        width = costs.embed.weight.shape[1]
+        self.rings = [torch.zeros(dilation, batch, width) for dilation, *_ in costs.layers]
+        self.context = self._next(torch.zeros(batch, costs.entries[0].shape[1]))
+
+    def nats(self, stream: int, before: Tensor) -> Tensor:
+        """Log-likelihoods of the next code of a stream, ``(batch, paths, alphabet)``, 0 or below.
+
+        ``before``: sums ``(batch, paths, code_dim)`` of the entries of this frame's codes of the streams before.
+        """
+        head, shape = self.costs.heads[stream], before.shape[:2]
+        hidden = head.before(before.flatten(0, 1).clamp(-INT8, INT8)).view(*shape, -1)
+        hidden = (hidden + head.context(self.context)[:, None]).clamp_(min=0)
+        logits = head.entries(head.query(head.see_hidden(hidden).flatten(0, 1)))
+        return logits.mul_(self.costs.logit).log_softmax(-1).view(*shape, -1)
+
+    def advance(self, entries: Tensor) -> None:
+        """To the next frame; ``(batch, code_dim)`` is the sum of the entries of the codes that were chosen."""
+        self.frame += 1
+        self.context = self._next(entries)
+
+    def _next(self, entries: Tensor) -> Tensor:
+        """What heads see of the past: ``(batch, skip_channels)``."""
+        costs = self.costs
+        x = costs.embed(entries.clamp(-INT8, INT8))
+        width = x.shape[1]
+        skipped = torch.zeros(1)
+        for (dilation, see, gates, out), ring in zip(costs.layers, self.rings, strict=True):
+            seen, place = see(x), self.frame % dilation
+            units = gates(torch.cat([ring[place], seen], 1)).long().add_(GATE[1])
+            passed = costs.tanh.take(units[:, :width]) * costs.sigmoid.take(units[:, width:])
+            made = out(costs.see_unit(passed))
+            ring[place] = seen
+            x, skipped = x + made[:, :width], skipped + made[:, width:]
+        return costs.see_context(skipped.clamp(min=0))

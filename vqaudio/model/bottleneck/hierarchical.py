@@ -1,0 +1,155 @@
+"""VQ-VAE-2 over time: codes at several frame rates, the finer told what the coarser have said.
+
+Source: Razavi, van den Oord & Vinyals, "Generating diverse high-fidelity images with VQ-VAE-2", 2019, section 3.1 and
+algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from vqaudio.config import HierarchicalConfig
+from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
+from vqaudio.model.bottleneck.vq import VQ
+from vqaudio.model.layers import SameConv1d, Span, Unit
+
+
+class Hierarchical(Bottleneck):
+    """Two or more levels, coarsest first: strides 2, 1 (or 4, 2, 1, ...), each with one codebook.
+
+    ::
+
+        features ──down──▶ half the rate ──▶ VQ ──▶ top codes ──▶ entries
+           │                                                        up
+           ▼                                                        ▼
+          ask ◀──────────────────────────────────── known at the full rate
+           ▼                                                        ▼
+           VQ ──▶ bottom codes ──▶ entries ───────────────────────▶ join ──▶ latents
+
+    At first ``down`` is little more than the mean of pairs, ``ask`` subtracts what is known and ``join`` adds it again:
+    the levels are residual codebooks at different rates, from where they go on as they learn. So a decoder that has
+    learned from plain features can go on too. Sounds of an odd number of frames are as if zeros followed them.
+    """
+
+    def __init__(self, config: HierarchicalConfig, dim: int):
+        super().__init__()
+        finer = config.levels - 1
+        self.downs = nn.ModuleList(Down(config, dim) for _ in range(finer))  # the finest first
+        self.top = VQ(config, dim)
+        self.levels = nn.ModuleList(Level(config, dim) for _ in range(finer))  # the coarsest first
+        self.streams = streams_of(config)
+        self.least_streams = config.levels
+        self.decode_span = self._span_of_levels()
+        self.encode_span = self._span_of_codes(2**finer)
+
+    def _span_of_levels(self) -> Span:
+        span = Span()
+        for level, stream in zip(self._levels(), self.streams[1:], strict=True):
+            span = span.then(level.up.span, stream.stride)
+        return span
+
+    def _span_of_codes(self, step: int) -> Span:
+        """The longest way is that to the finest codes by the coarsest: all the way down and up again."""
+        span, stride = self.decode_span, 1
+        for down in self.downs:
+            assert isinstance(down, Down)
+            span, stride = span.then(down.halve.span, stride).then(down.unit.span, 2 * stride), 2 * stride
+        return Span(-(-span.left // step) * step, -(-span.right // step) * step)
+
+    def _levels(self) -> list[Level]:
+        return [level for level in self.levels if isinstance(level, Level)]
+
+    def forward(self, features: Tensor) -> Bottlenecked:
+        """Loss: the mean of the levels' (each a VQ-VAE's)."""
+        made: list[Bottlenecked] = []
+
+        def quantize(book: VQ, asked: Tensor) -> Tensor:
+            made.append(book(asked))
+            return made[-1].latents
+
+        latents = self._descend(features, quantize)
+        tokens = [codes for one in made for codes in one.tokens]
+        stats = {f"{name}_{number}": value for number, one in enumerate(made, 1) for name, value in one.stats.items()}
+        return Bottlenecked(latents, tokens, torch.stack([one.loss for one in made]).mean(), stats)
+
+    def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
+        """See :meth:`Bottleneck.encode`."""
+        tokens: list[Tensor] = []
+
+        def quantize(book: VQ, asked: Tensor) -> Tensor:
+            tokens.extend(book.encode(asked))
+            return book.decode(tokens[-1:])
+
+        self._descend(features, quantize)
+        return tokens
+
+    def _descend(self, features: Tensor, quantize: Callable[[VQ, Tensor], Tensor]) -> Tensor:
+        """Features to latents, level by level; ``quantize`` makes entries of what a codebook is asked."""
+        rates = [features]
+        for down in self.downs:
+            rates.append(down(rates[-1]))
+        said = quantize(self.top, rates.pop())
+        for level in self._levels():
+            own = rates.pop()
+            known = level.known(said, own.shape[2])
+            said = level.join(torch.cat([quantize(level.book, level.ask(torch.cat([own, known], 1))), known], 1))
+        return said
+
+    def decode(self, tokens: list[Tensor]) -> Tensor:
+        """From the streams of all levels."""
+        if len(tokens) != len(self.streams):
+            raise ValueError(f"{len(self.streams)} streams of tokens expected, found {len(tokens)}")
+        said = self.top.decode(tokens[:1])
+        for level, codes in zip(self._levels(), tokens[1:], strict=True):
+            known = level.known(said, codes.shape[1])
+            said = level.join(torch.cat([level.book.decode([codes]), known], 1))
+        return said
+
+    @torch.no_grad()
+    def initialise(self, features: Tensor) -> None:
+        """k-means level by level, each on what it is asked."""
+
+        def quantize(book: VQ, asked: Tensor) -> Tensor:
+            book.initialise(asked)
+            return book.decode(book.encode(asked))
+
+        self._descend(features, quantize)
+
+
+class Down(nn.Module):
+    """To half the frame rate: ``(batch, D, frames)`` to ``(batch, D, frames / 2)``, rounded up."""
+
+    def __init__(self, config: HierarchicalConfig, dim: int):
+        super().__init__()
+        self.halve = SameConv1d(dim, dim, 4, 2)
+        self.unit = Unit(dim, config.kernel_size, config.expansion, depth=1)
+        with torch.no_grad():
+            self.halve.weight.mul_(0.1)[..., 1:3] += 0.5 * torch.eye(dim)[..., None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        halved: Tensor = self.unit(self.halve(nn.functional.pad(x, (0, x.shape[2] % 2))))
+        return halved
+
+
+class Level(nn.Module):
+    """A codebook below the top, with the ways between it and what the coarser levels say."""
+
+    def __init__(self, config: HierarchicalConfig, dim: int):
+        super().__init__()
+        self.book = VQ(config, dim)
+        self.up = Unit(dim, config.kernel_size, config.expansion, depth=1)
+        self.ask, self.join = SameConv1d(2 * dim, dim, 1), SameConv1d(2 * dim, dim, 1)
+        with torch.no_grad():
+            same = torch.eye(dim)
+            for way, sign in ((self.ask, -1.0), (self.join, 1.0)):
+                way.weight.copy_(torch.cat([same, sign * same], 1)[..., None])
+                nn.init.zeros_(way.get_parameter("bias"))
+
+    def known(self, said: Tensor, frames: int) -> Tensor:
+        """What the coarser levels say, ``(batch, D, columns)``, at this level's rate: ``(batch, D, frames)``."""
+        known: Tensor = self.up(said.repeat_interleave(2, dim=2)[..., :frames])
+        return known

@@ -1,0 +1,1 @@
+"""Quantization-aware training: values that are rounded as the integer network will round them, and its tensors."""

@@ -1,0 +1,83 @@
+"""From a WaveNet that was trained with its values on grids to the tensors of its integer twin, and onto disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save as to_bytes
+from torch import nn
+
+from vqaudio.files import atomic_write
+from vqaudio.intnet.grids import CONDITION, GATE, INT8, LOGIT, SUM, UNIT
+from vqaudio.prior.integer import KIND
+from vqaudio.qat.export import Tensors, as_integers, exp_table, exponent_of, export_linear
+from vqaudio.wavenet.network import Head, Layer, WaveNet
+
+
+@torch.no_grad()
+def quantized_export(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Tensors, dict[str, Any]]:
+    """Tensors and config for :class:`vqaudio.prior.integer.IntegerPrior`.
+
+    ``codec`` is the codec's fingerprint, ``seconds`` the length of what the network learned from.
+    """
+    tensors: Tensors = {
+        "used": as_integers(net.used.weight, CONDITION[0], CONDITION[1], np.int16),
+        **{
+            f"labels.{field}": as_integers(table.weight, CONDITION[0], CONDITION[1], np.int16)
+            for field, table in zip(net.fields, cast(list[nn.Embedding], net.labels), strict=True)
+        },
+        **{
+            f"entries.{index}": as_integers(entries, exponent_of(net.see_entries), INT8, np.int8)
+            for index, entries in enumerate(net.entries)
+        },
+        "tanh": _table(np.tanh),
+        "sigmoid": _table(lambda x: 1 / (1 + np.exp(-x))),
+        "exp": exp_table(),
+    }
+    export_linear(tensors, "embed", net.embed, net.see_entries, SUM[0])
+    for index, layer in enumerate(cast(list[Layer], net.layers)):
+        name = f"layers.{index}"
+        export_linear(tensors, f"{name}.gates", layer.gates, layer.see, GATE[0])
+        sums = layer.gates.exponents + layer.see.exponent - net.see_condition.exponent
+        tensors[f"{name}.condition"] = as_integers(layer.condition.weight, sums[:, None], CONDITION[1], np.int16)
+        export_linear(tensors, f"{name}.out", layer.out, UNIT[0], SUM[0])
+    for index, head in enumerate(cast(list[Head], net.heads)):
+        name = f"heads.{index}"
+        export_linear(tensors, f"{name}.context", head.context, net.see_context, SUM[0])
+        export_linear(tensors, f"{name}.before", head.before, net.see_entries, SUM[0])
+        export_linear(tensors, f"{name}.query", head.query, head.see_hidden, exponent_of(head.see_query))
+        export_linear(tensors, f"{name}.entries", head.entries, head.see_query, LOGIT[0])
+    config = {
+        "codec": codec,
+        "seconds": seconds,
+        "streams": [[stream.alphabet, stream.stride] for stream in net.streams],
+        "fields": {name: list(labels) for name, labels in net.fields.items()},
+        "dilations": list(net.config.dilations),
+        "see": {
+            "condition": exponent_of(net.see_condition),
+            "context": exponent_of(net.see_context),
+            "layers": [exponent_of(layer.see) for layer in cast(list[Layer], net.layers)],
+            "hidden": [exponent_of(head.see_hidden) for head in cast(list[Head], net.heads)],
+        },
+    }
+    return tensors, config
+
+
+def save(net: WaveNet, codec: str, path: Path, seconds: float = 5.0) -> None:
+    """Write a network's integer twin, atomically; arguments as for :func:`quantized_export`."""
+    tensors, config = quantized_export(net, codec, seconds)
+    metadata = {"kind": KIND, "config": json.dumps(config, sort_keys=True, separators=(",", ":"))}
+    with atomic_write(path) as file:
+        file.write(to_bytes(tensors, metadata=metadata))
+
+
+def _table(function: Any) -> NDArray[np.int8]:
+    """A function within +-1 of what gates see."""
+    values = function(np.arange(-GATE[1], GATE[1] + 1) / 2.0 ** GATE[0])
+    steps: NDArray[np.int8] = np.floor(values * 2.0 ** UNIT[0] + 0.5).clip(-UNIT[1], UNIT[1]).astype(np.int8)
+    return steps
