@@ -16,7 +16,8 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from vqaudio.config import AdversarialConfig, TrainConfig, load_yaml, parse
+from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.training import AdversarialConfig, TrainConfig
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss

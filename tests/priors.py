@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqaudio.config import WaveNetConfig
+from vqaudio.config.prior import WaveNetConfig
 from vqaudio.container import Stream
 from vqaudio.intnet.grids import EXP_BITS, GATE, LOGIT, UNIT
 from vqaudio.intnet.intervals import Integers

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from vqaudio.config import (
+from vqaudio.config.bottleneck import ResidualConfig
+from vqaudio.config.model import (
     ModelConfig,
-    ResidualConfig,
     SpectralDecoderConfig,
     SpectralEncoderConfig,
     StridedDecoderConfig,
     StridedEncoderConfig,
-    parse,
 )
+from vqaudio.config.reading import parse
 from vqaudio.model.autoencoder import Autoencoder
 
 Network = TypeVar("Network", bound=nn.Module)

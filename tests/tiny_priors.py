@@ -14,7 +14,7 @@ from tiny_runs import toy_folder
 from torch.nn import functional
 
 from vqaudio.codec.codec import Codec
-from vqaudio.config import PriorTrainConfig, WaveNetConfig
+from vqaudio.config.prior import PriorTrainConfig, WaveNetConfig
 from vqaudio.model import checkpoint
 from vqaudio.qat.fake_quantize import set_quantized
 from vqaudio.tokenize import main as tokenize

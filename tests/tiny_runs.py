@@ -15,7 +15,8 @@ import soundfile
 import torch
 from tiny_models import RATE, spectral_config
 
-from vqaudio.config import TrainConfig, dump_json
+from vqaudio.config.reading import dump_json
+from vqaudio.config.training import TrainConfig
 
 ALWAYS = 1e-6  # minutes between saves: after every step
 SMALL_ADVERSARIAL = {"start": 0.4, "alone_steps": 2, "windows": (256, 128), "channels": 4}

@@ -11,7 +11,8 @@ import click
 from vqaudio.cli import options
 from vqaudio.cli.extras import need
 from vqaudio.cli.program import Command
-from vqaudio.config import TrainConfig, load_yaml, parse_run
+from vqaudio.config.reading import load_yaml, parse_run
+from vqaudio.config.training import TrainConfig
 from vqaudio.errors import ConfigError
 from vqaudio.training.recordings import data_folder, list_recordings
 

@@ -16,7 +16,7 @@ from systems import System
 
 import vqaudio
 from vqaudio.codec.codec import Codec
-from vqaudio.config import GaussianConfig
+from vqaudio.config.bottleneck import GaussianConfig
 from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, log_mel_distance, stoi
 from vqaudio.evaluation.scoring import CodeUsage

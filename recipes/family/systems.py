@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from vqaudio.audio.resampling import read_mono
-from vqaudio.config import ModelConfig, TrainConfig, load_yaml, parse
+from vqaudio.config.model import ModelConfig
+from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.training import TrainConfig
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.training.recordings import Recording, list_recordings

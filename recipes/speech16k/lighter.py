@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
-from vqaudio.config import SpectralEncoderConfig
+from vqaudio.config.model import SpectralEncoderConfig
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder

@@ -16,7 +16,7 @@ from vqaudio.codec import blocks
 from vqaudio.codec.blocks import Block, Decoded, encode_blocks, encode_ways
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.rate_distortion import sparing
-from vqaudio.config import HierarchicalConfig
+from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, ChunkCodes, Stream
 from vqaudio.model.bottleneck import Hierarchical
 from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked

@@ -11,21 +11,10 @@ import pytest
 from pydantic import ValidationError
 from tiny_models import TINY_CONFIGS
 
-from vqaudio.config import (
-    IdentityConfig,
-    ModelConfig,
-    ResidualConfig,
-    RunConfig,
-    SpectralEncoderConfig,
-    StridedDecoderConfig,
-    StridedEncoderConfig,
-    TrainConfig,
-    VQConfig,
-    dump_json,
-    load_yaml,
-    parse,
-    parse_run,
-)
+from vqaudio.config.bottleneck import IdentityConfig, ResidualConfig, VQConfig
+from vqaudio.config.model import ModelConfig, SpectralEncoderConfig, StridedDecoderConfig, StridedEncoderConfig
+from vqaudio.config.reading import dump_json, load_yaml, parse, parse_run
+from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError, VqaudioError
 
 

@@ -249,7 +249,8 @@ def test_numbers_of_codebooks_are_whole(folder, text, capsys):
 def test_a_real_codec_fits_the_interface(folder, tmp_path, capsys):
     import torch
 
-    from vqaudio.config import ModelConfig, parse
+    from vqaudio.config.model import ModelConfig
+    from vqaudio.config.reading import parse
     from vqaudio.model.autoencoder import Autoencoder
     from vqaudio.model.checkpoint import save
 

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 import vqaudio
-from vqaudio.config import ModelConfig, ResidualConfig, SpectralDecoderConfig, SpectralEncoderConfig
+from vqaudio.config.bottleneck import ResidualConfig
+from vqaudio.config.model import ModelConfig, SpectralDecoderConfig, SpectralEncoderConfig
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.layers import Unit
 

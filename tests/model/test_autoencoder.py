@@ -8,7 +8,8 @@ from spans import randomised
 from tiny_models import HOP, TINY_CONFIGS, tiny_model, waveforms
 from torch import Tensor
 
-from vqaudio.config import IdentityConfig, ModelConfig
+from vqaudio.config.bottleneck import IdentityConfig
+from vqaudio.config.model import ModelConfig
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck.vq import Codebook
 

@@ -16,7 +16,8 @@ from tiny_models import HOP, tiny_model, waveforms
 from torch import Tensor
 
 from vqaudio import registry
-from vqaudio.config import IdentityConfig, dump_json
+from vqaudio.config.bottleneck import IdentityConfig
+from vqaudio.config.reading import dump_json
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder

@@ -7,7 +7,7 @@ import torch
 from spans import frames_around_decoder, randomised
 from tiny_models import HOP
 
-from vqaudio.config import SpectralDecoderConfig, StridedDecoderConfig
+from vqaudio.config.model import SpectralDecoderConfig, StridedDecoderConfig
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.decoder import StridedDecoder, Upsample, build_decoder
 from vqaudio.model.layers import Span

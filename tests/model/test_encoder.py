@@ -7,7 +7,7 @@ import torch
 from spans import frames_around_encoder, randomised, touched
 from tiny_models import HOP, waveforms
 
-from vqaudio.config import SpectralEncoderConfig, StridedEncoderConfig
+from vqaudio.config.model import SpectralEncoderConfig, StridedEncoderConfig
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.encoder import SpectralEncoder, StridedEncoder, build_encoder
 from vqaudio.model.layers import Unit

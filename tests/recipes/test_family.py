@@ -16,7 +16,7 @@ import torch
 from tiny_models import RATE, frames_config
 from tools import synthetic
 
-from vqaudio.config import LossConfig
+from vqaudio.config.training import LossConfig
 from vqaudio.container import Stream
 from vqaudio.errors import VqaudioError
 from vqaudio.model import checkpoint

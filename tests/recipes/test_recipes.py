@@ -16,7 +16,8 @@ import torch
 from recipe_scripts import RECIPES, script
 from tiny_models import HOP, RATE, sound, tiny_model
 
-from vqaudio.config import TrainConfig, load_yaml, parse
+from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.training import TrainConfig
 from vqaudio.errors import VqaudioError
 from vqaudio.model import checkpoint
 from vqaudio.model.encoder import build_encoder

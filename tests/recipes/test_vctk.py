@@ -21,7 +21,9 @@ import soundfile
 import yaml
 
 import vqaudio
-from vqaudio.config import PriorTrainConfig, TrainConfig, load_yaml, parse_run
+from vqaudio.config.prior import PriorTrainConfig
+from vqaudio.config.reading import load_yaml, parse_run
+from vqaudio.config.training import TrainConfig
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.page import MARK
 

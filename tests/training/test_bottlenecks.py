@@ -13,7 +13,7 @@ from tiny_runs import logged, toy_config
 from tools import synthetic
 
 from vqaudio import load
-from vqaudio.config import TrainConfig
+from vqaudio.config.training import TrainConfig
 from vqaudio.training.codec import CodecTask
 from vqaudio.training.loop import Trainer
 from vqaudio.training.processes import _some_idle

@@ -14,7 +14,9 @@ from tiny_runs import toy_config, toy_folder
 from tools import codec_of, synthetic
 
 from vqaudio.codec.codec import load
-from vqaudio.config import DataConfig, FramesDecoderConfig, FramesEncoderConfig, ModelConfig, parse
+from vqaudio.config.model import FramesDecoderConfig, FramesEncoderConfig, ModelConfig
+from vqaudio.config.reading import parse
+from vqaudio.config.training import DataConfig
 from vqaudio.errors import ConfigError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder

@@ -13,7 +13,7 @@ from tiny_models import spectral_config, strided_config, tiny_model, waveforms
 from tiny_runs import ALWAYS, SMALL_ADVERSARIAL, logged, toy_config
 from torch import Tensor, nn
 
-from vqaudio.config import TrainConfig
+from vqaudio.config.training import TrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder, Reconstruction

@@ -11,7 +11,7 @@ import torch
 from tiny_models import HOP, RATE, spectral_config
 
 from vqaudio.audio.resampling import read_mono
-from vqaudio.config import DataConfig
+from vqaudio.config.training import DataConfig
 from vqaudio.errors import AudioError, ConfigError, VqaudioError
 from vqaudio.training import data
 from vqaudio.training.corpus import Corpus, to_int16

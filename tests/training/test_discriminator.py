@@ -11,7 +11,8 @@ from lightning.fabric import Fabric
 from tiny_models import waveforms
 from torch import Tensor
 
-from vqaudio.config import AdversarialConfig, TrainConfig, parse
+from vqaudio.config.reading import parse
+from vqaudio.config.training import AdversarialConfig, TrainConfig
 from vqaudio.errors import ConfigError
 from vqaudio.training.discriminator import (
     Adversary,

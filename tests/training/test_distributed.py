@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 from tiny_runs import ALWAYS, SMALL_ADVERSARIAL, logged, numbers, run_python, toy_config, written
 
-from vqaudio.config import ResidualConfig, TrainConfig
+from vqaudio.config.bottleneck import ResidualConfig
+from vqaudio.config.training import TrainConfig
 from vqaudio.training.processes import _processes
 
 # As `python -m vqaudio.train`, but every rank leaves its weights behind, and how often codes were revived.
@@ -19,7 +20,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from vqaudio.model.bottleneck.vq import Codebook
-from vqaudio.config import TrainConfig, load_yaml, parse
+from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.training import TrainConfig
 from vqaudio.training.loop import Trainer
 
 placed, place = [], Codebook._place

@@ -24,7 +24,8 @@ from tiny_runs import ALWAYS, SMALL_ADVERSARIAL, logged, numbers, run_python, to
 from torch import nn
 
 import vqaudio
-from vqaudio.config import TrainConfig, VQConfig
+from vqaudio.config.bottleneck import VQConfig
+from vqaudio.config.training import TrainConfig
 from vqaudio.errors import AudioError, ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.bottleneck.vq import Codebook
@@ -101,7 +102,8 @@ def test_a_run_shows_its_losses_and_nothing_else(finished):
 
 KILLER = """
 import os, signal, sys
-from vqaudio.config import TrainConfig, load_yaml, parse
+from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.training import TrainConfig
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.loop import Trainer
 

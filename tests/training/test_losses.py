@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny_models import RATE, waveforms
 
-from vqaudio.config import LossConfig
+from vqaudio.config.training import LossConfig
 from vqaudio.errors import ConfigError
 from vqaudio.training import losses
 from vqaudio.training.losses import (

@@ -17,7 +17,7 @@ from tiny_priors import SIZES, prior_config, toy_tokens
 from tiny_runs import ALWAYS, logged, written
 
 from vqaudio import tokens
-from vqaudio.config import TokenDataConfig
+from vqaudio.config.prior import TokenDataConfig
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
 from vqaudio.intnet.intervals import bits_of

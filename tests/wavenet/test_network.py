@@ -16,7 +16,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vqaudio.config import WaveNetConfig
+from vqaudio.config.prior import WaveNetConfig
 from vqaudio.container import Stream
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.intnet.grids import EXACT, INT8, LARGEST_BIAS, LARGEST_PRODUCTS, LOGIT

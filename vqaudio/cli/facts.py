@@ -8,7 +8,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from vqaudio.config import ModelConfig, parse
+from vqaudio.config.model import ModelConfig
+from vqaudio.config.reading import parse
 from vqaudio.container import Stream
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.prior.entropy import prior_of

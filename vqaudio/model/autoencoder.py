@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from vqaudio.config import ModelConfig
+from vqaudio.config.model import ModelConfig
 from vqaudio.model.bottleneck import Choose, build_bottleneck
 from vqaudio.model.decoder import build_decoder
 from vqaudio.model.encoder import AbsentEncoder, Encoder, build_encoder

@@ -19,7 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from vqaudio.config import ModelConfig, dump_json, parse
+from vqaudio.config.model import ModelConfig
+from vqaudio.config.reading import dump_json, parse
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write
 from vqaudio.model.autoencoder import Autoencoder

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vqaudio.config import DecoderConfig, FramesDecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
+from vqaudio.config.model import DecoderConfig, FramesDecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
 from vqaudio.model.layers import (
     ACTIVATIONS,
     ChannelNorm,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vqaudio.config import EncoderConfig, FramesEncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
+from vqaudio.config.model import EncoderConfig, FramesEncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
 from vqaudio.errors import ModelError
 from vqaudio.model.layers import ACTIVATIONS, Analysis, ChannelNorm, LappedAnalysis, SameConv1d, Span, Unit
 

@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from vqaudio.config import FramesDecoderConfig, FramesEncoderConfig, ModelConfig
+from vqaudio.config.model import FramesDecoderConfig, FramesEncoderConfig, ModelConfig
 from vqaudio.errors import ConfigError
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import VQ, Bottleneck, GroupedVQ

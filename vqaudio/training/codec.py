@@ -12,7 +12,8 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.config import TrainConfig, dump_json
+from vqaudio.config.reading import dump_json
+from vqaudio.config.training import TrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.files import atomic_write
 from vqaudio.model import checkpoint

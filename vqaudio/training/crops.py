@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio import tokens
-from vqaudio.config import TokenDataConfig
+from vqaudio.config.prior import TokenDataConfig
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
 from vqaudio.tokens import Origin, Row

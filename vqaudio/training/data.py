@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqaudio.config import DataConfig, ModelConfig
+from vqaudio.config.model import ModelConfig
+from vqaudio.config.training import DataConfig
 from vqaudio.errors import AudioError, ConfigError
 from vqaudio.training import augment
 from vqaudio.training.corpus import read_corpus

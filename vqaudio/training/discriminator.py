@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from vqaudio.config import AdversarialConfig, TrainConfig
+from vqaudio.config.training import AdversarialConfig, TrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.files import open_input
 from vqaudio.model.layers import full_precision

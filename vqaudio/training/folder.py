@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vqaudio.config import RunConfig, dump_json
+from vqaudio.config.reading import dump_json
+from vqaudio.config.training import RunConfig
 from vqaudio.errors import FileError
 from vqaudio.files import atomic_write
 

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqaudio.config import PriorTrainConfig, RunConfig, TrainConfig
+from vqaudio.config.prior import PriorTrainConfig
+from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.training.codec import CodecTask
 from vqaudio.training.folder import RunFolder

@@ -12,7 +12,7 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
-from vqaudio.config import LossConfig
+from vqaudio.config.training import LossConfig
 from vqaudio.errors import ConfigError
 
 MEL_SCALES = ((2048, 80), (1024, 80), (512, 40), (256, 20), (128, 10))

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from vqaudio.config import RunConfig
+from vqaudio.config.training import RunConfig
 from vqaudio.errors import ConfigError
 
 M = TypeVar("M", bound=nn.Module)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.config import PriorTrainConfig
+from vqaudio.config.prior import PriorTrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.model import checkpoint

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from vqaudio.config import RunConfig, TrainConfig
+from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError, VqaudioError
 from vqaudio.model.bottleneck.vq import distributed
 

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.config import WaveNetConfig
+from vqaudio.config.prior import WaveNetConfig
 from vqaudio.container import Stream
 from vqaudio.intnet.grids import CONDITION, GATE, LOGIT, SUM, UNIT
 from vqaudio.model.layers import full_precision

@@ -10,7 +10,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
-from vqaudio.config import WaveNetConfig, parse
+from vqaudio.config.prior import WaveNetConfig
+from vqaudio.config.reading import parse
 from vqaudio.container import Stream
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write

@@ -17,7 +17,7 @@ from tiny_models import randomised
 from torch import Tensor, nn
 
 import vqaudio.model.bottleneck
-from vqaudio.config import (
+from vqaudio.config.bottleneck import (
     BottleneckConfig,
     FSQConfig,
     GaussianConfig,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqaudio.config import ResidualConfig, VQConfig
+from vqaudio.config.bottleneck import ResidualConfig, VQConfig
 from vqaudio.model.bottleneck.residual import DEPTH_FRAMES, ResidualVQ
 from vqaudio.model.bottleneck.vq import Codebook
 

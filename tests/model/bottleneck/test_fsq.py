@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqaudio.config import FSQConfig, ModelConfig, parse
+from vqaudio.config.bottleneck import FSQConfig
+from vqaudio.config.model import ModelConfig
+from vqaudio.config.reading import parse
 from vqaudio.errors import ConfigError
 from vqaudio.model.bottleneck import FSQ
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from vqaudio.config import GaussianConfig
+from vqaudio.config.bottleneck import GaussianConfig
 from vqaudio.model.bottleneck import Gaussian
 from vqaudio.model.bottleneck.base import score_function
 from vqaudio.model.bottleneck.gaussian import divergence, log_density

@@ -9,7 +9,9 @@ import torch
 from tiny_models import RATE, spectral_config
 from tools import codec_of, synthetic
 
-from vqaudio.config import GroupedConfig, ModelConfig, VQConfig, parse
+from vqaudio.config.bottleneck import GroupedConfig, VQConfig
+from vqaudio.config.model import ModelConfig
+from vqaudio.config.reading import parse
 from vqaudio.errors import ConfigError, ContainerError, ModelError
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import VQ, GroupedVQ, ResidualVQ

@@ -14,7 +14,7 @@ from tools import codec_of, synthetic, whole
 from vqaudio.audio.source import ArraySource
 from vqaudio.codec.blocks import Block, Decoded, aligned, encode_blocks
 from vqaudio.codec.codec import Codec, load
-from vqaudio.config import HierarchicalConfig
+from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, Stream
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vqaudio.config import FSQConfig, GroupedConfig, ResidualConfig, VQConfig
+from vqaudio.config.bottleneck import FSQConfig, GroupedConfig, ResidualConfig, VQConfig
 from vqaudio.model.bottleneck import FSQ, VQ, GroupedVQ, ResidualVQ
 from vqaudio.model.bottleneck.vq import Codebook
 

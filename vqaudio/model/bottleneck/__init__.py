@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vqaudio.config import (
+from vqaudio.config.bottleneck import (
     BottleneckConfig,
     FSQConfig,
     GaussianConfig,

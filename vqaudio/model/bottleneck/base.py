@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from vqaudio.config import BottleneckConfig
+from vqaudio.config.bottleneck import BottleneckConfig
 from vqaudio.container import Stream
 from vqaudio.model.layers import Span
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from vqaudio.config import FSQConfig
+from vqaudio.config.bottleneck import FSQConfig
 from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.model.bottleneck.vq import distributed, straight_through, to_vectors
 from vqaudio.model.layers import at_least_float32, full_precision

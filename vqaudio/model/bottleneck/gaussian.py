@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vqaudio.config import GaussianConfig
+from vqaudio.config.bottleneck import GaussianConfig
 from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked
 from vqaudio.model.layers import at_least_float32, full_precision
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.config import GroupedConfig
+from vqaudio.config.bottleneck import GroupedConfig
 from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.model.bottleneck.residual import ResidualVQ
 

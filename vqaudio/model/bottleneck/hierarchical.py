@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from vqaudio.config import HierarchicalConfig
+from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.model.bottleneck.vq import VQ
 from vqaudio.model.layers import SameConv1d, Span, Unit

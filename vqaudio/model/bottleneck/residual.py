@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.config import ResidualConfig
+from vqaudio.config.bottleneck import ResidualConfig
 from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.model.bottleneck.vq import PASS_GRADIENT, Codebook, from_vectors, nearest, to_vectors
 

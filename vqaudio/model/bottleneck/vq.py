@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional
 
-from vqaudio.config import CodebookConfig, VQConfig
+from vqaudio.config.bottleneck import CodebookConfig, VQConfig
 from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
 from vqaudio.model.layers import at_least_float32, full_precision
 

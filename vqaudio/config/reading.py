@@ -1,0 +1,105 @@
+"""Configs from YAML and JSON: each problem is named by its path (``model.encoder.channels: ...``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from vqaudio.config.prior import PriorTrainConfig
+from vqaudio.config.section import Section
+from vqaudio.config.training import RunConfig, TrainConfig
+from vqaudio.errors import ConfigError
+
+T = TypeVar("T", bound=Section)
+
+
+def parse(kind: type[T], data: Any, source: str = "config") -> T:
+    """Check ``data`` (nested dictionaries) against a section.
+
+    Raises:
+        ConfigError: unknown key or bad value; each problem is named by its path.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            path = ".".join(_keys(item["loc"], data)) or "(top level)"
+            if item["type"] == "extra_forbidden":
+                problems.append(f"{path}: unknown key, remove it or correct its name")
+            elif item["type"] == "union_tag_not_found":
+                problems.append(f"{path}: has no kind; add {path}.kind, which says what its other keys mean")
+            elif item["type"] == "value_error":  # from one of our own checks, which say what they found
+                problems.append(f"{path}: {item['ctx']['error']}")
+            else:
+                problems.append(f"{path}: {item['msg']} (found {_short(item['input'])})")
+        raise ConfigError(f"{source}: " + "; ".join(problems)) from None
+
+
+def parse_run(data: dict[str, Any], source: str = "config") -> RunConfig:
+    """Check a run's config; its ``kind`` says what it trains: a codec by default, or a prior.
+
+    Raises:
+        ConfigError: as :func:`parse`.
+    """
+    return parse(PriorTrainConfig if data.get("kind") == "prior" else TrainConfig, data, source)
+
+
+def _keys(location: tuple[int | str, ...], data: Any) -> list[str]:
+    """The keys that lead to a problem, as they are written in the config: pydantic adds a section's kind to them."""
+    keys = []
+    for part in location:
+        if isinstance(data, dict):
+            if part not in data and part == data.get("kind"):
+                continue
+            data = data.get(part)
+        elif isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        keys.append(str(part))
+    return keys
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def load_yaml(path: str | Path, overrides: list[str] | None = None) -> dict[str, Any]:
+    """Read a YAML file and apply ``a.b=value`` overrides (values are YAML too).
+
+    Raises:
+        ConfigError: no such file, not YAML, not a mapping, or an override without ``=``.
+    """
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: holds {type(data).__name__}, expected `key: value` lines")
+    for override in overrides or []:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {override}: expected KEY=VALUE, as in --set data.batch_size=4")
+        node = data
+        *parents, last = key.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"--set {override}: {parent} is a value, not a section")
+        try:
+            node[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {override}: {value!r} is not a YAML value") from None
+    return data
+
+
+def dump_json(section: Section) -> str:
+    """The section as one line of JSON with sorted keys: the form that checkpoints embed."""
+    return json.dumps(section.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
