@@ -18,8 +18,8 @@ import soxr
 from numpy.typing import NDArray
 
 import vqaudio
+from vqaudio.audio.file_source import SUFFIXES
 from vqaudio.audio.resampling import read_mono
-from vqaudio.audio.source import SUFFIXES
 from vqaudio.registry import DEFAULT_MODEL
 
 Wave = NDArray[np.float32]

@@ -15,7 +15,7 @@ import torch
 from prior import syllables
 
 import vqaudio
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.cli.program import Command
 from vqaudio.codec import codec
 from vqaudio.codec import rate_distortion as assignment

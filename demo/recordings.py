@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.resampling import resample
-from vqaudio.audio.source import ArraySource, FileSource, Source, Window
+from vqaudio.audio.source import Source, Window
 from vqaudio.errors import AudioError, VqaudioError
 from vqaudio.files import open_input
 

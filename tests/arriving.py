@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vqaudio.audio.source import ArraySource, Window, framed
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.source import Window, padded_window
 from vqaudio.files.pipe import ENDLESS
 
 
@@ -19,4 +20,4 @@ class Arriving:
         if stop > self._wav.shape[1]:
             self.n_samples = self._wav.shape[1]
         whole = ArraySource(self._wav, self.sample_rate)
-        return framed(whole, start, stop, lambda first, last: self._wav[:, first:last])
+        return padded_window(whole, start, stop, lambda first, last: self._wav[:, first:last])

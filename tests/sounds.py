@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import soundfile
 
-from vqaudio.audio.source import FileSource, Source
+from vqaudio.audio.file_source import FileSource
+from vqaudio.audio.source import Source
 
 RATE = 16000
 

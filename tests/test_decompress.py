@@ -15,7 +15,7 @@ from tools import MODEL, codec_of, heard, one_line, reader, synthetic, tiny_code
 
 import vqaudio
 from vqaudio import registry
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.container import Reader
 from vqaudio.decompress import main
 

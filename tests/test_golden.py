@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tools import GOLDEN, MODEL, reader, synthetic, tiny_codec, untied
 
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.blocks import at_rate
 from vqaudio.container import PLAIN
 

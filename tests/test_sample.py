@@ -14,7 +14,7 @@ from tiny_priors import toy_prior
 from tools import MODEL, heard, one_line, synthetic, tiny_codec, wav_bytes
 
 import vqaudio
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
 from vqaudio.prior.sampling import Sampling
 from vqaudio.sample import main as sample_main

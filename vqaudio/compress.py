@@ -11,9 +11,10 @@ from typing import IO, Any
 
 import click
 
-from vqaudio.audio.live.inputs import Inputs, listening
-from vqaudio.audio.live.source import RAW_SUBTYPES, Raw
-from vqaudio.audio.source import SUFFIXES, Source
+from vqaudio.audio.file_source import SUFFIXES
+from vqaudio.audio.live.inputs import Inputs, open_inputs
+from vqaudio.audio.live.source import RAW_SUBTYPES, RawFormat
+from vqaudio.audio.source import Source
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.cli.options import Delimiter, Seconds, refuse_given, refuse_together
@@ -156,7 +157,7 @@ def main(
     how = {"chunk_seconds": chunk, "entropy": entropy, "condition": condition}
     if kbps is None or fast:
         how["rdo"] = rdo
-    with listening(sounds, None if raw is None else Raw.parse(*raw)) as inputs:
+    with open_inputs(sounds, None if raw is None else RawFormat.parse(*raw)) as inputs:
         sound = None
         if sounds:
             rate = None if kbps is None else Rate(kbps, fast)

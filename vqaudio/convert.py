@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vqaudio.audio.file_source import SUFFIXES, FileSource
 from vqaudio.audio.sink import known_suffix, write_sound
-from vqaudio.audio.source import SUFFIXES, FileSource
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar
 from vqaudio.cli.outcomes import SoundDone

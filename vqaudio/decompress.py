@@ -18,7 +18,7 @@ from vqaudio.cli.options import Seconds, refuse_given
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
 from vqaudio.container import Reader
-from vqaudio.container.arriving import ArrivingReader
+from vqaudio.container.streaming import StreamingReader
 from vqaudio.errors import ContainerError, VqaudioError
 from vqaudio.files import copy_to_temporary, input_name, open_input, writes_in_place
 from vqaudio.files.pipe import ENDLESS, Pipe, is_pipe
@@ -111,7 +111,7 @@ def main(
 
 
 @contextmanager
-def _opened(job: Job, is_part: bool) -> Iterator[IO[bytes] | ArrivingReader]:
+def _opened(job: Job, is_part: bool) -> Iterator[IO[bytes] | StreamingReader]:
     """The input, chunk by chunk where it can be heard as it arrives: all of a sound, from one pipe to the next."""
     to_wav = job.target.suffix.lower() in ("", ".wav")
     if is_part or not (is_pipe(job.source) and writes_in_place(job.target) and to_wav):
@@ -123,7 +123,7 @@ def _opened(job: Job, is_part: bool) -> Iterator[IO[bytes] | ArrivingReader]:
             with copy_to_temporary(pipe, pipe.name) as file:
                 yield file
         else:
-            with ArrivingReader(pipe) as reader:
+            with StreamingReader(pipe) as reader:
                 yield reader
 
 

@@ -37,7 +37,7 @@ def main(
     They are counted in chunks, as files have them, over all channels of audio files. Sound like that which the prior
     learned from costs less. Exits with status 1 where a file is cut off or damaged; what is there is counted.
     """
-    from vqaudio.audio.source import FileSource
+    from vqaudio.audio.file_source import FileSource
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(model, device, prior)

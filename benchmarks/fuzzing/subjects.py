@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.fuzzing import files
 from benchmarks.fuzzing.forgeries import forged_sound, forged_table
 from benchmarks.fuzzing.mutations import mutated
-from vqaudio.audio.source import FileSource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.container import ChunkCodes, Header, Level, Reader, Stream, Writer
 from vqaudio.container.codes import channel_bytes
 from vqaudio.prior.context import ContextPrior

@@ -10,8 +10,9 @@ from arriving import Arriving
 from tools import synthetic, tiny_codec, wav_bytes
 
 import vqaudio
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.edges import Mirrored, mirrored
-from vqaudio.audio.source import ArraySource, FileSource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.codec.blocks import encode_blocks
 
 RATE = 16000

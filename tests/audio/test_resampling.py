@@ -10,8 +10,9 @@ import soundfile
 import soxr
 from sounds import RATE, encoded, tones, whole, windows
 
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.resampling import Resampled, read_mono, resample
-from vqaudio.audio.source import ArraySource, FileSource
 from vqaudio.errors import AudioError, AudioWarning
 
 RATES = [(44100, 16000), (16000, 44100), (8000, 16000), (192000, 16000), (8000, 192000), (11025, 16000), (44101, 16000)]

@@ -15,8 +15,8 @@ import soundfile
 from sounds import RATE, encoded, run_in_pipes, tones, whole, windows
 
 from vqaudio.audio import sink as sink_module
+from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.sink import SoundFileSink, write_array
-from vqaudio.audio.source import FileSource
 from vqaudio.errors import AudioError, FileError
 from vqaudio.files import atomic_write
 
@@ -153,7 +153,7 @@ def test_sink_writes_into_devices_and_pipes(tmp_path):
 
 def test_sound_from_and_to_a_pipe():
     script = """
-from vqaudio.audio.source import FileSource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.sink import SoundFileSink
 with FileSource("-") as source, SoundFileSink("-", source.sample_rate, source.channels, source.n_samples) as sink:
     sink.write(source.read(0, source.n_samples))

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from sounds import RATE, encoded, peak_memory, run_in_pipes, tones, whole, windows
 
-from vqaudio.audio.source import ArraySource, FileSource
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.errors import AudioError, FileError
 
 LOSSLESS = [("WAV", s) for s in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")]
@@ -187,7 +188,7 @@ def test_over_full_scale_passes_and_integers_in_disguise_do_not():
 
 
 def test_a_missing_standard_input_is_called_by_name():
-    done = run_in_pipes("from vqaudio.audio.source import FileSource; FileSource('-')", "cat")
+    done = run_in_pipes("from vqaudio.audio.file_source import FileSource; FileSource('-')", "cat")
     assert b"AudioError: standard input: is empty" in done.stderr
 
 

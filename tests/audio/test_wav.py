@@ -12,8 +12,8 @@ import pytest
 import soundfile
 from sounds import RATE, tones
 
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.sink import SoundFileSink, write_sound
-from vqaudio.audio.source import ArraySource
 from vqaudio.audio.wav import MOST_BYTES, SAMPLE_BYTES, WavStream, wav_header
 from vqaudio.files.pipe import ENDLESS
 

@@ -11,7 +11,7 @@ from tiny_models import tiny_model
 from tools import codec_of, synthetic, tiny_codec, untied, whole
 from torch import Tensor
 
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec import blocks
 from vqaudio.codec.blocks import Block, Decoded, encode_blocks, encode_ways
 from vqaudio.codec.codec import Codec

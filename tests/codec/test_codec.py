@@ -13,8 +13,9 @@ from tiny_models import tiny_model
 from tools import GOLDEN, MODEL, codec_of, heard, reader, synthetic, tiny_codec, untied, wav_bytes, whole
 
 import vqaudio
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.resampling import resample
-from vqaudio.audio.source import ArraySource, FileSource
 from vqaudio.codec.codec import Codec, Codes
 from vqaudio.container import Header, Writer
 from vqaudio.errors import AudioError, ContainerError, ModelError, RateError, VqaudioError

@@ -10,7 +10,7 @@ import pytest
 from tools import MODEL, heard, reader, synthetic, tiny_codec
 
 import vqaudio
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codes
 from vqaudio.codec.levels import gain_and_offset, measure, put_back, taken_out
 from vqaudio.container import PLAIN, Level

@@ -12,7 +12,7 @@ from tiny_priors import toy_prior
 from tools import MODEL, one_line, reader, synthetic, tiny_codec, wav_bytes
 
 import vqaudio
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.rate_control import LEAST
 from vqaudio.compress import main as compress

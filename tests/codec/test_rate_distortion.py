@@ -13,7 +13,7 @@ from tiny_priors import toy_prior
 from tools import MODEL, synthetic, tiny_codec
 
 import vqaudio
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.costs import Costs
 from vqaudio.codec.rate_distortion import RateAware, smallest

@@ -18,7 +18,7 @@ from tools import MODEL, heard, one_line, synthetic, tiny_codec, wav_bytes, whol
 
 import vqaudio
 from vqaudio import info
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec, load
 from vqaudio.codec.rate_distortion import RateAware, audibility, sparing
 from vqaudio.compress import main as compress

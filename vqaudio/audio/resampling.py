@@ -12,7 +12,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from vqaudio.audio.source import FileSource, Source, Window, check_rate, framed
+from vqaudio.audio.file_source import FileSource
+from vqaudio.audio.source import Source, Window, check_rate, padded_window
 from vqaudio.errors import AudioWarning
 
 BLOCK_SECONDS = 4
@@ -52,7 +53,7 @@ class Resampled:
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`vqaudio.audio.source.Source.read`."""
-        return framed(self, start, stop, self._inside)
+        return padded_window(self, start, stop, self._inside)
 
     def _inside(self, first: int, last: int) -> Window:
         size = BLOCK_SECONDS * self.sample_rate

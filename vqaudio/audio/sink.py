@@ -15,7 +15,7 @@ from typing import IO, Self
 import numpy as np
 import soundfile
 
-from vqaudio.audio.sndfile import Guarded, OneWay
+from vqaudio.audio.sndfile import GuardedFile, SequentialSoundFile
 from vqaudio.audio.source import MAX_CHANNELS, MAX_RATE, MIN_RATE, Source, Window
 from vqaudio.audio.wav import MOST_BYTES, SAMPLE_BYTES, WavStream
 from vqaudio.errors import AudioError
@@ -67,7 +67,7 @@ class SoundFileSink:
     ``-`` is a WAV on standard output. A WAV goes into pipes block by block, and ``n_samples`` may be ``ENDLESS`` there;
     the others are collected in a temporary file, because their headers come last. ``subtype`` is one
     of PCM_16 (the default), PCM_24, PCM_32, PCM_U8, FLOAT, or VORBIS within ``.ogg``. PCM is rounded to the nearest
-    step and clipped at full scale; ``loudest`` is the highest peak so far.
+    step and clipped at full scale; ``peak`` is the highest peak so far.
 
     Raises:
         AudioError: that type of file cannot hold this. FileError: the file cannot be written.
@@ -91,8 +91,8 @@ class SoundFileSink:
         too_big = n_samples * channels * SAMPLE_BYTES.get(self.subtype, 0) > MOST_BYTES
         self.format = "RF64" if suffix == ".wav" and too_big else kind.format
         self._written = 0
-        self.loudest = 0.0
-        self._sound: OneWay | WavStream
+        self.peak = 0.0
+        self._sound: SequentialSoundFile | WavStream
 
     def __enter__(self) -> Self:
         self._context = self._opened()
@@ -109,7 +109,7 @@ class SoundFileSink:
         self._written += block.shape[1]
         if self._written > self.n_samples:
             raise ValueError(f"{self._written} samples written to a file meant for {self.n_samples}")
-        self.loudest = max(self.loudest, float(np.abs(block).max(initial=0.0)))
+        self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
         try:
             self._sound.write(np.ascontiguousarray(self._rounded(block).T, np.float32))
         finally:  # a full disk also makes soundfile fail: ours is the better message
@@ -127,7 +127,7 @@ class SoundFileSink:
     def _opened(self) -> Iterator[None]:
         if writes_in_place(self.path) and self.format in ("WAV", "RF64"):
             with atomic_write(self.path) as target:
-                self._guard = Guarded(target)
+                self._guard = GuardedFile(target)
                 known = self.n_samples if self.n_samples < ENDLESS else None
                 self._sound = WavStream(target, self.sample_rate, self.channels, self.subtype, known)
                 yield
@@ -136,10 +136,10 @@ class SoundFileSink:
         with atomic_write(self.path) as target, ExitStack() as stack:
             streams = writes_in_place(self.path)
             file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile()) if streams else target
-            self._guard = Guarded(file)
+            self._guard = GuardedFile(file)
             settings = (self.sample_rate, self.channels, self.subtype)
             try:
-                with OneWay(self._guard, "w", *settings, format=self.format) as sound:
+                with SequentialSoundFile(self._guard, "w", *settings, format=self.format) as sound:
                     self._sound = sound
                     yield
                 self._guard.check()
@@ -181,6 +181,6 @@ def write_sound(
             sink.write(block)
             if done is not None:
                 done(block.shape[1] / sound.sample_rate)
-    if sink.loudest <= CLIPPED or sink.subtype in ("FLOAT", "VORBIS"):
+    if sink.peak <= CLIPPED or sink.subtype in ("FLOAT", "VORBIS"):
         return ""
-    return f"{path}: peaks of up to {sink.loudest:.3g} are cut off at full scale; FLOAT samples keep them"
+    return f"{path}: peaks of up to {sink.peak:.3g} are cut off at full scale; FLOAT samples keep them"

@@ -8,7 +8,7 @@ from typing import IO, Any
 import soundfile
 
 
-class Guarded:
+class GuardedFile:
     """What libsndfile needs of a file, with its name hidden and its errors kept.
 
     Without a name, only content decides the format: a text called ``x.vox`` is not taken for headerless sound. Errors,
@@ -50,7 +50,7 @@ class Guarded:
             raise self.error
 
 
-class OneWay(soundfile.SoundFile):  # type: ignore[misc]
+class SequentialSoundFile(soundfile.SoundFile):  # type: ignore[misc]
     """A ``SoundFile`` that does not seek after each read or write, as the original does.
 
     Within lossy formats those seeks are slow and change the samples by a rounding error.

@@ -22,9 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.edges import Mirrored, mirrored
 from vqaudio.audio.resampling import FILTER_REACH, resample
-from vqaudio.audio.source import ArraySource, Source, Window, framed
+from vqaudio.audio.source import Source, Window, padded_window
 from vqaudio.codec.levels import measure, put_back, taken_out
 from vqaudio.container import ChunkCodes, Level, Stream
 from vqaudio.model.autoencoder import Autoencoder
@@ -295,7 +296,7 @@ class Decoded:
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as float32 ``(channels, stop - start)``; zeros outside the sound."""
-        return framed(self, start, stop, self._inside)
+        return padded_window(self, start, stop, self._inside)
 
     def _inside(self, first: int, last: int) -> Window:
         size = self.block_frames * self.model.config.hop_length

@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vqaudio.audio.source import ArraySource, Source, Window
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.source import Source, Window
 from vqaudio.codec.blocks import Block, aligned, coded_samples, decoded, encode_blocks, margin_of
 from vqaudio.codec.opened import Damage, Stored, called, model_of, refuse_large
 from vqaudio.codec.rate_control import Bounds, Sample, fit, fit_codebooks, framing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from vqaudio.audio.source import SUFFIXES, FileSource
+from vqaudio.audio.file_source import SUFFIXES, FileSource
 from vqaudio.evaluation import EvaluationError
 
 Split = Literal["valid", "train", "test", "all"]

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqaudio.audio.source import SUFFIXES
+from vqaudio.audio.file_source import SUFFIXES
 from vqaudio.errors import AudioError
 
 

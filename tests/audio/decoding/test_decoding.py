@@ -15,7 +15,7 @@ from sounds import RATE, encoded, peak_memory, tones, whole, windows
 
 from vqaudio.audio.decoding.ffmpeg import _floats
 from vqaudio.audio.decoding.find import find_links
-from vqaudio.audio.source import FileSource
+from vqaudio.audio.file_source import FileSource
 from vqaudio.errors import AudioError
 
 A, B = tones(1, 9_000, seed=1), tones(1, 5_000, seed=2)

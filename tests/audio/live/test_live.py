@@ -22,9 +22,10 @@ import soundfile
 from sounds import RATE, encoded, tones, whole
 from tools import MODEL, one_line, reader, synthetic, tiny_codec
 
-from vqaudio.audio.live.inputs import listening
-from vqaudio.audio.live.source import PipeSource, Raw, sound_in
-from vqaudio.audio.source import ArraySource, FileSource
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.file_source import FileSource
+from vqaudio.audio.live.inputs import open_inputs
+from vqaudio.audio.live.source import PipeSource, RawFormat, open_pipe
 from vqaudio.compress import main
 from vqaudio.errors import AudioError, FileError
 from vqaudio.files import pipe as pipes
@@ -87,13 +88,13 @@ def feeder() -> Iterator[Feeder]:
 
 
 @contextmanager
-def piped(data: bytes, raw: Raw | None = None) -> Iterator[PipeSource | FileSource]:
+def piped(data: bytes, raw: RawFormat | None = None) -> Iterator[PipeSource | FileSource]:
     """The sound in a pipe through which ``data`` came."""
     feeder = Feeder()
     with Pipe(feeder.path) as pipe:
         feeder.write(data)
         threading.Thread(target=feeder.end).start()
-        with sound_in(pipe, raw) as sound:
+        with open_pipe(pipe, raw) as sound:
             yield sound
         pipe.read(1 << 30)
     feeder.settle()
@@ -175,13 +176,13 @@ def test_samples_without_a_header(subtype, dtype):
     wav = tones(3, 4001)
     full = 1.0 if "f" in dtype else 2.0 ** (8 * np.dtype(dtype).itemsize - 1)
     values = (wav * full).astype(dtype)
-    with piped(values.T.tobytes(), Raw(11025, 3, subtype)) as sound:
+    with piped(values.T.tobytes(), RawFormat(11025, 3, subtype)) as sound:
         assert (sound.sample_rate, sound.channels) == (11025, 3)
         np.testing.assert_array_equal(heard_in_windows(sound), (values / full).astype(np.float32))
 
 
 def test_half_a_sample_at_the_end_is_none():
-    with piped(np.arange(100, dtype="<i2").tobytes()[:-1], Raw(RATE, 2, "PCM_16")) as sound:
+    with piped(np.arange(100, dtype="<i2").tobytes()[:-1], RawFormat(RATE, 2, "PCM_16")) as sound:
         assert heard_in_windows(sound).shape == (2, 49)
 
 
@@ -222,7 +223,7 @@ def test_what_came_before_a_bad_sample_is_not_lost():
 @pytest.mark.parametrize("words", [("1.5", "1", "PCM_16"), ("16000", "0", "PCM_16"), ("16000", "1", "PCM_17")])
 def test_raw_samples_that_there_are_not(words):
     with pytest.raises(AudioError, match="raw samples: "):
-        Raw.parse(*words)
+        RawFormat.parse(*words)
 
 
 # ------------------------------------------------------------------------------------------------------------ pipes
@@ -273,7 +274,7 @@ def test_a_pipe_that_fails_says_why(monkeypatch):
         assert pipe.peek(200) == samples
         monkeypatch.setattr(pipes.os, "read", fail)
         feeder.write(samples)
-        with sound_in(pipe, Raw(RATE, 1, "PCM_16")) as sound:
+        with open_pipe(pipe, RawFormat(RATE, 1, "PCM_16")) as sound:
             assert heard_in_windows(sound).shape == (1, 100)
             assert "cannot be read any further (Input/output error)" in sound.problem
     feeder.close()
@@ -332,7 +333,7 @@ def test_a_chunk_is_written_once_it_and_its_context_have_come(rate, feeder):
     near, far = os.pipe()
 
     def compress() -> None:
-        with Pipe(feeder.path) as pipe, sound_in(pipe, Raw(rate, 1, "PCM_16")) as sound, open(far, "wb") as file:
+        with Pipe(feeder.path) as pipe, open_pipe(pipe, RawFormat(rate, 1, "PCM_16")) as sound, open(far, "wb") as file:
             codec.write(sound, file, chunk_seconds=1.0)
 
     thread = threading.Thread(target=compress)
@@ -375,7 +376,7 @@ def listened_to() -> Iterator[None]:
 def test_a_signal_that_whoever_started_us_had_ignored_stays_ignored(feeder):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with listening([feeder.path]) as inputs:
+        with open_inputs([feeder.path]) as inputs:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not inputs.ended_by
     finally:
@@ -419,7 +420,7 @@ def test_a_signal_before_any_sound_leaves_nothing(feeder, tmp_path, capsys):
 
 @pytest.mark.usefixtures("listened_to")
 def test_a_second_signal_acts_at_once(feeder):
-    with listening([feeder.path]) as inputs:
+    with open_inputs([feeder.path]) as inputs:
         os.kill(os.getpid(), signal.SIGINT)
         assert inputs.ended_by == "Ctrl-C"
         with pytest.raises(KeyboardInterrupt):

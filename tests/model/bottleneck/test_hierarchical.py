@@ -11,7 +11,7 @@ from tiny_models import HOP, RATE, TINY_CONFIGS, randomised, waveforms
 from tiny_priors import toy_prior
 from tools import codec_of, synthetic, whole
 
-from vqaudio.audio.source import ArraySource
+from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.blocks import Block, Decoded, aligned, encode_blocks
 from vqaudio.codec.codec import Codec, load
 from vqaudio.config.bottleneck import HierarchicalConfig

@@ -1,6 +1,7 @@
 """Files of sound, decoded whole: PCM by libsndfile, the rest by FFmpeg's libraries, and what both would leave out."""
 
-from vqaudio.audio.decoding.chain import Chain, Forward
+from vqaudio.audio.decoding.chain import Chain
 from vqaudio.audio.decoding.reader import TooLongError, UnreadableError
+from vqaudio.audio.decoding.sequential import SequentialReader
 
-__all__ = ["Chain", "Forward", "TooLongError", "UnreadableError"]
+__all__ = ["Chain", "SequentialReader", "TooLongError", "UnreadableError"]

@@ -14,15 +14,13 @@ from vqaudio.audio.decoding.ffmpeg import FFmpegReader
 from vqaudio.audio.decoding.find import find_links
 from vqaudio.audio.decoding.libsndfile import LibsndfileReader
 from vqaudio.audio.decoding.link import Link
-from vqaudio.audio.decoding.reader import MOST_PADDING, Block, Reader, TooLongError, UnreadableError
+from vqaudio.audio.decoding.reader import MOST_PADDING, Block, StreamReader, TooLongError, UnreadableError
 
 Samples = NDArray[np.float32]
 
 _PACKET = 1152  # samples of a packet of MP3: encoders differ in whether they count the first
 _MOST_RATIO = 64  # between rates in one file
-_PIECE = 1 << 16  # samples skipped at a time
 _MOST_PROBLEMS = 8  # told one by one
-_LOST = 1 << 63  # the place after a failure: behind every sample, so that whatever follows starts again
 
 
 class Chain:
@@ -85,7 +83,7 @@ class Chain:
                     if left <= 0:
                         break
 
-    def _open(self, link: Link) -> Reader:
+    def _open(self, link: Link) -> StreamReader:
         """The first decoder that can decode a link."""
         reasons = []
         for decoder in link.decoders:
@@ -130,7 +128,7 @@ class Chain:
             self.close()
             raise TooLongError
 
-    def _judge(self, link: Link, reader: Reader, n_samples: int, rate: int) -> int:
+    def _judge(self, link: Link, reader: StreamReader, n_samples: int, rate: int) -> int:
         """Note what is wrong with a link of which ``n_samples`` were decoded; returns how many of them are sound."""
         promised, tolerance, padding = reader.promised, reader.tolerance, reader.padding
         if link.promised is not None:
@@ -185,44 +183,3 @@ def _converted(blocks: Generator[Block], sample_rate: int, channels: int) -> Gen
             yield stream.resample_chunk(np.ascontiguousarray(block))
         if stream is not None:
             yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
-
-
-class Forward:
-    """A file's sound for those who read on and on; going back starts again from the first sample."""
-
-    def __init__(self, chain: Chain):
-        self._chain = chain
-        self._restart()
-
-    def _restart(self) -> None:
-        self._blocks = self._chain.blocks()
-        self._position = 0
-        self._rest = np.zeros((0, self._chain.channels), np.float32)
-
-    def read(self, count: int) -> Samples:
-        """The next ``count`` samples as ``(count, channels)``: fewer at the end."""
-        pieces, left = [], count
-        position, self._position = self._position, _LOST
-        while left > 0:
-            if not len(self._rest):
-                block = next(self._blocks, None)
-                if block is None:
-                    break
-                self._rest = block
-            pieces.append(self._rest[:left])
-            self._rest = self._rest[left:]
-            left -= len(pieces[-1])
-        self._position = position + count - left
-        return np.concatenate([np.zeros((0, self._chain.channels), np.float32), *pieces])
-
-    def seek(self, position: int) -> None:
-        """Go to a sample."""
-        if position < self._position:
-            self.close()
-            self._restart()
-        while self._position < position and len(self.read(min(_PIECE, position - self._position))):
-            pass
-
-    def close(self) -> None:
-        """Leave the decoding."""
-        self._blocks.close()

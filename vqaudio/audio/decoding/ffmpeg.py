@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.decoding.reader import MOST_PADDING, Block, UnreadableError
 from vqaudio.audio.decoding.section import Section
-from vqaudio.audio.sndfile import Guarded
+from vqaudio.audio.sndfile import GuardedFile
 
 if TYPE_CHECKING:
     import av
@@ -33,7 +33,7 @@ _PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "fltp": "f4", "dblp": "f8"}
 
 
 class FFmpegReader:
-    """One pass through the sound of a file: see :class:`vqaudio.audio.decoding.reader.Reader`.
+    """One pass through the sound of a file: see :class:`vqaudio.audio.decoding.reader.StreamReader`.
 
     An encoder's delay and padding are left out where the file tells of them (MP3 with a LAME header, MPEG-4, Matroska,
     Ogg), and are there where it does not (other MP3, AAC).
@@ -45,7 +45,7 @@ class FFmpegReader:
     def __init__(self, section: Section, format: str | None = None):
         import av  # takes a while, and WAV does without
 
-        self._guard = Guarded(cast(BinaryIO, section))
+        self._guard = GuardedFile(cast(BinaryIO, section))
         self._errors = (av.error.FFmpegError, ValueError)
         self.problems: list[str] = []
         self.end = ""
@@ -93,7 +93,7 @@ class FFmpegReader:
         return stream
 
     def blocks(self) -> Generator[Block]:
-        """All samples in order: see :meth:`Reader.blocks`. What cannot be decoded is left out, and told at the end."""
+        """All samples in order: see :meth:`StreamReader.blocks`; what cannot be decoded is left out, and told last."""
         rate = position = lost = first = 0
         for frames in self._decoded():
             if frames is None:
@@ -131,7 +131,7 @@ class FFmpegReader:
                 yield frames
 
     def close(self) -> None:
-        """Release the decoder: see :meth:`Reader.close`."""
+        """Release the decoder: see :meth:`StreamReader.close`."""
         self._container.close()
 
 

@@ -9,10 +9,10 @@ from typing import IO
 from vqaudio.audio.decoding.boxes import matroska_end, mpeg4_end
 from vqaudio.audio.decoding.headers import sample_file
 from vqaudio.audio.decoding.link import MOST_LINKS, Link
-from vqaudio.audio.decoding.mpeg import behind_titles, mpeg_links, starts_with_frame
+from vqaudio.audio.decoding.mpeg import mpeg_links, skip_id3_tags, starts_with_frame
 from vqaudio.audio.decoding.ogg import ogg_links
 from vqaudio.audio.decoding.reader import UnreadableError
-from vqaudio.audio.decoding.search import places
+from vqaudio.audio.decoding.search import find_all
 
 _WITH_BIT_3 = re.escape(bytes(byte for byte in range(256) if byte & 8))
 _MARKS = {
@@ -54,12 +54,12 @@ def _links(file: IO[bytes], size: int) -> list[Link]:
     head = file.read(_LONGEST)
     if head[:4] == b"OggS":
         return ogg_links(file, size)
-    begins = behind_titles(file, 0)
+    begins = skip_id3_tags(file, 0)
     if starts_with_frame(file, begins):
         return mpeg_links(file, size)
     for kind, mark in _MARKS.items():
         if mark.match(head):
-            starts = [*islice(places(file, mark, 0, size, _LONGEST), MOST_LINKS + 1), size]
+            starts = [*islice(find_all(file, mark, 0, size, _LONGEST), MOST_LINKS + 1), size]
             links = [Link(start, stop, kind, ("ffmpeg",)) for start, stop in pairwise(starts)]
             for link in links:
                 if kind in _ENDS:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.decoding.reader import Block, UnreadableError
 from vqaudio.audio.decoding.section import Section
-from vqaudio.audio.sndfile import Guarded, OneWay
+from vqaudio.audio.sndfile import GuardedFile, SequentialSoundFile
 
 _PCM = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
 _SAMPLE_BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}  # one in the others
@@ -20,7 +20,7 @@ _PIECE = 1 << 16  # samples decoded at a time
 
 
 class LibsndfileReader:
-    """A stream of sound as libsndfile decodes it: see :class:`vqaudio.audio.decoding.reader.Reader`.
+    """A stream of sound as libsndfile decodes it: see :class:`vqaudio.audio.decoding.reader.StreamReader`.
 
     Attributes:
         seeks_exactly: whether :meth:`seek` finds the very sample, and ``frames`` is what there is.
@@ -32,9 +32,9 @@ class LibsndfileReader:
     """
 
     def __init__(self, section: Section):
-        self._guard = Guarded(cast(IO[bytes], section))
+        self._guard = GuardedFile(cast(IO[bytes], section))
         try:
-            self._sound = OneWay(self._guard)
+            self._sound = SequentialSoundFile(self._guard)
         except soundfile.LibsndfileError as error:
             self._guard.check()
             raise UnreadableError(error.error_string.rstrip(".")) from None
@@ -74,7 +74,7 @@ class LibsndfileReader:
         self._guard.check()
 
     def blocks(self) -> Generator[Block]:
-        """All samples in order: see :meth:`Reader.blocks`."""
+        """All samples in order: see :meth:`StreamReader.blocks`."""
         position = 0
         try:
             while len(block := self.read(_PIECE)):
@@ -84,5 +84,5 @@ class LibsndfileReader:
             self.end = f"cannot be decoded past {position / self.sample_rate:.3f} s ({error})"
 
     def close(self) -> None:
-        """Release the decoder: see :meth:`Reader.close`."""
+        """Release the decoder: see :meth:`StreamReader.close`."""
         self._sound.close()

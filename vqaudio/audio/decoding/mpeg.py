@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from vqaudio.audio.decoding.link import MOST_FAULTS, MOST_LINKS, Link
-from vqaudio.audio.decoding.search import places
+from vqaudio.audio.decoding.search import find_all
 
 _MARK = re.compile(
     rb"\xff[\xe2-\xff][^\xf0-\xff].(?=(?:.{9}|.{11}|.{17}|.{19}|.{32}|.{34})(?:Xing|Info))|ID3[\x02\x03\x04]", re.DOTALL
@@ -21,7 +21,7 @@ _LONGEST = 42  # bytes of such a mark
 _SIDE_INFORMATION = {(True, True): 17, (True, False): 32, (False, True): 9, (False, False): 17}
 """Bytes of it, by whether a frame is of MPEG-1 and mono."""
 _LAYER_3 = 1
-_MOST_TITLES = 16  # in a row
+_MOST_TAGS = 16  # in a row
 _LAME = (b"LAME", b"Lavf", b"Lavc")
 _DECODER_DELAY = 529  # samples, beside the encoder's own
 
@@ -43,9 +43,9 @@ def is_frame(head: bytes) -> bool:
     return version != 1 and layer != 0 and bit_rate != 15 and sample_rate != 3
 
 
-def behind_titles(file: IO[bytes], at: int) -> int:
+def skip_id3_tags(file: IO[bytes], at: int) -> int:
     """Where the ID3v2 tags that begin there end; ``at`` where there are none."""
-    for _ in range(_MOST_TITLES):
+    for _ in range(_MOST_TAGS):
         file.seek(at)
         head = file.read(10)
         if len(head) < 10 or head[:3] != b"ID3" or head[3] > 4 or any(byte & 0x80 for byte in head[6:]):
@@ -64,16 +64,16 @@ def starts_with_frame(file: IO[bytes], at: int) -> bool:
 def mpeg_links(file: IO[bytes], size: int) -> list[Link]:
     """The links of a file of ``size`` bytes that begins, behind its titles, with a frame."""
     links = [Link(0, size, "MP3", ("ffmpeg",))]
-    frame = behind_titles(file, 0)  # where the sound of the last of them begins
+    frame = skip_id3_tags(file, 0)  # where the sound of the last of them begins
     faults = 0
-    for at in places(file, _MARK, 0, size, _LONGEST):
+    for at in find_all(file, _MARK, 0, size, _LONGEST):
         if at < frame:
             continue
         if len(links) > MOST_LINKS or faults > MOST_FAULTS:
             break
         header = _header(file, at)
         if header is None:
-            begins = behind_titles(file, at)
+            begins = skip_id3_tags(file, at)
             faults += 1
             if begins > at:
                 frame = begins

@@ -26,7 +26,7 @@ class TooLongError(Exception):
     """There is more sound than was asked for."""
 
 
-class Reader(Protocol):
+class StreamReader(Protocol):
     """One pass through a stream of sound, from its first sample on.
 
     Attributes:

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
-from vqaudio.audio.live.source import PipeSource, Raw, sound_in
-from vqaudio.audio.source import FileSource
+from vqaudio.audio.file_source import FileSource
+from vqaudio.audio.live.source import PipeSource, RawFormat, open_pipe
 from vqaudio.errors import AudioError
 from vqaudio.files import Path
 from vqaudio.files.pipe import Pipe, is_pipe
@@ -25,7 +25,7 @@ class Inputs:
         ended_by: the signal that has ended the pipes, in words; empty where none has.
     """
 
-    def __init__(self, pipes: dict[str, Pipe], raw: Raw | None):
+    def __init__(self, pipes: dict[str, Pipe], raw: RawFormat | None):
         self._pipes, self._raw = pipes, raw
         self.ended_by = ""
 
@@ -51,7 +51,7 @@ class Inputs:
                 sound: FileSource | PipeSource = stack.enter_context(FileSource(path))
             else:
                 try:
-                    sound = stack.enter_context(sound_in(pipe, self._raw))
+                    sound = stack.enter_context(open_pipe(pipe, self._raw))
                 except AudioError:
                     if self.ended_by:
                         raise KeyboardInterrupt from None
@@ -72,7 +72,7 @@ class Inputs:
 
 
 @contextmanager
-def listening(paths: Collection[Path], raw: Raw | None = None) -> Iterator[Inputs]:
+def open_inputs(paths: Collection[Path], raw: RawFormat | None = None) -> Iterator[Inputs]:
     """Inputs, of which the pipes are read from now on.
 
     While the ``with`` block runs, the first Ctrl-C, SIGTERM or SIGHUP ends them as if whoever writes them had; a second

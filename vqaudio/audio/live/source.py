@@ -10,9 +10,10 @@ from typing import Any, Self
 import numpy as np
 import soundfile
 
+from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.live.header import read_header, unbounded
-from vqaudio.audio.sndfile import Guarded, OneWay
-from vqaudio.audio.source import MAX_CHANNELS, MAX_LEVEL, FileSource, Window, check_rate, check_values, framed
+from vqaudio.audio.sndfile import GuardedFile, SequentialSoundFile
+from vqaudio.audio.source import MAX_CHANNELS, MAX_LEVEL, Window, check_rate, check_values, padded_window
 from vqaudio.errors import AudioError
 from vqaudio.files import copy_to_temporary
 from vqaudio.files.pipe import ENDLESS, Pipe
@@ -24,7 +25,7 @@ _MARKS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"riff", b".snd", b"dns.")
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawFormat:
     """What samples without a header are: Hz, how many channels (interleaved), and libsndfile's name of the type.
 
     Numbers of several bytes are little-endian.
@@ -97,7 +98,9 @@ class PipeSource:
         passed = min(max(0, start - self.sample_rate - self._start), self._kept.shape[1])
         self._kept, self._start = self._kept[:, passed:], self._start + passed
         self._fill(stop)
-        return framed(self, start, stop, lambda first, last: self._kept[:, first - self._start : last - self._start])
+        return padded_window(
+            self, start, stop, lambda first, last: self._kept[:, first - self._start : last - self._start]
+        )
 
     def _fill(self, stop: int) -> None:
         """Decode up to sample ``stop``, or the end."""
@@ -131,7 +134,7 @@ class PipeSource:
         return block.T
 
 
-class _Endless:
+class _PipeFile:
     """A header, and behind it what comes out of a pipe, as a file that never ends: it can be read once.
 
     Until it is ``opened`` there is nothing behind the header: libsndfile would look there for what follows the sound.
@@ -167,12 +170,12 @@ class _Endless:
 class _Decoder:
     """libsndfile, and the file that it reads."""
 
-    sound: OneWay
-    guard: Guarded
-    file: _Endless
+    sound: SequentialSoundFile
+    guard: GuardedFile
+    file: _PipeFile
 
 
-def _decoder(pipe: Pipe, header: bytes, raw: Raw | None) -> _Decoder:
+def _decoder(pipe: Pipe, header: bytes, raw: RawFormat | None) -> _Decoder:
     """What decodes samples that follow a header, or those that ``raw`` describes.
 
     Raises:
@@ -182,17 +185,17 @@ def _decoder(pipe: Pipe, header: bytes, raw: Raw | None) -> _Decoder:
     if raw is not None:
         form = {"samplerate": raw.sample_rate, "channels": raw.channels, "subtype": raw.subtype}
         form |= {"format": "RAW", "endian": "LITTLE"}
-    file = _Endless(header, pipe)
-    guard = Guarded(file)  # type: ignore[arg-type]
+    file = _PipeFile(header, pipe)
+    guard = GuardedFile(file)  # type: ignore[arg-type]
     try:
-        return _Decoder(OneWay(guard, **form), guard, file)
+        return _Decoder(SequentialSoundFile(guard, **form), guard, file)
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         raise AudioError(f"{pipe.name}: its header cannot be read ({reason}); it is damaged, or not for us") from None
 
 
 @contextmanager
-def sound_in(pipe: Pipe, raw: Raw | None = None) -> Iterator[PipeSource | FileSource]:
+def open_pipe(pipe: Pipe, raw: RawFormat | None = None) -> Iterator[PipeSource | FileSource]:
     """The sound in a pipe, as it comes where its format allows that, and else once all of it is there.
 
     Raises:

@@ -15,8 +15,8 @@ import pytest
 import soundfile
 from tools import MODEL, reader, synthetic, tiny_codec
 
-from vqaudio.audio.source import ArraySource
-from vqaudio.container.arriving import ArrivingReader
+from vqaudio.audio.array_source import ArraySource
+from vqaudio.container.streaming import StreamingReader
 from vqaudio.decompress import main
 from vqaudio.errors import ContainerError
 from vqaudio.files.pipe import ENDLESS, Pipe
@@ -39,12 +39,12 @@ def cuts(data: bytes) -> list[int]:
 
 
 @contextmanager
-def arriving(data: bytes) -> Iterator[ArrivingReader]:
+def arriving(data: bytes) -> Iterator[StreamingReader]:
     """A reader of what came through a pipe, which has ended."""
     near, far = os.pipe()
     with Pipe(f"/dev/fd/{near}") as pipe, open(far, "wb", buffering=0) as file:
         threading.Thread(target=lambda: (file.write(data), file.close())).start()
-        with ArrivingReader(pipe) as found:
+        with StreamingReader(pipe) as found:
             found.coder_for = reader(data).coder_for
             yield found
     os.close(near)
@@ -58,7 +58,7 @@ def test_chunks_can_be_read_as_they_come(entropy):
     near, far = os.pipe()
     with Pipe(f"/dev/fd/{near}") as pipe, open(far, "wb", buffering=0) as file:
         file.write(data[: ends[0]])
-        with ArrivingReader(pipe) as found:
+        with StreamingReader(pipe) as found:
             arrived = tiny_codec().stored(found)
             for index, (start, stop) in enumerate(pairwise(ends)):
                 assert found.reach(index)

@@ -15,7 +15,7 @@ from vqaudio.files.pipe import ENDLESS, Pipe
 _PIECE = 1 << 16
 
 
-class ArrivingReader(Reader):
+class StreamingReader(Reader):
     """Reads a file out of a pipe; :meth:`reach` waits for chunks, ``n_samples`` is ``ENDLESS`` until the end has come.
 
     What comes is kept in a temporary file. From the first byte on that is not a whole chunk, be it the trailer's or a
