@@ -16,6 +16,7 @@ from pathlib import Path
 from vqaudio import registry
 from vqaudio.cli import command
 from vqaudio.errors import ModelError
+from vqaudio.intnet import INT8_SUFFIX
 from vqaudio.model import checkpoint
 from vqaudio.prior import entropy
 
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     checkpoint.save(source.model, target, source.training, source, version)
     print(f"{target}: codes {source.fingerprint}, decoder {version} {registry.decoder_of(target).fingerprint}")
     if options.prior is not None:
-        copy = Path(shutil.copy(options.prior, entropy.PRIORS / f"{options.name}{entropy.TWIN_SUFFIX}"))
+        copy = Path(shutil.copy(options.prior, entropy.PRIORS / f"{options.name}{INT8_SUFFIX}"))
         shutil.copy(network_of(options.prior), entropy.PRIORS / f"{options.name}.safetensors")
         print(f"{copy}: prior {registry.fingerprint(copy)}")
     return 0
@@ -59,7 +60,7 @@ def check_prior(prior: Path, model: Path) -> None:
 
 def network_of(prior: Path) -> Path:
     """The network in floating point that an integer prior was made from."""
-    return prior.with_name(prior.name.removesuffix(entropy.TWIN_SUFFIX) + ".safetensors")
+    return prior.with_name(prior.name.removesuffix(INT8_SUFFIX) + ".safetensors")
 
 
 def next_version(model: Path, shipped: Path) -> int:

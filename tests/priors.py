@@ -1,4 +1,4 @@
-"""Priors that several tests look at: a tiny WaveNet, its integer twin, and an integer prior of mere random numbers."""
+"""Priors that several tests look at: a tiny WaveNet, its quantized export, and an integer prior of random numbers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ FIELDS = {"speaker": ("ann", "bob"), "digit": ("zero", "one", "two")}
 BOB = "speaker=bob,digit=two"
 
 
-def random_codes(streams: Sequence[Stream], lanes: int, n_frames: int, seed: int = 0) -> list[Integers]:
-    """For each stream ``(lanes, codes)``."""
+def random_codes(streams: Sequence[Stream], batch_size: int, n_frames: int, seed: int = 0) -> list[Integers]:
+    """For each stream ``(batch, codes)``."""
     random = np.random.default_rng(seed)
-    return [random.integers(0, stream.alphabet, (lanes, stream.codes_in(n_frames))) for stream in streams]
+    return [random.integers(0, stream.alphabet, (batch_size, stream.codes_in(n_frames))) for stream in streams]
 
 
 def places(streams: Sequence[Stream], n_frames: int) -> list[tuple[int, int]]:
@@ -38,10 +38,12 @@ def places(streams: Sequence[Stream], n_frames: int) -> list[tuple[int, int]]:
     return [place for frame in range(n_frames) for place in due(streams, frame)]
 
 
-def walked(prior: Prior, codes: Sequence[Integers], condition: str = NONE, ask: str = "sizes") -> list[NDArray[Any]]:
-    """What a stepper gives along known codes when asked for ``sizes`` or ``logits``.
+def walked(
+    prior: Prior, codes: Sequence[Integers], condition: str = NONE, ask: str = "frequencies"
+) -> list[NDArray[Any]]:
+    """What a stepper gives along known codes when asked for ``frequencies`` or ``logits``.
 
-    For each stream ``(lanes, codes, alphabet)``.
+    For each stream ``(batch, codes, alphabet)``.
     """
     stepper = prior.begin(len(codes[0]), len(codes), condition)
     found: list[list[NDArray[Any]]] = [[] for _ in codes]
@@ -53,7 +55,7 @@ def walked(prior: Prior, codes: Sequence[Integers], condition: str = NONE, ask: 
     return [np.stack(parts, axis=1) for parts in found]
 
 
-# -------------------------------------------------------------------------------------------------- a network and twin
+# ------------------------------------------------------------------------------------------- a network and its export
 
 
 def tiny_wavenet(streams: Sequence[Stream] = STREAMS) -> WaveNet:
@@ -78,8 +80,8 @@ def tiny_wavenet(streams: Sequence[Stream] = STREAMS) -> WaveNet:
 
 
 @cache
-def tiny_twin() -> IntegerPrior:
-    """The integer twin of :func:`tiny_wavenet`."""
+def tiny_integer_prior() -> IntegerPrior:
+    """The quantized export of :func:`tiny_wavenet`."""
     return IntegerPrior(*quantized_export(tiny_wavenet(), CODEC))
 
 
@@ -97,9 +99,9 @@ class Dice:
         raw = self.bits.random_raw(math.prod(shape)) % np.uint64(high - low + 1)
         return raw.astype(np.int64).reshape(shape) + low
 
-    def codes(self, streams: Sequence[Stream], lanes: int, n_frames: int) -> list[Integers]:
-        """For each stream ``(lanes, codes)``."""
-        return [self(0, stream.alphabet - 1, lanes, stream.codes_in(n_frames)) for stream in streams]
+    def codes(self, streams: Sequence[Stream], batch_size: int, n_frames: int) -> list[Integers]:
+        """For each stream ``(batch, codes)``."""
+        return [self(0, stream.alphabet - 1, batch_size, stream.codes_in(n_frames)) for stream in streams]
 
 
 @cache

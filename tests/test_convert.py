@@ -57,9 +57,9 @@ def test_each_of_a_batch_has_its_own_voice(kind):
     model = talkative(kind)
     latents = torch.randn(3, 8, 12)
     together = model.decoder(latents, torch.tensor([1, 0, 2]))
-    for lane, number in enumerate([1, 0, 2]):
-        alone = model.decoder(latents[lane : lane + 1], torch.tensor([number]))
-        torch.testing.assert_close(together[lane : lane + 1], alone, rtol=1e-4, atol=1e-5)
+    for row, number in enumerate([1, 0, 2]):
+        alone = model.decoder(latents[row : row + 1], torch.tensor([number]))
+        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)
     nobody = model.decoder(latents)
     torch.testing.assert_close(nobody[1], together[1])
     assert not torch.equal(nobody[0], together[0])

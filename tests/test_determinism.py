@@ -34,7 +34,7 @@ SHIPPED = {  # by fingerprint, those that a checkout keeps as well: whoever repl
     "5c2c5905bf04": {"payloads": "17c1e87d5ee6209b509318bce1c691d4", "sampled": "5b253909af773b6a6c0ef7fa0f55b004"},
     "91c8d176cae6": {"payloads": "c02d8eae8279235ebf9b3568c85640ff", "sampled": "10a234eed2d5570ddeaf333052202a19"},
 }
-SHAPES = [(1, 60), (3, 40), (2, 7)]  # lanes and frames of each payload
+SHAPES = [(1, 60), (3, 40), (2, 7)]  # sequences and frames of each payload
 
 
 def digest(parts: Sequence[bytes]) -> str:
@@ -50,15 +50,15 @@ def same(found: list[Integers], expected: list[Integers]) -> bool:
 
 def thrown(prior: IntegerPrior) -> list[list[Integers]]:
     """Codes for some payloads."""
-    return [Dice(index).codes(prior.streams, lanes, frames) for index, (lanes, frames) in enumerate(SHAPES)]
+    return [Dice(index).codes(prior.streams, batch_size, frames) for index, (batch_size, frames) in enumerate(SHAPES)]
 
 
 def digests(prior: IntegerPrior, condition: str) -> dict[str, str]:
     """Of all that a prior decides: bytes of codes, which must decode to those codes, and codes that are drawn."""
     codes = thrown(prior)
     payloads = [encode(prior, one, condition) for one in codes]
-    lanes, frames = zip(*SHAPES, strict=True)
-    found = decode(prior, payloads, lanes, frames, len(prior.streams), condition)
+    batch_sizes, frames = zip(*SHAPES, strict=True)
+    found = decode(prior, payloads, batch_sizes, frames, len(prior.streams), condition)
     assert all(same(one, two) for one, two in zip(found, codes, strict=True))
     how = Sampling(temperature=0.9, top_k=12, top_p=0.95, guidance=1.5, seed=11)
     sampled = [sample(prior, 25, len(prior.streams), 3, condition, way) for way in (how, Sampling(seed=12))]
@@ -108,15 +108,15 @@ def test_bytes_do_not_depend_on_how_many_frames_are_held_at_once(frames, monkeyp
 
 
 @pytest.mark.parametrize("others", [0, 1, 63])
-def test_intervals_do_not_depend_on_how_many_lanes_are_beside(others):
+def test_intervals_do_not_depend_on_how_many_sequences_are_beside(others):
     """Matrix products take other paths for other sizes: one column, a few, many."""
     prior = dice_prior()
     codes, beside = Dice(1).codes(STREAMS, 1, 40), Dice(2).codes(STREAMS, others, 40)
     found = prior.intervals([np.concatenate(pair) for pair in zip(codes, beside, strict=True)], BOB)
     again, stepped = prior.intervals(codes, BOB), Prior.intervals(prior, codes, BOB)
-    for (_, sizes), (_, alone), (_, slow) in zip(found, again, stepped, strict=True):
-        assert np.array_equal(sizes[:1], alone)
-        assert np.array_equal(sizes[:1], slow)
+    for (_, frequencies), (_, alone), (_, slow) in zip(found, again, stepped, strict=True):
+        assert np.array_equal(frequencies[:1], alone)
+        assert np.array_equal(frequencies[:1], slow)
 
 
 # ----------------------------------------------------------------------------------------------------- other machines

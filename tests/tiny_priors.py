@@ -33,7 +33,7 @@ SIZES = {
 
 
 def toy_prior(path: Path, codec: Codec, sounds: Sequence[NDArray[np.float32]], seed: int = 0, steps: int = 60) -> Path:
-    """The integer twin of a network that has learned a codec's ``sounds`` ``(samples,)``, all equally long, by heart.
+    """The quantized export of a network that knows a codec's ``sounds`` ``(samples,)``, all equally long, by heart.
 
     The first sound is ann's, the second bob's, and so on in turn; each is also learned without its speaker.
     """

@@ -233,8 +233,8 @@ def levels_in_use(member: Member, clips: Sequence[Wave], seed: int = 0) -> Figur
             latents = member.model.bottleneck.decode([torch.from_numpy(codes)[None] for codes in pair])
             made[name].append(member.sound(latents)[: len(clip)])
             if name in bits:
-                _, (_, sizes) = member.codec.prior.intervals([codes[None] for codes in pair])
-                bits[name].append(bits_of(sizes)[0])
+                _, (_, frequencies) = member.codec.prior.intervals([codes[None] for codes in pair])
+                bits[name].append(bits_of(frequencies)[0])
     rate = member.codec.sample_rate
     return {
         name: {
@@ -299,8 +299,8 @@ def drawn(prior: ContextPrior, frames: int, seed: int) -> list[torch.Tensor]:
     found: list[list[int]] = [[] for _ in prior.streams]
     for frame in range(frames):
         for stream, _ in due(prior.streams, frame):
-            sizes = stepper.sizes(stream)[0]
-            found[stream].append(int(random.choice(len(sizes), p=sizes / sizes.sum())))
+            frequencies = stepper.frequencies(stream)[0]
+            found[stream].append(int(random.choice(len(frequencies), p=frequencies / frequencies.sum())))
             stepper.accept(stream, np.array(found[stream][-1:]))
         stepper.advance()
     return [torch.tensor([codes]) for codes in found]

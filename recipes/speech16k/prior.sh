@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains a prior over a codec's codes, and its integer twin, on the recordings that the codec was trained on.
+# Trains a prior over a codec's codes, and its quantized export, on the recordings that the codec was trained on.
 #
 #   bash recipes/speech16k/prior.sh [FOLDER]
 #

@@ -3,7 +3,7 @@
     python recipes/speech16k/prior_report.py FOLDER TOKENS NETWORK [--model NAME] [--prior PATH] [--out OUT]
 
 FOLDER holds the recordings with their manifest, TOKENS what the prior learned from, NETWORK is the network in floating
-point; its integer twin is the one that ships with the model, or PATH.
+point; its quantized export is the one that ships with the model, or PATH.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def sizes(codec: Codec, recordings: Sequence[Recording]) -> list[str]:
 
 
 def integer_loss(codec: Codec, net: WaveNet, rows: Sequence[Row]) -> list[str]:
-    """Bits a code on unseen recordings by the network in floating point and by its integer twin, on the same codes.
+    """Bits a code on unseen recordings by the network in floating point and by its quantized export, on the same codes.
 
     And on recordings that were learned from, as many of each corpus; no speaker is told.
     """

@@ -34,7 +34,7 @@ from vqaudio.series.view import WIDTH
 
 MOST_COLUMNS = 8
 SHORTEST = 2000
-SEEN_STEP = 5
+INPUT_EXPONENT = 5
 """Exponent of the step of what the network sees."""
 BATCH = 512
 RATE = 3e-3
@@ -49,29 +49,32 @@ Group = list[NDArray[np.float64]]
 
 
 class Network(nn.Module):
-    """The network whose integer twin :class:`vqaudio.series.model.Model` is."""
+    """The network that :class:`vqaudio.series.model.Model` is the quantized export of."""
 
     def __init__(self, hidden: int):
         super().__init__()
         self.first, self.second = QuantizedLinear(WIDTH, hidden), QuantizedLinear(hidden, hidden)
         self.logits = QuantizedLinear(hidden, ALPHABET)
-        self.see_first, self.see_second = FakeQuantize(), FakeQuantize()
+        self.first_quantizer, self.second_quantizer = FakeQuantize(), FakeQuantize()
 
     def forward(self, view: Tensor) -> Tensor:
         """Logits ``(rows, ALPHABET)`` in nats from what is seen of rows ``(rows, WIDTH)``, integers."""
-        hidden = functional.relu(self.see_first(self.first(view * 2.0**-SEEN_STEP, SEEN_STEP)))
-        hidden = functional.relu(self.see_second(self.second(hidden, self.see_first.exponent)))
-        logits = self.logits(hidden, self.see_second.exponent)
+        hidden = functional.relu(self.first_quantizer(self.first(view * 2.0**-INPUT_EXPONENT, INPUT_EXPONENT)))
+        hidden = functional.relu(self.second_quantizer(self.second(hidden, self.first_quantizer.exponent)))
+        logits = self.logits(hidden, self.second_quantizer.exponent)
         return fake_quantize(logits, *LOGIT) if self.logits.quantized else logits
 
     @torch.no_grad()
     def tensors(self) -> dict[str, NDArray[np.generic]]:
-        """Of the integer twin."""
+        """Of the quantized export."""
         found: dict[str, NDArray[np.generic]] = {"exp": exp_table()}
-        sees, outs = (SEEN_STEP, self.see_first, self.see_second), (self.see_first, self.see_second, LOGIT[0])
-        for name, see, out in zip(LAYERS, sees, outs, strict=True):
-            step = out if isinstance(out, int) else int(out.exponent)
-            export_linear(found, name, getattr(self, name), see, step)
+        inputs, outputs = (
+            (INPUT_EXPONENT, self.first_quantizer, self.second_quantizer),
+            (self.first_quantizer, self.second_quantizer, LOGIT[0]),
+        )
+        for name, given, made in zip(LAYERS, inputs, outputs, strict=True):
+            step = made if isinstance(made, int) else int(made.exponent)
+            export_linear(found, name, getattr(self, name), given, step)
         return found
 
 

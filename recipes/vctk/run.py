@@ -57,7 +57,7 @@ class Recipe:
 
     @property
     def prior(self) -> Path:
-        """The integer twin of the trained prior."""
+        """The quantized export of the trained prior."""
         return self.folder / "prior" / "model.int8.safetensors"
 
     @property

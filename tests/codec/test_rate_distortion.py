@@ -40,21 +40,21 @@ def heard(codec: Codec) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_costs_are_the_priors_own(codec):
-    """At each frame, the logits in torch are those of the stepper, whatever is before; lanes do not see each other."""
+    """At each frame, the logits in torch are those of the stepper, whatever is before; sequences stay apart."""
     random = np.random.default_rng(0)
-    lanes, n_streams = 3, 3
-    stepper = codec.prior.begin(lanes, n_streams, CONDITION)
-    walk = Costs(codec.prior, n_streams, CONDITION).begin(lanes)
+    batch_size, n_streams = 3, 3
+    stepper = codec.prior.begin(batch_size, n_streams, CONDITION)
+    walk = Costs(codec.prior, n_streams, CONDITION).begin(batch_size)
     for _ in range(12):
-        before = np.zeros((lanes, 1, codec.prior.entries[0].shape[1]), np.float32)
+        before = np.zeros((batch_size, 1, codec.prior.embeddings[0].shape[1]), np.float32)
         for stream in range(n_streams):
             logits = torch.from_numpy(stepper.logits(stream)).double() / 32.0
             torch.testing.assert_close(
                 walk.nats(stream, torch.from_numpy(before))[:, 0].double(), logits.log_softmax(-1), rtol=0, atol=1e-4
             )
-            codes = random.integers(0, codec.streams[stream].alphabet, lanes)
+            codes = random.integers(0, codec.streams[stream].alphabet, batch_size)
             stepper.accept(stream, codes)
-            before[:, 0] += codec.prior.entries[stream][codes]
+            before[:, 0] += codec.prior.embeddings[stream][codes]
         stepper.advance()
         walk.advance(torch.from_numpy(before[:, 0]))
 
@@ -79,7 +79,7 @@ def test_fewer_frames_are_the_first_ones(codec, heard):
 def test_bits_are_those_of_the_file(codec, heard):
     codes, bits = RateAware(codec.model.bottleneck, codec.prior, 3, 0.1, CONDITION).choose(*heard, 40)
     found = codec.prior.intervals([part.numpy() for part in codes], CONDITION)
-    expected = sum(bits_of(sizes) for _, sizes in found)
+    expected = sum(bits_of(frequencies) for _, frequencies in found)
     np.testing.assert_allclose(bits.numpy(), expected, rtol=0.01, atol=0.05)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vqaudio.intnet.intervals import TOTAL, Integers, bits_of, sizes_of
+from vqaudio.intnet.intervals import TOTAL, Integers, bits_of, frequencies_of
 from vqaudio.intnet.rangecoder import PRECISION, Decoder, Encoder
 
 HALF = TOTAL // 2
@@ -29,13 +29,13 @@ BY_HAND = {
 
 
 class Table:
-    """A distribution by the sizes of its intervals, with what coding asks of it."""
+    """A distribution by its frequencies, with what coding asks of it."""
 
-    def __init__(self, sizes: Integers):
-        self.sizes, self.ends = sizes, sizes.cumsum()
+    def __init__(self, frequencies: Integers):
+        self.frequencies, self.ends = frequencies, frequencies.cumsum()
 
     def interval(self, symbol: int) -> tuple[int, int]:
-        return int(self.ends[symbol] - self.sizes[symbol]), int(self.sizes[symbol])
+        return int(self.ends[symbol] - self.frequencies[symbol]), int(self.frequencies[symbol])
 
     def symbol_at(self, place: int) -> int:
         return int(np.searchsorted(self.ends, place, side="right"))
@@ -47,8 +47,8 @@ def intervals(symbols: Sequence[int], tables: Sequence[Table]) -> list[tuple[int
 
 def encoded(intervals: Sequence[tuple[int, int]]) -> bytes:
     encoder = Encoder()
-    for start, size in intervals:
-        encoder.encode(start, size)
+    for start, frequency in intervals:
+        encoder.encode(start, frequency)
     return encoder.finish()
 
 
@@ -62,14 +62,14 @@ def decoded(data: bytes, tables: Sequence[Table]) -> list[int]:
 
 
 def equal(alphabet: int) -> Table:
-    return Table(sizes_of(np.ones(alphabet, np.int64)))
+    return Table(frequencies_of(np.ones(alphabet, np.int64)))
 
 
 def nearly_all(alphabet: int, likely: int) -> Table:
-    """All sizes are 1, but for one symbol."""
-    sizes = np.ones(alphabet, np.int64)
-    sizes[likely] = TOTAL - alphabet + 1
-    return Table(sizes)
+    """All frequencies are 1, but for one symbol."""
+    frequencies = np.ones(alphabet, np.int64)
+    frequencies[likely] = TOTAL - alphabet + 1
+    return Table(frequencies)
 
 
 TABLES = {
@@ -84,7 +84,7 @@ TABLES = {
     "last of the largest alphabet": nearly_all(LARGEST_ALPHABET, LARGEST_ALPHABET - 1),
 }
 WEIGHTS = st.lists(st.integers(0, 2**24), min_size=2, max_size=12).filter(any)
-ANY_TABLE = st.sampled_from(list(TABLES.values())) | WEIGHTS.map(lambda one: Table(sizes_of(np.array(one))))
+ANY_TABLE = st.sampled_from(list(TABLES.values())) | WEIGHTS.map(lambda one: Table(frequencies_of(np.array(one))))
 
 
 @st.composite
@@ -92,7 +92,7 @@ def messages(draw: st.DrawFn, most: int = 40) -> tuple[list[int], list[Table]]:
     """Symbols, each with the table that it is coded by."""
     kinds = draw(st.lists(ANY_TABLE, min_size=1, max_size=4))
     chosen = draw(st.lists(st.tuples(st.sampled_from(kinds), st.integers(-2, LARGEST_ALPHABET)), max_size=most))
-    return [number % len(table.sizes) for table, number in chosen], [table for table, _ in chosen]
+    return [number % len(table.frequencies) for table, number in chosen], [table for table, _ in chosen]
 
 
 # -------------------------------------------------------------------------------------------------------- round trips
@@ -105,7 +105,7 @@ def test_what_was_encoded_is_decoded_and_is_no_longer_than_its_bits(message):
     pairs = intervals(symbols, tables)
     data = encoded(pairs)
     assert decoded(data, tables) == symbols
-    bits = sum(PRECISION - np.log2(size) for _, size in pairs)
+    bits = sum(PRECISION - np.log2(frequency) for _, frequency in pairs)
     assert len(data) <= bits / 8 + 1 + 1e-6 * len(pairs)  # the range is cut to whole steps, by 2**-20 at most
     assert not data.endswith(b"\0")
 
@@ -113,7 +113,7 @@ def test_what_was_encoded_is_decoded_and_is_no_longer_than_its_bits(message):
 @pytest.mark.parametrize("name", TABLES)
 def test_edges_of_every_table_come_back(name):
     table = TABLES[name]
-    edges = sorted({0, 1, int(table.sizes.argmax()), len(table.sizes) - 2, len(table.sizes) - 1})
+    edges = sorted({0, 1, int(table.frequencies.argmax()), len(table.frequencies) - 2, len(table.frequencies) - 1})
     symbols = [symbol for symbol in edges for _ in range(9)] + edges * 9
     tables = [table] * len(symbols)
     assert decoded(encoded(intervals(symbols, tables)), tables) == symbols
@@ -134,8 +134,8 @@ def test_bytes_worked_by_hand(expected):
 
 def test_golden_bytes():
     random = np.random.Philox(key=1)
-    tables = [equal(16), nearly_all(1000, 500), Table(sizes_of(np.arange(1, 40))), equal(LARGEST_ALPHABET)] * 5
-    symbols = [int(random.random_raw()) % len(table.sizes) for table in tables]
+    tables = [equal(16), nearly_all(1000, 500), Table(frequencies_of(np.arange(1, 40))), equal(LARGEST_ALPHABET)] * 5
+    symbols = [int(random.random_raw()) % len(table.frequencies) for table in tables]
     data = bytes.fromhex("f000ff353af29983b18bf8219f25aca084e6e531d306684b5494d08f")
     assert encoded(intervals(symbols, tables)) == data
     assert decoded(data, tables) == symbols
@@ -177,12 +177,12 @@ def test_no_fewer_bytes_would_do(message):
 @given(st.binary(max_size=40), st.lists(st.sampled_from(list(TABLES.values())), max_size=60))
 def test_any_bytes_decode_to_some_symbols(data, tables):
     symbols = decoded(data, tables)
-    assert all(0 <= symbol < len(table.sizes) for symbol, table in zip(symbols, tables, strict=True))
+    assert all(0 <= symbol < len(table.frequencies) for symbol, table in zip(symbols, tables, strict=True))
 
 
 def test_damage_changes_symbols_but_takes_no_longer():
     random = np.random.default_rng(0)
-    table = Table(sizes_of(random.integers(0, 1000, 50)))
+    table = Table(frequencies_of(random.integers(0, 1000, 50)))
     tables = [table] * 1000
     symbols = [table.symbol_at(place) for place in random.integers(0, TOTAL, len(tables))]
     data = encoded(intervals(symbols, tables))
@@ -201,18 +201,18 @@ def test_damage_changes_symbols_but_takes_no_longer():
 # ----------------------------------------------------------------------------------------- beside another range coder
 
 
-def weights_for_constriction(sizes: Integers) -> NDArray[np.float64]:
-    """Weights ``(..., alphabet)`` from which ``Categorical(perfect=False)`` makes exactly these sizes, of 2**24 in all.
+def weights_for_constriction(frequencies: Integers) -> NDArray[np.float64]:
+    """Weights ``(..., alphabet)`` from which ``Categorical(perfect=False)`` makes these frequencies, of 2**24 in all.
 
     It gives 1 to each symbol and shares out the rest in proportion: without rounding if weights add up to that rest.
     """
-    return np.ascontiguousarray((sizes << 24 - PRECISION) - 1, dtype=np.float64)
+    return np.ascontiguousarray((frequencies << 24 - PRECISION) - 1, dtype=np.float64)
 
 
 @pytest.mark.parametrize("alphabet", [2, 50, 1024])
 def test_as_short_as_constriction(alphabet):
     random = np.random.default_rng(alphabet)
-    tables = [Table(sizes_of(random.integers(0, 1000, alphabet) ** 2)) for _ in range(400)]
+    tables = [Table(frequencies_of(random.integers(0, 1000, alphabet) ** 2)) for _ in range(400)]
     symbols = [table.symbol_at(int(random.integers(TOTAL))) for table in tables]
     pairs = intervals(symbols, tables)
     data = encoded(pairs)
@@ -220,7 +220,7 @@ def test_as_short_as_constriction(alphabet):
     assert abs(len(data) - bits_of(np.array(pairs)[:, 1]).sum() / 8) <= 2
 
     family = constriction.stream.model.Categorical(perfect=False)
-    weights = weights_for_constriction(np.stack([table.sizes for table in tables]))
+    weights = weights_for_constriction(np.stack([table.frequencies for table in tables]))
     encoder = constriction.stream.queue.RangeEncoder()
     encoder.encode(np.array(symbols, np.int32), family, weights)
     words = encoder.get_compressed()
@@ -232,8 +232,8 @@ def test_as_short_as_constriction_where_almost_nothing_is_said():
     table = nearly_all(1000, 7)
     symbols = [7] * 3000 + [999] + [7] * 3000 + [0]
     data = encoded(intervals(symbols, [table] * len(symbols)))
-    model = constriction.stream.model.Categorical(weights_for_constriction(table.sizes), perfect=False)
+    model = constriction.stream.model.Categorical(weights_for_constriction(table.frequencies), perfect=False)
     encoder = constriction.stream.queue.RangeEncoder()
     encoder.encode(np.array(symbols, np.int32), model)
     assert 0 <= encoder.get_compressed().nbytes - len(data) <= 8
-    assert len(data) <= 2 * PRECISION / 8 + 1 + len(symbols) * np.log2(TOTAL / table.sizes[7]) / 8
+    assert len(data) <= 2 * PRECISION / 8 + 1 + len(symbols) * np.log2(TOTAL / table.frequencies[7]) / 8

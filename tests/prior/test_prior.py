@@ -1,4 +1,4 @@
-"""Priors: one contract for all of them, codes to bytes and back, counts worked by hand, and codes that are drawn."""
+"""Priors: one contract for all of them, codes to bytes and back, counts worked by hand, and codes that are sampled."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from priors import BOB, STREAMS, dice_prior, places, random_codes, tiny_twin, walked
+from priors import BOB, STREAMS, dice_prior, places, random_codes, tiny_integer_prior, walked
 
 import vqaudio.prior
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError, VqaudioError
-from vqaudio.intnet.intervals import TOTAL, Integers, bits_of, intervals_of, sizes_of
+from vqaudio.intnet.intervals import TOTAL, Integers, bits_of, frequencies_of, intervals_of
 from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.coding import decode, encode
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.integer import IntegerPrior
-from vqaudio.prior.sampling import Sampling, drawn, guided, sample, weights_of
+from vqaudio.prior.sampling import Sampling, guided, sample, sample_code, weights_of
 from vqaudio.prior.uniform import UniformPrior
 
 
@@ -40,7 +40,7 @@ TABLE: dict[str, Callable[[], Prior]] = {
     "order 1": lambda: ContextPrior(STREAMS, order=1),
     "order 0, learned": lambda: learned(0),
     "order 1, learned": lambda: learned(1),
-    "wavenet": tiny_twin,
+    "wavenet": tiny_integer_prior,
     "thrown": dice_prior,
 }
 
@@ -87,15 +87,17 @@ def test_a_prior_outside_the_table_is_noticed():
 
 @pytest.mark.parametrize("n_streams", [2, 3])
 @pytest.mark.parametrize("name", TABLE)
-def test_sizes_fill_the_total(name, n_streams):
+def test_frequencies_fill_the_total(name, n_streams):
     prior = made(name)
     for condition in conditions(prior):
         found = walked(prior, random_codes(STREAMS[:n_streams], 3, 9), condition)
-        assert [sizes.shape for sizes in found] == [(3, s.codes_in(9), s.alphabet) for s in STREAMS[:n_streams]]
-        for sizes in found:
-            assert sizes.dtype == np.int64
-            assert sizes.min() >= 1
-            assert (sizes.sum(-1) == TOTAL).all()
+        assert [frequencies.shape for frequencies in found] == [
+            (3, s.codes_in(9), s.alphabet) for s in STREAMS[:n_streams]
+        ]
+        for frequencies in found:
+            assert frequencies.dtype == np.int64
+            assert frequencies.min() >= 1
+            assert (frequencies.sum(-1) == TOTAL).all()
 
 
 @pytest.mark.parametrize("n_frames", [1, 150])  # more than are held side by side at once
@@ -113,7 +115,7 @@ def test_side_by_side_is_the_same_as_step_by_step(name, n_streams, n_frames):
 @pytest.mark.parametrize("n_streams", [2, 3])
 @pytest.mark.parametrize("name", TABLE)
 def test_a_code_has_no_say_in_what_comes_before_it(name, n_streams):
-    """Lane i has code i at one place: its intervals fill the total, those before are equal, only later ones differ."""
+    """Sequence i has code i at one place: its intervals fill the total, those before are equal, later ones differ."""
     prior, streams = made(name), STREAMS[:n_streams]
     order = places(streams, 7)
     for number, (stream, at) in enumerate(order):
@@ -121,9 +123,9 @@ def test_a_code_has_no_say_in_what_comes_before_it(name, n_streams):
         codes = [part.repeat(alphabet, axis=0) for part in random_codes(streams, 1, 7, seed=3)]
         codes[stream][:, at] = np.arange(alphabet)
         found = prior.intervals(codes)
-        starts, sizes = (part[:, at] for part in found[stream])
-        assert np.array_equal(starts, sizes.cumsum() - sizes)
-        assert sizes.sum() == TOTAL
+        starts, frequencies = (part[:, at] for part in found[stream])
+        assert np.array_equal(starts, frequencies.cumsum() - frequencies)
+        assert frequencies.sum() == TOTAL
         unmoved = [all((part[:, j] == part[0, j]).all() for part in found[i]) for i, j in order]
         assert all(unmoved[:number])
         if name not in ("uniform", "order 0, learned") and number < len(order) // 2:  # those two never look back
@@ -131,27 +133,27 @@ def test_a_code_has_no_say_in_what_comes_before_it(name, n_streams):
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_sizes_need_not_be_asked_for(name):
+def test_frequencies_need_not_be_asked_for(name):
     """A prompt is walked along without a look at what was likely."""
     prior, codes = made(name), random_codes(STREAMS, 2, 9)
     stepper, asked = prior.begin(2, 3), walked(prior, codes)
     for stream, at in places(STREAMS, 9):
         if at == STREAMS[stream].codes_in(9) - 1:
-            assert np.array_equal(stepper.sizes(stream), asked[stream][:, at])
+            assert np.array_equal(stepper.frequencies(stream), asked[stream][:, at])
         stepper.accept(stream, codes[stream][:, at])
         if stream == len(STREAMS) - 1:
             stepper.advance()
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_lanes_do_not_touch(name):
+def test_sequences_do_not_touch(name):
     prior = made(name)
     codes = random_codes(STREAMS, 4, 12, seed=5)
     together = prior.intervals(codes)
-    for lane in range(4):
-        alone = prior.intervals([part[lane : lane + 1] for part in codes])
-        for (starts, sizes), (start, size) in zip(together, alone, strict=True):
-            assert same([starts[lane : lane + 1], sizes[lane : lane + 1]], [start, size])
+    for sequence in range(4):
+        alone = prior.intervals([part[sequence : sequence + 1] for part in codes])
+        for (starts, frequencies), (start, frequency) in zip(together, alone, strict=True):
+            assert same([starts[sequence : sequence + 1], frequencies[sequence : sequence + 1]], [start, frequency])
 
 
 @pytest.mark.parametrize("name", ["wavenet", "thrown"])
@@ -166,7 +168,7 @@ def test_conditions_and_the_number_of_streams_matter(name):
 
 
 def test_labels_are_counted_from_one_for_each_field():
-    prior = tiny_twin()
+    prior = tiny_integer_prior()
     assert prior.labels(NONE).tolist() == [0, 0]
     assert prior.labels("speaker=ann").tolist() == [1, 0]
     assert prior.labels("digit=two").tolist() == [0, 3]
@@ -185,7 +187,7 @@ def test_labels_are_counted_from_one_for_each_field():
     ],
 )
 def test_unknown_conditions_are_refused_with_what_there_is(condition, said):
-    prior = tiny_twin()
+    prior = tiny_integer_prior()
     for refuse in (prior.labels, lambda one: prior.begin(1, 3, one), lambda one: sample(prior, 1, 3, condition=one)):
         with pytest.raises(ModelError) as caught:
             refuse(condition)
@@ -215,10 +217,12 @@ def test_every_prior_refuses_what_it_does_not_know(name):
 def test_payloads_decode_alone_and_side_by_side(name, shapes, n_streams, seed, conditioned):
     prior = made(name)
     condition = conditions(prior)[-1] if conditioned else NONE
-    codes = [random_codes(STREAMS[:n_streams], lanes, frames, seed + i) for i, (lanes, frames) in enumerate(shapes)]
+    codes = [
+        random_codes(STREAMS[:n_streams], batch_size, frames, seed + i) for i, (batch_size, frames) in enumerate(shapes)
+    ]
     payloads = [encode(prior, one, condition) for one in codes]
-    lanes, frames = [one for one, _ in shapes], [one for _, one in shapes]
-    together = decode(prior, payloads, lanes, frames, n_streams, condition)
+    batch_sizes, frames = [one for one, _ in shapes], [one for _, one in shapes]
+    together = decode(prior, payloads, batch_sizes, frames, n_streams, condition)
     assert len(together) == len(codes)
     for found, expected, payload, shape in zip(together, codes, payloads, shapes, strict=True):
         assert same(found, expected)
@@ -228,7 +232,7 @@ def test_payloads_decode_alone_and_side_by_side(name, shapes, n_streams, seed, c
 @pytest.mark.parametrize("name", TABLE)
 def test_a_payload_is_as_long_as_its_codes_cost(name):
     prior, codes = made(name), random_codes(STREAMS, 2, 40)
-    bits = sum(bits_of(sizes).sum() for _, sizes in prior.intervals(codes))
+    bits = sum(bits_of(frequencies).sum() for _, frequencies in prior.intervals(codes))
     assert abs(len(encode(prior, codes)) - bits / 8) <= 2
 
 
@@ -250,7 +254,7 @@ def test_damaged_payloads_decode_to_codes_of_the_alphabet(name):
 
 
 @pytest.mark.parametrize(
-    ("weights", "sizes"),
+    ("weights", "frequencies"),
     [
         ([1, 1], [524288, 524288]),
         ([1, 1, 2], [262144, 262144, 524288]),  # 1 + 1048573 / 4, and the last gets the 1 that rounding left
@@ -260,24 +264,24 @@ def test_damaged_payloads_decode_to_codes_of_the_alphabet(name):
         ([0, 2**42, 2**42], [1, 524288, 524287]),
     ],
 )
-def test_sizes_worked_by_hand(weights, sizes):
-    assert sizes_of(np.array(weights)).tolist() == sizes
-    assert sum(sizes) == TOTAL
+def test_frequencies_worked_by_hand(weights, frequencies):
+    assert frequencies_of(np.array(weights)).tolist() == frequencies
+    assert sum(frequencies) == TOTAL
 
 
 def test_every_symbol_of_the_largest_alphabet_has_its_place():
     weights = np.zeros((2, 65536), np.int64)
     weights[0] += 1
     weights[1, 12345] = 1
-    sizes = sizes_of(weights)
-    assert (sizes[0] == 16).all()
-    assert sizes[1, 12345] == TOTAL - 65535
-    assert (sizes.sum(-1) == TOTAL).all()
+    frequencies = frequencies_of(weights)
+    assert (frequencies[0] == 16).all()
+    assert frequencies[1, 12345] == TOTAL - 65535
+    assert (frequencies.sum(-1) == TOTAL).all()
 
 
 def test_intervals_and_bits_worked_by_hand():
-    sizes = np.array([[524288, 262144, 262144], [1, 2, 1048573]])
-    starts, chosen = intervals_of(sizes, np.array([1, 2]))
+    frequencies = np.array([[524288, 262144, 262144], [1, 2, 1048573]])
+    starts, chosen = intervals_of(frequencies, np.array([1, 2]))
     assert starts.tolist() == [524288, 3]
     assert chosen.tolist() == [262144, 1048573]
     assert bits_of(np.array([524288, 262144, 1])).tolist() == [1, 2, 20]
@@ -285,14 +289,14 @@ def test_intervals_and_bits_worked_by_hand():
 
 def test_the_uniform_prior_costs_log2_of_the_alphabet():
     codes = random_codes(STREAMS, 2, 8)
-    for (_, sizes), stream in zip(made("uniform").intervals(codes), STREAMS, strict=True):
-        np.testing.assert_allclose(bits_of(sizes), math.log2(stream.alphabet), atol=1e-4)
+    for (_, frequencies), stream in zip(made("uniform").intervals(codes), STREAMS, strict=True):
+        np.testing.assert_allclose(bits_of(frequencies), math.log2(stream.alphabet), atol=1e-4)
 
 
 # ------------------------------------------------------------------------------------------------------------- counts
 
 
-def test_counts_within_a_lane_worked_by_hand():
+def test_counts_within_a_sequence_worked_by_hand():
     codes = [np.array([[0, 0, 0]])]
     alone, paired = (walked(ContextPrior([Stream(2)], order), codes)[0][0].tolist() for order in (0, 1))
     assert alone == [[524288, 524288], [699051, 349525], [786432, 262144]]  # 1:1, 2:1, 3:1
@@ -332,11 +336,11 @@ def test_order_one_pays_where_codes_follow_each_other():
 
 
 @pytest.mark.parametrize("how", [Sampling(seed=3), Sampling(temperature=0.7, top_k=9, top_p=0.9, guidance=2, seed=3)])
-def test_a_seed_gives_the_same_codes_beside_any_number_of_lanes(how):
-    few, many = (sample(dice_prior(), 12, 3, lanes, BOB, how) for lanes in (2, 5))
+def test_a_seed_gives_the_same_codes_beside_any_number_of_sequences(how):
+    few, many = (sample(dice_prior(), 12, 3, batch_size, BOB, how) for batch_size in (2, 5))
     assert [part.shape for part in many] == [(5, 6), (5, 12), (5, 12)]
     assert same(few, [part[:2] for part in many])
-    assert len({lane.tobytes() for lane in many[1]}) == 5
+    assert len({sequence.tobytes() for sequence in many[1]}) == 5
     other = sample(dice_prior(), 12, 3, 2, BOB, Sampling(seed=4))
     assert not same(few, other)
 
@@ -367,17 +371,17 @@ def test_a_prompt_is_as_if_its_codes_had_been_drawn(given):
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0, 10.0])
-def test_what_is_barred_is_not_drawn(temperature):
-    """Half of each alphabet; the rest is drawn as ever, where nothing barred would have been."""
-    prior = tiny_twin()
-    barred = [np.arange(stream.alphabet // 2) for stream in prior.streams]
+def test_stop_codes_are_not_sampled(temperature):
+    """Half of each alphabet; the rest is drawn as ever, where no stop code would have been."""
+    prior = tiny_integer_prior()
+    stop_codes = [np.arange(stream.alphabet // 2) for stream in prior.streams]
     how = Sampling(temperature=temperature, seed=4)
-    found = sample(prior, 12, len(prior.streams), 3, how=how, barred=barred)
-    assert all(part.min() >= len(codes) for part, codes in zip(found, barred, strict=True))
+    found = sample(prior, 12, len(prior.streams), 3, how=how, stop_codes=stop_codes)
+    assert all(part.min() >= len(codes) for part, codes in zip(found, stop_codes, strict=True))
     free = sample(prior, 12, len(prior.streams), 3, how=how)
-    assert any(part.min() < len(codes) for part, codes in zip(free, barred, strict=True))
+    assert any(part.min() < len(codes) for part, codes in zip(free, stop_codes, strict=True))
     nothing = [np.zeros(0, np.int64) for _ in prior.streams]
-    again = sample(prior, 12, len(prior.streams), 3, how=how, barred=nothing)
+    again = sample(prior, 12, len(prior.streams), 3, how=how, stop_codes=nothing)
     assert all(np.array_equal(one, other) for one, other in zip(free, again, strict=True))
 
 
@@ -398,15 +402,15 @@ def chi_square(codes: Integers, weights: Integers) -> float:
 
 @pytest.mark.parametrize("how", [Sampling(), Sampling(temperature=2), Sampling(top_k=3), Sampling(top_p=0.8)])
 def test_codes_come_as_often_as_they_should(how):
-    prior, lanes = dice_prior(), 1500
+    prior, batch_size = dice_prior(), 1500
     stepper = prior.begin(1, 3)
     weights = weights_of(prior, stepper.logits(0), how)[0]
-    codes = sample(prior, 1, 3, lanes, how=how)[0][:, 0]
+    codes = sample(prior, 1, 3, batch_size, how=how)[0][:, 0]
     assert chi_square(codes, weights) < 3
     assert chi_square((codes + 1) % 11, weights) > 10  # so the bound tells right from wrong
     assert not np.bincount(codes, minlength=11)[weights == 0].any()
     if how == Sampling():
-        assert chi_square(codes, stepper.sizes(0)[0]) < 3
+        assert chi_square(codes, stepper.frequencies(0)[0]) < 3
 
 
 def test_weights_worked_by_hand():
@@ -440,7 +444,7 @@ def test_the_next_64_bits_draw_in_proportion():
             return int(self.share * 2**64)
 
     weights = np.array([0, 2, 1, 0, 1])
-    assert [drawn(weights, Bits(share)) for share in (0, 0.49, 0.5, 0.74, 0.75, 0.999)] == [1, 1, 2, 2, 4, 4]
+    assert [sample_code(weights, Bits(share)) for share in (0, 0.49, 0.5, 0.74, 0.75, 0.999)] == [1, 1, 2, 2, 4, 4]
 
 
 def test_guidance_pushes_towards_the_condition():

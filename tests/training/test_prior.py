@@ -85,7 +85,7 @@ def test_bits_fall_below_the_uniform(finished):
     assert found[40]["valid_1_bits"] < UNIFORM
 
 
-def test_a_run_leaves_a_network_and_its_twin(finished, toys):
+def test_a_run_leaves_a_network_and_its_export(finished, toys):
     out = Path(finished.config.out)
     assert {path.name for path in out.glob("*.safetensors")} == {
         f"{name}.safetensors" for name in ("latest", "latest.int8", "model", "model.int8", "resume")
@@ -97,21 +97,25 @@ def test_a_run_leaves_a_network_and_its_twin(finished, toys):
     assert (found.training["steps"], found.training["device"]) == (40, "cpu")
     assert found.training["hours_of_recordings"] == round(3 * 2 / 3600, 2)
     assert finished.heard == pytest.approx(40 * 4 * 0.2)
-    twin = integer.load(out / "model.int8.safetensors")
-    assert (twin.codec, twin.streams, twin.fields) == (codec.fingerprint, codec.model.bottleneck.streams, {})
-    assert twin.seconds == 0.2
+    exported = integer.load(out / "model.int8.safetensors")
+    assert (exported.codec, exported.streams, exported.fields) == (
+        codec.fingerprint,
+        codec.model.bottleneck.streams,
+        {},
+    )
+    assert exported.seconds == 0.2
 
 
-def test_the_twin_costs_what_the_network_was_judged_by(finished):
+def test_the_export_costs_what_the_network_was_judged_by(finished):
     """Validation sees the values on their grids already, so that nothing is lost on the way to integers."""
-    twin = integer.load(Path(finished.config.out) / "model.int8.safetensors")
+    exported = integer.load(Path(finished.config.out) / "model.int8.safetensors")
     task = finished.task
     assert isinstance(task, PriorTask)
     (row,) = [row for row in task.crops.valid if len(row.codes) == 3]
     crops = [codes for codes, _ in task.crops.validation([row])]
-    lanes = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
-    assert lanes[0].shape == (10, 100)
-    bits = np.mean([bits_of(sizes).mean() for _, sizes in twin.intervals(lanes)])
+    known = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
+    assert known[0].shape == (10, 100)
+    bits = np.mean([bits_of(frequencies).mean() for _, frequencies in exported.intervals(known)])
     assert bits == pytest.approx(scores(finished.config.out)[40]["valid_3_bits"], abs=0.002)
 
 
@@ -140,11 +144,11 @@ def test_a_prior_learns_who_speaks(toys, tmp_path):
     data = {"folder": str(tmp_path / "tokens"), "crop_seconds": 0.04, "batch_size": 8}
     config = prior_config(toys, tmp_path / "run", data=data, fields=["speaker"], steps=30, learning_rate=0.05)
     Trainer(config, progress=False).run()
-    twin = integer.load(tmp_path / "run" / "model.int8.safetensors")
-    assert twin.fields == {"speaker": ("ann", "bob")}
+    exported = integer.load(tmp_path / "run" / "model.int8.safetensors")
+    assert exported.fields == {"speaker": ("ann", "bob")}
     ann = [codes[None, :1].astype(np.int64) for codes in rows[0].codes]
     right, wrong, none = (
-        bits_of(twin.intervals(ann, told)[0][1]).item() for told in ("speaker=ann", "speaker=bob", "none")
+        bits_of(exported.intervals(ann, told)[0][1]).item() for told in ("speaker=ann", "speaker=bob", "none")
     )
     assert right < 0.5 < none < wrong
 
@@ -208,7 +212,7 @@ def test_values_lie_on_grids_from_their_time_on(toys, tmp_path, monkeypatch):
     assert exponents[3:] == 9 * [exponents[3]]
 
 
-def test_a_run_that_never_rounds_has_no_twin(toys, tmp_path):
+def test_a_run_that_never_rounds_has_no_export(toys, tmp_path):
     config = prior_config(toys, tmp_path / "run", steps=2, round_from=1.0)
     Trainer(config, progress=False).run()
     assert saved.load(tmp_path / "run" / "model.safetensors").training["steps"] == 2
@@ -225,10 +229,10 @@ def test_an_average_is_judged_and_kept_on_grids_too(toys, tmp_path):
             assert part.exponent == last.exponent
     task = trainer.task
     assert isinstance(task, PriorTask)
-    twin = integer.load(tmp_path / "run" / "model.int8.safetensors")
+    exported = integer.load(tmp_path / "run" / "model.int8.safetensors")
     crops = [codes for codes, _ in task.crops.validation([row for row in task.crops.valid if len(row.codes) == 3])]
-    lanes = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
-    bits = np.mean([bits_of(sizes).mean() for _, sizes in twin.intervals(lanes)])
+    known = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
+    bits = np.mean([bits_of(frequencies).mean() for _, frequencies in exported.intervals(known)])
     assert bits == pytest.approx(scores(config.out)[30]["valid_3_bits"], abs=0.002)
 
 
@@ -262,11 +266,11 @@ def test_a_run_can_start_from_a_prior_of_fewer_codebooks(finished, toys, tmp_pat
     found = Trainer(run, progress=False).model.state_dict()
     close = partial(torch.testing.assert_close, rtol=1e-3, atol=1e-3)  # float16 in between
     for name in ours:
-        if name != "used.weight" and ours[name].ndim:
+        if name != "active_streams.weight" and ours[name].ndim:
             close(found[name], ours[name])
     close(found["heads.2.context.weight"], found["heads.1.context.weight"])
-    close(found["used.weight"][2], found["used.weight"][1])
-    close(found["entries.2"], fresh["entries.2"])
+    close(found["active_streams.weight"][2], found["active_streams.weight"][1])
+    close(found["embeddings.2"], fresh["embeddings.2"])
 
 
 # ---------------------------------------------------------------------------------------------------------------- data

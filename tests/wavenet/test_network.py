@@ -1,4 +1,4 @@
-"""The learned prior in floating point: what it sees, its grids, its integer twin, and the files of both."""
+"""The learned prior in floating point: what it sees, its grids, its quantized export, and the files of both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from priors import BOB, CODEC, FIELDS, STREAMS, places, random_codes, tiny_twin, tiny_wavenet, walked
+from priors import BOB, CODEC, FIELDS, STREAMS, places, random_codes, tiny_integer_prior, tiny_wavenet, walked
 from safetensors import safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
@@ -38,13 +38,13 @@ def smooth(streams: tuple[Stream, ...] = STREAMS) -> WaveNet:
 
 @torch.no_grad()
 def logits_of(net: WaveNet, codes: list[Integers], labels: Tensor | None = None) -> list[np.ndarray]:
-    lanes = len(codes[0])
-    found = net([torch.from_numpy(part) for part in codes], None if labels is None else labels.expand(lanes, -1))
+    batch_size = len(codes[0])
+    found = net([torch.from_numpy(part) for part in codes], None if labels is None else labels.expand(batch_size, -1))
     return [part.float().numpy() for part in found]
 
 
 def moved(a: np.ndarray, b: np.ndarray) -> list[bool]:
-    """At which codes logits ``(lanes, codes, alphabet)`` differ by more than rounding."""
+    """At which codes logits ``(batch, codes, alphabet)`` differ by more than rounding."""
     return (np.abs(a - b).max((0, 2)) > 1e-4).tolist()
 
 
@@ -127,19 +127,19 @@ def test_a_start_from_codebooks():
     books = [3 * torch.randn(stream.alphabet, 6) for stream in STREAMS]
     net = smooth()
     net.start_from(books)
-    scale = books[0][0, 0] / net.entries[0][0, 0]
-    for book, entries, head in zip(books, net.entries, net.heads, strict=True):
-        torch.testing.assert_close(entries.data * scale, book)
-        torch.testing.assert_close(head.entries.weight.std(), torch.tensor(6**-0.5))
-        assert torch.corrcoef(torch.stack([head.entries.weight.flatten(), book.flatten()]))[0, 1] > 0.999
+    scale = books[0][0, 0] / net.embeddings[0][0, 0]
+    for book, embeddings, head in zip(books, net.embeddings, net.heads, strict=True):
+        torch.testing.assert_close(embeddings.data * scale, book)
+        torch.testing.assert_close(head.output_projection.weight.std(), torch.tensor(6**-0.5))
+        assert torch.corrcoef(torch.stack([head.output_projection.weight.flatten(), book.flatten()]))[0, 1] > 0.999
     # Entries of independent streams add up to a variance of 1.
-    assert float(sum(entries.data.square().mean() for entries in net.entries)) == pytest.approx(1, rel=1e-5)
+    assert float(sum(embeddings.data.square().mean() for embeddings in net.embeddings)) == pytest.approx(1, rel=1e-5)
 
 
 # --------------------------------------------------------------------------------------------------------------- grids
 
 
-def test_snap_worked_by_hand():
+def test_fake_quantize_worked_by_hand():
     x = torch.tensor([0.24, 0.25, 0.75, -0.24, -0.25, -0.26, 1.6, -9.0, 0.0])
     assert fake_quantize(x, 1, 3).tolist() == [0.0, 0.5, 1.0, 0.0, 0.0, -0.5, 1.5, -1.5, 0.0]  # steps of 1/2, at most 3
     assert fake_quantize(torch.tensor([5.0, 6.0, 1000.0]), -2, 3).tolist() == [4.0, 8.0, 12.0]
@@ -186,28 +186,30 @@ def test_weights_have_one_step_for_each_output():
     torch.testing.assert_close(layer(x, 4), torch.tensor([1 + 190 / 64 + 126 / 1024, 10 - 30.0]))
 
 
-# ---------------------------------------------------------------------------------------------------- the integer twin
+# ------------------------------------------------------------------------------------------------- the quantized export
 
 
 @pytest.mark.parametrize(("condition", "labels"), [("none", None), (BOB, LABELS)])
 @pytest.mark.parametrize("n_streams", [2, 3])
-def test_on_its_grids_the_network_computes_the_very_same_as_its_twin(n_streams, condition, labels):
+def test_on_its_grids_the_network_computes_the_very_same_as_its_export(n_streams, condition, labels):
     """24 bits hold every sum, in float32 as in integers."""
     codes = random_codes(STREAMS[:n_streams], 3, 30)
     expected = logits_of(tiny_wavenet(), codes, labels)
-    for found, logits in zip(walked(tiny_twin(), codes, condition, ask="logits"), expected, strict=True):
+    for found, logits in zip(walked(tiny_integer_prior(), codes, condition, ask="logits"), expected, strict=True):
         assert np.array_equal(found, logits * 2 ** LOGIT[0])
         assert np.ptp(found) > 100
 
 
-def test_the_twin_is_nearly_as_good_as_the_network_before_it_was_rounded():
+def test_the_export_is_nearly_as_good_as_the_network_before_it_was_rounded():
     codes, net = random_codes(STREAMS, 3, 60), smooth()
-    costs = [bits_of(sizes) for sizes in walked(tiny_twin(), codes)]
-    for sizes, logits, bits in zip(walked(tiny_twin(), codes), logits_of(net, codes), costs, strict=True):
+    costs = [bits_of(frequencies) for frequencies in walked(tiny_integer_prior(), codes)]
+    for frequencies, logits, bits in zip(
+        walked(tiny_integer_prior(), codes), logits_of(net, codes), costs, strict=True
+    ):
         log2 = torch.from_numpy(logits).double().log_softmax(-1).numpy() / np.log(2)
         share = np.exp2(log2)
         loss = (share * (log2 + bits)).sum(-1)  # Kullback-Leibler divergence: bits lost where codes follow the network
-        assert (sizes > 0).all()
+        assert (frequencies > 0).all()
         assert 0 <= loss.mean() < 0.02 * -(share * log2).sum(-1).mean()
 
 
@@ -246,11 +248,11 @@ def test_sums_are_exact_in_the_largest_network_with_the_largest_weights(bias):
     with torch.no_grad():
         for name, values in net.named_parameters():
             values.fill_(bias if name.endswith("bias") else 127 / 128)
-    tensors, config_of_twin = export.quantized_export(net, CODEC)
+    tensors, exported_config = export.quantized_export(net, CODEC)
     worst = worst_sums(tensors)
     assert max(worst.values()) > EXACT // 2  # no test of the limit otherwise
     assert max(worst.values()) < EXACT
-    prior = integer.IntegerPrior(tensors, config_of_twin)
+    prior = integer.IntegerPrior(tensors, exported_config)
     assert all(np.array_equal(one, one.astype(np.int64)) for one in prior.biases(1, BOB))
 
 
@@ -328,12 +330,12 @@ def test_a_saved_network_comes_back(tmp_path: Path):
         np.testing.assert_allclose(a, b, atol=0.05)  # weights are float16 on disk
 
 
-def test_a_saved_twin_comes_back(tmp_path: Path):
+def test_a_saved_export_comes_back(tmp_path: Path):
     net, codes = tiny_wavenet(), random_codes(STREAMS, 2, 9)
     export.save(net, CODEC, tmp_path / "prior.int8.safetensors")
     found = integer.load(tmp_path / "prior.int8.safetensors")
     assert (found.codec, found.streams, found.fields) == (CODEC, net.streams, net.fields)
-    for a, b in zip(found.intervals(codes, BOB), tiny_twin().intervals(codes, BOB), strict=True):
+    for a, b in zip(found.intervals(codes, BOB), tiny_integer_prior().intervals(codes, BOB), strict=True):
         assert np.array_equal(a, b)
 
 

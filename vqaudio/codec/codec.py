@@ -298,8 +298,8 @@ class Codec:
         done: Callable[[int], object] | None = None,
     ) -> list[Window]:
         """New sounds: what :meth:`sample_codes` draws, decoded to float32 ``(samples,)`` at the codec's rate."""
-        drawn = self.sample_codes(n_frames, n_codebooks, count, condition, how, prompt, done)
-        return [self.decode(codes)[0] for codes in drawn]
+        sampled = self.sample_codes(n_frames, n_codebooks, count, condition, how, prompt, done)
+        return [self.decode(codes)[0] for codes in sampled]
 
     def sample_codes(
         self,
@@ -313,7 +313,7 @@ class Codec:
     ) -> list[Codes]:
         """Draw codes from the prior, ``count`` times side by side.
 
-        Entries of zeros, at which a frame ends early to save bits, are not drawn: new sound is whole.
+        Stop codes, at which a frame ends early to save bits, are not sampled: new sound is whole.
 
         Args:
             n_frames: to draw, each of ``hop_length`` samples.
@@ -321,7 +321,7 @@ class Codec:
             count: of sounds.
             condition: as in :meth:`write`.
             how: temperature, seed and the like.
-            prompt: a sound ``(samples,)`` at the codec's rate to go on from; its codes begin what is drawn.
+            prompt: a sound ``(samples,)`` at the codec's rate to go on from; its codes begin what is sampled.
             done: is called with 1 after each frame.
 
         Raises:
@@ -336,15 +336,15 @@ class Codec:
             before = self.encode(whole, self.sample_rate, n_streams, with_margin=False)
             given, levels = [part[0].astype(np.int64) for part in before.streams], before.levels
         books = self.model.bottleneck.entries()
-        ends = [np.flatnonzero((book == 0).all(1).cpu().numpy()) for book in books[:n_streams]]
-        barred = ends if len(ends) == n_streams else None
-        drawn = sample(prior, n_frames, n_streams, count, condition, how, given, done, barred)
+        stops = [np.flatnonzero((book == 0).all(1).cpu().numpy()) for book in books[:n_streams]]
+        stop_codes = stops if len(stops) == n_streams else None
+        sampled = sample(prior, n_frames, n_streams, count, condition, how, given, done, stop_codes)
         frames = n_frames + max(len(part) * stream.stride for part, stream in zip(given, self.streams, strict=False))
         if levels:  # what follows is as loud as what is gone on from
             levels += levels[-1:] * (-(-frames // self._chunk_frames()) - len(levels))
         found = []
-        for lane in range(count):
-            streams = [np.concatenate([a, b[lane]])[None].astype(np.int32) for a, b in zip(given, drawn, strict=True)]
+        for row in range(count):
+            streams = [np.concatenate([a, b[row]])[None].astype(np.int32) for a, b in zip(given, sampled, strict=True)]
             found.append(Codes(streams, self.sample_rate, frames * self.hop_length, levels=levels))
         return found
 
@@ -358,8 +358,8 @@ class Codec:
         bits: list[list[NDArray[np.float64]]] = [[] for _ in range(n_streams)]
         for block in encode_blocks(self.model, sound, self._chunk_frames(), n_streams, margin=self.margin):
             found = prior.intervals([part.astype(np.int64) for part in block.codes], condition)
-            for parts, (_, sizes) in zip(bits, found, strict=True):
-                parts.append(bits_of(sizes))
+            for parts, (_, frequencies) in zip(bits, found, strict=True):
+                parts.append(bits_of(frequencies))
         return [np.concatenate(parts, axis=1) if parts else np.zeros((sound.channels, 0)) for parts in bits]
 
     # --------------------------------------------------------------------------------------------------------- bytes

@@ -21,10 +21,10 @@ from vqaudio.prior.integer import Head, IntegerPrior
 class _Linear:
     """A :class:`Int8Linear`: ``(rows, inputs)`` to ``(rows, outputs)``, with another ``bias`` if one is given."""
 
-    def __init__(self, product: Int8Linear, bias: NDArray[np.float32] | None = None):
-        self.weight = torch.from_numpy(product.weight * product.scale)
-        self.bias = torch.from_numpy((product.bias if bias is None else bias) * product.scale)
-        self.limit = float(product.limit)
+    def __init__(self, linear: Int8Linear, bias: NDArray[np.float32] | None = None):
+        self.weight = torch.from_numpy(linear.weight * linear.scale)
+        self.bias = torch.from_numpy((linear.bias if bias is None else bias) * linear.scale)
+        self.limit = float(linear.limit)
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.addmm(self.bias, x, self.weight).floor_().clamp_(-self.limit, self.limit)
@@ -33,9 +33,12 @@ class _Linear:
 class _Requantize:
     """A :class:`Requantize`; ``x`` stays as it is."""
 
-    def __init__(self, regrid: Requantize):
-        self.half, self.scale = torch.tensor(regrid.half), torch.tensor(regrid.scale)  # numbers would be converted anew
-        self.limit = float(regrid.limit)
+    def __init__(self, requantize: Requantize):
+        self.half, self.scale = (
+            torch.tensor(requantize.half),
+            torch.tensor(requantize.scale),
+        )  # numbers would be converted anew
+        self.limit = float(requantize.limit)
 
     def __call__(self, x: Tensor) -> Tensor:
         return (x + self.half).mul_(self.scale).floor_().clamp_(-self.limit, self.limit)
@@ -46,8 +49,8 @@ class _Head:
 
     def __init__(self, head: Head):
         self.context, self.before = _Linear(head.context), _Linear(head.before)
-        self.see_hidden = _Requantize(head.see_hidden)
-        self.query, self.entries = _Linear(head.query), _Linear(head.entries)
+        self.hidden_quantizer = _Requantize(head.hidden_quantizer)
+        self.query, self.output_projection = _Linear(head.query), _Linear(head.output_projection)
 
 
 class Costs:
@@ -58,16 +61,19 @@ class Costs:
     """
 
     def __init__(self, prior: IntegerPrior, n_streams: int, condition: str = NONE):
-        self.entries = [torch.from_numpy(entries) for entries in prior.entries[:n_streams]]
+        self.embeddings = [torch.from_numpy(embeddings) for embeddings in prior.embeddings[:n_streams]]
         self.embed = _Linear(prior.embed)
         biases = prior.biases(n_streams, condition)
         self.layers = [
-            (layer.dilation, _Requantize(layer.see), _Linear(layer.gates, bias), _Linear(layer.out))
+            (layer.dilation, _Requantize(layer.input_quantizer), _Linear(layer.gates, bias), _Linear(layer.out))
             for layer, bias in zip(prior.layers, biases, strict=True)
         ]
         self.tanh, self.sigmoid = torch.from_numpy(prior.tanh), torch.from_numpy(prior.sigmoid)
         self.logit = torch.tensor(2.0 ** -LOGIT[0])
-        self.see_unit, self.see_context = _Requantize(prior.see_unit), _Requantize(prior.see_context)
+        self.unit_quantizer, self.context_quantizer = (
+            _Requantize(prior.unit_quantizer),
+            _Requantize(prior.context_quantizer),
+        )
         self.heads = [_Head(head) for head in prior.heads[:n_streams]]
 
     def begin(self, batch: int) -> Walk:
@@ -82,35 +88,35 @@ class Walk:
         self.costs, self.frame = costs, 0
         width = costs.embed.weight.shape[1]
         self.rings = [torch.zeros(dilation, batch, width) for dilation, *_ in costs.layers]
-        self.context = self._next(torch.zeros(batch, costs.entries[0].shape[1]))
+        self.context = self._next(torch.zeros(batch, costs.embeddings[0].shape[1]))
 
     def nats(self, stream: int, before: Tensor) -> Tensor:
         """Log-likelihoods of the next code of a stream, ``(batch, paths, alphabet)``, 0 or below.
 
-        ``before``: sums ``(batch, paths, code_dim)`` of the entries of this frame's codes of the streams before.
+        ``before``: sums ``(batch, paths, code_dim)`` of the embeddings of this frame's codes of the streams before.
         """
         head, shape = self.costs.heads[stream], before.shape[:2]
         hidden = head.before(before.flatten(0, 1).clamp(-INT8, INT8)).view(*shape, -1)
         hidden = (hidden + head.context(self.context)[:, None]).clamp_(min=0)
-        logits = head.entries(head.query(head.see_hidden(hidden).flatten(0, 1)))
+        logits = head.output_projection(head.query(head.hidden_quantizer(hidden).flatten(0, 1)))
         return logits.mul_(self.costs.logit).log_softmax(-1).view(*shape, -1)
 
-    def advance(self, entries: Tensor) -> None:
-        """To the next frame; ``(batch, code_dim)`` is the sum of the entries of the codes that were chosen."""
+    def advance(self, embeddings: Tensor) -> None:
+        """To the next frame; ``(batch, code_dim)`` is the sum of the embeddings of the codes that were chosen."""
         self.frame += 1
-        self.context = self._next(entries)
+        self.context = self._next(embeddings)
 
-    def _next(self, entries: Tensor) -> Tensor:
+    def _next(self, embeddings: Tensor) -> Tensor:
         """What heads see of the past: ``(batch, skip_channels)``."""
         costs = self.costs
-        x = costs.embed(entries.clamp(-INT8, INT8))
+        x = costs.embed(embeddings.clamp(-INT8, INT8))
         width = x.shape[1]
         skipped = torch.zeros(1)
-        for (dilation, see, gates, out), ring in zip(costs.layers, self.rings, strict=True):
-            seen, place = see(x), self.frame % dilation
+        for (dilation, quantizer, gates, out), ring in zip(costs.layers, self.rings, strict=True):
+            seen, place = quantizer(x), self.frame % dilation
             units = gates(torch.cat([ring[place], seen], 1)).long().add_(GATE[1])
             passed = costs.tanh.take(units[:, :width]) * costs.sigmoid.take(units[:, width:])
-            made = out(costs.see_unit(passed))
+            made = out(costs.unit_quantizer(passed))
             ring[place] = seen
             x, skipped = x + made[:, :width], skipped + made[:, width:]
-        return costs.see_context(skipped.clamp(min=0))
+        return costs.context_quantizer(skipped.clamp(min=0))

@@ -158,7 +158,7 @@ class Sample:
         """Bytes of all the sound's codes with the first codebook, the first two, ..., each code the nearest."""
         codes = [part.cpu().numpy().astype(np.int64) for part in self.bottleneck.encode(self.features)]
         found = self.prior.intervals(codes, self.condition)
-        bits = [float((bits_of(sizes) * self.kept.numpy()).sum()) for _, sizes in found]
+        bits = [float((bits_of(frequencies) * self.kept.numpy()).sum()) for _, frequencies in found]
         sizes: Floats = np.minimum(np.cumsum(bits) * self.share / 8, self.packed)
         return sizes
 

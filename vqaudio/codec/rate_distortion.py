@@ -155,7 +155,7 @@ class RateAware:
         """
         batch = len(vectors)
         residuals, spent = vectors[:, None], vectors.new_zeros(batch, 1)
-        before = vectors.new_zeros(batch, 1, self.costs.entries[0].shape[1])
+        before = vectors.new_zeros(batch, 1, self.costs.embeddings[0].shape[1])
         paths: list[Tensor] = []
         for stream, (book, norms, products) in enumerate(zip(self.books, self.norms, self.products, strict=True)):
             nats = walk.nats(stream, before)
@@ -166,7 +166,7 @@ class RateAware:
             parent, code = kept // len(book), kept % len(book)
             spent = spent.gather(1, parent) - nats.flatten(1).gather(1, kept)
             residuals = follow(residuals, parent) - functional.embedding(code, book)
-            before = follow(before, parent) + functional.embedding(code, self.costs.entries[stream])
+            before = follow(before, parent) + functional.embedding(code, self.costs.embeddings[stream])
             paths = [path.gather(1, parent) for path in paths] + [code]
         walk.advance(before[:, 0])
         return torch.cat(paths, 1).T, spent[:, 0]

@@ -3,3 +3,6 @@
 ``rangecoder`` writes integers by intervals, ``intervals`` makes these of weights, ``grids`` are the integers that stand
 for a network's values, ``linear`` its layers.
 """
+
+INT8_SUFFIX = ".int8.safetensors"
+"""Of the file with the integer network, beside the one in floating point that it was exported from."""

@@ -20,7 +20,7 @@ GATE = (5, 255)
 UNIT = (7, INT8)
 """What tanh, sigmoid and their product are: within +-1."""
 CONDITION = (10, 32767)
-"""Entries of labels."""
+"""Embeddings of labels and of how many streams are active."""
 LOGIT = (5, 2**20)
 """Logits, in nats."""
 

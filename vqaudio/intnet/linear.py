@@ -35,7 +35,7 @@ class Requantize:
 
 
 class Int8Linear:
-    """A matrix of int8 times columns of int8, plus a bias, each output regridded by its own power of two.
+    """A matrix of int8 times columns of int8, plus a bias, each output requantized by its own power of two.
 
     Raises:
         ValueError: numbers that are no integers, or sums that float32 may not hold exactly.

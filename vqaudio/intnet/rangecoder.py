@@ -1,7 +1,7 @@
 """A range coder over integer frequencies: symbols to bytes and back, exactly, on any machine.
 
-Each symbol has an interval ``[start, start + size)`` of a total of ``2 ** PRECISION``; it costs ``PRECISION -
-log2(size)`` bits. The coder narrows a 48-bit range in proportion, writes whatever leading bytes are settled, and
+Each symbol has an interval ``[start, start + frequency)`` of a total of ``2 ** PRECISION``; it costs ``PRECISION -
+log2(frequency)`` bits. The coder narrows a 48-bit range in proportion, writes whatever leading bytes are settled, and
 carries into the bytes before where an addition overflows. Source: Martin, "Range encoding: an algorithm for removing
 redundancy from a digitised message", 1979.
 
@@ -12,7 +12,7 @@ is the business of :mod:`vqaudio.prior`.
 from __future__ import annotations
 
 PRECISION = 20
-"""log2 of what the sizes of all symbols add up to: room for 65536 symbols that each have a size of 1 or more."""
+"""log2 of what the frequencies of all symbols add up to: room for 65536 symbols that each have 1 or more."""
 _STATE_BITS = 48
 _TOP, _SETTLED = _STATE_BITS - 8, (1 << _STATE_BITS - 8) - 1
 
@@ -24,11 +24,11 @@ class Encoder:
         self._low, self._range = 0, 1 << _STATE_BITS
         self._bytes = bytearray()
 
-    def encode(self, start: int, size: int) -> None:
-        """Add the symbol with the interval ``[start, start + size)``; ``size`` is 1 or more."""
+    def encode(self, start: int, frequency: int) -> None:
+        """Add the symbol with the interval ``[start, start + frequency)``; ``frequency`` is 1 or more."""
         step = self._range >> PRECISION
         self._low += start * step
-        self._range = size * step
+        self._range = frequency * step
         if self._low >> _STATE_BITS:
             self._carry()
         while self._range <= _SETTLED:
@@ -74,10 +74,10 @@ class Decoder:
         """A number in ``[0, 2 ** PRECISION)``, which lies in the interval of the next symbol."""
         return min(self._value // (self._range >> PRECISION), (1 << PRECISION) - 1)
 
-    def take(self, start: int, size: int) -> None:
-        """Go on behind the symbol with the interval ``[start, start + size)``."""
+    def take(self, start: int, frequency: int) -> None:
+        """Go on behind the symbol with the interval ``[start, start + frequency)``."""
         step = self._range >> PRECISION
-        self._range = size * step
+        self._range = frequency * step
         self._value = min(self._value - start * step, self._range - 1)  # not less, but for damaged bytes
         while self._range <= _SETTLED:
             self._value = self._value << 8 | self._next()

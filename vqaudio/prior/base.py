@@ -5,7 +5,8 @@ A :class:`Stepper` goes along them: for each code it gives the intervals that th
 and is then told the code. Whoever encodes knows all codes beforehand, so that :meth:`Prior.intervals` may look at them
 side by side; whoever decodes or samples steps.
 
-Lanes are sequences that are independent of each other (channels, chunks of a file, samples to draw) but go in step.
+A batch is of sequences that are independent of each other (channels, chunks of a file, what is to be sampled) but go in
+step.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ NONE = "none"
 
 
 class Stepper(ABC):
-    """A walk along the codes of some lanes."""
+    """A walk along the codes of a batch."""
 
     @abstractmethod
-    def sizes(self, stream: int) -> Integers:
-        """Sizes of the intervals of the next code of a stream: ``(lanes, alphabet)``, adding up to ``TOTAL``."""
+    def frequencies(self, stream: int) -> Integers:
+        """Frequencies of the next code of a stream: int64 ``(batch, alphabet)``, adding up to ``TOTAL``."""
 
     @abstractmethod
     def accept(self, stream: int, codes: Integers) -> None:
-        """The code that came, ``(lanes,)``."""
+        """The code that came, ``(batch,)``."""
 
     @abstractmethod
     def advance(self) -> None:
@@ -51,20 +52,20 @@ class Prior(ABC):
     fields: Mapping[str, Sequence[str]] = {}
 
     @abstractmethod
-    def begin(self, lanes: int, n_streams: int, condition: str = NONE) -> Stepper:
+    def begin(self, batch_size: int, n_streams: int, condition: str = NONE) -> Stepper:
         """A walk from the start, over the first ``n_streams`` streams; see :meth:`labels` for ``condition``."""
 
     def intervals(self, codes: Sequence[Integers], condition: str = NONE) -> list[tuple[Integers, Integers]]:
-        """Starts and sizes of the intervals of known codes.
+        """Starts and frequencies of the intervals of known codes.
 
-        ``codes`` and each start and size: for each stream an int64 array ``(lanes, codes)``.
+        ``codes`` and each start and frequency: for each stream an int64 array ``(batch, codes)``.
         """
         stepper = self.begin(len(codes[0]), len(codes), condition)
         found = [(np.zeros_like(known), np.zeros_like(known)) for known in codes]
         for frame in range(n_frames_of(codes, self.streams)):
             for stream, at in due(self.streams[: len(codes)], frame):
                 now = codes[stream][:, at]
-                for part, values in zip(found[stream], intervals_of(stepper.sizes(stream), now), strict=True):
+                for part, values in zip(found[stream], intervals_of(stepper.frequencies(stream), now), strict=True):
                     part[:, at] = values
                 stepper.accept(stream, now)
             stepper.advance()

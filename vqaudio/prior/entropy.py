@@ -17,13 +17,13 @@ from safetensors import SafetensorError, safe_open
 
 from vqaudio.container import ChunkCodes, Coded, Coder, Header
 from vqaudio.errors import ModelError
+from vqaudio.intnet import INT8_SUFFIX
 from vqaudio.prior import coding, integer
 from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.context import ContextPrior
 from vqaudio.registry import KEPT_PRIORS, LEGACY, MODELS, Version, fingerprint, prior_remedy, version_of
 
 PRIORS = MODELS / "priors"
-TWIN_SUFFIX = ".int8.safetensors"
 
 
 class PriorCoder:
@@ -38,14 +38,14 @@ class PriorCoder:
 
     def decode(self, chunks: Sequence[Coded]) -> list[ChunkCodes]:
         """See :meth:`vqaudio.container.Coder.decode`."""
-        payloads, lanes, frames = zip(*((c.data, c.channels, c.n_frames) for c in chunks), strict=True)
-        found = coding.decode(self.prior, payloads, lanes, frames, self.n_streams, self.condition)
+        payloads, batch_sizes, frames = zip(*((c.data, c.channels, c.n_frames) for c in chunks), strict=True)
+        found = coding.decode(self.prior, payloads, batch_sizes, frames, self.n_streams, self.condition)
         return [[block.astype(np.int32) for block in codes] for codes in found]
 
 
 def shipped_priors() -> dict[str, Path]:
     """The integer priors in the package, by fingerprint."""
-    return {fingerprint(path): path for path in sorted(PRIORS.glob(f"*{TWIN_SUFFIX}"))}
+    return {fingerprint(path): path for path in sorted(PRIORS.glob(f"*{INT8_SUFFIX}"))}
 
 
 def legacy_priors() -> dict[str, Path]:
@@ -55,7 +55,7 @@ def legacy_priors() -> dict[str, Path]:
 
 def prior_of(codec: str) -> Path | None:
     """The prior for the tokens of the codec with a fingerprint, if one is shipped, or kept in a checkout."""
-    here = (*sorted(PRIORS.glob(f"*{TWIN_SUFFIX}")), *legacy_priors().values())
+    here = (*sorted(PRIORS.glob(f"*{INT8_SUFFIX}")), *legacy_priors().values())
     return next((path for path in here if codec_of(path) == codec), None)
 
 

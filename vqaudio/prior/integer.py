@@ -1,4 +1,4 @@
-"""The integer twin of a trained WaveNet: the same network in arithmetic that has only one result.
+"""A trained WaveNet as an integer network: the same function in arithmetic that has only one result.
 
 Weights and whatever enters a product are int8, sums of up to 512 products stay below 2**24, steps are powers of two and
 tanh, sigmoid and exp are tables that come with the weights. Numbers are held in float32, where all of that is exact in
@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
 from vqaudio.intnet.grids import CONDITION, EXACT, GATE, INT8, LARGEST_BIAS, SUM, UNIT
-from vqaudio.intnet.intervals import Integers, intervals_of, sizes_of
+from vqaudio.intnet.intervals import Integers, frequencies_of, intervals_of
 from vqaudio.intnet.linear import Int8Linear, Numbers, Requantize
 from vqaudio.prior.base import NONE, Prior, Stepper, n_frames_of
 from vqaudio.registry import fingerprint_of
@@ -30,12 +30,12 @@ from vqaudio.registry import fingerprint_of
 KIND = "integer prior"
 """What the files say they hold."""
 FRAMES_AT_ONCE = 256
-"""For how many frames of all lanes :meth:`IntegerPrior.intervals` holds distributions."""
+"""For how many frames of a whole batch :meth:`IntegerPrior.intervals` holds distributions."""
 
 
 class _Layer:
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, dilation: int, see: int):
-        self.dilation, self.see = dilation, Requantize(SUM[0] - see, INT8)
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, dilation: int, input_exponent: int):
+        self.dilation, self.input_quantizer = dilation, Requantize(SUM[0] - input_exponent, INT8)
         self.gates = Int8Linear(tensors, f"{name}.gates", GATE[1])
         self.condition = tensors[f"{name}.condition"].astype(np.int64)
         self.out = Int8Linear(tensors, f"{name}.out", SUM[1])
@@ -49,16 +49,16 @@ class _Layer:
 class Head:
     """What makes logits of a stream of the past and of the streams before."""
 
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, see_hidden: int):
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, hidden_exponent: int):
         self.context, self.before = (Int8Linear(tensors, f"{name}.{part}", SUM[1]) for part in ("context", "before"))
-        self.see_hidden = Requantize(SUM[0] - see_hidden, INT8)
+        self.hidden_quantizer = Requantize(SUM[0] - hidden_exponent, INT8)
         self.query = Int8Linear(tensors, f"{name}.query", INT8)
-        self.entries = Int8Linear(tensors, f"{name}.entries", 2**20)
+        self.output_projection = Int8Linear(tensors, f"{name}.entries", 2**20)
 
     def __call__(self, context: Numbers, before: Numbers) -> Numbers:
         hidden = self.context(context)
         hidden = np.maximum(hidden + self.before(before), 0)
-        return self.entries(self.query(self.see_hidden(hidden)))
+        return self.output_projection(self.query(self.hidden_quantizer(hidden)))
 
 
 class IntegerPrior(Prior):
@@ -83,33 +83,33 @@ class IntegerPrior(Prior):
         self.streams = tuple(Stream(alphabet, stride) for alphabet, stride in config["streams"])
         self.fields = {name: tuple(labels) for name, labels in config["fields"].items()}
         self.codec, self.seconds = str(config["codec"]), float(config["seconds"])
-        see = config["see"]
-        self.used = tensors["used"].astype(np.int64)
+        exponents = config["see"]
+        self.active_streams = tensors["used"].astype(np.int64)
         self.tables = [tensors[f"labels.{field}"].astype(np.int64) for field in self.fields]
-        self.see_condition = CONDITION[0] - int(see["condition"])
-        self.entries = [tensors[f"entries.{index}"].astype(np.float32) for index in range(len(self.streams))]
+        self.condition_shift = CONDITION[0] - int(exponents["condition"])
+        self.embeddings = [tensors[f"entries.{index}"].astype(np.float32) for index in range(len(self.streams))]
         self.embed = Int8Linear(tensors, "embed", SUM[1])
         self.layers = [
-            _Layer(tensors, f"layers.{index}", dilation, see["layers"][index])
+            _Layer(tensors, f"layers.{index}", dilation, exponents["layers"][index])
             for index, dilation in enumerate(config["dilations"])
         ]
         if (1 + len(self.layers)) * SUM[1] >= EXACT:
             raise ValueError(f"sums over its {len(self.layers)} layers may reach {EXACT}, where float32 is not exact")
-        self.see_context = Requantize(SUM[0] - int(see["context"]), INT8)
-        self.heads = [Head(tensors, f"heads.{index}", see["hidden"][index]) for index in range(len(self.streams))]
+        self.context_quantizer = Requantize(SUM[0] - int(exponents["context"]), INT8)
+        self.heads = [Head(tensors, f"heads.{index}", exponents["hidden"][index]) for index in range(len(self.streams))]
         self.tanh, self.sigmoid = (tensors[name].astype(np.float32) for name in ("tanh", "sigmoid"))
         self.exp = tensors["exp"].astype(np.int64)
-        self.see_unit = Requantize(UNIT[0], UNIT[1])
+        self.unit_quantizer = Requantize(UNIT[0], UNIT[1])
 
     # ------------------------------------------------------------------------------------------- parts of the network
 
     def biases(self, n_streams: int, condition: str) -> list[Numbers]:
         """Of each layer's gates, with so many streams in use and under a condition."""
-        total = self.used[n_streams - 1].copy()
+        total = self.active_streams[n_streams - 1].copy()
         for table, label in zip(self.tables, self.labels(condition), strict=True):
             total += table[label]
-        half = 1 << self.see_condition >> 1
-        seen = (total + half >> self.see_condition).clip(-INT8, INT8)
+        half = 1 << self.condition_shift >> 1
+        seen = (total + half >> self.condition_shift).clip(-INT8, INT8)
         return [layer.bias(seen) for layer in self.layers]
 
     def pass_layer(self, layer: _Layer, past: Numbers, seen: Numbers, bias: Numbers) -> tuple[Numbers, Numbers]:
@@ -119,60 +119,60 @@ class IntegerPrior(Prior):
         width = seen.shape[-1]
         passed = self.tanh[gates[..., :width]]
         passed *= self.sigmoid[gates[..., width:]]
-        made = layer.out(self.see_unit(passed))
+        made = layer.out(self.unit_quantizer(passed))
         return made[..., :width], made[..., width:]
 
     def context(self, skipped: Numbers) -> Numbers:
         """The sum of all layers' outputs to what heads see of the past."""
-        return self.see_context(np.maximum(skipped, 0))
+        return self.context_quantizer(np.maximum(skipped, 0))
 
     def logits(self, stream: int, context: Numbers, before: Numbers) -> Numbers:
-        """``(..., alphabet)`` from the context and the sum ``(..., code_dim)`` of the entries of the streams before."""
+        """``(..., alphabet)`` from the context and the sum ``(..., code_dim)`` of the embeddings of streams before."""
         return self.heads[stream](context, cut(before))
 
-    def sizes_of_logits(self, logits: Numbers) -> Integers:
-        """Sizes of intervals: a softmax in integers."""
+    def frequencies_of_logits(self, logits: Numbers) -> Integers:
+        """Frequencies: a softmax in integers."""
         below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
-        return sizes_of(self.exp[np.minimum(below, len(self.exp) - 1)])
+        return frequencies_of(self.exp[np.minimum(below, len(self.exp) - 1)])
 
     # --------------------------------------------------------------------------------------------------- the contract
 
-    def begin(self, lanes: int, n_streams: int, condition: str = NONE) -> IntegerStepper:
+    def begin(self, batch_size: int, n_streams: int, condition: str = NONE) -> IntegerStepper:
         """See :meth:`Prior.begin`."""
-        return IntegerStepper(self, lanes, n_streams, condition)
+        return IntegerStepper(self, batch_size, n_streams, condition)
 
     def intervals(self, codes: Sequence[Integers], condition: str = NONE) -> list[tuple[Integers, Integers]]:
         """See :meth:`Prior.intervals`; all frames side by side."""
         found = [(np.zeros_like(known), np.zeros_like(known)) for known in codes]
-        lanes, n_streams = codes[0].shape[0], len(codes)
+        batch_size, n_streams = codes[0].shape[0], len(codes)
         sums = self._sums(codes)
         contexts = self._contexts(sums[-1], self.biases(n_streams, condition))
         for index, (known, stream, before) in enumerate(zip(codes, self.streams, sums, strict=False)):
             context, before = contexts[:, :: stream.stride], before[:, :: stream.stride]
-            step = max(1, FRAMES_AT_ONCE // lanes)
+            step = max(1, FRAMES_AT_ONCE // batch_size)
             for at in range(0, known.shape[1], step):
                 part = slice(at, at + step)
-                sizes = self.sizes_of_logits(self.logits(index, context[:, part], before[:, part]))
-                for made, values in zip(found[index], intervals_of(sizes, known[:, part]), strict=True):
+                frequencies = self.frequencies_of_logits(self.logits(index, context[:, part], before[:, part]))
+                for made, values in zip(found[index], intervals_of(frequencies, known[:, part]), strict=True):
                     made[:, part] = values
         return found
 
     def _sums(self, codes: Sequence[Integers]) -> list[Numbers]:
-        """Of the entries in view at each frame, of no stream, the first, the first two, ...: ``(lanes, frames, D)``."""
+        """Sums of the embeddings in view: of no stream, the first, the first two, ...; each ``(batch, frames, D)``."""
         frames = n_frames_of(codes, self.streams)
-        total = np.zeros((codes[0].shape[0], frames, self.entries[0].shape[1]), np.float32)
+        total = np.zeros((codes[0].shape[0], frames, self.embeddings[0].shape[1]), np.float32)
         sums = [total]
-        for known, entries, stream in zip(codes, self.entries, self.streams, strict=False):
-            total = total + entries[known.repeat(stream.stride, axis=1)[:, :frames]]
+        for known, embeddings, stream in zip(codes, self.embeddings, self.streams, strict=False):
+            total = total + embeddings[known.repeat(stream.stride, axis=1)[:, :frames]]
             sums.append(total)
         return sums
 
     def _contexts(self, sums: Numbers, biases: list[Numbers]) -> Numbers:
-        """What heads see of the past at each frame: ``(lanes, frames, skip_channels)``."""
+        """What heads see of the past at each frame: ``(batch, frames, skip_channels)``."""
         x = self.embed(later(cut(sums), 1))
         skipped: Numbers = np.zeros(1, np.float32)
         for layer, bias in zip(self.layers, biases, strict=True):
-            seen = layer.see(x)
+            seen = layer.input_quantizer(x)
             added, part = self.pass_layer(layer, later(seen, layer.dilation), seen, bias)
             x, skipped = x + added, skipped + part
         return self.context(skipped)
@@ -181,33 +181,26 @@ class IntegerPrior(Prior):
 class IntegerStepper(Stepper):
     """One column at a time: each layer keeps what its convolution looks back on in a ring."""
 
-    def __init__(self, prior: IntegerPrior, lanes: int, n_streams: int, condition: str):
+    def __init__(self, prior: IntegerPrior, batch_size: int, n_streams: int, condition: str):
         self.prior, self.frame = prior, 0
         self.biases = prior.biases(n_streams, condition)
-        width, dim = prior.embed.weight.shape[1], prior.entries[0].shape[1]
-        self.rings = [np.zeros((layer.dilation, lanes, width), np.float32) for layer in prior.layers]
-        self.entries = np.zeros((n_streams, lanes, dim), np.float32)  # those in view, of each stream
+        width, dim = prior.embed.weight.shape[1], prior.embeddings[0].shape[1]
+        self.rings = [np.zeros((layer.dilation, batch_size, width), np.float32) for layer in prior.layers]
+        self.embeddings = np.zeros((n_streams, batch_size, dim), np.float32)  # those in view, of each stream
         self.column: Numbers | None = None
 
-    def sizes(self, stream: int) -> Integers:
-        """See :meth:`Stepper.sizes`."""
-        return self.prior.sizes_of_logits(self.logits(stream))
+    def frequencies(self, stream: int) -> Integers:
+        """See :meth:`Stepper.frequencies`."""
+        return self.prior.frequencies_of_logits(self.logits(stream))
 
     def logits(self, stream: int) -> Numbers:
-        """``(lanes, alphabet)``, in steps of 2**-5 nats."""
-        return self.logits_after(stream, self.entries[:stream].sum(0))
-
-    def logits_after(self, stream: int, before: Numbers) -> Numbers:
-        """The same if the entries of the streams before added up to ``before``: ``(lanes, code_dim)``.
-
-        With one lane, ``(n, code_dim)`` gives logits for n ways to begin the frame.
-        """
-        return self.prior.logits(stream, self._context(), before)
+        """``(batch, alphabet)``, in steps of 2**-5 nats."""
+        return self.prior.logits(stream, self._context(), self.embeddings[:stream].sum(0))
 
     def accept(self, stream: int, codes: Integers) -> None:
         """See :meth:`Stepper.accept`."""
         self._context()
-        self.entries[stream] = self.prior.entries[stream][codes]
+        self.embeddings[stream] = self.prior.embeddings[stream][codes]
 
     def advance(self) -> None:
         """See :meth:`Stepper.advance`."""
@@ -222,10 +215,10 @@ class IntegerStepper(Stepper):
 
     def _next_column(self) -> Numbers:
         prior = self.prior
-        x = prior.embed(cut(self.entries.sum(0)))
+        x = prior.embed(cut(self.embeddings.sum(0)))
         skipped: Numbers = np.zeros(1, np.float32)
         for layer, ring, bias in zip(prior.layers, self.rings, self.biases, strict=True):
-            seen, place = layer.see(x), self.frame % layer.dilation
+            seen, place = layer.input_quantizer(x), self.frame % layer.dilation
             added, part = prior.pass_layer(layer, ring[place], seen, bias)
             ring[place] = seen
             x, skipped = x + added, skipped + part
@@ -233,13 +226,13 @@ class IntegerStepper(Stepper):
 
 
 def cut(sums: Numbers) -> Numbers:
-    """Sums of entries to int8."""
+    """Sums of embeddings to int8."""
     made: Numbers = np.minimum(np.maximum(sums, -INT8), INT8)
     return made
 
 
 def later(x: Numbers, frames: int) -> Numbers:
-    """``(lanes, frames, width)`` moved on by some frames, zeros before the start."""
+    """``(batch, frames, width)`` moved on by some frames, zeros before the start."""
     made = np.zeros_like(x)
     made[:, frames:] = x[:, : max(0, x.shape[1] - frames)]
     return made

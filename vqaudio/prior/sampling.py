@@ -2,7 +2,7 @@
 share.
 
 All of it is integers, so that a seed gives the same codes everywhere. The generator is Philox-4x64-10 (Salmon et al.,
-"Parallel random numbers: as easy as 1, 2, 3", 2011), keyed by the seed and the number of the lane.
+"Parallel random numbers: as easy as 1, 2, 3", 2011), keyed by the seed and the number of the sequence.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ NEVER = np.float32(-(2**24))
 
 @dataclass(frozen=True)
 class Sampling:
-    """How codes are drawn.
+    """How codes are sampled.
 
     Attributes:
         temperature: above 1 more varied, below 1 more likely; 0 always takes the likeliest code.
-        top_k: only so many of the likeliest codes can be drawn; 0 for all.
-        top_p: only the likeliest codes that together have this probability can be drawn (Holtzman et al., "The curious
-            case of neural text degeneration", 2020).
+        top_k: only so many of the likeliest codes can be sampled; 0 for all.
+        top_p: only the likeliest codes that together have this probability can be sampled (Holtzman et al., "The
+            curious case of neural text degeneration", 2020).
         guidance: above 1 pushes away from what the prior would do without the condition: logits without it, plus so
             many times the difference (Ho & Salimans, "Classifier-free diffusion guidance", 2022, eq. 6, there 1 + w).
-        seed: of the numbers drawn.
+        seed: of the random numbers.
 
     Raises:
         VqaudioError: a value out of range.
@@ -66,48 +66,48 @@ def sample(
     prior: IntegerPrior,
     n_frames: int,
     n_streams: int,
-    lanes: int = 1,
+    batch_size: int = 1,
     condition: str = NONE,
     how: Sampling | None = None,
     prompt: Sequence[Integers] | None = None,
     done: Callable[[int], object] | None = None,
-    barred: Sequence[Integers] | None = None,
+    stop_codes: Sequence[Integers] | None = None,
 ) -> list[Integers]:
-    """Draw codes: for each of the first ``n_streams`` streams an int64 array ``(lanes, codes)``.
+    """Sample codes: for each of the first ``n_streams`` streams an int64 array ``(batch, codes)``.
 
     Args:
         prior: whose codes.
-        n_frames: how many frames to draw, after those of the prompt.
+        n_frames: how many frames to sample, after those of the prompt.
         n_streams: how many streams.
-        lanes: sequences to draw, side by side; each draws numbers of its own.
+        batch_size: sequences to sample, side by side; each has random numbers of its own.
         condition: see :meth:`vqaudio.prior.base.Prior.labels`.
         how: temperature and the like.
-        prompt: codes ``(codes,)`` of each stream that all lanes begin with; they are not returned.
+        prompt: codes ``(codes,)`` of each stream that all sequences begin with; they are not returned.
         done: is called with 1 after each frame.
-        barred: codes of each stream that are not drawn; not all of them.
+        stop_codes: codes of each stream that end a frame early, and are not sampled; not all of them.
 
     Raises:
         ModelError: the condition is not known.
     """
     how = how or Sampling()
     streams = prior.streams[:n_streams]
-    steppers = [prior.begin(lanes, n_streams, condition)]
+    steppers = [prior.begin(batch_size, n_streams, condition)]
     if condition != NONE and how.guidance != 1.0:
-        steppers.append(prior.begin(lanes, n_streams, NONE))
+        steppers.append(prior.begin(batch_size, n_streams, NONE))
     given = 0 if prompt is None else n_frames_of(prompt, streams)
-    found = [np.zeros((lanes, stream.codes_in(given + n_frames)), np.int64) for stream in streams]
+    found = [np.zeros((batch_size, stream.codes_in(given + n_frames)), np.int64) for stream in streams]
     for part, known in zip(found, prompt or (), strict=False):
         part[:, : len(known)] = known
-    generators = [np.random.Philox(key=[how.seed, lane]) for lane in range(lanes)]
+    generators = [np.random.Philox(key=[how.seed, sequence]) for sequence in range(batch_size)]
     for frame in range(given + n_frames):
         for stream, at in due(streams, frame):
             if prompt is None or at >= len(prompt[stream]):
                 logits = guided(steppers, stream, how.guidance)
-                if barred is not None and len(barred[stream]):
+                if stop_codes is not None and len(stop_codes[stream]):
                     logits = logits.copy()
-                    logits[:, barred[stream]] = NEVER
+                    logits[:, stop_codes[stream]] = NEVER
                 weights = weights_of(prior, logits, how)
-                found[stream][:, at] = [drawn(row, bits) for row, bits in zip(weights, generators, strict=True)]
+                found[stream][:, at] = [sample_code(row, bits) for row, bits in zip(weights, generators, strict=True)]
             for stepper in steppers:
                 stepper.accept(stream, found[stream][:, at])
         for stepper in steppers:
@@ -118,7 +118,7 @@ def sample(
 
 
 def guided(steppers: Sequence[IntegerStepper], stream: int, guidance: float) -> Numbers:
-    """The next logits of a stream ``(lanes, alphabet)``, in integers."""
+    """The next logits of a stream ``(batch, alphabet)``, in integers."""
     logits = steppers[0].logits(stream)
     if len(steppers) == 1:
         return logits
@@ -128,7 +128,7 @@ def guided(steppers: Sequence[IntegerStepper], stream: int, guidance: float) -> 
 
 
 def weights_of(prior: IntegerPrior, logits: Numbers, how: Sampling) -> Integers:
-    """Logits to weights that are drawn in proportion, ``(lanes, alphabet)``; 0 for codes that cannot be drawn."""
+    """Logits to weights in whose proportion codes are sampled, ``(batch, alphabet)``; 0 for those that cannot be."""
     below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
     if how.temperature == 0:
         return _first_likeliest(below)
@@ -151,7 +151,7 @@ def _first_likeliest(below: Integers) -> Integers:
     return weights
 
 
-def drawn(weights: Integers, bits: np.random.Philox) -> int:
+def sample_code(weights: Integers, bits: np.random.Philox) -> int:
     """One code, in proportion to ``weights`` ``(alphabet,)``, by the next 64 bits."""
     ends: NDArray[np.int64] = weights.cumsum()
     place = int(bits.random_raw()) * int(ends[-1]) >> 64

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vqaudio.container import Stream
-from vqaudio.intnet.intervals import Integers, sizes_of
+from vqaudio.intnet.intervals import Integers, frequencies_of
 from vqaudio.prior.base import NONE, Prior, Stepper
 
 
@@ -17,18 +17,18 @@ class UniformPrior(Prior):
     def __init__(self, streams: Sequence[Stream]):
         self.streams = tuple(streams)
 
-    def begin(self, lanes: int, n_streams: int, condition: str = NONE) -> Stepper:
+    def begin(self, batch_size: int, n_streams: int, condition: str = NONE) -> Stepper:
         """See :meth:`Prior.begin`."""
         self.labels(condition)
-        return _Uniform(lanes, self.streams[:n_streams])
+        return _Uniform(batch_size, self.streams[:n_streams])
 
 
 class _Uniform(Stepper):
-    def __init__(self, lanes: int, streams: Sequence[Stream]):
-        self._sizes = [sizes_of(np.ones((lanes, stream.alphabet), np.int64)) for stream in streams]
+    def __init__(self, batch_size: int, streams: Sequence[Stream]):
+        self._frequencies = [frequencies_of(np.ones((batch_size, stream.alphabet), np.int64)) for stream in streams]
 
-    def sizes(self, stream: int) -> Integers:
-        return self._sizes[stream]
+    def frequencies(self, stream: int) -> Integers:
+        return self._frequencies[stream]
 
     def accept(self, stream: int, codes: Integers) -> None:
         pass

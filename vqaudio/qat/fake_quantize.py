@@ -1,4 +1,4 @@
-"""Values on a grid: what lets a network in floating point compute as its integer twin will.
+"""Values on a grid: what lets a network in floating point compute as its quantized export will.
 
 Steps are powers of two, so that a value on the grid is an integer times a power of two, and products and sums of such
 values are exact. Gradients pass as if nothing had been rounded, but not where a value was cut off (the straight-through
@@ -24,8 +24,8 @@ PEAK_SHARE = 0.9999
 def fake_quantize(x: Tensor, exponent: Tensor | int, limit: int) -> Tensor:
     """To the nearest multiple of ``2 ** -exponent`` (halves go up), at most ``limit`` steps from 0."""
     step = torch.pow(2.0, -torch.as_tensor(exponent, dtype=x.dtype, device=x.device))
-    snapped: Tensor = _RoundToGrid.apply(x, step, limit)  # type: ignore[no-untyped-call]
-    return snapped
+    quantized: Tensor = _RoundToGrid.apply(x, step, limit)  # type: ignore[no-untyped-call]
+    return quantized
 
 
 class _RoundToGrid(torch.autograd.Function):

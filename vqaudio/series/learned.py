@@ -91,10 +91,10 @@ def encode(
     course, encoder = Course(head, residuals, values, columns), Encoder()
     for at in range(0, len(values), AT_ONCE):
         part = slice(at, at + AT_ONCE)
-        starts, sizes = intervals_of(model.sizes(course.seen(part)), course.tokens[part])
-        rows = zip(residuals[part], course.shifts[part].tolist(), starts.tolist(), sizes.tolist(), strict=True)
-        for residual, shift, start, size in rows:
-            encoder.encode(start, size)
+        starts, frequencies = intervals_of(model.frequencies(course.seen(part)), course.tokens[part])
+        rows = zip(residuals[part], course.shifts[part].tolist(), starts.tolist(), frequencies.tolist(), strict=True)
+        for residual, shift, start, frequency in rows:
+            encoder.encode(start, frequency)
             put_rest(encoder, residual, shift)
     data = encoder.finish()
     sides = b"".join(map(varint, [len(course.sides), *course.sides]))
@@ -118,7 +118,7 @@ def decode(model: Model, cursor: Cursor, n_rows: int, columns: Sequence[Integers
         beside = predicted - (nearest << linear.shift)
         shift = scale.now()[0]
         shown = min(max(nearest, -LARGEST), LARGEST), (beside << FRACTION) >> linear.shift, scale.mean, shift
-        ends = model.sizes_of_one(view.rows(np.array([row]), *np.array(shown)[:, None])[0]).cumsum()
+        ends = model.frequencies_of_one(view.rows(np.array([row]), *np.array(shown)[:, None])[0]).cumsum()
         token = int(ends.searchsorted(decoder.place(), side="right"))
         start = int(ends[token - 1]) if token else 0
         decoder.take(start, int(ends[token]) - start)

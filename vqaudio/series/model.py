@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from vqaudio.errors import ModelError, choice
 from vqaudio.intnet.grids import INT8
-from vqaudio.intnet.intervals import TOTAL, Integers, sizes_of
+from vqaudio.intnet.intervals import TOTAL, Integers, frequencies_of
 from vqaudio.intnet.linear import Int8Linear, Numbers
 from vqaudio.registry import MODELS, Version, fingerprint, fingerprint_of, version_of
 from vqaudio.series.coder import ALPHABET
@@ -62,16 +62,16 @@ class Model:
         hidden = np.maximum(self._first(view), 0)
         return self._logits(np.maximum(self._second(hidden), 0))
 
-    def sizes(self, view: Numbers) -> Integers:
-        """Sizes of all tokens' intervals; as :meth:`logits`."""
-        return sizes_of(self._weights(self.logits(view)))
+    def frequencies(self, view: Numbers) -> Integers:
+        """Frequencies of all tokens; as :meth:`logits`."""
+        return frequencies_of(self._weights(self.logits(view)))
 
-    def sizes_of_one(self, view: Numbers) -> Integers:
+    def frequencies_of_one(self, view: Numbers) -> Integers:
         """The same for one row ``(WIDTH,)``, and quicker: numpy's functions along axes take their time."""
         weights = self._weights(self.logits(view))
-        sizes: Integers = 1 + weights * (TOTAL - ALPHABET) // weights.sum()
-        sizes[sizes.argmax()] += TOTAL - sizes.sum()
-        return sizes
+        frequencies: Integers = 1 + weights * (TOTAL - ALPHABET) // weights.sum()
+        frequencies[frequencies.argmax()] += TOTAL - frequencies.sum()
+        return frequencies
 
     def _weights(self, logits: Numbers) -> Integers:
         below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)

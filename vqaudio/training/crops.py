@@ -94,30 +94,32 @@ class TokenCrops:
         """The crops of one step, always the same for the same seed, step and rank."""
         random = np.random.default_rng([self.seed, step, rank])
         every = len(self.streams)
-        used = int(random.choice(self.counts)) if random.random() < 0.5 else int(random.integers(self.least, every + 1))
-        coded = min((count for count in self.counts if count >= used), default=self.counts[-1])
-        used = min(used, coded)
+        n_streams = (
+            int(random.choice(self.counts)) if random.random() < 0.5 else int(random.integers(self.least, every + 1))
+        )
+        coded = min((count for count in self.counts if count >= n_streams), default=self.counts[-1])
+        n_streams = min(n_streams, coded)
         cut, labels = [], []
-        for row in self._by_count[coded].draw(self.config.batch_size, random):
-            cut.append(self._cut(row, used, random))
+        for row in self._by_count[coded].sample(self.config.batch_size, random):
+            cut.append(self._cut(row, n_streams, random))
             left_out = random.random(len(self.fields)) < self.config.unlabelled
             labels.append([0 if out else label for label, out in zip(self.labels(row), left_out, strict=True)])
-        return stacked(cut, labels, self.streams[:used], self.frames)
+        return stacked(cut, labels, self.streams[:n_streams], self.frames)
 
-    def _cut(self, row: Row, used: int, random: np.random.Generator) -> list[NDArray[np.int32]]:
+    def _cut(self, row: Row, n_streams: int, random: np.random.Generator) -> list[NDArray[np.int32]]:
         spare = (self._length(row) - self.frames) // self.step
         at = 0 if spare <= 0 or random.random() < FROM_START else int(random.integers(spare + 1)) * self.step
-        return self.crop(row, at, used)
+        return self.crop(row, at, n_streams)
 
     def _length(self, row: Row) -> int:
         """Whole frames of a row."""
         return min(len(known) * stream.stride for known, stream in zip(row.codes, self.streams, strict=False))
 
-    def crop(self, row: Row, at: int, used: int) -> list[NDArray[np.int32]]:
-        """The codes of at most ``frames`` frames from the frame ``at`` on, of the first ``used`` streams."""
+    def crop(self, row: Row, at: int, n_streams: int) -> list[NDArray[np.int32]]:
+        """The codes of at most ``frames`` frames from the frame ``at`` on, of the first ``n_streams`` streams."""
         return [
             known[at // stream.stride : (at + self.frames) // stream.stride]
-            for known, stream in zip(row.codes[:used], self.streams, strict=False)
+            for known, stream in zip(row.codes[:n_streams], self.streams, strict=False)
         ]
 
     def validation(self, rows: Sequence[Row]) -> list[tuple[list[NDArray[np.int32]], list[int]]]:
@@ -130,7 +132,7 @@ class TokenCrops:
 
 
 class _Group:
-    """Rows with as many codebooks each, drawn by corpus and then by length."""
+    """Rows with as many codebooks each, sampled by corpus and then by length."""
 
     def __init__(self, rows: list[Row], config: TokenDataConfig):
         corpora = sorted({row.corpus for row in rows})
@@ -143,7 +145,7 @@ class _Group:
         self.share = np.array(share) / np.sum(share)
         self.by_length = [length / length.sum() for length in lengths]
 
-    def draw(self, size: int, random: np.random.Generator) -> list[Row]:
+    def sample(self, size: int, random: np.random.Generator) -> list[Row]:
         corpora = random.choice(len(self.rows), size, p=self.share)
         return [self.rows[c][random.choice(len(self.rows[c]), p=self.by_length[c])] for c in corpora]
 
@@ -156,9 +158,9 @@ def stacked(
     inside = np.zeros((len(cut), frames), np.float32)
     for index, stream in enumerate(streams):
         padded = np.zeros((len(cut), frames // stream.stride), np.int64)
-        for lane, crop in enumerate(cut):
-            padded[lane, : len(crop[index])] = crop[index]
+        for place, crop in enumerate(cut):
+            padded[place, : len(crop[index])] = crop[index]
             if stream.stride == 1:
-                inside[lane, : len(crop[index])] = 1
+                inside[place, : len(crop[index])] = 1
         codes.append(torch.from_numpy(padded))
     return TokenBatch(codes, torch.tensor(labels, dtype=torch.long).reshape(len(cut), -1), torch.from_numpy(inside))

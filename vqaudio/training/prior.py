@@ -1,4 +1,4 @@
-"""The training of a prior: cross-entropy over crops of tokens; in the last part of a run on the grids of its twin."""
+"""The training of a prior: cross-entropy over crops of tokens; quantization-aware in the last part of a run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from vqaudio.config.prior import PriorTrainConfig
 from vqaudio.errors import ModelError
+from vqaudio.intnet import INT8_SUFFIX
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.model import checkpoint
 from vqaudio.prior.base import Prior
@@ -29,11 +30,10 @@ from vqaudio.wavenet.network import WaveNet
 
 CALIBRATION_BATCHES = 24
 VALID_BATCH = 32
-TWIN_SUFFIX = ".int8.safetensors"
 
 
 class PriorTask(Task):
-    """Trains a :class:`vqaudio.wavenet.WaveNet`, and writes its integer twin beside it.
+    """Trains a :class:`vqaudio.wavenet.WaveNet`, and writes its quantized export beside it.
 
     Raises:
         VqaudioError: no tokens, tokens of another codec, or a prior to start from that does not fit.
@@ -64,8 +64,10 @@ class PriorTask(Task):
         known, last = start.state_dict(), len(start.heads) - 1
         for level in range(last + 1, len(self.model.heads)):
             copied = {f"heads.{level}.{name}": value for name, value in start.heads[last].state_dict().items()}
-            known |= copied | {f"entries.{level}": self.model.state_dict()[f"entries.{level}"]}
-            known["used.weight"] = torch.cat([known["used.weight"], known["used.weight"][last : last + 1]])
+            known |= copied | {f"embeddings.{level}": self.model.state_dict()[f"embeddings.{level}"]}
+            known["active_streams.weight"] = torch.cat(
+                [known["active_streams.weight"], known["active_streams.weight"][last : last + 1]]
+            )
         try:
             self.model.load_state_dict(known)
         except RuntimeError as error:
@@ -87,7 +89,7 @@ class PriorTask(Task):
         """From ``round_from`` on, let all values lie on grids, which follow from the values until then."""
         if fraction < self.config.round_from or self.model.embed.quantized:
             return
-        if not bool(self.model.see_context.peak):  # else they were found before the run was resumed
+        if not bool(self.model.context_quantizer.peak):  # else they were found before the run was resumed
             set_quantized(self.model, quantized=False, observing=True)
             with torch.no_grad():
                 for index in range(CALIBRATION_BATCHES):
@@ -193,11 +195,11 @@ class PriorTask(Task):
         return "; ".join(parts)
 
     def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
-        """The network, and beside it its integer twin once its values are on grids."""
+        """The network, and beside it its quantized export once its values are on grids."""
         assert isinstance(model, WaveNet)
         saved.save(model, self.codec, path, record)
-        if bool(model.see_context.peak):
-            export.save(model, self.codec, path.with_suffix(TWIN_SUFFIX), self.config.data.crop_seconds)
+        if bool(model.context_quantizer.peak):
+            export.save(model, self.codec, path.with_suffix(INT8_SUFFIX), self.config.data.crop_seconds)
 
 
 def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> list[tuple[Tensor, Tensor]]:
@@ -217,9 +219,9 @@ def counted_bits(prior: Prior, crops: Sequence[Sequence[NDArray[np.int32]]]) -> 
         by_length.setdefault(len(crop[0]), []).append(crop)
     sums, counts = np.zeros(len(prior.streams)), np.zeros(len(prior.streams))
     for group in by_length.values():
-        lanes = [np.stack(parts).astype(np.int64) for parts in zip(*group, strict=True)]
-        for index, (_, sizes) in enumerate(prior.intervals(lanes)):
-            sums[index] += bits_of(sizes).sum()
-            counts[index] += sizes.size
+        known = [np.stack(parts).astype(np.int64) for parts in zip(*group, strict=True)]
+        for index, (_, frequencies) in enumerate(prior.intervals(known)):
+            sums[index] += bits_of(frequencies).sum()
+            counts[index] += frequencies.size
     means: NDArray[np.float64] = sums / counts
     return means

@@ -1,7 +1,7 @@
 """The learned prior in floating point: what is trained, and how it becomes integers.
 
-``network`` is the WaveNet, ``steps`` the grids that its values are rounded to, ``twin`` makes the tensors of the
-integer network that :mod:`vqaudio.prior.integer` runs, ``saved`` is the network on disk.
+``network`` is the WaveNet, ``export`` makes of it the integer network that :mod:`vqaudio.prior.integer` runs, ``saved``
+is the network on disk.
 """
 
 from vqaudio.wavenet.network import WaveNet

@@ -1,4 +1,4 @@
-"""From a WaveNet that was trained with its values on grids to the tensors of its integer twin, and onto disk."""
+"""From a WaveNet that was trained with its values on grids to the tensors of the integer network, and onto disk."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ def quantized_export(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Te
     ``codec`` is the codec's fingerprint, ``seconds`` the length of what the network learned from.
     """
     tensors: Tensors = {
-        "used": as_integers(net.used.weight, CONDITION[0], CONDITION[1], np.int16),
+        "used": as_integers(net.active_streams.weight, CONDITION[0], CONDITION[1], np.int16),
         **{
             f"labels.{field}": as_integers(table.weight, CONDITION[0], CONDITION[1], np.int16)
             for field, table in zip(net.fields, cast(list[nn.Embedding], net.labels), strict=True)
         },
         **{
-            f"entries.{index}": as_integers(entries, exponent_of(net.see_entries), INT8, np.int8)
-            for index, entries in enumerate(net.entries)
+            f"entries.{index}": as_integers(embeddings, exponent_of(net.embedding_quantizer), INT8, np.int8)
+            for index, embeddings in enumerate(net.embeddings)
         },
         "tanh": _table(np.tanh),
         "sigmoid": _table(lambda x: 1 / (1 + np.exp(-x))),
         "exp": exp_table(),
     }
-    export_linear(tensors, "embed", net.embed, net.see_entries, SUM[0])
+    export_linear(tensors, "embed", net.embed, net.embedding_quantizer, SUM[0])
     for index, layer in enumerate(cast(list[Layer], net.layers)):
         name = f"layers.{index}"
-        export_linear(tensors, f"{name}.gates", layer.gates, layer.see, GATE[0])
-        sums = layer.gates.exponents + layer.see.exponent - net.see_condition.exponent
+        export_linear(tensors, f"{name}.gates", layer.gates, layer.input_quantizer, GATE[0])
+        sums = layer.gates.exponents + layer.input_quantizer.exponent - net.condition_quantizer.exponent
         tensors[f"{name}.condition"] = as_integers(layer.condition.weight, sums[:, None], CONDITION[1], np.int16)
         export_linear(tensors, f"{name}.out", layer.out, UNIT[0], SUM[0])
     for index, head in enumerate(cast(list[Head], net.heads)):
         name = f"heads.{index}"
-        export_linear(tensors, f"{name}.context", head.context, net.see_context, SUM[0])
-        export_linear(tensors, f"{name}.before", head.before, net.see_entries, SUM[0])
-        export_linear(tensors, f"{name}.query", head.query, head.see_hidden, exponent_of(head.see_query))
-        export_linear(tensors, f"{name}.entries", head.entries, head.see_query, LOGIT[0])
+        export_linear(tensors, f"{name}.context", head.context, net.context_quantizer, SUM[0])
+        export_linear(tensors, f"{name}.before", head.before, net.embedding_quantizer, SUM[0])
+        export_linear(tensors, f"{name}.query", head.query, head.hidden_quantizer, exponent_of(head.query_quantizer))
+        export_linear(tensors, f"{name}.entries", head.output_projection, head.query_quantizer, LOGIT[0])
     config = {
         "codec": codec,
         "seconds": seconds,
@@ -59,17 +59,17 @@ def quantized_export(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Te
         "fields": {name: list(labels) for name, labels in net.fields.items()},
         "dilations": list(net.config.dilations),
         "see": {
-            "condition": exponent_of(net.see_condition),
-            "context": exponent_of(net.see_context),
-            "layers": [exponent_of(layer.see) for layer in cast(list[Layer], net.layers)],
-            "hidden": [exponent_of(head.see_hidden) for head in cast(list[Head], net.heads)],
+            "condition": exponent_of(net.condition_quantizer),
+            "context": exponent_of(net.context_quantizer),
+            "layers": [exponent_of(layer.input_quantizer) for layer in cast(list[Layer], net.layers)],
+            "hidden": [exponent_of(head.hidden_quantizer) for head in cast(list[Head], net.heads)],
         },
     }
     return tensors, config
 
 
 def save(net: WaveNet, codec: str, path: Path, seconds: float = 5.0) -> None:
-    """Write a network's integer twin, atomically; arguments as for :func:`quantized_export`."""
+    """Write a network as integers, atomically; arguments as for :func:`quantized_export`."""
     tensors, config = quantized_export(net, codec, seconds)
     metadata = {"kind": KIND, "config": json.dumps(config, sort_keys=True, separators=(",", ":"))}
     with atomic_write(path) as file:

@@ -2,19 +2,19 @@
 
 ::
 
-    codes of frames < t ── sum of a frame's entries ─▶ gated residual dilated causal convolutions ─▶ context of frame t
-    context of frame t, sum of the entries of streams < k at frame t ── head k ─▶ logits of stream k at frame t
+    codes of frames < t ── sum of its embeddings ─────▶ gated residual dilated causal convolutions ─▶ context of frame t
+    context of frame t, embeddings of streams < k at frame t, summed ── head k ─▶ logits of stream k at frame t
 
 A frame is what the finest stream calls so; a coarser stream's code stays in view until its next one. So streams of any
 strides are one sequence, in which finer streams are conditioned on coarser ones without a path of their own. What is
 global (speaker, class, the number of streams in use) enters every gate.
 
 Sources: van den Oord et al., "WaveNet: a generative model for raw audio", 2016: gates (eq. 2), residual and skip
-connections (figure 4), global conditioning (eq. 5). Entries of residual codebooks summed at the input, and one codebook
-predicted after the other: Kreuk et al., "AudioGen", 2022, and Défossez et al., "Moshi", 2024, section 3.4.
+connections (figure 4), global conditioning (eq. 5). Embeddings of residual codebooks summed at the input, and one
+codebook predicted after the other: Kreuk et al., "AudioGen", 2022, and Défossez et al., "Moshi", 2024, section 3.4.
 
 Everything that one layer passes to another goes through :mod:`vqaudio.qat.fake_quantize`: rounded there, the network
-computes what its integer twin does, and can get used to it.
+computes what its quantized export does, and can get used to it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Layer(nn.Module):
     def __init__(self, config: WaveNetConfig, dilation: int):
         super().__init__()
         self.dilation, self.quantized = dilation, False
-        self.see = FakeQuantize()
+        self.input_quantizer = FakeQuantize()
         self.gates = QuantizedLinear(2 * config.channels, 2 * config.channels)
         self.condition = nn.Linear(config.condition_channels, 2 * config.channels, bias=False)
         self.out = QuantizedLinear(config.channels, config.channels + config.skip_channels)
@@ -51,9 +51,9 @@ class Layer(nn.Module):
 
         ``exponent`` is that of the condition's steps.
         """
-        seen = self.see(x)
+        seen = self.input_quantizer(x)
         past = functional.pad(seen, (0, 0, self.dilation, 0))[:, : seen.shape[1]]
-        gates = self.gates(torch.cat([past, seen], dim=-1), self.see.exponent)
+        gates = self.gates(torch.cat([past, seen], dim=-1), self.input_quantizer.exponent)
         gates = gates + functional.linear(condition, self.condition_weight(exponent))[:, None]
         filtered, gate = self._grid(gates, GATE).chunk(2, dim=-1)
         passed = self._grid(self._grid(filtered.tanh(), UNIT) * self._grid(gate.sigmoid(), UNIT), UNIT)
@@ -66,7 +66,9 @@ class Layer(nn.Module):
         weight = self.condition.weight
         if not self.gates.quantized:
             return weight
-        return fake_quantize(weight, (self.gates.exponents + self.see.exponent - exponent)[:, None], CONDITION[1])
+        return fake_quantize(
+            weight, (self.gates.exponents + self.input_quantizer.exponent - exponent)[:, None], CONDITION[1]
+        )
 
     def _grid(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         return fake_quantize(x, *grid) if self.gates.quantized else x
@@ -79,9 +81,9 @@ class Head(nn.Module):
         super().__init__()
         self.context = QuantizedLinear(config.skip_channels, config.head_channels)
         self.before = QuantizedLinear(config.code_dim, config.head_channels, bias=False)
-        self.see_hidden, self.see_query = FakeQuantize(), FakeQuantize()
+        self.hidden_quantizer, self.query_quantizer = FakeQuantize(), FakeQuantize()
         self.query = QuantizedLinear(config.head_channels, config.code_dim)
-        self.entries = QuantizedLinear(config.code_dim, alphabet)
+        self.output_projection = QuantizedLinear(config.code_dim, alphabet)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, context: Tensor, before: Tensor, exponent: Tensor) -> Tensor:
@@ -93,9 +95,9 @@ class Head(nn.Module):
         parts = [self.context(context, exponent), self.before(before)]
         if quantized:
             parts = [fake_quantize(part, *SUM) for part in parts]
-        hidden = self.see_hidden((parts[0] + parts[1]).relu())
-        query = self.see_query(self.query(self.dropout(hidden), self.see_hidden.exponent))
-        logits: Tensor = self.entries(query, self.see_query.exponent)
+        hidden = self.hidden_quantizer((parts[0] + parts[1]).relu())
+        query = self.query_quantizer(self.query(self.dropout(hidden), self.hidden_quantizer.exponent))
+        logits: Tensor = self.output_projection(query, self.query_quantizer.exponent)
         return fake_quantize(logits, *LOGIT) if quantized else logits
 
 
@@ -112,14 +114,18 @@ class WaveNet(nn.Module):
         super().__init__()
         self.config, self.streams = config, tuple(streams)
         self.fields = {name: tuple(labels) for name, labels in fields.items()}
-        self.entries = nn.ParameterList(
+        self.embeddings = nn.ParameterList(
             nn.Parameter(torch.randn(stream.alphabet, config.code_dim) / math.sqrt(len(streams))) for stream in streams
         )
-        self.used = nn.Embedding(len(streams), config.condition_channels)
+        self.active_streams = nn.Embedding(len(streams), config.condition_channels)
         self.labels = nn.ModuleList(
             nn.Embedding(len(labels) + 1, config.condition_channels) for labels in self.fields.values()
         )
-        self.see_entries, self.see_condition, self.see_context = FakeQuantize(), FakeQuantize(), FakeQuantize()
+        self.embedding_quantizer, self.condition_quantizer, self.context_quantizer = (
+            FakeQuantize(),
+            FakeQuantize(),
+            FakeQuantize(),
+        )
         self.embed = QuantizedLinear(config.code_dim, config.channels)
         self.layers = nn.ModuleList(Layer(config, dilation) for dilation in config.dilations)
         self.heads = nn.ModuleList(Head(config, stream.alphabet) for stream in streams)
@@ -130,13 +136,13 @@ class WaveNet(nn.Module):
                 nn.init.normal_(part.out.weight, std=0.5 / math.sqrt(config.channels * len(config.dilations)))
 
     def start_from(self, codebooks: Sequence[Tensor]) -> None:
-        """Take a codec's codebooks ``(alphabet, code_dim)``, one per stream, for the entries to start from."""
+        """Take a codec's codebooks ``(alphabet, code_dim)``, one per stream, for the embeddings to start from."""
         scale = torch.stack([book.square().mean() for book in codebooks]).sum().sqrt()
         with torch.no_grad():
-            for entries, head, book in zip(self.entries, self.heads, codebooks, strict=True):
+            for embeddings, head, book in zip(self.embeddings, self.heads, codebooks, strict=True):
                 assert isinstance(head, Head)
-                entries.copy_(book / scale)
-                head.entries.weight.copy_(book / book.std() / math.sqrt(book.shape[1]))
+                embeddings.copy_(book / scale)
+                head.output_projection.weight.copy_(book / book.std() / math.sqrt(book.shape[1]))
 
     @property
     def receptive_field(self) -> int:
@@ -155,49 +161,49 @@ class WaveNet(nn.Module):
 
         On grids it computes in float32 in an autocast region too: bfloat16 has not as many bits as sums on theirs.
         """
-        with full_precision(self.entries[0]) if self.embed.quantized else nullcontext():
+        with full_precision(self.embeddings[0]) if self.embed.quantized else nullcontext():
             sums = self._sums(codes)
             past = sums[-1] if heard is None else sums[-1] * heard[..., None]
             condition = self._condition(labels, len(codes), past)
             context = self._context(functional.pad(past, (0, 0, 1, 0))[:, :-1], condition)
             return [
-                head(context[:, :: stream.stride], before[:, :: stream.stride], self.see_context.exponent)
+                head(context[:, :: stream.stride], before[:, :: stream.stride], self.context_quantizer.exponent)
                 for head, before, stream in zip(self.heads, sums[:-1], self.streams, strict=False)
             ]
 
     def _sums(self, codes: Sequence[Tensor]) -> list[Tensor]:
-        """The sum of the entries in view at each frame, of no stream, the first, the first two, ... up to all.
+        """The sum of the embeddings in view at each frame, of no stream, the first, the first two, ... up to all.
 
         Each ``(batch, frames, code_dim)``.
         """
         frames = min(known.shape[1] * stream.stride for known, stream in zip(codes, self.streams, strict=False))
-        total = self.entries[0].new_zeros(codes[0].shape[0], frames, self.config.code_dim)
+        total = self.embeddings[0].new_zeros(codes[0].shape[0], frames, self.config.code_dim)
         sums = [total]
-        for known, entries, stream in zip(codes, self.entries, self.streams, strict=False):
-            found = functional.embedding(known, self.see_entries(entries))
+        for known, embeddings, stream in zip(codes, self.embeddings, self.streams, strict=False):
+            found = functional.embedding(known, self.embedding_quantizer(embeddings))
             total = total + found.repeat_interleave(stream.stride, 1)[:, :frames]
             sums.append(total)
-        return [self.see_entries(one) for one in sums]
+        return [self.embedding_quantizer(one) for one in sums]
 
     def _condition(self, labels: Tensor | None, n_streams: int, like: Tensor) -> Tensor:
         batch = like.shape[0]
         chosen = (
             torch.zeros(batch, len(self.labels), dtype=torch.long, device=like.device) if labels is None else labels
         )
-        parts = [self.used.weight[n_streams - 1].expand(batch, -1)]
+        parts = [self.active_streams.weight[n_streams - 1].expand(batch, -1)]
         parts += [table(chosen[:, index]) for index, table in enumerate(self.labels)]
         if self.embed.quantized:
             parts = [fake_quantize(part, *CONDITION) for part in parts]
-        condition: Tensor = self.see_condition(torch.stack(parts).sum(0))
+        condition: Tensor = self.condition_quantizer(torch.stack(parts).sum(0))
         return condition
 
     def _context(self, past: Tensor, condition: Tensor) -> Tensor:
-        x = self.embed(past, self.see_entries.exponent)
+        x = self.embed(past, self.embedding_quantizer.exponent)
         if self.embed.quantized:
             x = fake_quantize(x, *SUM)
         skipped = []
         for layer in self.layers:
-            x, part = layer(x, condition, self.see_condition.exponent)
+            x, part = layer(x, condition, self.condition_quantizer.exponent)
             skipped.append(part)
-        context: Tensor = self.see_context(torch.stack(skipped).sum(0).relu())
+        context: Tensor = self.context_quantizer(torch.stack(skipped).sum(0).relu())
         return context

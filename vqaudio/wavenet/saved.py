@@ -19,6 +19,18 @@ from vqaudio.wavenet.network import WaveNet
 
 KIND = "wavenet"
 """What the files say they hold."""
+ON_DISK = {
+    "active_streams": "used",
+    "embeddings": "entries",
+    "embedding_quantizer": "see_entries",
+    "condition_quantizer": "see_condition",
+    "context_quantizer": "see_context",
+    "input_quantizer": "see",
+    "hidden_quantizer": "see_hidden",
+    "query_quantizer": "see_query",
+    "output_projection": "entries",
+}
+"""What parts of the network are called in files, where that is not what they are called in the code."""
 
 
 @dataclass
@@ -39,7 +51,7 @@ class SavedPrior:
 def save(net: WaveNet, codec: str, path: Path, training: dict[str, Any] | None = None) -> None:
     """Write a network's weights as float16, atomically."""
     tensors = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
+        name_on_disk(name): (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in net.state_dict().items()
     }
     described = {
@@ -55,6 +67,11 @@ def save(net: WaveNet, codec: str, path: Path, training: dict[str, Any] | None =
     }
     with atomic_write(path) as file:
         file.write(to_bytes(tensors, metadata=metadata))
+
+
+def name_on_disk(name: str) -> str:
+    """What files call a tensor of a network's ``state_dict``."""
+    return ".".join(ON_DISK.get(part, part) for part in name.split("."))
 
 
 def load(path: Path) -> SavedPrior:
@@ -73,7 +90,8 @@ def load(path: Path) -> SavedPrior:
         streams = [Stream(alphabet, stride) for alphabet, stride in described["streams"]]
         config = parse(WaveNetConfig, described["config"], str(path))
         net = WaveNet(config, streams, described["fields"])
-        net.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        names = {name_on_disk(name): name for name in net.state_dict()}
+        net.load_state_dict({names.get(name, name): tensor.float() for name, tensor in tensors.items()})
         training = json.loads(metadata.get("training", "{}"))
     except (
         SafetensorError,
