@@ -11,7 +11,7 @@ from vqaudio.config.training import RunConfig
 
 
 class WaveNetConfig(Section):
-    """A WaveNet over codes. Its integer twin needs sums of at most 512 products to be exact."""
+    """A WaveNet over codes. Its quantized export needs sums of at most 512 products to be exact."""
 
     channels: int = Field(192, ge=4, le=256, description="of the residual stream and of the gates")
     skip_channels: int = Field(256, ge=4, le=512)
