@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 import vqaudio
 from vqaudio.audio.file_source import SUFFIXES
 from vqaudio.audio.resampling import read_mono
+from vqaudio.files import files_below
 from vqaudio.registry import DEFAULT_MODEL
 
 Wave = NDArray[np.float32]
@@ -41,7 +42,7 @@ def main() -> int:
     parser.add_argument("--rates", default="16000", help="of the clips, Hz (default: %(default)s)")
     options = parser.parse_args()
     codec = vqaudio.load(options.model)
-    paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = files_below(options.folder, SUFFIXES)
     print(
         "| rate | codebooks | seconds | first 10 ms | within 3 dB | last 10 ms | within 3 dB | bytes | for the margin |"
     )

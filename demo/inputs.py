@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import secrets
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from demo import models, outputs, recordings, work
+from vqaudio.audio.recordings import MANIFEST, has_manifest, read_manifest
 from vqaudio.prior.sampling import Sampling
 
 ROOT = Path(__file__).parents[1]
@@ -102,14 +102,12 @@ def data_folder() -> Path:
 def held_out() -> dict[str, Path]:
     """A few recordings of voices that no model learned from, by what to call them; none where there is no data."""
     folder = data_folder() / "speech"
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
+    if not has_manifest(folder):
         return {}
     found: dict[str, Path] = {}
-    with manifest.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["split"] == "valid" and row["corpus"] in CORPORA and 3 < float(row["seconds"]) < 9:
-                found.setdefault(f"{CORPORA[row['corpus']]}, speaker {row['speaker']}", folder / row["path"])
+    for item in read_manifest(folder / MANIFEST):
+        if item.split == "valid" and item.corpus in CORPORA and 3 < (item.seconds or 0) < 9:
+            found.setdefault(f"{CORPORA[item.corpus]}, speaker {item.speaker}", item.path)
     names = sorted(found)
     chosen = names[:: max(1, len(names) // HELD_OUT)][:HELD_OUT]
     return {name: found[name] for name in chosen if found[name].is_file()}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import soundfile
 
+from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE
+from vqaudio.evaluation.scoring import Evaluation, evaluate
+from vqaudio.evaluation.systems import Coded
 
 
 def speech(seconds: float, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -38,3 +43,28 @@ class Rounding:
         if data.startswith(b"z"):
             data = zlib.decompress(data[1:])
         return np.frombuffer(data, "<i2").astype(np.float32)[None] / 16384, SAMPLE_RATE
+
+
+class Perfect:
+    """A system that changes nothing, at 8 kb/s."""
+
+    name, family = "perfect", "ideal"
+
+    def run(self, clip):
+        return Coded(clip, len(clip) // 16)
+
+
+def small_evaluation(folder: Path) -> Evaluation:
+    """What comes of three clips through a system that changes nothing."""
+    return evaluate(select(folder, min_seconds=1.0), [Perfect()], Rounding(), progress=False)
+
+
+def write_clips(folder: Path) -> Path:
+    """Two clips of speech, one silent clip, and one too short."""
+    (folder / "b").mkdir()
+    soundfile.write(folder / "a.wav", speech(2), SAMPLE_RATE)
+    soundfile.write(folder / "b" / "c.flac", speech(1.5, 8000), 8000)
+    soundfile.write(folder / "quiet.wav", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
+    soundfile.write(folder / "short.wav", speech(0.2), SAMPLE_RATE)
+    (folder / "notes.txt").write_text("not a recording")
+    return folder

@@ -28,9 +28,9 @@ from vqaudio.errors import ModelError, VqaudioError
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from vqaudio.audio.recordings import Recording
     from vqaudio.codec.codec import Codec
     from vqaudio.tokens import Row
-    from vqaudio.training.recordings import Recording
 
 SHARD = 128  # recordings
 LEVELS = (-40.0, -16.0)  # dB RMS re full scale, of varied copies
@@ -130,9 +130,9 @@ def main(
     """
     costs = _costs(entry_costs)
     need("train", "tokenize")
+    from vqaudio.audio.recordings import list_recordings
     from vqaudio.codec.codec import load  # after what can be checked without it: torch takes seconds to import
     from vqaudio.tokens import SUFFIX, Origin, made_by, write
-    from vqaudio.training.recordings import list_recordings
 
     recordings = _by_corpus(list_recordings(folder), corpora)
     codec = load(model, device)

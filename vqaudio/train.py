@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
+from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.cli import options
 from vqaudio.cli.extras import need
 from vqaudio.cli.program import Command
 from vqaudio.config.reading import load_yaml, parse_run
 from vqaudio.config.training import TrainConfig
 from vqaudio.errors import ConfigError
-from vqaudio.training.recordings import data_folder, list_recordings
 
 
 @click.command("train", cls=Command, example="recipes/speech16k/base.yaml --data recordings --minutes 30")

@@ -13,6 +13,7 @@ import argparse
 import re
 from pathlib import Path
 
+from vqaudio.audio.recordings import MANIFEST, Recording, manifest_of
 from vqaudio.cli import command
 from vqaudio.errors import VqaudioError
 from vqaudio.files import atomic_write
@@ -21,8 +22,8 @@ NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<take>\d+)\.(wav|flac)"
 COLUMNS = ("path", "corpus", "speaker", "label", "split")
 
 
-def rows(folder: Path) -> list[dict[str, str]]:
-    """What the manifest says of each recording.
+def recordings(folder: Path) -> list[Recording]:
+    """The dataset, in the order of its paths.
 
     Raises:
         VqaudioError: no recordings in the folder.
@@ -31,8 +32,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
     for path in sorted(folder.rglob("*")):
         if match := NAME.fullmatch(path.name):
             split = "valid" if int(match["take"]) < 5 else "train"
-            values = (str(path.resolve()), "digits", match["speaker"], match["digit"], split)
-            found.append(dict(zip(COLUMNS, values, strict=True)))
+            found.append(Recording(path.resolve(), "digits", split, match["speaker"], match["digit"]))
     if not found:
         raise VqaudioError(f"{folder}: holds no recordings named like 7_jackson_32.wav; name the dataset's folder")
     return found
@@ -45,14 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     options = parser.parse_args(argv)
-    listed = rows(options.folder)
+    listed = recordings(options.folder)
     options.out.mkdir(parents=True, exist_ok=True)
-    with atomic_write(options.out / "manifest.csv") as file:
-        lines = [COLUMNS, *([row[name] for name in COLUMNS] for row in listed)]
-        file.write("".join(",".join(line) + "\n" for line in lines).encode())
-    print(
-        f"{len(listed)} recordings of {len({row['speaker'] for row in listed})} speakers in {options.out}/manifest.csv"
-    )
+    manifest = options.out / MANIFEST
+    with atomic_write(manifest) as file:
+        file.write(manifest_of(listed, options.out, columns=COLUMNS).encode())
+    print(f"{len(listed)} recordings of {len({item.speaker for item in listed})} speakers in {manifest}")
     return 0
 
 

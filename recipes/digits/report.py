@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 import vqaudio
 from vqaudio import tokens
+from vqaudio.audio.recordings import Recording, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
@@ -28,7 +29,6 @@ from vqaudio.evaluation.copies import Nearness, nearness
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.files import atomic_write
 from vqaudio.prior.sampling import Sampling
-from vqaudio.training.recordings import Recording, list_recordings
 
 STRETCHES = {"label": 5, "speaker": 1}  # a word has an order, a voice has none
 NAMES = {"label": "digit", "speaker": "speaker"}

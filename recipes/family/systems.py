@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from vqaudio.audio.recordings import Recording, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.config.model import ModelConfig
 from vqaudio.config.reading import load_yaml, parse
 from vqaudio.config.training import TrainConfig
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import Wave
-from vqaudio.training.recordings import Recording, list_recordings
 
 HERE = Path(__file__).parent
 FRAMES = {"encoder": {"kind": "frames", "hop": 80}, "decoder": {"kind": "frames"}}

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from vqaudio.audio.recordings import data_folder
 from vqaudio.audio.resampling import read_mono
 from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, score
 from vqaudio.model import checkpoint
-from vqaudio.training.recordings import data_folder
 
 SOAP = ["optimizer=soap", "betas=[0.9,0.95]"]
 FASTER = [*SOAP, "learning_rate=1.5e-3", "data.batch_size=8"]

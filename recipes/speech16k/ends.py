@@ -16,12 +16,12 @@ import torch
 from tqdm import tqdm
 
 import vqaudio
+from vqaudio.audio.recordings import list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.bottleneck import ResidualVQ
-from vqaudio.training.recordings import list_recordings
 
 RECORDINGS = 300
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from vqaudio.audio.recordings import list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.config.model import SpectralEncoderConfig
@@ -30,7 +31,6 @@ from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.layers import Unit
-from vqaudio.training.recordings import list_recordings
 
 RECORDINGS = 100
 SECONDS = 8

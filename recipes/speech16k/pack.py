@@ -9,23 +9,23 @@ others coded at 32 kb/s), a few validation recordings as WAV, and each a manifes
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import random
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import soundfile
 from tqdm import tqdm
 
+from vqaudio.audio.recordings import Recording, list_recordings, manifest_of
 from vqaudio.audio.resampling import read_mono
-from vqaudio.training.recordings import Recording, list_recordings
 
 SAMPLE_RATE = 16000
 OPUS_BITS = 32_000  # per second
 HEADER = 70  # bytes of a recording's name and size, compressed
 VALID = 12  # recordings: there they only tell that all is well
-FIELDS = ("path", "corpus", "speaker", "split")
+COLUMNS = ("path", "corpus", "speaker", "split")
 
 
 def main() -> None:
@@ -69,15 +69,14 @@ def packed(item: Recording) -> tuple[str, bytes]:
 def write(shard: list[tuple[Recording, str, bytes]], folder: Path, number: int) -> None:
     """One shard with its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = io.StringIO()
-    table = csv.writer(rows, lineterminator="\n")
+    listed = []
     with tarfile.open(folder / "shard.tgz", "w:gz", compresslevel=1) as tar:
         for index, (item, suffix, data) in enumerate(shard):
             name = f"{item.corpus}/{number}-{index}{suffix}"
-            table.writerow([name, item.corpus, item.speaker, item.split])
+            listed.append(replace(item, path=Path(name)))
             add(tar, name, data)
-        header = ",".join(FIELDS) + "\n" if number == 0 else ""
-        add(tar, f"part-{number}.csv", (header + rows.getvalue()).encode())
+        rows = manifest_of(listed, Path(), columns=COLUMNS).splitlines(keepends=True)
+        add(tar, f"part-{number}.csv", "".join(rows if number == 0 else rows[1:]).encode())
 
 
 def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 import vqaudio
 from vqaudio import tokens
+from vqaudio.audio.recordings import Recording, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
@@ -33,7 +34,6 @@ from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.tokens import Row
-from vqaudio.training.recordings import Recording, list_recordings
 from vqaudio.wavenet import WaveNet, saved
 
 MODES = ("none", "context", "prior")

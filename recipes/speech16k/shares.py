@@ -17,13 +17,13 @@ import torch
 from mix import mix
 from numpy.typing import NDArray
 
+from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.evaluation.judges.distillmos import distillmos
 from vqaudio.evaluation.metrics import pesq_wb, stoi
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.training.recordings import data_folder, list_recordings
 
 SHORTEST, LONGEST = 2, 8  # seconds
 

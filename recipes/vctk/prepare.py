@@ -14,9 +14,7 @@ sentence, and a held-out speaker of a training one, is left out.
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
-import io
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +29,7 @@ from corpus import Corpus, Utterance, described, find
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vqaudio.audio.recordings import MANIFEST, Recording, manifest_of
 from vqaudio.audio.resampling import read_mono
 from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
@@ -176,14 +175,10 @@ def refuse_others(out: Path, plans: Sequence[Planned]) -> None:
 
 def write_manifest(done: Sequence[Prepared], out: Path) -> None:
     """List the recordings, for training and evaluation to read."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for item in done:
-        path = item.plan.target.relative_to(out).as_posix()
-        rows.writerow([path, "vctk", item.plan.speaker, item.plan.split, f"{item.after:.3f}"])
-    with atomic_write(out / "manifest.csv") as file:
-        file.write(text.getvalue().encode())
+    plans = ((item.plan, item.after) for item in done)
+    listed = [Recording(plan.target, "vctk", plan.split, plan.speaker, seconds=after) for plan, after in plans]
+    with atomic_write(out / MANIFEST) as file:
+        file.write(manifest_of(listed, out, columns=COLUMNS).encode())
 
 
 # -------------------------------------------------------------------------------------------------------- statistics

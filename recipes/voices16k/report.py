@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 import vqaudio
+from vqaudio.audio.recordings import Recording, data_folder, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
@@ -34,7 +35,6 @@ from vqaudio.evaluation.conversion import Estimate, VoiceJudge, content_distance
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, stoi
 from vqaudio.evaluation.probe import SEGMENTS, code_features, foretold, mel_features
 from vqaudio.files import atomic_write
-from vqaudio.training.recordings import Recording, data_folder, list_recordings
 
 TARGET_SECONDS = 60.0  # speech in training of those whose voices are asked for
 RECORDINGS = 10  # of a speaker at most, so that all count alike

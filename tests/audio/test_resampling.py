@@ -120,3 +120,13 @@ def test_a_file_that_lacks_something_is_read_with_a_warning(tmp_path):
     ):
         mono = read_mono(tmp_path / "a.wav", 8000)
     assert mono.shape == (2000,)
+
+
+def test_a_recording_is_read_as_mono_at_another_rate(tmp_path):
+    left = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100)
+    soundfile.write(tmp_path / "stereo.wav", np.stack([left, np.zeros_like(left)], axis=1), 44100, "FLOAT")
+    clip = read_mono(tmp_path / "stereo.wav", RATE)
+    assert clip.dtype == np.float32
+    assert clip.shape == (RATE,)
+    expected = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE) / 2
+    assert np.abs(clip - expected)[1000:-1000].max() < 1e-3

@@ -126,7 +126,7 @@ def test_clips_count_up(recipe, tmp_path):
     import soundfile
     from systems import counted_up
 
-    from vqaudio.training.recordings import Recording
+    from vqaudio.audio.recordings import Recording
 
     recordings = []
     for speaker, level in (("ann", 0.1), ("bob", 0.2)):

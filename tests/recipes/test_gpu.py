@@ -14,9 +14,9 @@ import soundfile
 from recipe_scripts import RECIPES, script
 from tiny_models import RATE, sound
 
+from vqaudio.audio.recordings import list_recordings
 from vqaudio.model import checkpoint
 from vqaudio.registry import DEFAULT_MODEL
-from vqaudio.training.recordings import list_recordings
 
 SCRIPT = RECIPES / "speech16k" / "gpu.sh"
 

@@ -50,7 +50,7 @@ def test_digits_are_listed_by_their_names(tmp_path, capsys):
     ]
     assert "3 recordings of 2 speakers" in capsys.readouterr().out
     with pytest.raises(VqaudioError, match="holds no recordings named like"):
-        prepare.rows(tmp_path / "out")
+        prepare.recordings(tmp_path / "out")
 
 
 @pytest.mark.slow

@@ -10,13 +10,13 @@ import soundfile
 import torch
 from tiny_models import HOP, RATE, spectral_config
 
+from vqaudio.audio.recordings import list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.config.training import DataConfig
 from vqaudio.errors import AudioError, ConfigError, VqaudioError
 from vqaudio.training import data
 from vqaudio.training.corpus import Corpus, to_int16
 from vqaudio.training.data import Crops
-from vqaudio.training.recordings import data_folder, list_recordings
 
 PLAIN = {"speed_probability": 0.0, "level_probability": 0.0}  # crops as they are in the files, up to their sign
 MANIFEST = "path,corpus,split\nhigh/a.wav,high,train\nlow/a.wav,low,train\nlow/b.wav,low,valid\n"
@@ -54,66 +54,6 @@ def pitch(crop: torch.Tensor) -> float:
 
 def level_db(crop: torch.Tensor) -> float:
     return 10 * torch.log10(crop.square().mean()).item()
-
-
-# ------------------------------------------------------------------------------------------------------------ listing
-
-
-def test_a_manifest_names_files_corpora_and_splits(folder):
-    found = [(item.path.name, item.corpus, item.split) for item in list_recordings(folder)]
-    assert found == [("a.wav", "high", "train"), ("a.wav", "low", "train"), ("b.wav", "low", "valid")]
-    assert all(item.path.is_file() for item in list_recordings(folder))
-
-
-def test_without_a_manifest_folders_are_corpora_and_every_twentieth_file_is_for_validation(tmp_path):
-    for index in range(41):
-        write(tmp_path / f"{index:02}.wav", np.zeros(10))
-    write(tmp_path / "speech" / "deep" / "x.flac", np.zeros(10))
-    write(tmp_path / "._99.wav", np.zeros(10), format="WAV")  # what some systems leave beside a file is no recording
-    (tmp_path / "notes.txt").write_text("no audio")
-    found = list_recordings(tmp_path)
-    assert [item.path.stem for item in found if item.split == "valid"] == ["19", "39"]
-    assert {item.corpus for item in found if item.path.suffix == ".wav"} == {"audio"}
-    assert [item.corpus for item in found if item.path.suffix == ".flac"] == ["speech"]
-    assert len(found) == 42
-
-
-def test_a_few_files_leave_one_for_validation(tmp_path):
-    for name in "abc":
-        write(tmp_path / f"{name}.wav", np.zeros(10))
-    assert [item.split for item in list_recordings(tmp_path)] == ["train", "train", "valid"]
-
-
-def test_the_default_folder(monkeypatch):
-    monkeypatch.delenv("VQAUDIO_DATA", raising=False)
-    assert data_folder("mine") == Path("mine")
-    assert data_folder() == Path("../shared/data/speech")
-    monkeypatch.setenv("VQAUDIO_DATA", "/recordings")
-    assert data_folder() == Path("/recordings/speech")
-
-
-@pytest.mark.parametrize(
-    ("manifest", "message"),
-    [
-        ("", "expected rows with the columns path, corpus and split"),
-        ("path,split\na.wav,train\n", "expected rows with the columns path, corpus and split"),
-        (MANIFEST + "low/c.wav,low\n", "row 5 lacks a path, corpus or split"),
-    ],
-)
-def test_manifests_that_lack_something_are_refused(folder, manifest, message):
-    (folder / "manifest.csv").write_text(manifest, encoding="utf-8")
-    with pytest.raises(AudioError, match=message):
-        list_recordings(folder)
-
-
-def test_folders_without_recordings_are_refused(tmp_path):
-    with pytest.raises(AudioError, match=r"no such folder; set data\.folder or VQAUDIO_DATA"):
-        list_recordings(tmp_path / "absent")
-    with pytest.raises(AudioError, match="holds 0 audio files"):
-        list_recordings(tmp_path)
-    write(tmp_path / "only.wav", np.zeros(10))
-    with pytest.raises(AudioError, match="holds 1 audio files, expected two or more"):
-        list_recordings(tmp_path)
 
 
 def test_splits_and_weights_that_name_nothing_are_refused(folder):

@@ -16,7 +16,7 @@ from vqaudio.cli import options
 from vqaudio.cli.options import PATH
 from vqaudio.cli.outcomes import Outcome, totals
 from vqaudio.errors import FileError, VqaudioError
-from vqaudio.files import refuse_existing, writes_in_place
+from vqaudio.files import files_below, refuse_existing, writes_in_place
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSu
 
     if not path.is_dir():
         return [Job(path, folder / named(path).name, makes_folders=True)]
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    files = files_below(path, suffixes)
     if not files:
         raise VqaudioError(f"{path}: holds no files to convert; expected names ending in {', '.join(sorted(suffixes))}")
     return [Job(file, folder / named(file).relative_to(path), makes_folders=True) for file in files]

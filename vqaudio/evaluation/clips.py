@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from vqaudio.audio.file_source import SUFFIXES, FileSource
+from vqaudio.audio.recordings import MANIFEST, has_manifest, read_manifest
 from vqaudio.evaluation import EvaluationError
+from vqaudio.files import files_below
 
 Split = Literal["valid", "train", "test", "all"]
 SPLITS = get_args(Split)
@@ -30,23 +31,16 @@ class Selection:
 def select(folder: Path, split: Split | None = None, limit: int | None = None, min_seconds: float = 0.0) -> Selection:
     """Choose clips of at least ``min_seconds`` below ``folder``; ``limit`` keeps that many, evenly spread over them.
 
-    Where ``folder/manifest.csv`` has the columns ``path`` and ``split``, it lists the recordings and ``split`` chooses
-    among them (default: valid). Otherwise every file with a suffix that libsndfile knows is taken.
+    Where the folder has a manifest, ``split`` chooses among its recordings (default: valid); otherwise all audio below
+    the folder is taken (:mod:`vqaudio.audio.recordings`).
 
     Raises:
-        EvaluationError: no such folder, no clips in it, or a split asked for where no manifest tells of any.
-        AudioError: a file that cannot be read.
+        EvaluationError: no such folder, no clips in it, or a split asked for where there is no manifest.
+        AudioError: a manifest or a file that cannot be read.
     """
     if not folder.is_dir():
         raise EvaluationError(f"{folder}: no such folder; name a folder of recordings")
-    paths = _listed(folder, split or "valid")
-    if paths is None:
-        if split not in (None, "all"):
-            raise EvaluationError(
-                f"{folder}: has no manifest.csv with the columns path and split, so --split {split} chooses nothing; "
-                "leave --split out to take every file"
-            )
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = _of_split(folder, split)
     if not paths:
         raise EvaluationError(
             f"{folder}: holds no recordings to evaluate; add WAV or FLAC files or choose another split"
@@ -62,16 +56,15 @@ def select(folder: Path, split: Split | None = None, limit: int | None = None, m
     return Selection(folder, tuple(kept), too_short)
 
 
-def _listed(folder: Path, split: Split) -> list[Path] | None:
-    """The manifest's files of a split, or None where there is no manifest that tells of splits."""
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        return None
-    with manifest.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not {"path", "split"} <= set(rows.fieldnames or ()):
-            return None
-        return sorted(folder / row["path"] for row in rows if split in ("all", row["split"]))
+def _of_split(folder: Path, split: Split | None) -> list[Path]:
+    if has_manifest(folder):
+        listed = read_manifest(folder / MANIFEST)
+        return sorted(item.path for item in listed if split == "all" or item.split == (split or "valid"))
+    if split not in (None, "all"):
+        raise EvaluationError(
+            f"{folder}: has no {MANIFEST}, so --split {split} chooses nothing; leave --split out to take every file"
+        )
+    return files_below(folder, SUFFIXES)
 
 
 def _seconds(path: Path) -> float:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
+import pathlib
 import secrets
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol
 
@@ -44,6 +45,18 @@ _WRITE_REASONS = {
 def _sentence(name: str, error: OSError, reasons: dict[int, str]) -> FileError:
     reason = reasons.get(error.errno or 0, f"{error.strerror or error}; try another place")
     return FileError(f"{name}: {reason}")
+
+
+# ------------------------------------------------------------------------------------------------------------ folders
+
+
+def files_below(folder: pathlib.Path, suffixes: Collection[str]) -> list[pathlib.Path]:
+    """The files in a folder and in those below it whose names end with one of some suffixes, in order.
+
+    Capitals do not matter. Names that begin with a dot are left out: some systems put such a file beside each other.
+    """
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and not path.name.startswith("."))
+    return sorted(path for path in found if path.is_file())
 
 
 # ------------------------------------------------------------------------------------------------------------- input

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.config.model import ModelConfig
 from vqaudio.config.training import DataConfig
 from vqaudio.errors import AudioError, ConfigError
 from vqaudio.training import augment
 from vqaudio.training.corpus import read_corpus
-from vqaudio.training.recordings import data_folder, list_recordings
 
 EQUALISER_BANDS = 8  # equally far from each other on the mel scale
 SPEED_GROUPS = 4  # parts of a batch, each with one speed

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.config.prior import PriorTrainConfig
 from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import FileError, VqaudioError
@@ -24,7 +25,6 @@ from vqaudio.training.journal import Journal
 from vqaudio.training.optimization import Average, learning_rate, make_optimizer, set_rate
 from vqaudio.training.prior import PriorTask
 from vqaudio.training.processes import Ranks, launch
-from vqaudio.training.recordings import data_folder, list_recordings
 from vqaudio.training.state import load_state, save_state
 from vqaudio.training.task import Task
 
