@@ -26,11 +26,12 @@ from vqaudio.files import atomic_write, open_input
 from vqaudio.intnet.grids import LARGEST_PRODUCTS, LOGIT
 from vqaudio.qat.export import exp_table, export_linear
 from vqaudio.qat.fake_quantize import FakeQuantize, QuantizedLinear, fake_quantize, set_quantized
-from vqaudio.series import predictor, read_table, suffix_of
-from vqaudio.series.coder import ALPHABET
-from vqaudio.series.learned import Course
-from vqaudio.series.model import KIND, LAYERS
-from vqaudio.series.view import WIDTH
+from vqaudio.series import read_table, suffix_of
+from vqaudio.series.coding.adaptive import ALPHABET
+from vqaudio.series.coding.context_features import N_FEATURES
+from vqaudio.series.coding.history import ResidualHistory
+from vqaudio.series.coding.model import KIND, LAYERS
+from vqaudio.series.prediction.fitting import predict
 
 MOST_COLUMNS = 8
 SHORTEST = 2000
@@ -49,16 +50,16 @@ Group = list[NDArray[np.float64]]
 
 
 class Network(nn.Module):
-    """The network that :class:`vqaudio.series.model.Model` is the quantized export of."""
+    """The network that :class:`vqaudio.series.coding.model.Model` is the quantized export of."""
 
     def __init__(self, hidden: int):
         super().__init__()
-        self.first, self.second = QuantizedLinear(WIDTH, hidden), QuantizedLinear(hidden, hidden)
+        self.first, self.second = QuantizedLinear(N_FEATURES, hidden), QuantizedLinear(hidden, hidden)
         self.logits = QuantizedLinear(hidden, ALPHABET)
         self.first_quantizer, self.second_quantizer = FakeQuantize(), FakeQuantize()
 
     def forward(self, view: Tensor) -> Tensor:
-        """Logits ``(rows, ALPHABET)`` in nats from what is seen of rows ``(rows, WIDTH)``, integers."""
+        """Logits ``(rows, ALPHABET)`` in nats from what is seen of rows ``(rows, N_FEATURES)``, integers."""
         hidden = functional.relu(self.first_quantizer(self.first(view * 2.0**-INPUT_EXPONENT, INPUT_EXPONENT)))
         hidden = functional.relu(self.second_quantizer(self.second(hidden, self.first_quantizer.exponent)))
         logits = self.logits(hidden, self.second_quantizer.exponent)
@@ -132,19 +133,19 @@ def quantized(values: NDArray[np.float64], random: np.random.Generator) -> NDArr
 
 
 def examples(groups: Iterator[Group], total: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """What a model sees, and the tokens that came."""
-    seen, tokens = [], []
+    """What a model is shown, and the tokens that came."""
+    features, tokens = [], []
     with tqdm(total=total, desc="examples", unit="value", unit_scale=True, disable=None) as bar:
         for columns in groups:
-            known: list[NDArray[np.int64]] = []
+            previous: list[NDArray[np.int64]] = []
             for column in columns:
-                head, residuals = predictor.predict(column, known)
-                course = Course(head, residuals, column, known)
-                seen.append(course.seen(slice(None)).astype(np.int8))
-                tokens.append(course.tokens)
-                known.append(column)
+                predictor, residuals = predict(column, previous)
+                history = ResidualHistory(predictor, residuals, values=column, previous=previous)
+                features.append(history.features(slice(None)).astype(np.int8))
+                tokens.append(history.tokens)
+                previous.append(column)
                 bar.update(len(column))
-    return np.concatenate(seen), np.concatenate(tokens)
+    return np.concatenate(features), np.concatenate(tokens)
 
 
 def train(seen: NDArray[np.int8], tokens: NDArray[np.int64], hidden: int, minutes: float, seed: int) -> Network:

@@ -16,7 +16,7 @@ import pytest
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.packers import PACKERS, Integers, by_components, plain
-from vqaudio.evaluation.series import ALONE, OWN, evaluate, evaluate_table
+from vqaudio.evaluation.series import INDEPENDENT, OWN, evaluate, evaluate_table
 from vqaudio.evaluation.series_report import MOST_PANELS, plot, table
 from vqaudio.series import Column, MaxError, Stored, Table, compress
 from vqaudio.series.table import known_cells
@@ -88,9 +88,9 @@ def test_sizes_are_those_of_real_files():
     found = evaluate(original, "t", 6400, MaxError(0.1))
     sizes = {size.name: size.n_bytes for size in found.sizes}
     data = compress(original, MaxError(0.1))
-    assert sizes[OWN] == len(data) < sizes[ALONE]
-    assert sizes[ALONE] == len(compress(original, MaxError(0.1), alone=True))
-    stored = Stored(compress(original, MaxError(0.1), alone=True))
+    assert sizes[OWN] == len(data) < sizes[INDEPENDENT]
+    assert sizes[INDEPENDENT] == len(compress(original, MaxError(0.1), independent=True))
+    stored = Stored(compress(original, MaxError(0.1), independent=True))
     assert all("other" not in part.predictor for _, parts in stored.chunks() for part in parts or ())
     assert found.columns[1].predictors == {"linear, with other columns": 1}
     for size in found.sizes[:-1]:
@@ -144,7 +144,7 @@ def test_a_table_is_evaluated_from_the_command_line(csv, tmp_path, capsys):
     assert command_line.main([str(csv), "--max-error", "1%", "--json", str(out), "--plot", str(picture)]) == 0
     printed = capsys.readouterr().out
     assert "400 rows of 4 columns, of which 2 are compared" in printed  # neither the clock nor the label
-    for name in (OWN, ALONE, *PACKERS, "PCA of columns", "first", "second", "PRDN"):
+    for name in (OWN, INDEPENDENT, *PACKERS, "PCA of columns", "first", "second", "PRDN"):
         assert f"| {name}" in printed or f" {name}" in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
     data = json.loads(out.read_text())

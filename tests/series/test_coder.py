@@ -12,18 +12,21 @@ from hypothesis import strategies as st
 
 from vqaudio.container.fields import Cursor, DamageError, varint
 from vqaudio.intnet.rangecoder import PRECISION
-from vqaudio.series import coder, predictor
+from vqaudio.series.coding import adaptive
+from vqaudio.series.prediction import fitting
+from vqaudio.series.prediction.fitting import predict
+from vqaudio.series.prediction.predictor import LINEAR, Predictor
 
 INT64 = np.iinfo(np.int64)
 
 
 def coded(values: np.ndarray, columns: list[np.ndarray]) -> tuple[bytes, bytes]:
-    head, residuals = predictor.predict(values, columns)
-    return head, coder.encode(residuals)
+    predictor, residuals = predict(values, columns)
+    return predictor.to_bytes(), adaptive.encode(residuals)
 
 
 def decoded(head: bytes, data: bytes, count: int, columns: list[np.ndarray]) -> np.ndarray:
-    return predictor.restore(Cursor(head), lambda: coder.decode(data, count), columns)
+    return Predictor.from_cursor(Cursor(head), len(columns)).restore(adaptive.decode(data, count), columns)
 
 
 # ------------------------------------------------------------------------------------------------------------- coder
@@ -32,12 +35,12 @@ def decoded(head: bytes, data: bytes, count: int, columns: list[np.ndarray]) -> 
 @given(st.lists(st.one_of(st.integers(-3, 3), st.integers(-(2**70), 2**70)), max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_any_integers_come_back(residuals):
-    assert coder.decode(coder.encode(residuals), len(residuals)) == residuals
+    assert adaptive.decode(adaptive.encode(residuals), len(residuals)) == residuals
 
 
 def test_zeros_take_no_bytes():
-    assert coder.encode([0] * 100_000) == b""
-    assert coder.decode(b"", 3) == [0, 0, 0]
+    assert adaptive.encode([0] * 100_000) == b""
+    assert adaptive.decode(b"", 3) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.5, 2.0, 30.0, 1e5])
@@ -45,7 +48,7 @@ def test_laplacian_residuals_cost_little_more_than_their_entropy(scale):
     random = np.random.default_rng(0)
     residuals = np.rint(random.laplace(0, scale, 20_000)).astype(int)
     counts = np.unique(residuals, return_counts=True)[1]
-    found = 8 * len(coder.encode(residuals.tolist())) / len(residuals)
+    found = 8 * len(adaptive.encode(residuals.tolist())) / len(residuals)
     p0 = 1 - np.exp(-0.5 / scale)
     rest = np.exp(-0.5 / scale) * np.exp(-np.arange(40 * max(1, int(scale))) / scale) * (1 - np.exp(-1 / scale)) / 2
     entropy = -p0 * np.log2(p0) - 2 * float((rest * np.log2(rest)).sum())
@@ -56,46 +59,46 @@ def test_laplacian_residuals_cost_little_more_than_their_entropy(scale):
 def test_a_change_of_size_is_followed():
     random = np.random.default_rng(1)
     quiet, loud = (np.rint(random.normal(0, size, 5000)).astype(int).tolist() for size in (1, 500))
-    apart = len(coder.encode(quiet)) + len(coder.encode(loud))
-    assert len(coder.encode(quiet + loud)) < apart + 30
+    apart = len(adaptive.encode(quiet)) + len(adaptive.encode(loud))
+    assert len(adaptive.encode(quiet + loud)) < apart + 30
 
 
 def test_intervals_are_whole_and_found_again():
-    tables = coder.Tables()
-    for token in [0, 1, 5, coder.ESCAPE] * 700:
-        tables.accept(7, token)
+    tables = adaptive.FrequencyTables()
+    for token in [0, 1, 5, adaptive.ESCAPE] * 700:
+        tables.update(7, token)
     end = 0
-    for token in range(coder.ALPHABET):
+    for token in range(adaptive.ALPHABET):
         start, size = tables.interval(7, token)
         assert start == end
         assert size >= 1
         assert tables.token_at(7, start) == tables.token_at(7, start + size - 1) == token
         end += size
     assert end == 1 << PRECISION
-    assert tables.sums[7] == sum(tables.frequencies[7]) <= coder.FULL
+    assert tables.sums[7] == sum(tables.frequencies[7]) <= adaptive.MOST_TOTAL
 
 
 def test_damaged_bytes_give_integers_or_damage_and_soon():
-    data = bytearray(coder.encode(list(range(-50, 50))))
+    data = bytearray(adaptive.encode(list(range(-50, 50))))
     ends = set()
     for at in range(len(data)):
         data[at] ^= 0xFF
         try:
-            ends.add(len(coder.decode(bytes(data), 100)))
+            ends.add(len(adaptive.decode(bytes(data), 100)))
         except DamageError as damage:
             ends.add(str(damage))
         data[at] ^= 0xFF
     assert ends <= {100, "it holds a number beyond all bounds"}
     assert 100 in ends
     with pytest.raises(DamageError, match="beyond all bounds"):
-        coder.decode(b"\xff" * 1000, 1000)
+        adaptive.decode(b"\xff" * 1000, 1000)
 
 
 def test_bytes_are_what_they_were():
     """A change here is a change of the format: files that exist would no longer be read."""
     random = np.random.default_rng(np.random.PCG64(7))
     residuals = [int(value) for scale in (1, 100, 10**6) for value in random.integers(-scale, scale + 1, 300)]
-    digest = hashlib.sha256(coder.encode([*residuals, 2**63, -(2**64)])).hexdigest()
+    digest = hashlib.sha256(adaptive.encode([*residuals, 2**63, -(2**64)])).hexdigest()
     assert digest[:16] == "c35cf5b43a39b365"
 
 
@@ -141,8 +144,8 @@ def sines(rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 def test_waves_are_predicted_from_the_values_before():
     values, _ = sines()
     head, data = coded(values, [])
-    assert head[0] == predictor.LINEAR
-    plain = min(len(coder.encode(one.tolist())) for one in islice(predictor._differences(values), 4))
+    assert head[0] == LINEAR
+    plain = min(len(adaptive.encode(one.tolist())) for one in islice(fitting._differences(values), 4))
     assert len(head) + len(data) < 0.8 * plain
     assert (decoded(head, data, len(values), []) == values).all()
 
@@ -167,10 +170,10 @@ def test_values_of_any_size_beside_each_other():
     ("head", "said"),
     [
         (bytes([9]), "is of kind 9"),
-        (bytes([predictor.LINEAR]) + varint(60) + varint(0) * 3, "holds 60"),
-        (bytes([predictor.LINEAR]) + varint(12) + varint(0) + varint(33), "holds 33"),
-        (bytes([predictor.LINEAR]) + varint(12) + varint(0) * 2 + varint(1) + varint(1), "holds 1"),
-        (bytes([predictor.LINEAR, 12]), "ends too early"),
+        (bytes([LINEAR]) + varint(60) + varint(0) * 3, "holds 60"),
+        (bytes([LINEAR]) + varint(12) + varint(0) + varint(33), "holds 33"),
+        (bytes([LINEAR]) + varint(12) + varint(0) * 2 + varint(1) + varint(1), "holds 1"),
+        (bytes([LINEAR, 12]), "ends too early"),
     ],
 )
 def test_absurd_predictors_are_damage(head, said):
@@ -180,4 +183,4 @@ def test_absurd_predictors_are_damage(head, said):
 
 def test_residuals_beyond_64_bits_are_damage():
     with pytest.raises(DamageError, match="do not fit 64 bits"):
-        decoded(bytes([0]), coder.encode([2**70]), 1, [])
+        decoded(bytes([0]), adaptive.encode([2**70]), 1, [])

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint, zigzag
+from vqaudio.container.fields import DamageError, crc16_bytes, crc32_bytes, varint, zigzag
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import ContainerError
-from vqaudio.series import Column, Stored, Table, codec, compress, header, meta, predictor
-from vqaudio.series.predictor import LINEAR, Linear
+from vqaudio.series import Column, Stored, Table, codec, compress, header, meta
+from vqaudio.series.prediction.predictor import LINEAR, Linear
 
 ORIGIN: dict[str, Any] = {"suffix": ".csv"}
 WHOLE: dict[str, Any] = {"name": "x", "dtype": "int64", "stored": "int64", "way": ["whole", {}]}
@@ -178,9 +178,8 @@ def test_empty_tables_are_written_in_chunks_that_readers_believe(monkeypatch):
 def test_a_predictor_without_lags_takes_no_longer_for_more_rows():
     rows, linear = 65536, Linear(4, 9, (), ((0, (0, 16, 0)),))
     known = np.arange(rows) % 1000
-    head = bytes([LINEAR]) + linear.to_bytes()
     started = time.perf_counter()
-    found = predictor.restore(Cursor(head), lambda: [1] * rows, [known])
+    found = linear.restore([1] * rows, [known])
     assert time.perf_counter() - started < 1
     assert (found == known - 499 + 9 + 1).all()
 
@@ -189,9 +188,9 @@ def test_weights_that_make_numbers_grow_without_end_are_damage():
     linear = Linear(0, 0, (2**40, 2**40), ())
     started = time.perf_counter()
     with pytest.raises(DamageError, match="do not fit 64 bits"):
-        predictor.restore(Cursor(bytes([LINEAR]) + linear.to_bytes()), lambda: [1] * 65536, [])
+        linear.restore([1] * 65536, [])
     assert time.perf_counter() - started < 1
-    column = bytes([LINEAR]) + linear.to_bytes() + varint(0)
+    column = linear.to_bytes() + varint(0)
     stored = Stored(a_file(with_column(), 3, 3, (a_chunk(column, np.zeros(3, np.int64)),)))
     assert stored.table().columns[0].values.tolist() == [0, 0, 0]
     assert stored.damage == []

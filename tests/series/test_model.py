@@ -20,20 +20,24 @@ from vqaudio.compress import main as compress_main
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.decompress import main as decompress_main
 from vqaudio.errors import ModelError
-from vqaudio.evaluation.series import OWN, PLAIN, evaluate
+from vqaudio.evaluation.series import OWN, WITHOUT_MODEL, evaluate
 from vqaudio.info import main as info_main
 from vqaudio.qat.fake_quantize import set_quantized
-from vqaudio.series import Column, Stored, Table, compress, learned, model, model_named, predictor
-from vqaudio.series.chunk import Part, chunk_bytes
-from vqaudio.series.model import KIND, Model
-from vqaudio.series.view import LARGEST, PAST, WIDTH, View
+from vqaudio.series import Column, Stored, Table, compress, model_named
+from vqaudio.series.chunk import ColumnChunk, encode_chunk
+from vqaudio.series.coding import learned, model
+from vqaudio.series.coding.column import LEARNED, MODEL_NAME, decode_column
+from vqaudio.series.coding.context_features import CONTEXT_ROWS, LARGEST_VALUE, N_FEATURES, ContextFeatures
+from vqaudio.series.coding.history import ResidualHistory
+from vqaudio.series.coding.model import KIND, Model
+from vqaudio.series.prediction.fitting import predict
 
 
 def tensors(seed: int = 0, hidden: int = 16) -> dict[str, np.ndarray]:
     """A model that knows nothing, but of which every number matters."""
     random, found = np.random.default_rng(seed), {}
     for name, (outputs, inputs) in {
-        "first": (hidden, WIDTH),
+        "first": (hidden, N_FEATURES),
         "second": (hidden, hidden),
         "logits": (64, hidden),
     }.items():
@@ -75,23 +79,25 @@ def test_what_a_model_codes_comes_back(seeds, rows, scale, noisy):
         values = scale * series(random, rows) // 8
         values += random.integers(-scale, scale, rows, endpoint=True) if noisy else 0
         values += known[0] if known else 0
-        head, residuals = predictor.predict(values, known)
-        data = learned.encode(one, head, residuals, values, known)
+        predictor, residuals = predict(values, known)
+        data = learned.encode(one, predictor, residuals=residuals, values=values, previous=known)
         if data is None:
-            assert np.abs(values).max() >= LARGEST // 2
+            assert np.abs(values).max() >= LARGEST_VALUE // 2
         else:
-            cursor = Cursor(data)
-            assert learned.is_learned(cursor)
-            assert (learned.decode(one, cursor, rows, known) == values).all()
-            assert cursor.position == len(data)
+            cursor = Cursor(predictor.to_bytes(base=LEARNED) + data)
+            found, name = decode_column(cursor, rows, previous=known, model=one)
+            assert (found == values).all()
+            assert name == MODEL_NAME
+            assert cursor.position == len(cursor.data)
         known.append(values)
 
 
 def test_values_that_are_too_large_are_left_alone():
     one = Model(tensors(), "0" * 12)
-    for values, fits in ((np.array([0, LARGEST - 1, 5]), True), (np.array([0, LARGEST, 5]), False)):
-        head, residuals = predictor.predict(values, [])
-        assert (learned.encode(one, head, residuals, values, []) is not None) == fits
+    for values, fits in ((np.array([0, LARGEST_VALUE - 1, 5]), True), (np.array([0, LARGEST_VALUE, 5]), False)):
+        predictor, residuals = predict(values, [])
+        data = learned.encode(one, predictor, residuals=residuals, values=values, previous=[])
+        assert (data is not None) == fits
 
 
 @given(st.binary(min_size=3, max_size=60), st.integers(8, 12))
@@ -99,7 +105,7 @@ def test_values_that_are_too_large_are_left_alone():
 def test_damaged_bytes_give_numbers_or_damage(data, kind):
     known = [np.arange(40), np.arange(40) ** 2]
     try:
-        values = learned.decode(Model(tensors(), "0" * 12), Cursor(bytes([kind]) + data), 40, known)
+        values, _ = decode_column(Cursor(bytes([kind]) + data), 40, previous=known, model=Model(tensors(), "0" * 12))
     except DamageError:
         return
     assert len(values) == 40
@@ -107,28 +113,30 @@ def test_damaged_bytes_give_numbers_or_damage(data, kind):
 
 def test_a_row_looks_the_same_whether_the_next_are_known_or_not():
     random = np.random.default_rng(3)
-    values, side = series(random, PAST + 300), series(random, PAST + 300)
-    head, residuals = predictor.predict(values, [side])
-    course = learned.Course(head, residuals, values, [side])
+    values, other = series(random, CONTEXT_ROWS + 300), series(random, CONTEXT_ROWS + 300)
+    predictor, residuals = predict(values, [other])
+    history = ResidualHistory(predictor, residuals, values=values, previous=[other])
     changed = values.copy()
     changed[600:] += 1000
-    other = learned.Course(head, [*residuals[:600], *[5] * (PAST - 300)], changed, [side])
-    assert course.sides == other.sides == [0]
-    assert (course.seen(slice(0, 600)) == other.seen(slice(0, 600))).all()
-    assert (course.seen(slice(601, None)) != other.seen(slice(601, None))).any()
-    assert np.abs(course.seen(slice(None))).max() <= 127
+    residuals = [*residuals[:600], *[5] * (CONTEXT_ROWS - 300)]
+    later = ResidualHistory(predictor, residuals, values=changed, previous=[other])
+    assert history.references == later.references == [0]
+    assert (history.features(slice(0, 600)) == later.features(slice(0, 600))).all()
+    assert (history.features(slice(601, None)) != later.features(slice(601, None))).any()
+    assert np.abs(history.features(slice(None))).max() <= 127
 
 
-def test_what_is_seen_is_as_worked_by_hand():
-    view = View(4, [])
-    view.fill(np.array([10, 12, 12, 20]), np.array([10, 2, 0, 8]))
-    seen = view.rows(np.array([0, 2]), *np.array([[0, 13], [0, -64], [256, 768], [0, 0]]))
-    assert (seen[0] == 0).all()
-    assert seen[1, 0] == round(24 * np.arcsinh(2))  # last but one: 12 - 10
-    assert seen[1, 37] == seen[1, 0]  # the last step
-    assert seen[1, 48] == round(24 * np.arcsinh(1))  # predicted 13, after 12
-    assert list(seen[1, 49:51]) == [round(24 * np.arcsinh(2)), round(24 * np.arcsinh(10))]
-    assert list(seen[1, -16:-12]) == [-64, 64, -64, round(16 * np.log2((768 + 8) / 256))]
+def test_features_are_as_worked_by_hand():
+    context = ContextFeatures(4, [])
+    context.fill(np.array([10, 12, 12, 20]), np.array([10, 2, 0, 8]))
+    fractions, means, shifts = np.array([[0, -64], [256, 768], [0, 0]])
+    found = context.of_rows(np.array([0, 2]), np.array([0, 13]), fractions=fractions, means=means, shifts=shifts)
+    assert (found[0] == 0).all()
+    assert found[1, 0] == round(24 * np.arcsinh(2))  # last but one: 12 - 10
+    assert found[1, 37] == found[1, 0]  # the last step
+    assert found[1, 48] == round(24 * np.arcsinh(1))  # predicted 13, after 12
+    assert list(found[1, 49:51]) == [round(24 * np.arcsinh(2)), round(24 * np.arcsinh(10))]
+    assert list(found[1, -16:-12]) == [-64, 64, -64, round(16 * np.log2((768 + 8) / 256))]
 
 
 # -------------------------------------------------------------------------------------------------------------- files
@@ -166,10 +174,13 @@ def test_a_report_tells_what_a_model_is_worth(tmp_path):
     table = as_table(*map(dice, range(6)))
     found = evaluate(table, "dice", 24_000, None, one)
     sizes = {size.name: size.n_bytes for size in found.sizes}
-    assert (sizes[OWN], sizes[PLAIN]) == (len(compress(table, model=one)), len(compress(table)))
+    assert (sizes[OWN], sizes[WITHOUT_MODEL]) == (len(compress(table, model=one)), len(compress(table)))
     assert [column.predictors for column in found.columns] == [{"model": 1}] * 6
     without = evaluate(table, "dice", 24_000, None)
-    assert (without.sizes[0].n_bytes, PLAIN in {size.name for size in without.sizes}) == (sizes[PLAIN], False)
+    assert (without.sizes[0].n_bytes, WITHOUT_MODEL in {size.name for size in without.sizes}) == (
+        sizes[WITHOUT_MODEL],
+        False,
+    )
 
 
 def test_a_model_that_makes_nothing_smaller_leaves_no_trace(tmp_path):
@@ -186,8 +197,8 @@ def test_savings_below_the_size_of_its_name_are_not_worth_a_model(tmp_path):
 
 
 def chunk_saving(table: Table, one: Model) -> int:
-    parts = [Part(column.values, column.cells, np.zeros(0, np.int64), b"") for column in table.columns]
-    return chunk_bytes(0, parts, model=one)[1]
+    columns = [ColumnChunk(column.values, column.cells, np.zeros(0, np.int64), b"") for column in table.columns]
+    return encode_chunk(0, columns, model=one)[1]
 
 
 def test_a_model_that_is_missing_is_named(tmp_path):
@@ -241,12 +252,14 @@ MADE = """
 import hashlib, sys, numpy as np
 sys.path[:0] = ["tests", "tests/series"]
 from test_model import as_table, good_at_dice, dice, model_named, series, Path, tensors
-from vqaudio.series import learned, predictor
-from vqaudio.series.model import Model
+from vqaudio.series.coding import learned
+from vqaudio.series.coding.model import Model
+from vqaudio.series.prediction.fitting import predict
 random = np.random.default_rng(np.random.PCG64(5))
 values = series(random, 3000)
-head, residuals = predictor.predict(values, [])
-data = learned.encode(Model(tensors(hidden=200), "0"), head, residuals, values, [])
+predictor, residuals = predict(values, [])
+model = Model(tensors(hidden=200), "0")
+data = learned.encode(model, predictor, residuals=residuals, values=values, previous=[])
 print(hashlib.sha256(data).hexdigest())
 """
 
@@ -273,7 +286,7 @@ def test_the_twin_of_a_trained_network_computes_the_same(monkeypatch):
     fit = script("timeseries/fit.py")
     torch.manual_seed(0)
     network = fit.Network(24)
-    seen = torch.randint(-127, 128, (300, WIDTH)).float()
+    seen = torch.randint(-127, 128, (300, N_FEATURES)).float()
     set_quantized(network, quantized=False, observing=True)
     network(seen)
     set_quantized(network)

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from vqaudio.errors import ContainerError, SeriesError
 from vqaudio.series import Column, MaxError, Stored, Table, codec, compress, write_table
-from vqaudio.series.grid import Grid, lattice, within
+from vqaudio.series.cell_style import render_cells
+from vqaudio.series.encodings.bounds import within
+from vqaudio.series.encodings.grid import GridEncoding, find_grid
 from vqaudio.series.header import Header
-from vqaudio.series.predictor import MOST_COMPARED, sides_of
+from vqaudio.series.prediction.fitting import MOST_COMPARED, reference_columns
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, Dictionary, known_cells
-from vqaudio.series.text import rendered
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -127,7 +128,7 @@ def check_bound(original: Table, text: str) -> None:
             assert known == found
             continue
         if before.values.dtype == np.float64:  # what a program reads from the CSV counts, too
-            found = [float(cell) for cell, is_known in zip(rendered(after), before.known, strict=True) if is_known]
+            found = [float(cell) for cell, is_known in zip(render_cells(after), before.known, strict=True) if is_known]
         numbers = [Fraction(value) for value in known]
         bound = Fraction(float(text.rstrip("%")))
         if text.endswith("%"):
@@ -197,17 +198,17 @@ def test_integers_stay_integers_within_the_bound(values, bound, largest):
 @pytest.mark.parametrize(
     ("values", "found"),
     [
-        (np.array([0.25, 0.5, 1.75]), Grid(100.0, True, 25, 25)),
-        (np.array([3.0, 5.0, 11.0]), Grid(1.0, True, 2, 3)),
-        (np.arange(5000) / 360, Grid(360.0, True)),
-        (np.arange(5000) * 0.1, Grid(0.1, False)),
-        (np.array([0.1, 0.2, 0.7], np.float32), Grid(10.0, True, 1, 1)),
+        (np.array([0.25, 0.5, 1.75]), GridEncoding(100.0, True, 25, 25)),
+        (np.array([3.0, 5.0, 11.0]), GridEncoding(1.0, True, 2, 3)),
+        (np.arange(5000) / 360, GridEncoding(360.0, True)),
+        (np.arange(5000) * 0.1, GridEncoding(0.1, False)),
+        (np.array([0.1, 0.2, 0.7], np.float32), GridEncoding(10.0, True, 1, 1)),
         (np.random.default_rng(0).normal(size=500), None),
         (np.array([1e300, 1.5]), None),
     ],
 )
 def test_the_grid_that_values_lie_on_is_found(values, found):
-    assert lattice(values) == found
+    assert find_grid(values) == found
 
 
 def test_decimals_that_rounding_has_moved_are_exact_and_take_little():
@@ -402,8 +403,14 @@ def test_other_columns_are_sought_among_the_last_ones():
     random = np.random.default_rng(0)
     alike = random.integers(-9, 10, 400).cumsum()
     columns = [random.integers(-9, 10, 400).cumsum() for _ in range(MOST_COMPARED)]
-    found = [sides_of(alike + 5, [*columns[:before], alike, *columns[before:]]) for before in (0, 1, MOST_COMPARED)]
-    assert [before in sides for before, sides in zip((0, 1, MOST_COMPARED), found, strict=True)] == [False, True, True]
+    found = [
+        reference_columns(alike + 5, [*columns[:before], alike, *columns[before:]]) for before in (0, 1, MOST_COMPARED)
+    ]
+    assert [before in references for before, references in zip((0, 1, MOST_COMPARED), found, strict=True)] == [
+        False,
+        True,
+        True,
+    ]
 
 
 # -------------------------------------------------------------------------------------------------------- determinism

@@ -36,7 +36,7 @@ def as_parquet(array: pa.Array, nullable: bool = True) -> bytes:
 
 def through(data: bytes, suffix: str = ".parquet", to: str = "", max_error: MaxError | None = None) -> bytes:
     table = read_table(io.BytesIO(data), f"in{suffix}", suffix)
-    coded, file = compress_table(table, max_error, max_error is None), io.BytesIO()
+    coded, file = compress_table(table, max_error, lossless=max_error is None), io.BytesIO()
     write_table(Stored(coded).table(), file, f"out{to or suffix}", to or suffix)
     return file.getvalue()
 

@@ -33,16 +33,16 @@ from vqaudio.series import (
     suffix_of,
     write_table,
 )
+from vqaudio.series.cell_style import find_style
 from vqaudio.series.codec import Chunk, Progress
-from vqaudio.series.grid import apart
+from vqaudio.series.encodings.bounds import distances
 from vqaudio.series.table import FLOATS, INTEGERS
-from vqaudio.series.text import find_style
 
 Floats = NDArray[np.float64]
 Step = Callable[[str], object]
 OWN = "vqaudio"
-PLAIN = "vqaudio, no network"
-ALONE = "vqaudio, no network, each column alone"
+WITHOUT_MODEL = "vqaudio, no network"
+INDEPENDENT = "vqaudio, no network, each column alone"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def evaluate_table(
         path: a table's file.
         max_error: as for :func:`vqaudio.series.compress`; None for bit-exact.
         last: the share of the rows, above 0 and up to 1.
-        model: a name as for :func:`vqaudio.series.model.model_for`.
+        model: a name as for :func:`vqaudio.series.coding.model.model_for`.
         step: told what comes next.
 
     Raises:
@@ -177,10 +177,10 @@ def evaluate(
     result = TableEvaluation(name, original.n_rows, n_bytes, len(original.columns), coded.columns)
     shares = coded.shares
     result.sizes.append(SizeScore(OWN, len(coded.data), *shares))
-    others = {PLAIN: model is not None, ALONE: len(coded.columns) > 1}
+    others = {WITHOUT_MODEL: model is not None, INDEPENDENT: len(coded.columns) > 1}
     for other in (other for other, wanted in others.items() if wanted):
         step(other.removeprefix(f"{OWN}, "))
-        data = compress(original, max_error, max_error is None, name, alone=other == ALONE)
+        data = compress(original, max_error, lossless=max_error is None, independent=other == INDEPENDENT, name=name)
         result.sizes.append(SizeScore(other, len(data), *shares))
     for packer, pack in PACKERS.items():
         step(f"packing with {packer}")
@@ -206,7 +206,7 @@ def code(
     Raises:
         EvaluationError: a table without numbers. SeriesError: one that cannot be coded.
     """
-    data = compress(original, max_error, max_error is None, name, progress, model=model)
+    data = compress(original, max_error, lossless=max_error is None, model=model, name=name, progress=progress)
     stored = Stored(data, name, model)
     chunks = list(stored.chunks())
     numbers, predictors = _parts(chunks)
@@ -278,7 +278,7 @@ def _errors(one: NDArray[Any], other: NDArray[Any]) -> Floats:
         wide, other_wide = one.astype(np.float64), other.astype(np.float64)
         with np.errstate(invalid="ignore"):  # infinities are equal, which their difference does not say
             return np.where(one == other, 0.0, np.abs(wide - other_wide))
-    return apart(one, other).astype(np.float64)
+    return distances(one, other).astype(np.float64)
 
 
 def _rms(values: Floats) -> float:

@@ -1,26 +1,25 @@
-"""Rows of all columns to bytes that can be read alone, and back; docs/format.md specifies them."""
+"""Rows of all columns to bytes that can be read by themselves, and back; docs/format.md specifies them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
-from vqaudio.series import coder, learned, predictor
-from vqaudio.series.grid import Integers
-from vqaudio.series.model import Model
-from vqaudio.series.table import NAN, VALUE
-
-LEAST_TOKENS = 12
-"""Bytes of tokens that a model is asked about: of fewer it saves no more than naming what it is shown takes."""
+from vqaudio.series.arrays import Integers
+from vqaudio.series.coding.column import decode_column, encode_column
+from vqaudio.series.coding.model import Model
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
+from vqaudio.series.table import NAN, VALUE, Column
 
 
 @dataclass(frozen=True)
-class Part:
+class ColumnChunk:
     """A column's share of a chunk.
 
     Args:
@@ -37,80 +36,78 @@ class Part:
     literals: bytes
     predictor: str = ""
 
+    @classmethod
+    def of_rows(cls, column: Column, encoded: EncodedColumn, *, rows: slice) -> ColumnChunk:
+        """Some rows of a column."""
+        literal = encoded.literals[rows]
+        values = column.values[rows][literal]
+        raw = values.astype(values.dtype.newbyteorder("<")).tobytes() if len(values) else b""
+        return cls(encoded.numbers[rows], column.cells[rows], np.flatnonzero(literal), raw)
 
-def chunk_bytes(
-    index: int, parts: Sequence[Part], alone: bool = False, model: Model | None = None
+    def values(self, encoding: ColumnEncoding, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The values ``(rows,)`` of that numpy type, which were encoded so; 0 or ``""`` where there is none."""
+        values = encoding.values(self.numbers, dtype.name)
+        if self.literals:
+            values[self.literal_rows] = np.frombuffer(self.literals, dtype.newbyteorder("<"))
+        values[self.cells != VALUE] = "" if dtype.kind == "O" else 0
+        return values
+
+
+def encode_chunk(
+    index: int, columns: Sequence[ColumnChunk], *, independent: bool = False, model: Model | None = None
 ) -> tuple[bytes, int]:
     """Chunk number ``index``: its columns in order, a digest of them, and a checksum of all that.
 
-    Each column is predicted from those before it, unless ``alone``, and coded by the ``model`` where that takes fewer
-    bytes. Also returns how many that were fewer.
+    Each column is predicted from those before it, unless they are ``independent``, and coded by the ``model`` where
+    that takes fewer bytes. Also returns how many that were fewer.
     """
-    known: list[Integers] = []
+    previous: list[Integers] = []
     data, all_saved = bytearray(varint(index)), 0
-    for part in parts:
-        data += _runs(part.cells) + varint(len(part.literal_rows))
-        data += b"".join(map(varint, np.diff(part.literal_rows, prepend=0).tolist())) + part.literals
-        coded, saved = _column(part.numbers, [] if alone else known, model)
+    for column in columns:
+        data += _runs(column.cells) + varint(len(column.literal_rows))
+        data += b"".join(map(varint, np.diff(column.literal_rows, prepend=0).tolist())) + column.literals
+        coded, saved = encode_column(column.numbers, [] if independent else previous, model=model)
         data += coded
         all_saved += saved
-        known.append(part.numbers)
-    data += _digest(parts)
+        previous.append(column.numbers)
+    data += _digest(columns)
     checked = bytes(data)
     return checked + crc32_bytes(checked), all_saved
 
 
-def _column(values: Integers, known: Sequence[Integers], model: Model | None) -> tuple[bytes, int]:
-    """A column's predictor and residuals, and how many bytes the model saved."""
-    head, residuals = predictor.predict(values, known)
-    tokens = coder.encode(residuals)
-    coded = head + varint(len(tokens)) + tokens
-    if model is not None and len(tokens) >= LEAST_TOKENS:
-        other = learned.encode(model, head, residuals, values, known)
-        if other is not None and len(other) < len(coded):
-            return other, len(coded) - len(other)
-    return coded, 0
+def decode_chunk(
+    data: bytes, index: int, *, n_rows: int, literal_sizes: Sequence[int], model: Model | None = None
+) -> list[ColumnChunk]:
+    """What :func:`encode_chunk` was given.
 
+    Args:
+        data: the chunk.
+        index: the number that it should have.
+        n_rows: that it should hold.
+        literal_sizes: of each column, in bytes.
+        model: that of the file, if it has one.
 
-def parse_chunk(data: bytes, index: int, n_rows: int, widths: Sequence[int], model: Model | None = None) -> list[Part]:
-    """What :func:`chunk_bytes` was given, for columns whose literals take ``widths`` bytes each; or DamageError."""
+    Raises:
+        DamageError: there is no such chunk in these bytes.
+    """
     if len(data) < 6 or crc32_bytes(data[:-4]) != data[-4:]:
         raise DamageError("its checksum does not match its bytes")
     cursor = Cursor(data[:-6])
     if (found := cursor.varint()) != index:
         raise DamageError(f"its number is {found}, expected {index}")
-    parts: list[Part] = []
-    known: list[Integers] = []
-    for width in widths:
-        parts.append(_parse_part(cursor, n_rows, width, known, model))
-        known.append(parts[-1].numbers)
+    columns: list[ColumnChunk] = []
+    previous: list[Integers] = []
+    for size in literal_sizes:
+        cells = _parse_runs(cursor, n_rows)
+        literal_rows, literals = _parse_literals(cursor, n_rows, size)
+        numbers, name = decode_column(cursor, n_rows, previous=previous, model=model)
+        columns.append(ColumnChunk(numbers, cells, literal_rows, literals, name))
+        previous.append(numbers)
     if cursor.position != len(cursor.data):
         raise DamageError(f"{len(cursor.data) - cursor.position} bytes follow its last column")
-    if _digest(parts) != data[-6:-4]:
+    if _digest(columns) != data[-6:-4]:
         raise DamageError("its values do not match their digest")
-    return parts
-
-
-def _parse_part(cursor: Cursor, n_rows: int, width: int, known: Sequence[Integers], model: Model | None) -> Part:
-    cells = _parse_runs(cursor, n_rows)
-    n_literals = cursor.varint()
-    if n_literals > n_rows:
-        raise DamageError(f"it holds {n_literals} literals in {n_rows} rows")
-    rows = np.array([cursor.varint() for _ in range(n_literals)], np.uint64).cumsum().astype(np.int64)
-    if n_literals and not 0 <= rows.min() <= rows.max() < n_rows:
-        raise DamageError("a literal stands outside its rows")
-    literals = cursor.take(n_literals * width)
-
-    if learned.is_learned(cursor):
-        if model is None:
-            raise DamageError("it needs a model that the header does not name")
-        return Part(learned.decode(model, cursor, n_rows, known), cells, rows, literals, "model")
-
-    def residuals() -> list[int]:
-        return coder.decode(cursor.take(cursor.varint()), n_rows)
-
-    name = predictor.name_ahead(cursor, len(known))
-    return Part(predictor.restore(cursor, residuals, known), cells, rows, literals, name)
+    return columns
 
 
 def _runs(cells: NDArray[np.uint8]) -> bytes:
@@ -134,5 +131,16 @@ def _parse_runs(cursor: Cursor, n_rows: int) -> NDArray[np.uint8]:
     return np.repeat(np.array(cells, np.uint8), lengths)
 
 
-def _digest(parts: Sequence[Part]) -> bytes:
-    return crc16_bytes(b"".join(part.numbers.astype("<i8").tobytes() + part.cells.tobytes() for part in parts))
+def _parse_literals(cursor: Cursor, n_rows: int, size: int) -> tuple[Integers, bytes]:
+    """Rows of literals, and their bytes."""
+    count = cursor.varint()
+    if count > n_rows:
+        raise DamageError(f"it holds {count} literals in {n_rows} rows")
+    rows = np.array([cursor.varint() for _ in range(count)], np.uint64).cumsum().astype(np.int64)
+    if count and not 0 <= rows.min() <= rows.max() < n_rows:
+        raise DamageError("a literal stands outside its rows")
+    return rows, cursor.take(count * size)
+
+
+def _digest(columns: Sequence[ColumnChunk]) -> bytes:
+    return crc16_bytes(b"".join(column.numbers.astype("<i8").tobytes() + column.cells.tobytes() for column in columns))

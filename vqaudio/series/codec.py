@@ -10,17 +10,19 @@ import numpy as np
 
 from vqaudio.container.fields import DamageError
 from vqaudio.errors import ContainerError, ModelError, SeriesError
-from vqaudio.series.chunk import Part, chunk_bytes, parse_chunk
-from vqaudio.series.columns import WAYS, MaxError, Numbers, Way, Words, as_numbers
-from vqaudio.series.grid import apart, same, within
+from vqaudio.series.cell_style import render_cells
+from vqaudio.series.chunk import ColumnChunk, decode_chunk, encode_chunk
+from vqaudio.series.coding.model import Model, find
+from vqaudio.series.encodings import select
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
+from vqaudio.series.encodings.bounds import MaxError, distances, equal_bits, within
+from vqaudio.series.encodings.dictionary import DictionaryEncoding
 from vqaudio.series.header import Header, chunk_rows_for, column_as_json, most_cells
 from vqaudio.series.meta import ColumnMeta, checked
-from vqaudio.series.model import Model, find
-from vqaudio.series.table import FLOATS, NULL, VALUE, Column, Dictionary, Table
-from vqaudio.series.text import rendered
+from vqaudio.series.table import FLOATS, NULL, Column, Dictionary, Table
 
 Progress = Callable[[int], object]
-Chunk = tuple[int, list[Part] | None]
+Chunk = tuple[int, list[ColumnChunk] | None]
 """Its number, and its columns as integers; None for one that is lost."""
 NAME_SIZE = 32
 """Bytes that the name of a model takes in the header, at most."""
@@ -33,11 +35,12 @@ SHORT_CHUNK_ROWS = 256
 def compress(
     table: Table,
     max_error: MaxError | None = None,
+    *,
     lossless: bool = False,
+    independent: bool = False,
+    model: Model | None = None,
     name: str = "the table",
     progress: Progress = lambda rows: None,
-    alone: bool = False,
-    model: Model | None = None,
 ) -> bytes:
     """A table as a ``.vq`` file, decoded again and compared before it is returned.
 
@@ -45,10 +48,10 @@ def compress(
         table: its columns' styles are set.
         max_error: how far numbers may be off; None for not at all.
         lossless: keep floats to the bit that have no fixed number of digits, rather than refuse them.
+        independent: predict no column from others, to see what that is worth.
+        model: codes a column wherever it takes fewer bytes so; the file then names it, and cannot be read without it.
         name: of the file, for errors.
         progress: told how many rows were done.
-        alone: predict no column from others, to see what that is worth.
-        model: codes a column wherever it takes fewer bytes so; the file then names it, and is read with it alone.
 
     Raises:
         SeriesError: infinity, floats that need one of the two options, or a table without cells.
@@ -56,40 +59,40 @@ def compress(
     if not table.n_rows:
         raise SeriesError(f"{name}: holds no rows; expected one or more")
     columns = [
-        as_numbers(column, max_error, lossless, number == 0, name) for number, column in enumerate(table.columns)
+        select.encode(column, max_error, lossless=lossless, is_first=number == 0, name=name)
+        for number, column in enumerate(table.columns)
     ]
-    ways = {kind: way for way, kind in WAYS.items()}
     meta: dict[str, Any] = {
         "origin": table.origin,
-        "columns": [
-            column_as_json(column, ways[type(coded.way)], coded.way.as_json(), coded.bound)
-            for column, coded in zip(table.columns, columns, strict=True)
-        ],
+        "columns": [column_as_json(column, encoded) for column, encoded in zip(table.columns, columns, strict=True)],
     }
     data = b""
     for chunk_rows in (chunk_rows_for(len(columns)), SHORT_CHUNK_ROWS):
         header = Header(table.n_rows, chunk_rows, meta)
         parts = [
-            [_part(column, coded, header.rows_of(index)) for column, coded in zip(table.columns, columns, strict=True)]
+            [
+                ColumnChunk.of_rows(column, encoded, rows=header.rows_of(index))
+                for column, encoded in zip(table.columns, columns, strict=True)
+            ]
             for index in range(header.n_chunks)
         ]
-        chunks, saved = _coded(parts, alone, model, progress)
+        chunks, saved = _coded(parts, independent, model, progress)
         if model is not None and saved > NAME_SIZE:
             meta["model"] = model.fingerprint
         elif saved:
-            chunks, _ = _coded(parts, alone, None, lambda rows: None)
+            chunks, _ = _coded(parts, independent, None, lambda rows: None)
         data = replace(header, sizes=[len(chunk) for chunk in chunks]).to_bytes() + b"".join(chunks)
         if table.n_cells <= most_cells(len(data)):
             break
-    _check(table, Stored(data, name, model).table(), columns, max_error is None, name)
+    _check(table, Stored(data, name, model).table(), columns, exact_text=max_error is None, name=name)
     if max_error is not None:
-        table.remarks += _unreached(table, columns)
+        table.remarks += _exemptions(table, columns)
     return data
 
 
-def _unreached(table: Table, columns: list[Numbers]) -> Iterator[str]:
+def _exemptions(table: Table, columns: list[EncodedColumn]) -> Iterator[str]:
     """The sentence that names the columns that a bound does not reach, if there are any."""
-    exempt = [column for column, coded in zip(table.columns, columns, strict=True) if coded.exempt]
+    exempt = [column for column, encoded in zip(table.columns, columns, strict=True) if encoded.exempt]
     if exempt:
         named = [f"{column.name!r} ({column.dtype})" for column in exempt[:MOST_NAMED]]
         more = f" and {len(exempt) - MOST_NAMED} more" if len(exempt) > MOST_NAMED else ""
@@ -99,39 +102,34 @@ def _unreached(table: Table, columns: list[Numbers]) -> Iterator[str]:
         )
 
 
-def _coded(parts: list[list[Part]], alone: bool, model: Model | None, progress: Progress) -> tuple[list[bytes], int]:
+def _coded(
+    parts: list[list[ColumnChunk]], independent: bool, model: Model | None, progress: Progress
+) -> tuple[list[bytes], int]:
     """All chunks, and how many bytes the model saved."""
     chunks, all_saved = [], 0
     for index, columns in enumerate(parts):
-        chunk, saved = chunk_bytes(index, columns, alone, model)
+        chunk, saved = encode_chunk(index, columns, independent=independent, model=model)
         chunks.append(chunk)
         all_saved += saved
         progress(len(columns[0].numbers))
     return chunks, all_saved
 
 
-def _part(column: Column, coded: Numbers, rows: slice) -> Part:
-    literal = coded.literals[rows]
-    stored = column.values[rows][literal]
-    raw = stored.astype(stored.dtype.newbyteorder("<")).tobytes() if len(stored) else b""
-    return Part(coded.numbers[rows], column.cells[rows], np.flatnonzero(literal), raw)
-
-
-def _check(table: Table, restored: Table, columns: list[Numbers], to_the_letter: bool, name: str) -> None:
+def _check(table: Table, restored: Table, columns: list[EncodedColumn], *, exact_text: bool, name: str) -> None:
     """Refuse to hand out a file that does not give back what it should."""
-    for column, found, coded in zip(table.columns, restored.columns, columns, strict=True):
-        bound = coded.bound
+    for column, found, encoded in zip(table.columns, restored.columns, columns, strict=True):
+        bound = encoded.bound
         good = column.name == found.name and np.array_equal(column.cells, found.cells)
         if bound and column.dtype in FLOATS:
             good = good and bool(within(column.values, found.values, bound)[column.known].all())
         elif bound:
-            good = good and int(apart(column.values, found.values).max()) <= bound
+            good = good and int(distances(column.values, found.values).max()) <= bound
         else:
             values, restored_values = column.values[column.known], found.values[column.known]
-            equal = same(values, restored_values) if column.dtype in FLOATS else values == restored_values
+            equal = equal_bits(values, restored_values) if column.dtype in FLOATS else values == restored_values
             good = good and bool(equal.all())
-            if column.texts is not None and (to_the_letter or coded.exempt):
-                good = good and rendered(found) == column.texts()
+            if column.texts is not None and (exact_text or encoded.exempt):
+                good = good and render_cells(found) == column.texts()
         if not good:
             raise SeriesError(f"{name}: column {column.name!r} does not come back as it should: please report this")
 
@@ -158,7 +156,7 @@ class Stored:
             raise ContainerError(f"{name}: {error}") from None
         self.origin: dict[str, Any] = dict(self.header.meta["origin"])
         self._columns = [
-            (_column(about, column), column.to_values)
+            (_column(about, column), column.encoding)
             for about, column in zip(self.header.meta["columns"], meta.columns, strict=True)
         ]
         self.damage: list[str] = []
@@ -186,8 +184,8 @@ class Stored:
         """The table of all chunks, in order."""
         pairs = [(self.header.rows_of(index), parts) for index, parts in chunks]
         columns = []
-        for number, (column, way) in enumerate(self._columns):
-            pieces = [_piece(column, way, rows, parts[number] if parts else None) for rows, parts in pairs]
+        for number, (column, encoding) in enumerate(self._columns):
+            pieces = [_piece(column, encoding, rows, parts[number] if parts else None) for rows, parts in pairs]
             values, cells = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
             columns.append(replace(column, values=values, cells=cells))
         return Table(columns, self.origin)
@@ -200,13 +198,14 @@ class Stored:
             raise ModelError(f"{self.name}: {error}") from None
         self.damage = []
         offset = self._start
-        widths = [column.values.dtype.itemsize if column.dtype in FLOATS else 0 for column, _ in self._columns]
+        sizes = [column.values.dtype.itemsize if column.dtype in FLOATS else 0 for column, _ in self._columns]
         for index, size in enumerate(self.header.sizes):
             rows = self.header.rows_of(index)
             parts = None
             try:
                 data = self._data[offset : offset + size]
-                parts = parse_chunk(data, index, rows.stop - rows.start, widths, model)
+                n_rows = rows.stop - rows.start
+                parts = decode_chunk(data, index, n_rows=n_rows, literal_sizes=sizes, model=model)
             except DamageError as damage:
                 self.damage.append(f"chunk {index} (rows {rows.start + 1} to {rows.stop} are lost): {damage}")
             offset += size
@@ -220,20 +219,15 @@ def _column(about: dict[str, Any], checked: ColumnMeta) -> Column:
     """A column without rows."""
     extras: dict[str, Any] = {key: about[key] for key in ("zone", "notes", "style", "nullable") if key in about}
     if checked.dictionary is not None:
-        words = cast(Words, checked.to_values).words
+        words = cast(DictionaryEncoding, checked.encoding).words
         extras["dictionary"] = Dictionary(checked.dictionary.index, checked.dictionary.ordered, words)
     nothing = np.zeros(0, np.dtype(checked.stored))
     return Column(checked.name, checked.dtype, nothing, np.zeros(0, np.uint8), **extras)
 
 
-def _piece(column: Column, way: Way, rows: slice, part: Part | None) -> tuple[Any, Any]:
+def _piece(column: Column, encoding: ColumnEncoding, rows: slice, chunk: ColumnChunk | None) -> tuple[Any, Any]:
     """Values and cells of a chunk; of a lost one, gaps."""
     n_rows, dtype = rows.stop - rows.start, column.values.dtype
-    nothing = "" if dtype.kind == "O" else 0
-    if part is None:
-        return np.full(n_rows, nothing, dtype), np.full(n_rows, NULL, np.uint8)
-    values = way.values(part.numbers, dtype.name)
-    if part.literals:
-        values[part.literal_rows] = np.frombuffer(part.literals, dtype.newbyteorder("<"))
-    values[part.cells != VALUE] = nothing
-    return values, part.cells
+    if chunk is None:
+        return np.full(n_rows, "" if dtype.kind == "O" else 0, dtype), np.full(n_rows, NULL, np.uint8)
+    return chunk.values(encoding, dtype), chunk.cells

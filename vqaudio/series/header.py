@@ -9,6 +9,7 @@ from typing import Any
 from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
 from vqaudio.container.header import MAGIC, SERIES_VERSION
 from vqaudio.errors import ContainerError
+from vqaudio.series.encodings.base import EncodedColumn
 from vqaudio.series.meta import packed, unpacked
 from vqaudio.series.table import Column
 
@@ -99,10 +100,11 @@ def chunk_rows_for(n_columns: int) -> int:
     return max(1 << 10, min(MOST_CHUNK_ROWS, CHUNK_CELLS // max(1, n_columns)))
 
 
-def column_as_json(column: Column, way: str, arguments: dict[str, Any], bound: float) -> dict[str, Any]:
+def column_as_json(column: Column, encoded: EncodedColumn) -> dict[str, Any]:
     """All of a column but its cells."""
-    about = {"name": column.name, "dtype": column.dtype, "stored": column.values.dtype.name, "way": [way, arguments]}
-    extras = {"zone": column.zone, "notes": column.notes, "style": column.style, "bound": bound}
+    encoding = [encoded.encoding.kind, encoded.encoding.as_json()]
+    about = {"name": column.name, "dtype": column.dtype, "stored": column.values.dtype.name, "way": encoding}
+    extras = {"zone": column.zone, "notes": column.notes, "style": column.style, "bound": encoded.bound}
     if column.dictionary is not None:
         extras["dictionary"] = {"index": column.dictionary.index, "ordered": column.dictionary.ordered}
     extras = {key: value for key, value in extras.items() if value}

@@ -26,9 +26,11 @@ from pydantic import (
 
 from vqaudio.container.fields import DamageError
 from vqaudio.errors import ContainerError
-from vqaudio.series.bits import Bits, Near
-from vqaudio.series.columns import Way, Whole, Words
-from vqaudio.series.grid import Grid
+from vqaudio.series.encodings.base import ColumnEncoding
+from vqaudio.series.encodings.dictionary import DictionaryEncoding
+from vqaudio.series.encodings.float_bits import FloatBits, NearDecimals
+from vqaudio.series.encodings.grid import GridEncoding
+from vqaudio.series.encodings.integer import IntegerEncoding
 from vqaudio.series.table import FLOATS, storages_of
 
 MOST_TEXT, TEXT_PER_BYTE = 1 << 22, 128
@@ -87,7 +89,7 @@ class Origin(_Section):
 
 
 class Style(_Section):
-    """How cells are written as text; see :mod:`vqaudio.series.text`."""
+    """How cells are written as text; see :mod:`vqaudio.series.cell_style`."""
 
     gap: Text = ""
     digits: Annotated[int, Field(strict=True, ge=0, le=1100)] | None = None
@@ -108,24 +110,24 @@ class Style(_Section):
 
 
 class DictionaryMeta(_Section):
-    """The index of a dictionary; its words are those of the way."""
+    """The index of a dictionary; its words are those of the encoding."""
 
     index: Integer
     ordered: StrictBool
 
 
-def _kind(way: Any) -> str | None:
-    if not isinstance(way, list | tuple) or not way or not isinstance(way[0], str):
+def _kind(encoding: Any) -> str | None:
+    if not isinstance(encoding, list | tuple) or not encoding or not isinstance(encoding[0], str):
         return None
-    return way[0]
+    return encoding[0]
 
 
-AnyWay = Annotated[
-    Annotated[tuple[Literal["whole"], Whole], Tag("whole")]
-    | Annotated[tuple[Literal["grid"], Grid], Tag("grid")]
-    | Annotated[tuple[Literal["near"], Near], Tag("near")]
-    | Annotated[tuple[Literal["bits"], Bits], Tag("bits")]
-    | Annotated[tuple[Literal["words"], Words], Tag("words")],
+AnyEncoding = Annotated[
+    Annotated[tuple[Literal["whole"], IntegerEncoding], Tag("whole")]
+    | Annotated[tuple[Literal["grid"], GridEncoding], Tag("grid")]
+    | Annotated[tuple[Literal["near"], NearDecimals], Tag("near")]
+    | Annotated[tuple[Literal["bits"], FloatBits], Tag("bits")]
+    | Annotated[tuple[Literal["words"], DictionaryEncoding], Tag("words")],
     Discriminator(_kind),
 ]
 
@@ -136,7 +138,7 @@ class ColumnMeta(_Section):
     name: Text
     dtype: Text
     stored: Text
-    way: AnyWay
+    way: AnyEncoding
     bound: Annotated[float, Field(strict=True, ge=0)] = 0.0
     zone: Text = ""
     notes: Metadata = {}
@@ -145,16 +147,17 @@ class ColumnMeta(_Section):
     dictionary: DictionaryMeta | None = None
 
     @property
-    def to_values(self) -> Way:
-        """The way itself."""
-        return cast(Way, self.way[1])
+    def encoding(self) -> ColumnEncoding:
+        """How its values follow from numbers."""
+        return cast(ColumnEncoding, self.way[1])
 
     @model_validator(mode="after")
     def _fits(self) -> ColumnMeta:
         if self.stored not in storages_of(self.dtype):
             raise ValueError(f"a column of {self.dtype} in {self.stored}")
-        ways = {"words"} if self.stored == "object" else {"grid", "near", "bits"} if self.dtype in FLOATS else {"whole"}
-        if self.way[0] not in ways or (self.dictionary is not None and self.way[0] != "words"):
+        kinds = {"grid", "near", "bits"} if self.dtype in FLOATS else {"whole"}
+        kinds = {"words"} if self.stored == "object" else kinds
+        if self.way[0] not in kinds or (self.dictionary is not None and self.way[0] != "words"):
             raise ValueError(f"a column of {self.dtype} by way of {self.way[0]}")
         return self
 

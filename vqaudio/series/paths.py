@@ -9,10 +9,10 @@ from typing import IO, Any
 from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, input_name, open_input
 from vqaudio.series.codec import Progress, Stored, compress
-from vqaudio.series.columns import MaxError
+from vqaudio.series.coding.model import model_for
+from vqaudio.series.encodings.bounds import MaxError
 from vqaudio.series.formats.files import read_table, suffix_of, write_table
 from vqaudio.series.header import is_series
-from vqaudio.series.model import model_for
 from vqaudio.series.table import Table
 
 
@@ -28,8 +28,8 @@ def compress_file(
 ) -> tuple[Table, int]:
     """Compress the table in a file; returns it, its remarks included, and the bytes that were written.
 
-    ``model`` is a name as for :func:`vqaudio.series.model.model_for`; ``delimiter`` and ``decimal`` are those of a CSV,
-    if it does not tell them itself.
+    ``model`` is a name as for :func:`vqaudio.series.coding.model.model_for`; ``delimiter`` and ``decimal`` are those of
+    a CSV, if it does not tell them itself.
 
     Raises:
         SeriesError: as :func:`vqaudio.series.codec.compress` does, or the file cannot be read.
@@ -39,7 +39,7 @@ def compress_file(
     with open_input(source) as file:
         table = read_table(file, name, suffix_of(source), delimiter, decimal)
     chosen = model_for(table.n_cells, model)
-    data = compress(table, max_error, lossless, name, progress, model=chosen)
+    data = compress(table, max_error, lossless=lossless, model=chosen, name=name, progress=progress)
     with atomic_write(target) as file:
         file.write(data)
     return table, len(data)

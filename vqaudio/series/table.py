@@ -84,7 +84,7 @@ class Column:
         zone: the time zone of a timestamp.
         notes: what else the file says of the column (Parquet's field metadata: units, descriptions).
         texts: gives all cells as they were written, where they come from a text file.
-        style: how to write the cells as text; see :mod:`vqaudio.series.text`.
+        style: how to write the cells as text; see :mod:`vqaudio.series.cell_style`.
         nullable: whether the file says that there may be gaps.
         dictionary: where its words are one.
     """

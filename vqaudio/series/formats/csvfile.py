@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from vqaudio.errors import SeriesError
+from vqaudio.series.cell_style import render_cells
 from vqaudio.series.formats import dialect
 from vqaudio.series.formats.arrow import first_line, from_arrow
 from vqaudio.series.table import Column, Table, is_binary
-from vqaudio.series.text import rendered
 
 BOM = b"\xef\xbb\xbf"
 INEXACT = 2.0**53
@@ -248,7 +248,7 @@ def write(table: Table, file: IO[bytes], name: str) -> None:
         if is_binary(column.dtype):
             raise SeriesError(f"{name}: column {column.name!r} holds {column.dtype}, which CSV cannot; write .parquet")
     names = [[column.name] if table.origin.get("header", True) else [] for column in table.columns]
-    cells = [first + rendered(column) for first, column in zip(names, table.columns, strict=True)]
+    cells = [first + render_cells(column) for first, column in zip(names, table.columns, strict=True)]
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
         if table.origin.get("bom", False):

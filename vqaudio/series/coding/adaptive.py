@@ -6,8 +6,9 @@ low bits of *z* are not worth modelling (``shift``) and which table of frequenci
     z = token << shift | low bits              token < ESCAPE: its table; then the low bits as they are
     z = (ESCAPE + more) << shift | low bits    token = ESCAPE; then bits of `more` (7), `more`, low bits
 
-So a token is always one of ``ALPHABET``, however large the numbers are. Who knows better than :class:`Tables` how
-likely tokens are may give their intervals instead, as :mod:`vqaudio.series.learned` does. Zeros alone take no bytes.
+So a token is always one of ``ALPHABET``, however large the numbers are. Who knows better than :class:`FrequencyTables`
+how likely tokens are may give their intervals instead, as :mod:`vqaudio.series.coding.learned` does. Residuals that are
+all zero take no bytes.
 
 The scheme is that of adaptive Golomb coding (Weinberger, Seroussi and Sapiro, "The LOCO-I lossless image compression
 algorithm", 2000, section III) with counted frequencies in place of the code.
@@ -23,20 +24,20 @@ from vqaudio.intnet.rangecoder import PRECISION, Decoder, Encoder
 
 ALPHABET = 64
 ESCAPE = ALPHABET - 1
-ONE = 32
+INCREMENT = 32
 """What a token adds to its frequency. Unseen ones have at least 1."""
 PRIOR_WEIGHT = 16
 """Before any came, a table weighs as if so many tokens had come, spread as its mean suggests (a Laplacian)."""
-FULL = 1 << 16
+MOST_TOTAL = 1 << 16
 """Frequencies are halved beyond this sum, so that the far past is forgotten."""
-UNIT = 8
+MEAN_BITS = 8
 """The running mean of residuals' sizes has so many bits behind the point."""
-MEMORY = 3
+MEAN_MEMORY = 3
 """log2 of how many residuals it remembers."""
-DIRECT = 3
-"""Tokens have the bits of *z* that stand above this share of the mean: the mean over 2**shift is below 2**DIRECT."""
-CONTEXTS = 2 * (UNIT + DIRECT) + 1
-PIECE = 16
+DIRECT_BITS = 3
+"""Tokens have the bits of *z* above this share of the mean: the mean over 2**shift is below 2**DIRECT_BITS."""
+CONTEXTS = 2 * (MEAN_BITS + DIRECT_BITS) + 1
+PIECE_BITS = 16
 """Bits that are coded at once where all are equally likely."""
 LENGTH_BITS = 7
 """Bits that say how many bits there are beyond the escape."""
@@ -53,12 +54,12 @@ def _laplacian(context: int) -> tuple[int, ...]:
     for token in range(ALPHABET):
         weights.append(weight)
         if token % 2 == 0:
-            weight = weight * mean // (mean + (1 << UNIT))
+            weight = weight * mean // (mean + (1 << MEAN_BITS))
     total = sum(weights)
-    return tuple(1 + PRIOR_WEIGHT * ONE * weight // total for weight in weights)
+    return tuple(1 + PRIOR_WEIGHT * INCREMENT * weight // total for weight in weights)
 
 
-class Tables:
+class FrequencyTables:
     """Frequencies of tokens, a table for each context; they adapt."""
 
     def __init__(self) -> None:
@@ -81,43 +82,43 @@ class Tables:
                 return token
         raise AssertionError("frequencies add up to their sum")
 
-    def accept(self, context: int, token: int) -> None:
+    def update(self, context: int, token: int) -> None:
         """This token came."""
         table = self.frequencies[context]
-        table[token] += ONE
-        self.sums[context] += ONE
-        if self.sums[context] > FULL:
+        table[token] += INCREMENT
+        self.sums[context] += INCREMENT
+        if self.sums[context] > MOST_TOTAL:
             table[:] = [frequency + 1 >> 1 for frequency in table]
             self.sums[context] = sum(table)
 
 
-class Scale:
+class ResidualScale:
     """How large residuals have been of late, and what follows from that for the next."""
 
     def __init__(self) -> None:
-        self.mean = 1 << UNIT
+        self.mean = 1 << MEAN_BITS
 
-    def now(self) -> tuple[int, int]:
+    def shift_and_context(self) -> tuple[int, int]:
         """Shift and context: half octaves of the mean that is left after the shift."""
-        shift = (self.mean >> UNIT + DIRECT).bit_length()
+        shift = (self.mean >> MEAN_BITS + DIRECT_BITS).bit_length()
         left = self.mean >> shift
         return shift, (left * left).bit_length()
 
-    def accept(self, residual: int) -> None:
+    def update(self, residual: int) -> None:
         """This residual came."""
-        self.mean += ((abs(residual) << UNIT) - self.mean) >> MEMORY
+        self.mean += ((abs(residual) << MEAN_BITS) - self.mean) >> MEAN_MEMORY
 
 
 def encode(residuals: Sequence[int]) -> bytes:
     """Integers below ``LARGEST`` as bytes."""
-    encoder, tables, scale = Encoder(), Tables(), Scale()
+    encoder, tables, scale = Encoder(), FrequencyTables(), ResidualScale()
     for residual in residuals:
-        shift, context = scale.now()
+        shift, context = scale.shift_and_context()
         token = token_of(residual, shift)
         encoder.encode(*tables.interval(context, token))
-        tables.accept(context, token)
-        put_rest(encoder, residual, shift)
-        scale.accept(residual)
+        tables.update(context, token)
+        encode_rest(encoder, residual, shift)
+        scale.update(residual)
     return encoder.finish()
 
 
@@ -125,64 +126,64 @@ def decode(data: bytes, count: int) -> list[int]:
     """What :func:`encode` made of ``count`` residuals; of damaged bytes it makes some or other, or DamageError."""
     if not data:  # all are zero, since zeros have the lowest interval
         return [0] * count
-    decoder, tables, scale = Decoder(data), Tables(), Scale()
+    decoder, tables, scale = Decoder(data), FrequencyTables(), ResidualScale()
     residuals = []
     for _ in range(count):
-        shift, context = scale.now()
+        shift, context = scale.shift_and_context()
         token = tables.token_at(context, decoder.place())
         decoder.take(*tables.interval(context, token))
-        tables.accept(context, token)
-        residual = get_rest(decoder, token, shift)
-        scale.accept(residual)
+        tables.update(context, token)
+        residual = decode_rest(decoder, token, shift)
+        scale.update(residual)
         residuals.append(residual)
     return residuals
 
 
 def token_of(residual: int, shift: int) -> int:
     """The part of a residual that is modelled."""
-    return min(_folded(residual) >> shift, ESCAPE)
+    return min(_unsigned(residual) >> shift, ESCAPE)
 
 
-def put_rest(encoder: Encoder, residual: int, shift: int) -> None:
+def encode_rest(encoder: Encoder, residual: int, shift: int) -> None:
     """Add what a residual has beside its token."""
-    folded = _folded(residual)
-    more = (folded >> shift) - ESCAPE
+    unsigned = _unsigned(residual)
+    more = (unsigned >> shift) - ESCAPE
     if more >= 0:
         _put(encoder, more.bit_length(), LENGTH_BITS)
         _put(encoder, more, more.bit_length())
     if shift:
-        _put(encoder, folded & (1 << shift) - 1, shift)
+        _put(encoder, unsigned & (1 << shift) - 1, shift)
 
 
-def get_rest(decoder: Decoder, token: int, shift: int) -> int:
+def decode_rest(decoder: Decoder, token: int, shift: int) -> int:
     """The residual whose token was read, or DamageError."""
     if token == ESCAPE:
         token += _get(decoder, _get(decoder, LENGTH_BITS))
-    folded = token << shift | _get(decoder, shift) if shift else token
-    residual = (folded + 1) >> 1 if folded & 1 else -(folded >> 1)
+    unsigned = token << shift | _get(decoder, shift) if shift else token
+    residual = (unsigned + 1) >> 1 if unsigned & 1 else -(unsigned >> 1)
     if abs(residual) >= LARGEST:
         raise DamageError("it holds a number beyond all bounds")
     return residual
 
 
-def _folded(residual: int) -> int:
+def _unsigned(residual: int) -> int:
     return 2 * residual - 1 if residual > 0 else -2 * residual
 
 
 def _put(encoder: Encoder, value: int, bits: int) -> None:
     """``bits`` bits of which nothing is known, highest first."""
     while bits:
-        now = min(bits, PIECE)
-        bits -= now
-        encoder.encode((value >> bits & (1 << now) - 1) << PRECISION - now, 1 << PRECISION - now)
+        count = min(bits, PIECE_BITS)
+        bits -= count
+        encoder.encode((value >> bits & (1 << count) - 1) << PRECISION - count, 1 << PRECISION - count)
 
 
 def _get(decoder: Decoder, bits: int) -> int:
     value = 0
     while bits:
-        now = min(bits, PIECE)
-        bits -= now
-        piece = decoder.place() >> PRECISION - now
-        decoder.take(piece << PRECISION - now, 1 << PRECISION - now)
-        value = value << now | piece
+        count = min(bits, PIECE_BITS)
+        bits -= count
+        piece = decoder.place() >> PRECISION - count
+        decoder.take(piece << PRECISION - count, 1 << PRECISION - count)
+        value = value << count | piece
     return value

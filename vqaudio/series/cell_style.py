@@ -30,7 +30,7 @@ MOST_DIGITS = 1100
 _TIME_UNITS = ("s", "m", "D", "ms", "us", "ns")
 
 
-def rendered(column: Column) -> list[str]:
+def render_cells(column: Column) -> list[str]:
     """All cells as text."""
     texts = _plain(column, column.style)
     for marker, text in ((NULL, column.style.get("gap", "")), (NAN, "nan")):
@@ -49,7 +49,7 @@ def find_style(column: Column) -> dict[str, Any] | None:
     best, fewest = None, len(written) // SPELLED_SHARE + 1
     for style in _styles(column, written):
         trial = Column(column.name, column.dtype, column.values, column.cells, column.zone, style=style | common)
-        wrong = [row for row, (one, other) in enumerate(zip(rendered(trial), written, strict=True)) if one != other]
+        wrong = [row for row, (one, other) in enumerate(zip(render_cells(trial), written, strict=True)) if one != other]
         if len(wrong) < fewest:
             rows = [row - before for before, row in zip([0, *wrong], wrong, strict=False)]
             spelled = {"spelled": [rows, [written[row] for row in wrong]]} if wrong else {}

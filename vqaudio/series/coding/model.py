@@ -1,8 +1,9 @@
 """A small network that knows how likely tokens are, in arithmetic that has only one result, and its file.
 
-Two hidden layers with rectifiers, from what :mod:`vqaudio.series.view` sees of a row to a logit for each token. Weights
-and activations are int8, held in float32 where their sums are exact, as :mod:`vqaudio.prior.integer` explains; so the
-same row has the same intervals on every machine. ``recipes/timeseries`` trains such networks. No torch here.
+Two hidden layers with rectifiers, from the context features of a row (:mod:`vqaudio.series.coding.context_features`) to
+a logit for each token. Weights and activations are int8, held in float32 where their sums are exact, as
+:mod:`vqaudio.prior.integer` explains; so the same row has the same intervals on every machine. ``recipes/timeseries``
+trains such networks. No torch here.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from vqaudio.intnet.grids import INT8
 from vqaudio.intnet.intervals import TOTAL, Integers, frequencies_of
 from vqaudio.intnet.linear import Int8Linear, Numbers
 from vqaudio.registry import MODELS, Version, fingerprint, fingerprint_of, version_of
-from vqaudio.series.coder import ALPHABET
-from vqaudio.series.view import WIDTH
+from vqaudio.series.coding.adaptive import ALPHABET
+from vqaudio.series.coding.context_features import N_FEATURES
 
 KIND = "series model"
 """What the files say they hold."""
@@ -54,21 +55,21 @@ class Model:
         )
         self._exp = tensors["exp"].astype(np.int64)
         shapes = [layer.weight.shape for layer in (self._first, self._second, self._logits)]
-        if shapes[0][0] != WIDTH or shapes[-1][1] != ALPHABET:
-            raise ValueError(f"it goes from {shapes[0][0]} to {shapes[-1][1]}, expected {WIDTH} to {ALPHABET}")
+        if shapes[0][0] != N_FEATURES or shapes[-1][1] != ALPHABET:
+            raise ValueError(f"it goes from {shapes[0][0]} to {shapes[-1][1]}, expected {N_FEATURES} to {ALPHABET}")
 
-    def logits(self, view: Numbers) -> Numbers:
-        """Logits of all tokens ``(rows, ALPHABET)`` in 32nds of a nat, from what is seen of rows ``(rows, WIDTH)``."""
-        hidden = np.maximum(self._first(view), 0)
+    def logits(self, features: Numbers) -> Numbers:
+        """Logits of all tokens ``(rows, ALPHABET)`` in 32nds of a nat, from features of rows ``(rows, N_FEATURES)``."""
+        hidden = np.maximum(self._first(features), 0)
         return self._logits(np.maximum(self._second(hidden), 0))
 
-    def frequencies(self, view: Numbers) -> Integers:
+    def frequencies(self, features: Numbers) -> Integers:
         """Frequencies of all tokens; as :meth:`logits`."""
-        return frequencies_of(self._weights(self.logits(view)))
+        return frequencies_of(self._weights(self.logits(features)))
 
-    def frequencies_of_one(self, view: Numbers) -> Integers:
-        """The same for one row ``(WIDTH,)``, and quicker: numpy's functions along axes take their time."""
-        weights = self._weights(self.logits(view))
+    def frequencies_of_one(self, features: Numbers) -> Integers:
+        """The same for one row ``(N_FEATURES,)``, and quicker: numpy's functions along axes take their time."""
+        weights = self._weights(self.logits(features))
         frequencies: Integers = 1 + weights * (TOTAL - ALPHABET) // weights.sum()
         frequencies[frequencies.argmax()] += TOTAL - frequencies.sum()
         return frequencies

@@ -1,4 +1,4 @@
-"""Floats as integers on a grid, and what may be said of the difference: exact, in float64, on every machine.
+"""Floats as integers on a grid, and the search for one: exact, in float64, on every machine.
 
 A grid is ``(first + step * q) / scale``, or ``* scale``: integers below 2**53 and one rounded operation of IEEE 754, so
 that decimals come out as the very numbers that their text is read as.
@@ -13,13 +13,11 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-REFUSE_OTHERS = ConfigDict(extra="forbid")
-"""For what is read from files: unknown keys are refused."""
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from vqaudio.series.arrays import Bools, Integers
+from vqaudio.series.encodings.base import ColumnEncoding
+from vqaudio.series.encodings.bounds import equal_bits, within
 
 EXACT = 2**53
 DIGITS = {"float16": 4, "float32": 8, "float64": 15}
@@ -27,19 +25,19 @@ DIGITS = {"float16": 4, "float32": 8, "float64": 15}
 STEP_DIGITS = 4
 """Steps of grids that are not the data's own have so many digits, so that decoded values are short as text."""
 PHASES = 8
-FAR = 2**30
+LARGEST_STEP = 2**30
 ZERO_SHARE = 20
 """Of columns where one value in so many is 0, the grid has a 0."""
-SAMPLE = 1000
-STRAY_SHARE = 100
-"""One value in so many may lie off a lattice; it is stored as it is."""
+SAMPLE_ROWS = 1000
+LITERAL_SHARE = 100
+"""One value in so many may lie off a grid; it is stored as it is."""
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridEncoding(ColumnEncoding):
     """Integers *q* to floats; ``divides`` says whether ``scale`` divides or multiplies."""
 
-    __pydantic_config__ = REFUSE_OTHERS
+    kind = "grid"
 
     scale: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
     divides: Annotated[bool, Field(strict=True)]
@@ -47,7 +45,6 @@ class Grid:
     first: Annotated[int, Field(strict=True, ge=-(2**62), lt=2**62)] = 0
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
-        """The floats that integers stand for."""
         whole = (self.first + self.step * numbers).astype(np.float64)
         with np.errstate(over="ignore"):
             return (whole / self.scale if self.divides else whole * self.scale).astype(dtype)
@@ -61,82 +58,53 @@ class Grid:
         fits = np.abs(numbers) < (EXACT - abs(self.first)) // self.step  # false for NaN too
         return np.where(fits, numbers, 0).astype(np.int64)
 
-    def as_json(self) -> dict[str, Any]:
-        """Its arguments."""
-        return dict(vars(self))
+
+GridFit = tuple[GridEncoding, Integers, Bools]
+"""A grid, the numbers of some values on it, and which of them it represents."""
 
 
-Held = tuple[Grid, Integers, Bools]
-"""A grid, the numbers of some values on it, and which of them it holds."""
-
-
-def same(one: NDArray[Any], other: NDArray[Any]) -> Bools:
-    """Where floats are equal to the bit: 0 is not -0."""
-    bits = f"u{one.dtype.itemsize}"
-    return np.asarray(one.view(bits) == other.view(bits))
-
-
-def within(one: NDArray[Any], other: NDArray[Any], bound: float) -> Bools:
-    """Where two arrays differ by ``bound`` or less, as real numbers.
-
-    The rounded difference decides unless it is the bound itself; then the rounding error does, which is a float
-    (Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B).
-    """
-    a, b = one.astype(np.float64), other.astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        difference = a - b
-        minus_b = difference - a
-        error = (a - (difference - minus_b)) - (b + minus_b)
-        size = np.abs(difference)
-        return np.asarray((size < bound) | ((size == bound) & (np.sign(difference) * error <= 0)))
-
-
-def apart(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.uint64]:
-    """How far two arrays of integers are apart, where that may leave their type."""
-    greater, less = np.maximum(one, other), np.minimum(one, other)
-    return np.asarray(greater.astype(np.uint64) - less.astype(np.uint64))  # right modulo 2**64
-
-
-def lattice(values: NDArray[Any]) -> Grid | None:
+def find_grid(values: NDArray[Any]) -> GridEncoding | None:
     """The coarsest grid on which (nearly) all values lie to the bit, if there is one.
 
     It is sought among decimals with a fixed number of digits, then among multiples and fractions of the usual distance.
     """
     if not len(values):
-        return Grid(1.0, True)
-    some = values[np.linspace(0, len(values) - 1, min(SAMPLE, len(values))).astype(int)]
-    for grid in _lattices(values):
-        if _holds(grid, some) and (len(some) == len(values) or _holds(grid, values)):
-            return coarsened(grid, values)
+        return GridEncoding(1.0, True)
+    some = values[np.linspace(0, len(values) - 1, min(SAMPLE_ROWS, len(values))).astype(int)]
+    for grid in _candidate_grids(values):
+        if _represents(grid, some) and (len(some) == len(values) or _represents(grid, values)):
+            return _coarsened(grid, values)
     return None
 
 
-def _lattices(values: NDArray[Any]) -> Iterator[Grid]:
+def _candidate_grids(values: NDArray[Any]) -> Iterator[GridEncoding]:
     for digits in range(DIGITS[values.dtype.name] + 1):
-        yield Grid(10.0**digits, True)
+        yield GridEncoding(10.0**digits, True)
     with np.errstate(over="ignore"):
-        distance = abs(float(np.median(np.diff(values.astype(np.float64)[: 2 * SAMPLE])))) if len(values) > 1 else 0.0
+        distance = (
+            abs(float(np.median(np.diff(values.astype(np.float64)[: 2 * SAMPLE_ROWS])))) if len(values) > 1 else 0.0
+        )
     if 1 / EXACT < distance < EXACT:
-        yield Grid(float(f"{distance:.12g}"), False)
-        yield Grid(float(max(1, round(1 / distance))), True)
+        yield GridEncoding(float(f"{distance:.12g}"), False)
+        yield GridEncoding(float(max(1, round(1 / distance))), True)
 
 
-def _holds(grid: Grid, values: NDArray[Any]) -> bool:
+def _represents(grid: GridEncoding, values: NDArray[Any]) -> bool:
     equal = grid.values(grid.numbers(values), values.dtype.name) == values  # -0 may stray as often as it likes
-    return int((~equal).sum()) <= len(values) // STRAY_SHARE
+    return int((~equal).sum()) <= len(values) // LITERAL_SHARE
 
 
-def coarsened(grid: Grid, values: NDArray[Any]) -> Grid:
+def _coarsened(grid: GridEncoding, values: NDArray[Any]) -> GridEncoding:
     """The same grid without the numbers that no value on it takes."""
     numbers = grid.numbers(values)
-    numbers = numbers[same(grid.values(numbers, values.dtype.name), values)]
+    numbers = numbers[equal_bits(grid.values(numbers, values.dtype.name), values)]
     if not len(numbers):
         return grid
     first = int(numbers[0])
-    return Grid(grid.scale, grid.divides, max(1, int(np.gcd.reduce(np.abs(numbers - first)))), first)
+    return GridEncoding(grid.scale, grid.divides, max(1, int(np.gcd.reduce(np.abs(numbers - first)))), first)
 
 
-def bounded(values: NDArray[Any], bound: float) -> Held | None:
+def find_bounded_grid(values: NDArray[Any], bound: float) -> GridFit | None:
     """A grid with steps near ``2 * bound``, the numbers of the values, and which of them it holds within the bound.
 
     Steps of values that have a grid of their own are odd multiples of its step, where that is the wider choice. Where
@@ -144,48 +112,48 @@ def bounded(values: NDArray[Any], bound: float) -> Held | None:
     """
     often_zero = np.count_nonzero(values == 0) * ZERO_SHARE >= len(values)
     best = None
-    for grid, unit in _bounded_grids(values, bound):
-        numbers, held = _held(grid, values, bound)
-        if best is None or held.sum() > best[2].sum():
-            best = grid, numbers, held
-        if held.sum() >= len(values) - len(values) // (10 * STRAY_SHARE):
+    for grid, unit in _candidate_bounded_grids(values, bound):
+        numbers, representable = _fit(grid, values, bound)
+        if best is None or representable.sum() > best[2].sum():
+            best = grid, numbers, representable
+        if representable.sum() >= len(values) - len(values) // (10 * LITERAL_SHARE):
             if often_zero:
                 grid = replace(grid, first=0)
-                with_zero = grid, *_held(grid, values, bound)
-                return with_zero if with_zero[2].sum() >= held.sum() else best
-            return min((best, *_shifted(grid, unit, values, bound)), key=_restlessness)
+                with_zero = grid, *_fit(grid, values, bound)
+                return with_zero if with_zero[2].sum() >= representable.sum() else best
+            return min((best, *_shifted(grid, unit, values, bound)), key=_variation)
     return best
 
 
-def _held(grid: Grid, values: NDArray[Any], bound: float) -> tuple[Integers, Bools]:
+def _fit(grid: GridEncoding, values: NDArray[Any], bound: float) -> tuple[Integers, Bools]:
     numbers = grid.numbers(values)
     return numbers, within(grid.values(numbers, values.dtype.name), values, bound)
 
 
-def _shifted(grid: Grid, unit: int, values: NDArray[Any], bound: float) -> Iterator[Held]:
+def _shifted(grid: GridEncoding, unit: int, values: NDArray[Any], bound: float) -> Iterator[GridFit]:
     """The same grid, moved by parts of its step: a signal that rests between two of its values would waver."""
     for part in range(1, PHASES):
         moved = replace(grid, first=grid.first + grid.step * part // PHASES // unit * unit)
         if moved != grid:
-            yield moved, *_held(moved, values, bound)
+            yield moved, *_fit(moved, values, bound)
 
 
-def _restlessness(found: Held) -> tuple[int, int]:
+def _variation(found: GridFit) -> tuple[int, int]:
     """Values that the grid does not hold; then how many steps the others go up and down."""
-    _, numbers, held = found
-    return int((~held).sum()), int(np.minimum(np.abs(np.diff(numbers[held])), FAR).sum())
+    _, numbers, representable = found
+    return int((~representable).sum()), int(np.minimum(np.abs(np.diff(numbers[representable])), LARGEST_STEP).sum())
 
 
-def _bounded_grids(values: NDArray[Any], bound: float) -> Iterator[tuple[Grid, int]]:
+def _candidate_bounded_grids(values: NDArray[Any], bound: float) -> Iterator[tuple[GridEncoding, int]]:
     """Grids to try, each with the unit that it may be moved by."""
     width = min(2 * bound, 1e307)
-    own = lattice(values)
+    own = find_grid(values)
     if own is not None:
         unit = own.step / own.scale if own.divides else own.step * own.scale
         either_side = int(min(bound / unit * (1 - 1e-9), EXACT))
         wide = own.step * (2 * either_side + 1)
         if wide < EXACT and (2 * either_side + 1) * unit > 0.999 * width:
-            yield Grid(own.scale, own.divides, wide, own.first), own.step
+            yield GridEncoding(own.scale, own.divides, wide, own.first), own.step
     # A second, slightly finer grid: with the first, values halfway between may all be a rounding error too far off.
     _, digits, exponent = Decimal(repr(width)).as_tuple()
     whole = int("".join(map(str, digits)))
@@ -199,4 +167,4 @@ def _bounded_grids(values: NDArray[Any], bound: float) -> Iterator[tuple[Grid, i
             whole, exponent = whole // 10, exponent + 1
         scale = float(f"1e{abs(exponent) if -22 <= exponent < 0 else exponent}")
         if whole and scale:
-            yield Grid(scale, -22 <= exponent < 0, whole), 1
+            yield GridEncoding(scale, -22 <= exponent < 0, whole), 1

@@ -1,0 +1,73 @@
+"""What an encoding of columns is, and a column in one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from vqaudio.series.arrays import Bools, Integers
+from vqaudio.series.table import Column
+
+
+class ColumnEncoding(ABC):
+    """How a column's values follow from *numbers*: integers of 64 bits, one a cell.
+
+    Attributes:
+        kind: what files call it.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # they are read from files: unknown keys are refused
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
+        """The values ``(rows,)``, of a numpy type, that numbers stand for."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Its arguments, as files hold them."""
+        return dict(vars(self))
+
+
+@dataclass
+class EncodedColumn:
+    """A column as integers.
+
+    Args:
+        encoding: back to its values.
+        numbers: int64 ``(rows,)``; where there is no value, or a literal, that of the row before.
+        literals: bool ``(rows,)``: where values stand for themselves.
+        bound: how far decoded values may be off; 0 for none.
+        exempt: whether it is exact whatever bound is asked for.
+    """
+
+    encoding: ColumnEncoding
+    numbers: Integers
+    literals: Bools
+    bound: float = 0.0
+    exempt: bool = False
+
+    @classmethod
+    def of_known(
+        cls,
+        column: Column,
+        encoding: ColumnEncoding,
+        *,
+        numbers: Integers,
+        representable: Bools | None = None,
+        bound: float = 0.0,
+    ) -> EncodedColumn:
+        """From the numbers of the cells that hold a value, and which of them these represent (None: all)."""
+        literals = np.zeros(len(column.cells), bool)
+        if representable is not None:
+            literals[column.known] = ~representable
+        good = column.known & ~literals
+        latest = np.maximum.accumulate(np.where(good, np.arange(len(good)), -1))
+        spread = np.zeros(len(good), np.int64)
+        spread[column.known] = numbers
+        first = int(spread[good][0]) if good.any() else 0
+        return cls(encoding, np.where(latest >= 0, spread[latest], first), literals, bound)

@@ -1,0 +1,43 @@
+"""Texts and bytes as numbers in a dictionary of all that a column holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import InstanceOf
+
+from vqaudio.series.arrays import Integers
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
+from vqaudio.series.table import Column
+
+
+@dataclass(frozen=True)
+class DictionaryEncoding(ColumnEncoding):
+    """Words by their numbers."""
+
+    kind = "words"
+
+    words: tuple[InstanceOf[str], ...]  # not pydantic's strings, which hold no lone surrogates
+
+    @cached_property
+    def _table(self) -> NDArray[Any]:
+        return np.array([*self.words, ""], object)
+
+    def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
+        return self._table[np.clip(numbers, 0, len(self.words))]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"words": self.words}
+
+
+def encode_words(column: Column) -> EncodedColumn:
+    """A column of texts; its words in the order of its own dictionary, or that in which they first stand."""
+    known = column.values[column.known].tolist()
+    words = dict.fromkeys(column.dictionary.words if column.dictionary is not None else known)
+    order = {word: number for number, word in enumerate(words)}
+    numbers = np.array([order[word] for word in known], np.int64)
+    return EncodedColumn.of_known(column, DictionaryEncoding(tuple(words)), numbers=numbers)

@@ -1,0 +1,48 @@
+"""Integers, times and truth values, less their least value and in units of a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vqaudio.series.arrays import Integers
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
+from vqaudio.series.table import Column
+
+LARGEST_STEP = 2**62
+
+
+@dataclass(frozen=True)
+class IntegerEncoding(ColumnEncoding):
+    """Integers: ``least + min(step * number, span)``, modulo 2**64."""
+
+    kind = "whole"
+
+    least: Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)] = 0
+    step: Annotated[int, Field(strict=True, ge=1, lt=2**63)] = 1
+    span: Annotated[int, Field(strict=True, ge=0, lt=2**62)] | None = None
+
+    def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
+        above = numbers if self.span is None else np.clip(numbers * self.step, 0, self.span)
+        wide = above.astype(np.uint64) + np.uint64(self.least % 2**64)
+        return wide.view(np.int64).astype(dtype)
+
+
+def encode_integers(column: Column, bound: float) -> EncodedColumn:
+    """A column of integers, off by ``bound`` or less: steps are odd multiples of the greatest common divisor."""
+    known = column.values[column.known]
+    least, greatest = (int(known.min()), int(known.max())) if len(known) else (0, 0)
+    span = greatest - least
+    wide = known.astype(np.uint64 if known.dtype == np.uint64 else np.int64).view(np.int64)
+    if span >= LARGEST_STEP:
+        return EncodedColumn.of_known(column, IntegerEncoding(), numbers=wide)
+    above = wide - np.uint64(least % 2**64).astype(np.int64)
+    unit = max(1, int(np.gcd.reduce(above)) if len(above) else 1)
+    either_side = int(min(bound, LARGEST_STEP // 4)) // unit
+    step = unit * (2 * either_side + 1)
+    encoding = IntegerEncoding(least, step, span)
+    return EncodedColumn.of_known(column, encoding, numbers=(above + step // 2) // step, bound=bound)

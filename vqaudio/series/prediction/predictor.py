@@ -1,0 +1,221 @@
+"""Predictors: a column's integers from those before them and from other columns, exact on every machine.
+
+- A :class:`Difference` of order 0 to 3, modulo 2**64: for clocks, counters, steps, and integers of any size.
+- A :class:`Linear` prediction from up to 32 values before and from up to six reference columns, which come before in
+  the chunk, at the row before, at the same row and at the next. Its weights are integers over a power of two, stored
+  in the file, so that only the writer needs to find them (:mod:`vqaudio.series.prediction.fitting`).
+
+A linear prediction lies between two integers as a rule. Its residual is counted from the nearer one, and is positive on
+the side of the other, since values there are the likelier ones.
+
+Source: Atal and Hanauer, "Speech analysis and synthesis by linear prediction of the speech wave", 1971.
+"""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqaudio.container.fields import Cursor, DamageError, unzigzag, varint, zigzag
+from vqaudio.series.arrays import Integers
+
+ORDERS = range(4)
+LINEAR = len(ORDERS)
+"""The kind of linear predictors; kinds below are differences of that order."""
+MOST_LAGS = 32
+MOST_SHIFT = 20
+MOST_REFERENCES = 6
+REFERENCE_ROWS = (-1, 0, 1)
+"""Rows of a reference column that a prediction may use, counted from its own."""
+MOST_VALUE = 2**64
+"""Values of 64 bits less their centre are smaller."""
+_DIFFERENCE_WEIGHTS = ((), (1,), (2, -1), (3, -3, 1))
+"""A difference leaves what these weights of the values before do."""
+
+
+class Predictor(ABC):
+    """What predicts a column's share of a chunk; files hold it before the residuals."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> int:
+        """The byte that stands for it: the order of a difference, or ``LINEAR``."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """In words."""
+
+    def to_bytes(self, *, base: int = 0) -> bytes:
+        """As :meth:`from_cursor` expects it; ``base`` is added to the byte of its kind."""
+        return bytes([base + self.kind]) + self._parameters()
+
+    @staticmethod
+    def from_cursor(cursor: Cursor, n_previous: int, *, base: int = 0) -> Predictor:
+        """The next predictor in some bytes, in a chunk where so many columns come before.
+
+        Raises:
+            DamageError: a kind that is not known, or numbers that no predictor has.
+        """
+        kind = cursor.take(1)[0] - base
+        if not 0 <= kind <= LINEAR:
+            raise DamageError(f"its predictor is of kind {kind}, unknown here")
+        return Linear.parse(cursor, n_previous) if kind == LINEAR else Difference(kind)
+
+    @abstractmethod
+    def _parameters(self) -> bytes:
+        """What stands behind the kind."""
+
+    @abstractmethod
+    def as_linear(self) -> Linear:
+        """The linear predictor of the same predictions, where no value leaves 64 bits."""
+
+    @abstractmethod
+    def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
+        """The values, int64 ``(rows,)``, that leave these residuals beside the columns that come before.
+
+        Raises:
+            DamageError: values beyond 64 bits.
+        """
+
+
+@dataclass(frozen=True)
+class Difference(Predictor):
+    """Residuals are differences of some order, with zeros before the first row; order 0 is the values themselves."""
+
+    order: int
+
+    @property
+    def kind(self) -> int:
+        return self.order
+
+    @property
+    def name(self) -> str:
+        return f"difference of order {self.order}"
+
+    def _parameters(self) -> bytes:
+        return b""
+
+    def as_linear(self) -> Linear:
+        return Linear(0, 0, _DIFFERENCE_WEIGHTS[self.order])
+
+    def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
+        try:
+            values = np.array(residuals, np.int64)
+        except OverflowError:
+            raise _beyond_64_bits() from None
+        for _ in range(self.order):
+            values = values.cumsum()
+        return values
+
+
+@dataclass(frozen=True)
+class Linear(Predictor):
+    """A linear prediction: ``centre + sum(weight * (value - its centre)) / 2**shift``.
+
+    Args:
+        shift: the exponent of the weights' unit.
+        centre: of the column.
+        lag_weights: of the values before, the last one first.
+        references: columns that come before in the chunk, by number, and the weights of their ``REFERENCE_ROWS``.
+    """
+
+    shift: int
+    centre: int
+    lag_weights: tuple[int, ...]
+    references: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+    @property
+    def kind(self) -> int:
+        return LINEAR
+
+    @property
+    def name(self) -> str:
+        return "linear, with other columns" if self.references else "linear"
+
+    def _parameters(self) -> bytes:
+        weights = map(zigzag, self.lag_weights)
+        numbers = [self.shift, zigzag(self.centre), len(self.lag_weights), *weights, len(self.references)]
+        for column, reference_weights in self.references:
+            numbers += [column, *map(zigzag, reference_weights)]
+        return b"".join(map(varint, numbers))
+
+    @classmethod
+    def parse(cls, cursor: Cursor, n_previous: int) -> Linear:
+        """What stands behind the kind; see :meth:`Predictor.from_cursor`."""
+        shift, centre = cursor.varint(), unzigzag(cursor.varint())
+        lag_weights = tuple(unzigzag(cursor.varint()) for _ in range(_at_most(MOST_LAGS, cursor.varint())))
+        references = []
+        for _ in range(_at_most(MOST_REFERENCES, cursor.varint())):
+            column = _at_most(n_previous - 1, cursor.varint())
+            references.append((column, tuple(unzigzag(cursor.varint()) for _ in REFERENCE_ROWS)))
+        return cls(_at_most(MOST_SHIFT, shift), centre, lag_weights, tuple(references))
+
+    def as_linear(self) -> Linear:
+        return self
+
+    def from_references(self, previous: Sequence[Integers], n_rows: int) -> Integers:
+        """What the reference columns contribute to each row, in units of ``2 ** -shift``: int64 ``(rows,)``."""
+        total = np.zeros(n_rows, np.int64)
+        for column, weights in self.references:
+            for row, weight in zip(REFERENCE_ROWS, weights, strict=True):
+                total += weight * delayed(centred(previous[column]), -row)
+        return total
+
+    def predictions(self, values: Integers, previous: Sequence[Integers]) -> Integers:
+        """The predictions of all rows, less ``centre``, in units of ``2 ** -shift``: int64 ``(rows,)``."""
+        own, predicted = values - self.centre, self.from_references(previous, len(values))
+        for lag, weight in enumerate(self.lag_weights, 1):
+            predicted += weight * delayed(own, lag)
+        return predicted
+
+    def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
+        weights, n_lags = self.lag_weights[::-1], len(self.lag_weights)
+        half, shift = 1 << self.shift >> 1, self.shift
+        values = [0] * n_lags
+        from_references = self.from_references(previous, len(residuals)).tolist()
+        for row, (residual, known) in enumerate(zip(residuals, from_references, strict=True)):
+            predicted = known + sum(map(operator.mul, weights, values[row:]))
+            nearest = (predicted + half) >> shift
+            value = nearest - residual if predicted < nearest << shift else nearest + residual
+            if not -MOST_VALUE < value < MOST_VALUE:  # or weights that no writer chose would make numbers ever longer
+                raise _beyond_64_bits()
+            values.append(value)
+        try:
+            return np.array([value + self.centre for value in values[n_lags:]], np.int64)
+        except OverflowError:
+            raise _beyond_64_bits() from None
+
+
+def _beyond_64_bits() -> DamageError:
+    return DamageError("its values do not fit 64 bits")
+
+
+def _at_most(limit: int, value: int) -> int:
+    if value > limit:
+        raise DamageError(f"its predictor holds {value} where at most {limit} is possible")
+    return value
+
+
+def centre_of(values: Integers) -> int:
+    """The middle between the least and the greatest."""
+    return (int(values.min()) + int(values.max())) // 2
+
+
+def centred(values: Integers) -> Integers:
+    """Values without their centre."""
+    return values - centre_of(values)
+
+
+def delayed(values: Integers, rows: int) -> Integers:
+    """Each row's value from so many rows before (after, if negative), and 0 where there is none."""
+    result = np.zeros_like(values)
+    if rows <= 0:
+        result[: max(0, len(values) + rows)] = values[-rows:]
+    else:
+        result[rows:] = values[:-rows]
+    return result
