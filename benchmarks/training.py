@@ -34,10 +34,10 @@ def parts(config: TrainConfig, fabric: Fabric) -> dict[str, Work]:
     target = 0.1 * torch.randn(size, 1, frames * config.model.hop_length, device=device)
     latents = torch.randn(size, config.model.latent_dim, frames, device=device)
     losses = {
-        name: ReconstructionLoss(config.loss.model_copy(update={"drawn_scales": drawn}), config.model.sample_rate)
+        name: ReconstructionLoss(config.loss.model_copy(update={"sampled_scales": drawn}), config.model.sample_rate)
         for name, drawn in (("losses, all scales", False), ("losses, two scales drawn", True))
     }
-    adversary = Adversary(config, config.adversarial or AdversarialConfig(drawn=2), fabric)
+    adversary = Adversary(config, config.adversarial or AdversarialConfig(discriminators_per_step=2), fabric)
     optimizer = make_optimizer(model, config)
 
     def backward(made: Tensor) -> None:

@@ -73,9 +73,9 @@ def usage(counts: NDArray[np.int64], path: Path) -> str:
     return str(path)
 
 
-def principal_axes(entries: NDArray[np.floating], counts: NDArray[np.int64], path: Path) -> str:
-    """A codebook's entries ``(alphabet, D)`` along their two principal axes, the used ones larger and coloured."""
-    centred = entries - entries.mean(axis=0)
+def principal_axes(embeddings: NDArray[np.floating], counts: NDArray[np.int64], path: Path) -> str:
+    """A codebook's embeddings ``(alphabet, D)`` along their two principal axes, the used ones larger and coloured."""
+    centred = embeddings - embeddings.mean(axis=0)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
     places = centred @ directions[:2].T
     shares = lengths**2 / np.sum(lengths**2)

@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         check_prior(options.prior, options.model)
     target = registry.MODELS / f"{options.name}.safetensors"
     version = next_version(options.model, target) if target.exists() else 1
-    checkpoint.save(source.model, target, source.training, source, version)
+    checkpoint.save(source.model, target, training=source.training, codes_of=source, decoder_version=version)
     print(f"{target}: codes {source.fingerprint}, decoder {version} {registry.decoder_of(target).fingerprint}")
     if options.prior is not None:
         copy = Path(shutil.copy(options.prior, entropy.PRIORS / f"{options.name}{INT8_SUFFIX}"))

@@ -273,7 +273,7 @@ def test_a_model_is_shipped_and_a_better_decoder_counts_as_its_next_version(ship
     for version, seed in ((2, 5), (2, 5), (3, 6)):  # the same decoder once more is no new version
         model = tiny_model(seed=1)
         model.decoder = tiny_model(seed=seed).decoder
-        checkpoint.save(model, run, {"steps": seed}, codes_of=codes)
+        checkpoint.save(model, run, training={"steps": seed}, codes_of=codes)
         assert ship.main([str(run), "mine"]) == 0
         assert (decoder_of(mine).version, fingerprint(mine)) == (version, codes.fingerprint)
         assert checkpoint.load(mine).training == {"steps": seed}

@@ -126,16 +126,16 @@ def test_what_is_drawn_depends_on_the_prompt(codec):
 
 
 def test_new_sound_is_drawn_whole(codec):
-    """Entries of zeros end a frame early to save bits, which nobody asked for here."""
-    entries = codec.model.bottleneck.entries()[1]
+    """Stop codes end a frame early to save bits, which nobody asked for here."""
+    embeddings = codec.model.bottleneck.additive_codebooks()[1]
     drawn = codec.sample_codes(100).pop().streams[1]
     common = int(np.bincount(drawn.ravel()).argmax())
-    kept = entries[common].clone()
+    kept = embeddings[common].clone()
     try:
-        entries[common] = 0.0
+        embeddings[common] = 0.0
         assert common not in codec.sample_codes(100).pop().streams[1]
     finally:
-        entries[common] = kept
+        embeddings[common] = kept
 
 
 def test_speakers_are_listed(sample, capsys):

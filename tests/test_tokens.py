@@ -179,13 +179,13 @@ def test_versions_vary_what_is_learned_from_and_a_seed_repeats_them(capsys):
 
 @pytest.mark.usefixtures("recordings")
 def test_half_of_the_versions_end_frames_early():
-    """Where entries cost more than any saves, frames end after the first codebook that has no entry of zeros."""
+    """Where embeddings cost more than any saves, frames end after the first codebook that has no stop code."""
     model = tiny_model()
     with torch.no_grad():
-        for entries in model.bottleneck.entries()[1:]:
-            entries[2] = 0.0
+        for embeddings in model.bottleneck.additive_codebooks()[1:]:
+            embeddings[2] = 0.0
     checkpoint.save(model, "ended.safetensors")
-    options = ("--versions", 4, "--quiet", "--entry-costs", "1e5,1e6", "--model", "ended.safetensors")
+    options = ("--versions", 4, "--quiet", "--code-costs", "1e5,1e6", "--model", "ended.safetensors")
     assert run(*options) == 0
     ended = [all((part == 2).all() for part in one.codes[1:]) for one in rows_of() if one.version]
     assert not any((one.codes[1] == 2).all() for one in rows_of(version=0))
@@ -268,7 +268,7 @@ def test_a_recording_that_cannot_be_read_is_named(recordings, monkeypatch, capsy
 
 @pytest.mark.parametrize(
     "options",
-    [["--versions", -1], ["--jobs", 0], ["--speed", 1], ["--codebooks", "3,x"], ["--entry-costs", "2,1"]],
+    [["--versions", -1], ["--jobs", 0], ["--speed", 1], ["--codebooks", "3,x"], ["--code-costs", "2,1"]],
     ids=lambda each: each[0],
 )
 def test_options_that_make_no_sense_are_refused(recordings, options, capsys):

@@ -19,7 +19,7 @@ from vqaudio.config.reading import dump_json
 from vqaudio.config.training import TrainConfig
 
 ALWAYS = 1e-6  # minutes between saves: after every step
-SMALL_ADVERSARIAL = {"start": 0.4, "alone_steps": 2, "windows": (256, 128), "channels": 4}
+SMALL_ADVERSARIAL = {"start": 0.4, "pretrain_steps": 2, "windows": (256, 128), "channels": 4}
 
 
 def toy_folder(folder: Path) -> Path:

@@ -81,7 +81,7 @@ def untied(
 ) -> list[tuple[int, int, int]]:
     """Where two codings of a sound differ without excuse: channel, frame and codebook.
 
-    A code may differ if its two nearest entries are equally far, within ``tolerance`` of the nearer distance. Codes
+    A code may differ if its two nearest embeddings are equally far, within ``tolerance`` of the nearer distance. Codes
     after it in the same frame quantize another residual, and may differ as they like.
     """
     found = []
@@ -90,9 +90,9 @@ def untied(
         level = int(differs[:, channel, frame].argmax())
         residual = _features(codec, sound, channel, frame)
         for codebook, stream in zip(codec.model.bottleneck.codebooks[:level], codes, strict=False):
-            residual = residual - codebook.entries[int(stream[channel, frame])].double()
-        entries = codec.model.bottleneck.codebooks[level].entries.double()
-        distances = (entries - residual).norm(dim=1)
+            residual = residual - codebook.embedding[int(stream[channel, frame])].double()
+        embeddings = codec.model.bottleneck.codebooks[level].embedding.double()
+        distances = (embeddings - residual).norm(dim=1)
         nearest = distances.min()
         candidates = distances[[int(codes[level][channel, frame]), int(others[level][channel, frame])]]
         if bool((candidates > nearest * (1 + tolerance)).any()):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SHARD = 128  # recordings
 LEVELS = (-40.0, -16.0)  # dB RMS re full scale, of varied copies
-SPARING = 0.5  # of varied copies, where entries have a cost
+COSTLY = 0.5  # of varied copies, where codes have a cost
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Wanted:
         model: name or path. fingerprint: of the file that it was. device: where it runs.
         codebooks: each recording is coded once with each of these numbers of codebooks.
         speed: varied copies are played slower or faster by up to this share.
-        costs: half of the varied copies are coded with an entry cost between these, logarithmically; 0 and 0 for none.
+        costs: half of the varied copies are coded with a code cost between these, logarithmically; 0 and 0 for none.
         seed: of what varies.
         least: seconds; shorter recordings are followed by silence.
     """
@@ -94,7 +94,7 @@ class Wanted:
     help="copies are this share slower to faster",
 )
 @click.option(
-    "--entry-costs",
+    "--code-costs",
     type=Listed(click.FLOAT),
     metavar="LOW,HIGH",
     help="code half of the copies with fewer codebooks where the next saves little: less squared distance than "
@@ -117,7 +117,7 @@ def main(
     corpora: list[str] | None,
     versions: int,
     speed: float,
-    entry_costs: list[float] | None,
+    code_costs: list[float] | None,
     seed: int,
     pad_to: float,
     jobs: int,
@@ -128,7 +128,7 @@ def main(
 
     A manifest.csv in FOLDER is used. Files that are in OUT already are kept, so that an interrupted run goes on.
     """
-    costs = _costs(entry_costs)
+    costs = _costs(code_costs)
     need("train", "tokenize")
     from vqaudio.audio.recordings import list_recordings
     from vqaudio.codec.codec import load  # after what can be checked without it: torch takes seconds to import
@@ -187,7 +187,7 @@ def _costs(given: list[float] | None) -> tuple[float, float]:
     if len(given) != 2 or not 0 < given[0] <= given[1] < math.inf:
         shown = ",".join(f"{cost:g}" for cost in given)
         raise click.UsageError(
-            f"--entry-costs {shown}: expected two numbers above 0, the smaller first, a comma between them"
+            f"--code-costs {shown}: expected two numbers above 0, the smaller first, a comma between them"
         )
     return given[0], given[1]
 
@@ -222,7 +222,7 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
     """One recording's rows, one for each number of codebooks; version 0 is the recording as it is."""
     from vqaudio.audio.resampling import read_mono
     from vqaudio.codec.blocks import encode_ways
-    from vqaudio.codec.rate_distortion import sparing
+    from vqaudio.codec.rate_distortion import code_cost_search
     from vqaudio.tokens import Row
 
     codec = _codec(wanted)
@@ -239,9 +239,9 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
     ways = []
     for count in wanted.codebooks:
         cost = 0.0
-        if version and wanted.costs[1] and random.random() < SPARING:
+        if version and wanted.costs[1] and random.random() < COSTLY:
             cost = float(np.exp(random.uniform(*np.log(wanted.costs))))
-        ways.append((count, sparing(codec.model.bottleneck, count, cost) if cost else None))
+        ways.append((count, code_cost_search(codec.model.bottleneck, count, code_cost=cost) if cost else None))
     return [Row(*known, codes) for codes in encode_ways(codec.model, sound, ways)]
 
 

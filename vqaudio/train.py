@@ -50,7 +50,7 @@ def main(
     run = parse_run(load_yaml(config, [*given, *overrides]), config)
     if minutes is not None and not 0.0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
-    need("train", "train", later=["librosa"])  # for voices in disguise
+    need("train", "train", later=["librosa"])  # for perturbed voices
     if isinstance(run, TrainConfig):
         list_recordings(data_folder(run.data.folder))  # says so at once where there are none
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds

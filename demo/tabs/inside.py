@@ -32,7 +32,7 @@ def build(page: gr.Blocks) -> None:
     costs = pictures.image("Bits per token over time, by the prior", "picture", "wide")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=280):
-            places = pictures.image("The codebook's entries", "picture")
+            places = pictures.image("The codebook's embeddings", "picture")
         with gr.Column(min_width=280):
             usage = pictures.image("How often its codes were used", "picture")
     results = [figures, costs, places, usage]
@@ -55,8 +55,8 @@ def look(
 ) -> tuple[list[facts.Fact], str | None, str | None, str]:
     """Encode a recording with all codebooks, and look at one of them.
 
-    Returns facts; bits per token over time, where the model has a prior; the codebook's entries along their principal
-    axes, where it has any; and how often each code was used.
+    Returns facts; bits per token over time, where the model has a prior; the codebook's embeddings along their
+    principal axes, where it has any; and how often each code was used.
     """
     with work.Job("look", request, progress) as job:
         sound = recordings.read(recording)
@@ -80,11 +80,11 @@ def look(
             note = f"{flat:g} as plain integers: {1 - per_frame.mean() / flat:.0%} saved"
             found.append(facts.fact("bits per token", f"{per_frame.mean():.2f}", note))
         job.step(0.8, "drawing")
-        entries = codec.model.bottleneck.entries()
+        embeddings = codec.model.bottleneck.additive_codebooks()
         places = None
-        if entries:
-            table = entries[level - 1].numpy()
-            places = pictures.principal_axes(table, counts, folder / "entries.png")
+        if embeddings:
+            table = embeddings[level - 1].numpy()
+            places = pictures.principal_axes(table, counts, folder / "embeddings.png")
         return found, costs, places, pictures.usage(counts, folder / "usage.png")
 
 

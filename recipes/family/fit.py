@@ -67,7 +67,7 @@ def fit(system: System, out: Path, em_steps: int) -> None:
     if system.fit == "mixture" or system.bottleneck["kind"] == "identity":  # else it is not that of the quantized
         record["nll"] = -float(fitted.log_density(unseen).mean())
     (out / system.name).mkdir(parents=True, exist_ok=True)
-    checkpoint.save(fitted.model, out / system.name / "model.safetensors", record)
+    checkpoint.save(fitted.model, out / system.name / "model.safetensors", training=record)
 
 
 if __name__ == "__main__":

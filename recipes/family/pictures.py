@@ -74,8 +74,8 @@ def rate_distortion(out: Path, figures: Mapping[str, Figures]) -> None:
 def latents(out: Path, members: Sequence[Member], sounds: Sequence[Wave], labels: Sequence[str]) -> None:
     """Principal components of latents, coloured by digit: of single frames above, of whole recordings below.
 
-    Of a VQ-VAE, frames are what is to be quantized, and black dots the entries of its codebook; of a VAE, a circle is
-    two standard deviations of the prior N(0, I).
+    Of a VQ-VAE, frames are what is to be quantized, and black dots its codebook's embeddings; of a VAE, a circle is two
+    standard deviations of the prior N(0, I).
     """
     from sklearn.decomposition import PCA
 
@@ -94,7 +94,7 @@ def latents(out: Path, members: Sequence[Member], sounds: Sequence[Wave], labels
         axis = axes[0][column]
         axis.scatter(*shown.T, c=colours[chosen], s=4, cmap="tab10", alpha=0.6, linewidths=0)
         if isinstance(member.model.bottleneck, VQ):
-            axis.scatter(*plane.transform(member.model.bottleneck.codebook.entries.numpy()).T, c="black", s=2)
+            axis.scatter(*plane.transform(member.model.bottleneck.codebook.embedding.numpy()).T, c="black", s=2)
         if vae:
             centre = plane.transform(np.zeros((1, points.shape[1])))[0]
             axis.add_patch(require("matplotlib.patches").Circle(centre, 2.0, fill=False, color="grey"))

@@ -1,4 +1,4 @@
-"""Gives each codebook after the first an entry of zeros, in place of the one that speech uses least.
+"""Gives each codebook after the first a stop code, in place of the code that speech uses least.
 
     python recipes/speech16k/ends.py FOLDER MODEL OUT
 
@@ -29,7 +29,7 @@ RECORDINGS = 300
 @command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="ends.py", description="Give codebooks an entry of zeros.")
+    parser = argparse.ArgumentParser(prog="ends.py", description="Give codebooks a stop code.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
@@ -44,12 +44,12 @@ def main(argv: list[str] | None = None) -> int:
         codes = codec.encode(read_mono(path, codec.sample_rate), codec.sample_rate)
         for row, stream in zip(counts, codes.streams, strict=True):
             row += np.bincount(stream.ravel(), minlength=len(row))
-    for level, entries in list(enumerate(codec.model.bottleneck.entries()))[1:]:
+    for level, embeddings in list(enumerate(codec.model.bottleneck.additive_codebooks()))[1:]:
         least = int(counts[level].argmin())
         with torch.no_grad():
-            entries[least] = 0.0
-        print(f"codebook {level + 1}: entry {least}, used {counts[level, least]} times in {counts[level].sum()}")
-    checkpoint.save(codec.model, options.out, codec.training)
+            embeddings[least] = 0.0
+        print(f"codebook {level + 1}: code {least}, used {counts[level, least]} times in {counts[level].sum()}")
+    checkpoint.save(codec.model, options.out, training=codec.training)
     return 0
 
 

@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
             prune(whole, layer.expand.out_features, products(whole, heard))
         layers[index] = whole
         heard = [whole(one) for one in heard]
-    checkpoint.save(lighter, options.out, source.training, source)
+    checkpoint.save(lighter, options.out, training=source.training, codes_of=source)
     return 0
 
 

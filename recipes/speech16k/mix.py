@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     mix(faithful.model.decoder, natural.model.decoder, options.share)
     record = {**natural.training, "share_of_natural": options.share, "faithful": faithful.training}
-    checkpoint.save(faithful.model, options.out, record, faithful)
+    checkpoint.save(faithful.model, options.out, training=record, codes_of=faithful)
     return 0
 
 

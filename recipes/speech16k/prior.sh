@@ -18,7 +18,7 @@ settings=(--set "codec=$codec" --set "data.folder=$run-tokens" --set "out=$run-p
 # Slower and faster, at other levels and cut into frames elsewhere, the same words are other codes. Half of those copies end
 # frames early where the next codebook saves little: the prior is to know how likely that is.
 tokenize() {
-    python -m vqaudio.tokenize "$folder" "$run-tokens" --model "$codec" --codebooks 9,3 --entry-costs 1,10 \
+    python -m vqaudio.tokenize "$folder" "$run-tokens" --model "$codec" --codebooks 9,3 --code-costs 1,10 \
         ${JOBS:+--jobs "$JOBS"} "$@"
 }
 tokenize

@@ -15,11 +15,11 @@ from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec import blocks
 from vqaudio.codec.blocks import Block, Decoded, encode_blocks, encode_ways
 from vqaudio.codec.codec import Codec
-from vqaudio.codec.rate_distortion import sparing
+from vqaudio.codec.rate_distortion import code_cost_search
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, ChunkCodes, Stream
 from vqaudio.model.bottleneck import Hierarchical
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput
 
 RATE = 16000
 SEAM = 1e-4
@@ -180,7 +180,7 @@ class Slow(Bottleneck):
 
     streams = (Stream(16, 1), Stream(8, 2))
 
-    def forward(self, features: Tensor) -> Bottlenecked:
+    def forward(self, features: Tensor) -> BottleneckOutput:
         raise NotImplementedError
 
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
@@ -224,7 +224,9 @@ def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, secon
     monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
     wav, bottleneck = synthetic(seconds, RATE), codec.model.bottleneck
     every = codec.n_codebooks
-    found = encode_ways(codec.model, wav[0], [(every, None), (2, None), (2, sparing(bottleneck, 2, 1e-3))])
+    found = encode_ways(
+        codec.model, wav[0], [(every, None), (2, None), (2, code_cost_search(bottleneck, 2, code_cost=1e-3))]
+    )
     for codes, (count, cost) in zip(found, [(every, 0.0), (2, 0.0), (2, 1e-3)], strict=True):
         expected = codec.encode(wav, RATE, count, cost, with_margin=False).streams
         assert not untied(codec, ArraySource(wav, RATE), expected, [part[None] for part in codes])

@@ -15,8 +15,8 @@ from tools import MODEL, synthetic, tiny_codec
 import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
-from vqaudio.codec.costs import Costs
-from vqaudio.codec.rate_distortion import RateAware, smallest
+from vqaudio.codec.costs import CodeCosts
+from vqaudio.codec.rate_distortion import RateDistortionSearch, smallest
 from vqaudio.intnet.intervals import bits_of
 
 RATE = 16000
@@ -44,13 +44,16 @@ def test_costs_are_the_priors_own(codec):
     random = np.random.default_rng(0)
     batch_size, n_streams = 3, 3
     stepper = codec.prior.begin(batch_size, n_streams, CONDITION)
-    walk = Costs(codec.prior, n_streams, CONDITION).begin(batch_size)
+    walk = CodeCosts(codec.prior, n_streams, condition=CONDITION).begin(batch_size)
     for _ in range(12):
         before = np.zeros((batch_size, 1, codec.prior.embeddings[0].shape[1]), np.float32)
         for stream in range(n_streams):
             logits = torch.from_numpy(stepper.logits(stream)).double() / 32.0
             torch.testing.assert_close(
-                walk.nats(stream, torch.from_numpy(before))[:, 0].double(), logits.log_softmax(-1), rtol=0, atol=1e-4
+                walk.log_probs(stream, torch.from_numpy(before))[:, 0].double(),
+                logits.log_softmax(-1),
+                rtol=0,
+                atol=1e-4,
             )
             codes = random.integers(0, codec.streams[stream].alphabet, batch_size)
             stepper.accept(stream, codes)
@@ -61,23 +64,25 @@ def test_costs_are_the_priors_own(codec):
 
 def test_side_by_side_as_one_by_one(codec, heard):
     features, sound = heard
-    search = RateAware(codec.model.bottleneck, codec.prior, 4, 0.1, CONDITION)
-    together, bits = search.choose(features, sound, 40)
+    search = RateDistortionSearch(codec.model.bottleneck, codec.prior, n_streams=4, weight=0.1, condition=CONDITION)
+    together, bits = search.encode_with_bits(features, sound, 40)
     for item in range(len(features)):
-        alone, own = search.choose(features[item, None], sound[item, None], 40)
+        alone, own = search.encode_with_bits(features[item, None], sound[item, None], 40)
         for one, other in zip(together, alone, strict=True):
             assert torch.equal(one[item], other[0])
         torch.testing.assert_close(bits[item], own[0])
 
 
 def test_fewer_frames_are_the_first_ones(codec, heard):
-    search = RateAware(codec.model.bottleneck, codec.prior, 2, 0.1)
+    search = RateDistortionSearch(codec.model.bottleneck, codec.prior, n_streams=2, weight=0.1)
     for whole, part in zip(search(*heard, 40), search(*heard, 13), strict=True):
         assert torch.equal(whole[:, :13], part)
 
 
 def test_bits_are_those_of_the_file(codec, heard):
-    codes, bits = RateAware(codec.model.bottleneck, codec.prior, 3, 0.1, CONDITION).choose(*heard, 40)
+    codes, bits = RateDistortionSearch(
+        codec.model.bottleneck, codec.prior, n_streams=3, weight=0.1, condition=CONDITION
+    ).encode_with_bits(*heard, 40)
     found = codec.prior.intervals([part.numpy() for part in codes], CONDITION)
     expected = sum(bits_of(frequencies) for _, frequencies in found)
     np.testing.assert_allclose(bits.numpy(), expected, rtol=0.01, atol=0.05)
@@ -85,9 +90,9 @@ def test_bits_are_those_of_the_file(codec, heard):
 
 @pytest.mark.parametrize("share", [0.85, 1.2])
 def test_what_is_planned_is_spent(codec, heard, share):
-    search = RateAware(codec.model.bottleneck, codec.prior, 4, 0.1)
-    _, before = search.choose(*heard, 40)
-    _, bits = search.choose(*heard, 40, plan=share * before)
+    search = RateDistortionSearch(codec.model.bottleneck, codec.prior, n_streams=4, weight=0.1)
+    _, before = search.encode_with_bits(*heard, 40)
+    _, bits = search.encode_with_bits(*heard, 40, plan=share * before)
     assert float(bits.sum() / before.sum()) == pytest.approx(share, abs=0.06)
 
 
@@ -96,7 +101,7 @@ def test_the_smallest_are_found(rows, width, count):
     torch.manual_seed(0)
     values, base = torch.randn(5, rows, width), 3 * torch.randn(5, rows)
     every = (values + base[..., None]).flatten(1)
-    found = smallest(values, base, count)
+    found = smallest(values, base, count=count)
     assert torch.equal(every.gather(1, found), every.sort(1).values[:, : min(count, rows * width)])
 
 

@@ -162,9 +162,13 @@ def test_a_look_ahead_survives_being_written() -> None:
 
 
 def test_more_discriminators_than_there_are_cannot_be_drawn() -> None:
-    few = {"windows": [64], "periods": [2], "drawn": 3}
-    assert refusal({"adversarial": few}) == "adversarial: drawn is 3, but there are 2 discriminators: draw fewer"
-    assert parse(TrainConfig, {"adversarial": few | {"drawn": 2}}).adversarial.drawn == 2
+    few = {"windows": [64], "periods": [2], "discriminators_per_step": 3}
+    reason = "discriminators_per_step is 3, but there are 2 discriminators: ask for fewer"
+    assert refusal({"adversarial": few}) == f"adversarial: {reason}"
+    assert (
+        parse(TrainConfig, {"adversarial": few | {"discriminators_per_step": 2}}).adversarial.discriminators_per_step
+        == 2
+    )
 
 
 def test_stop_codes_need_codebooks_that_no_gradient_moves() -> None:

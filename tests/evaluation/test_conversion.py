@@ -134,7 +134,7 @@ def tiny_voices(path, speakers):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = Autoencoder(spectral_config().model_copy(update={"speakers": speakers}))
-    checkpoint.save(model, path, {})
+    checkpoint.save(model, path)
     return str(path)
 
 

@@ -29,13 +29,13 @@ def test_stretches_are_averaged_in_their_order():
     assert pooled(np.ones((3, 1))).shape == (3 * SEGMENTS,)
 
 
-def test_features_of_codes_are_those_of_the_codebooks_entries(codec):
+def test_features_of_codes_are_those_of_the_codebooks_embeddings(codec):
     sounds = [sound(length, seed=length)[0] for length in (8 * HOP, 20 * HOP, 20 * HOP + 5)]
     found = code_features(codec, sounds)
     assert found.shape == (3, 8 * SEGMENTS)
     for one, features in zip(sounds, found, strict=True):
         codes = codec.encode(one, RATE, with_margin=False).streams
-        books = codec.model.bottleneck.entries()
+        books = codec.model.bottleneck.additive_codebooks()
         vectors = sum(book[torch.from_numpy(stream[0]).long()] for book, stream in zip(books, codes, strict=True))
         np.testing.assert_allclose(features, pooled(vectors.T.numpy()), atol=1e-5)
 

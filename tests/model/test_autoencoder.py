@@ -11,7 +11,7 @@ from torch import Tensor
 from vqaudio.config.bottleneck import IdentityConfig
 from vqaudio.config.model import ModelConfig
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.bottleneck.codebook import Codebook
 
 
 def test_forward_encode_and_decode_agree(model: Autoencoder) -> None:
@@ -140,14 +140,14 @@ def test_bf16_autocast_spares_codebooks_and_sound(model: Autoencoder) -> None:
     assert all(bool(torch.isfinite(parameter.grad).all()) for parameter in model.parameters())
     for book in model.bottleneck.modules():
         if isinstance(book, Codebook):
-            assert book.entries.dtype == book.counts.dtype == book.sums.dtype == torch.float32
+            assert book.embedding.dtype == book.counts.dtype == book.sums.dtype == torch.float32
 
 
 def test_bf16_autocast_chooses_codes_in_float32() -> None:
-    """Two entries that bfloat16 cannot tell apart."""
+    """Two embeddings that bfloat16 cannot tell apart."""
     book = next(module for module in tiny_model().modules() if isinstance(module, Codebook))
-    book.entries.fill_(9.0)
-    book.entries[3], book.entries[5] = 1.0, 1.001
+    book.embedding.fill_(9.0)
+    book.embedding[3], book.embedding[5] = 1.0, 1.001
     vectors = torch.full((1, 8), 1.0009)
     with torch.autocast("cpu", torch.bfloat16):
         assert book.assign(vectors).tolist() == [5]

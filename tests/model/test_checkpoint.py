@@ -21,7 +21,7 @@ from vqaudio.config.reading import dump_json
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.prior import integer
 from vqaudio.registry import DEFAULT_MODEL, fingerprint
 
@@ -29,7 +29,7 @@ from vqaudio.registry import DEFAULT_MODEL, fingerprint
 @pytest.fixture
 def saved(tmp_path: Path, model: Autoencoder) -> Path:
     path = tmp_path / "tiny.safetensors"
-    checkpoint.save(model, path, {"hours": 2.5})
+    checkpoint.save(model, path, training={"hours": 2.5})
     return path
 
 
@@ -68,16 +68,38 @@ def test_what_is_saved_comes_back(saved: Path, model: Autoencoder) -> None:
     assert not loaded.model.training
     assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
     stored = {name for name in model.state_dict() if not name.endswith((".sums", ".counts"))}
-    assert stored == set(load_file(saved))
+    assert {checkpoint.stored_name(name) for name in stored} == set(load_file(saved))
     for name in stored:
         tensor = loaded.model.state_dict()[name]
         assert tensor.dtype == torch.float32
         assert torch.equal(tensor, model.state_dict()[name].half().float()), name
 
 
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("bottleneck.codebooks.3.embedding", "bottleneck.codebooks.3.entries"),
+        ("bottleneck.levels.0.book.codebook.embedding", "bottleneck.levels.0.book.codebook.entries"),
+        ("decoder.speaker_embedding.weight", "decoder.voices.weight"),
+        ("decoder.layers.0.weight", "decoder.layers.0.weight"),
+    ],
+)
+def test_names_in_files_are_those_of_the_first_version(name: str, stored: str) -> None:
+    assert checkpoint.stored_name(name) == stored
+
+
+def test_speakers_come_back_by_their_old_name(tmp_path: Path) -> None:
+    model = Autoencoder(tiny_model().config.model_copy(update={"speakers": ("ann", "bob")})).eval()
+    checkpoint.save(model, tmp_path / "two.safetensors")
+    assert load_file(tmp_path / "two.safetensors")["decoder.voices.weight"].shape == (3, 64)
+    embedding = checkpoint.load(tmp_path / "two.safetensors").model.decoder.speaker_embedding
+    assert embedding is not None
+    assert torch.equal(embedding.weight, model.decoder.speaker_embedding.weight.half().float())
+
+
 def test_a_second_save_holds_the_same(saved: Path) -> None:
     again = saved.with_name("again.safetensors")
-    checkpoint.save(checkpoint.load(saved).model, again, {"hours": 2.5})
+    checkpoint.save(checkpoint.load(saved).model, again, training={"hours": 2.5})
     tensors, metadata = parts(saved)
     tensors_again, metadata_again = parts(again)
     assert metadata_again == metadata
@@ -108,22 +130,22 @@ def test_a_model_without_streams_has_no_silence(tmp_path: Path) -> None:
 
 
 def test_codebooks_can_learn_on_from_a_file(saved: Path) -> None:
-    """Moving averages are not stored: they must start from the entries, or the first step would scramble them."""
+    """Moving averages are not stored: they must start from the embeddings, or the first step would scramble them."""
     model = checkpoint.load(saved).model.train()
-    entries = [book.entries.clone() for book in model.modules() if isinstance(book, Codebook)]
+    embeddings = [book.embedding.clone() for book in model.modules() if isinstance(book, Codebook)]
     model(waveforms(1, HOP))
-    after = [book.entries for book in model.modules() if isinstance(book, Codebook)]
-    for old, new in zip(entries, after, strict=True):
+    after = [book.embedding for book in model.modules() if isinstance(book, Codebook)]
+    for old, new in zip(embeddings, after, strict=True):
         assert float((old - new).norm(dim=1).max()) < 0.2 * float(old.norm(dim=1).mean())
 
 
-def test_entries_that_learn_by_gradient_are_stored_too(tmp_path: Path) -> None:
+def test_embeddings_that_learn_by_gradient_are_stored_too(tmp_path: Path) -> None:
     config = tiny_model().config
     bottleneck = config.bottleneck.model_copy(update={"update": "loss"})
     model = Autoencoder(config.model_copy(update={"bottleneck": bottleneck})).eval()
     checkpoint.save(model, tmp_path / "loss.safetensors")
     loaded = checkpoint.load(tmp_path / "loss.safetensors").model
-    name = "bottleneck.codebooks.1.entries"
+    name = "bottleneck.codebooks.1.embedding"
     assert torch.equal(loaded.state_dict()[name], model.state_dict()[name].half().float())
 
 

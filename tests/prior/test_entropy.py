@@ -20,7 +20,7 @@ import vqaudio
 from vqaudio import info
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec, load
-from vqaudio.codec.rate_distortion import RateAware, audibility, sparing
+from vqaudio.codec.rate_distortion import RateDistortionSearch, code_cost_search, perceptual_weights
 from vqaudio.compress import main as compress
 from vqaudio.container import Chunk, Header, Reader, Stream, Writer
 from vqaudio.container.chunk import RAW
@@ -433,9 +433,13 @@ def test_the_weight_is_of_bits_against_squared_distance(toys):
     sound = torch.cos(torch.arange(30 * 16) * torch.pi / 16)[None, None] * torch.linspace(0, 1, 30).repeat_interleave(
         16
     )
-    weights = audibility(sound, 30)[0].double()
-    (codes,) = RateAware(bottleneck, prior, 1, weight, "speaker=ann")(features, sound, 30)
-    (nearest,) = RateAware(bottleneck, prior, 1, 0.0, "speaker=ann")(features, sound, 30)
+    weights = perceptual_weights(sound, 30)[0].double()
+    (codes,) = RateDistortionSearch(bottleneck, prior, n_streams=1, weight=weight, condition="speaker=ann")(
+        features, sound, 30
+    )
+    (nearest,) = RateDistortionSearch(bottleneck, prior, n_streams=1, weight=0.0, condition="speaker=ann")(
+        features, sound, 30
+    )
     stepper = prior.begin(1, 1, "speaker=ann")
     for frame, vector in enumerate(features[0].T.double()):
         distances = (book - vector).square().sum(1)
@@ -453,13 +457,13 @@ def test_what_is_quiet_beside_the_rest_is_less_audible():
     """Frames of 1, 1/10 and 1/10,000 of an amplitude, and what is silent: powers of energy, by hand."""
     levels = torch.tensor([1.0] * 5 + [0.1] * 5 + [1e-4] * 5 + [0.0] * 5)
     sound = levels.repeat_interleave(8)[None, None] * 0.5
-    found = audibility(sound, 20)[0]
+    found = perceptual_weights(sound, 20)[0]
     share = 5 * (1 + 1e-4) / (5 * (1 + 1e-2))  # the loud frames' energy is the mean of all, weighted by themselves
     smoothed = [1.0, 0.01, 1e-4, 1e-4]
     expected = [min(1.0, energy / share) ** 0.15 for energy in smoothed]
     assert found[[2, 7, 12, 17]].tolist() == pytest.approx(expected, rel=0.02)
-    assert torch.allclose(audibility(0.01 * sound, 20)[0], found, rtol=0.01)
-    assert bool((audibility(0.0 * sound, 20) > 0.2).all())
+    assert torch.allclose(perceptual_weights(0.01 * sound, 20)[0], found, rtol=0.01)
+    assert bool((perceptual_weights(0.0 * sound, 20) > 0.2).all())
 
 
 def test_cheaper_codes_need_a_prior_and_sums_of_entries(toys):
@@ -467,9 +471,9 @@ def test_cheaper_codes_need_a_prior_and_sums_of_entries(toys):
         with pytest.raises(ModelError, match=f"the entropy mode is {mode}: use prior"):
             toys.codec.compress(toys.ann, RATE, entropy=mode, rdo=0.1)
     with pytest.raises(ModelError, match="only where latents are sums of codebook entries"):
-        RateAware(Identity(), toys.codec.prior, 1, 0.1)
+        RateDistortionSearch(Identity(), toys.codec.prior, n_streams=1, weight=0.1)
     with pytest.raises(ModelError, match="have a cost in residual codebooks alone"):
-        sparing(Identity(), 1, 0.1)
+        code_cost_search(Identity(), 1, code_cost=0.1)
 
 
 # ------------------------------------------------------------------------------------------------------------- scores

@@ -65,7 +65,7 @@ def test_the_bound_of_codes_by_hand(recipe, tmp_path):
     wave = synthetic(2.0, RATE)
     fitted = fit_components(frames_config(6, kind="vq", codebook_size=16), frames_of(wave, 32))
     (tmp_path / "one").mkdir()
-    checkpoint.save(fitted.model, tmp_path / "one" / "model.safetensors", {"seconds": 3.0})
+    checkpoint.save(fitted.model, tmp_path / "one" / "model.safetensors", training={"seconds": 3.0})
     member = recipe.Member(System("one", "One", {"kind": "vq"}, 6), tmp_path)
     clip = wave[0, : 900 * 32]
     figures = recipe.likelihood(member, clip, clip)

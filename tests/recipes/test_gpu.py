@@ -66,7 +66,7 @@ def test_shards_hold_every_recording_and_a_manifest_that_joins(tmp_path):
 def test_both_stages_run_from_shards_to_pieces_of_weights(tmp_path):
     environment = os.environ | {"PYTHON": sys.executable, "ACCELERATOR": "cpu", "STORE": str(tmp_path / "store")}
     environment |= {"BATCH": "2", "CROP": "0.64", "OMP_NUM_THREADS": "1"}
-    settings = "--set data.weights={} --set data.valid_seconds=2 --set adversarial.alone_steps=1"
+    settings = "--set data.weights={} --set data.valid_seconds=2 --set adversarial.pretrain_steps=1"
 
     def run(*arguments: str, **more: str) -> None:
         command = ["bash", str(SCRIPT), *arguments]

@@ -147,10 +147,10 @@ def test_scalar_quantizers_stand_where_lloyd_and_max_put_them(frames):
     features = fitted.model.encoder(torch.from_numpy(synthetic(4.0, RATE))[None])
     tokens = bottleneck.encode(features)
     for axis, (codes, group) in enumerate(zip(tokens, bottleneck.groups, strict=True)):
-        (centres,) = (book[:, 0] for book in group.entries())
+        (centres,) = (book[:, 0] for book in group.additive_codebooks())
         means = torch.stack([features[0, axis][codes[0] == code].mean() for code in range(4)])
         torch.testing.assert_close(centres, means, rtol=0.02, atol=1e-3)  # each the mean of what is nearest to it
-    assert [book.shape for book in bottleneck.entries()] == [(4, 3)] * 3
+    assert [book.shape for book in bottleneck.additive_codebooks()] == [(4, 3)] * 3
 
 
 def test_k_means_leave_less_the_more_there_are(frames):
@@ -174,13 +174,13 @@ def test_the_nearest_entry_is_the_likeliest_component(frames):
     fitted = fit_mixture(frames_config(5, kind="vq", codebook_size=16), frames, iterations=8)
     model = fitted.model
     assert isinstance(model.bottleneck, VQ)
-    entries = model.bottleneck.codebook.entries.double().numpy()
+    embeddings = model.bottleneck.codebook.embedding.double().numpy()
     features = model.encoder(torch.from_numpy(synthetic(4.0, RATE))[None])
     codes = model.bottleneck.encode(features)[0][0].numpy()
     known = GaussianMixture(16, covariance_type="spherical")
-    known.means_, known.covariances_ = entries[:, :-1], np.ones(16)
+    known.means_, known.covariances_ = embeddings[:, :-1], np.ones(16)
     known.precisions_cholesky_ = np.ones(16)
-    known.weights_ = np.exp(-0.5 * entries[:, -1] ** 2)
+    known.weights_ = np.exp(-0.5 * embeddings[:, -1] ** 2)
     known.weights_ /= known.weights_.sum()
     shares = known.predict_proba(features[0, :-1].T.double().numpy())
     assert (codes == shares.argmax(1)).mean() > 0.999
@@ -201,7 +201,9 @@ def test_the_density_of_a_mixture_adds_up():
 @pytest.mark.parametrize("bottleneck", [{"kind": "vq", "codebook_size": 16}, {"kind": "grouped", "codebook_size": 4}])
 def test_files_of_ancestors(tmp_path, frames, bottleneck):
     checkpoint.save(
-        fit_components(frames_config(6, **bottleneck), frames).model, tmp_path / "old.safetensors", {"seconds": 1}
+        fit_components(frames_config(6, **bottleneck), frames).model,
+        tmp_path / "old.safetensors",
+        training={"seconds": 1},
     )
     codec = load(tmp_path / "old.safetensors")
     wave = sound(3 * RATE, 2)

@@ -226,12 +226,12 @@ def test_frozen_codes_are_searched_from_any_number_of_codebooks(start, monkeypat
 
 def test_costly_codes_end_frames_at_stop_codes(start, monkeypatch):
     monkeypatch.setattr(codec, "COSTLY_SHARE", 1.0)
-    monkeypatch.setattr(codec, "MOST_COST", 3e3)  # entries save a hundredth of it at most
+    monkeypatch.setattr(codec, "MOST_COST", 3e3)  # embeddings save a hundredth of it at most
     task = frozen_task(start)
     bottleneck = task.model.bottleneck
     assert isinstance(bottleneck, ResidualVQ)
     for codebook in bottleneck.codebooks[1:]:
-        codebook.entries[5] = 0.0
+        codebook.embedding[5] = 0.0
     features, latents = decoded_from(task, 0)
     torch.testing.assert_close(latents, bottleneck.decode(bottleneck.encode(features, 1)))
 
@@ -240,15 +240,17 @@ def test_costly_codes_end_frames_at_stop_codes(start, monkeypatch):
 
 
 def test_validation_hears_all_scales(tmp_path, monkeypatch):
-    config = toy_config(tmp_path, quantize_after=0, loss={"margin_seconds": 0.02, "drawn_scales": True})
+    config = toy_config(tmp_path, quantize_after=0, loss={"margin_seconds": 0.02, "sampled_scales": True})
     task, fabric = CodecTask(config, progress=False), Fabric(accelerator="cpu", devices=1)
     task.setup(fabric)
-    plain = CodecTask(config.model_copy(update={"loss": config.loss.model_copy(update={"drawn_scales": False})}), False)
+    plain = CodecTask(
+        config.model_copy(update={"loss": config.loss.model_copy(update={"sampled_scales": False})}), False
+    )
     plain.setup(fabric)
     assert task.validate(task.model, fabric, 0) == plain.validate(task.model, fabric, 0)
     drawn: list[int] = []
-    draw = losses.draw_windows
-    monkeypatch.setattr(losses, "draw_windows", lambda: drawn.append(1) or draw())
+    draw = losses.sample_windows
+    monkeypatch.setattr(losses, "sample_windows", lambda: drawn.append(1) or draw())
     task.validate(task.model, fabric, 0)
     assert not drawn
     task.batch(task.model, 0, 0, 0.0)
@@ -276,18 +278,21 @@ def test_discriminators_that_learn_alone_leave_the_models_gradient_as_it_was(tmp
 
 def test_the_logged_loss_is_the_reconstructions_whoever_steers(tmp_path):
     plain, logs = gradients(tmp_path)
-    steered, more = gradients(tmp_path, adversarial=SMALL_ADVERSARIAL | {"alone_steps": 0})
+    steered, more = gradients(tmp_path, adversarial=SMALL_ADVERSARIAL | {"pretrain_steps": 0})
     torch.testing.assert_close(more["loss"], logs["loss"])
     assert set(more) - set(logs) == {"adversarial", "feature_matching"}
     assert any(not torch.allclose(*pair, rtol=1e-2) for pair in zip(steered, plain, strict=True))
 
 
 def test_a_run_that_stops_goes_on_with_its_discriminators_and_stop_codes(tmp_path, monkeypatch):
-    changes = {"adversarial": SMALL_ADVERSARIAL | {"start": 0.2, "alone_steps": 1, "drawn": 1}, "steps": 8}
+    changes = {
+        "adversarial": SMALL_ADVERSARIAL | {"start": 0.2, "pretrain_steps": 1, "discriminators_per_step": 1},
+        "steps": 8,
+    }
     changes |= {"save_every_minutes": ALWAYS, "optimizer": "muon", "weight_ema": 0.9}
     model = spectral_config().model_dump()
     model["bottleneck"] |= {"stop_codes": True, "dropout": 0.9, "frame_dropout": 0.5}
-    changes |= {"model": model, "loss": {"margin_seconds": 0.02, "drawn_scales": True}}
+    changes |= {"model": model, "loss": {"margin_seconds": 0.02, "sampled_scales": True}}
     whole = toy_config(tmp_path, out=str(tmp_path / "whole"), **changes)
     Trainer(whole, progress=False).run()
 
@@ -312,5 +317,5 @@ def test_a_run_that_stops_goes_on_with_its_discriminators_and_stop_codes(tmp_pat
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert ours["gradient_norms/counts"].tolist() == [5, 5, 5]
     assert {"train/adversarial", "train/feature_matching"} <= set(logged(config.out, 1)[8])
-    entries = [ours[f"model/bottleneck.codebooks.{level}.entries"] for level in range(3)]
-    assert [int((one == 0).all(1).sum()) for one in entries] == [0, 1, 1]
+    embeddings = [ours[f"model/bottleneck.codebooks.{level}.embedding"] for level in range(3)]
+    assert [int((one == 0).all(1).sum()) for one in embeddings] == [0, 1, 1]

@@ -151,11 +151,11 @@ def test_levels(folder):
     assert loud.abs().max() <= 1.0
 
 
-def test_disguised_sources_keep_their_targets_and_their_timing(folder):
+def test_perturbed_sources_keep_their_targets_and_their_timing(folder):
     plain = crops_of(folder, weights={"low": 0.0}, **PLAIN)
     batch = plain.batch(0)
     assert batch.source is batch.target
-    moved = crops_of(folder, weights={"low": 0.0}, disguised=1.0, pitch_semitones=(-12.0, -12.0), **PLAIN)
+    moved = crops_of(folder, weights={"low": 0.0}, perturbed=1.0, pitch_semitones=(-12.0, -12.0), **PLAIN)
     batch = moved.batch(0)
     assert torch.equal(batch.target, plain.batch(0).target)
     assert batch.source.shape == batch.target.shape
@@ -283,7 +283,7 @@ def test_validation_hears_the_recordings_as_they_are(tmp_path):
         "speed_probability": 1.0,
         "level_probability": 1.0,
         "noise": 0.5,
-        "disguised": 1.0,
+        "perturbed": 1.0,
         "unknown_speaker": 1.0,
     }
     config = DataConfig(folder=str(tmp_path), crop_seconds=0.1, batch_size=12, **varied)
@@ -301,8 +301,8 @@ def test_validation_hears_the_recordings_as_they_are(tmp_path):
     assert not torch.equal(learned.source, learned.target)
 
 
-def test_disguise_needs_librosa(folder, monkeypatch):
+def test_perturbation_needs_librosa(folder, monkeypatch):
     monkeypatch.setattr("vqaudio.training.data.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"data\.disguised needs librosa: pip install"):
-        crops_of(folder, disguised=1.0)
+    with pytest.raises(ConfigError, match=r"data\.perturbed needs librosa: pip install"):
+        crops_of(folder, perturbed=1.0)
     assert len(crops_of(folder).batch(0).target)

@@ -27,7 +27,7 @@ from vqaudio.training.discriminator import (
 )
 from vqaudio.training.state import load_state, save_state
 
-CONFIG = AdversarialConfig(windows=(256, 64), channels=4, start=0.5, alone_steps=0, learning_rate=3e-3)
+CONFIG = AdversarialConfig(windows=(256, 64), channels=4, start=0.5, pretrain_steps=0, learning_rate=3e-3)
 ALL_KINDS = CONFIG.model_copy(update={"periods": (2, 7), "channels": 2, "period_channels": 2, "loss": "least_squares"})
 SAMPLES = 1024
 
@@ -178,9 +178,9 @@ def test_compiling_changes_nothing():
         ("periods", [3, -2], "greater than or equal to 2"),
         ("windows", [], "at least 1 item"),
         ("windows", [50], "multiple of 4"),
-        ("drawn", 0, "greater than or equal to 1"),
-        ("drawn", 5, "drawn is 5, but there are 4 discriminators"),
-        ("alone_steps", -1, "greater than or equal to 0"),
+        ("discriminators_per_step", 0, "greater than or equal to 1"),
+        ("discriminators_per_step", 5, "discriminators_per_step is 5, but there are 4 discriminators"),
+        ("pretrain_steps", -1, "greater than or equal to 0"),
         ("loss", "squares", "least_squares"),
     ],
 )
@@ -238,7 +238,7 @@ def test_gradients_move_the_model_and_not_the_discriminators():
 
 
 def test_the_model_learns_from_none_before_they_have_learned_alone():
-    ours = adversary(CONFIG.model_copy(update={"alone_steps": 2}))
+    ours = adversary(CONFIG.model_copy(update={"pretrain_steps": 2}))
     for step in range(3):
         at = place()
         gradient, terms = ours.gradient(at.square().mean(), at, at, sounds())
@@ -297,7 +297,7 @@ def moved(ours: Adversary) -> list[int]:
 
 
 def test_those_drawn_depend_on_seed_and_step_alone():
-    config = ALL_KINDS.model_copy(update={"drawn": 2})
+    config = ALL_KINDS.model_copy(update={"discriminators_per_step": 2})
     drawn = []
     for _ in range(2):
         torch.manual_seed(len(drawn))
@@ -312,7 +312,7 @@ def test_those_drawn_depend_on_seed_and_step_alone():
 
 def test_one_that_was_left_out_does_not_make_up_for_it():
     """Each step draws anew: were steps counted by one discriminator, it would be drawn until it caught up."""
-    ours = adversary(ALL_KINDS.model_copy(update={"drawn": 1}))
+    ours = adversary(ALL_KINDS.model_copy(update={"discriminators_per_step": 1}))
     drawn = [moved(ours)[0] for _ in range(24)]
     expected = [int(np.random.default_rng([0, step]).choice(4, 1, replace=False)[0]) for step in range(24)]
     assert drawn == expected
@@ -320,13 +320,13 @@ def test_one_that_was_left_out_does_not_make_up_for_it():
 
 def test_of_several_processes_all_take_part(monkeypatch):
     monkeypatch.setattr(Fabric, "world_size", 2)
-    ours = adversary(ALL_KINDS.model_copy(update={"drawn": 1}))
+    ours = adversary(ALL_KINDS.model_copy(update={"discriminators_per_step": 1}))
     assert [moved(ours) for _ in range(2)] == [[0, 1, 2, 3]] * 2
     assert ours.steps == 2
 
 
 def test_they_go_on_from_a_saved_state_bit_for_bit(tmp_path):
-    config = ALL_KINDS.model_copy(update={"drawn": 2, "alone_steps": 1})
+    config = ALL_KINDS.model_copy(update={"discriminators_per_step": 2, "pretrain_steps": 1})
 
     def parts(ours: Adversary) -> tuple[dict[str, torch.nn.Module], dict[str, torch.optim.Optimizer]]:
         return {"discriminators": ours.discriminators, "gradient_norms": ours.norms}, {"optimizer": ours.optimizer}

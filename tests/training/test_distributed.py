@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 import torch
 from safetensors.torch import save_file
-from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.config.reading import load_yaml, parse
 from vqaudio.config.training import TrainConfig
 from vqaudio.training.loop import Trainer

@@ -28,7 +28,7 @@ from vqaudio.config.bottleneck import VQConfig
 from vqaudio.config.training import TrainConfig
 from vqaudio.errors import AudioError, ModelError
 from vqaudio.model import checkpoint
-from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.train import main
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.loop import Trainer
@@ -415,12 +415,12 @@ def test_bfloat16_keeps_weights_and_codebooks_in_float32(tmp_path):
 def test_a_run_can_start_from_a_model(tmp_path):
     start = tmp_path / "start.safetensors"
     checkpoint.save(tiny_model(seed=3), start)
-    entries = load_file(start)["bottleneck.codebooks.0.entries"].float()
+    embeddings = load_file(start)["bottleneck.codebooks.0.entries"].float()
     trainer = Trainer(toy_config(tmp_path, init_from=str(start), steps=1, quantize_after=0), progress=False)
     codebook = next(module for module in trainer.model.modules() if isinstance(module, Codebook))
-    torch.testing.assert_close(codebook.entries, entries)
+    torch.testing.assert_close(codebook.embedding, embeddings)
     trainer.run()
-    moved = (codebook.entries - entries).norm(dim=1) / entries.norm(dim=1)
+    moved = (codebook.embedding - embeddings).norm(dim=1) / embeddings.norm(dim=1)
     assert moved.max() > 0  # it learns
     assert moved.median() < 0.5  # and goes on from where it was: codes that nobody chose stay, or are re-seeded
 
@@ -445,13 +445,13 @@ def test_codebooks_can_be_added(tmp_path):
     checkpoint.save(tiny_model(seed=3), start)
     config = toy_config(tmp_path, init_from=str(start), steps=4, quantize_after=0)
     trainer = Trainer(with_bottleneck(config, n_codebooks=5), progress=False)
-    entries = [book.entries.clone() for book in trainer.model.bottleneck.codebooks]
+    embeddings = [book.embedding.clone() for book in trainer.model.bottleneck.codebooks]
     old = tiny_model(seed=3).bottleneck.codebooks
-    for mine, theirs in zip(entries, old, strict=False):
-        torch.testing.assert_close(mine, theirs.entries, rtol=1e-3, atol=1e-3)  # stored as float16
+    for mine, theirs in zip(embeddings, old, strict=False):
+        torch.testing.assert_close(mine, theirs.embedding, rtol=1e-3, atol=1e-3)  # stored as float16
     trainer.run()
-    for book, before in zip(trainer.model.bottleneck.codebooks, entries, strict=True):
-        assert (book.entries != before).any()
+    for book, before in zip(trainer.model.bottleneck.codebooks, embeddings, strict=True):
+        assert (book.embedding != before).any()
     fewer = with_bottleneck(config.model_copy(update={"out": str(tmp_path / "fewer")}), n_codebooks=2)
     with pytest.raises(ModelError, match="does not fit"):
         Trainer(fewer, progress=False)
@@ -528,7 +528,7 @@ def test_a_model_without_voices_can_learn_some(tmp_path):
     checkpoint.save(tiny_model(seed=3), start)
     config = with_speakers(tmp_path).model_copy(update={"init_from": str(start)})
     trainer = Trainer(config, progress=False)
-    assert trainer.model.decoder.voices.weight.shape == (3, 64)
+    assert trainer.model.decoder.speaker_embedding.weight.shape == (3, 64)
 
 
 def test_corpora_without_names_are_refused(tmp_path):
@@ -640,7 +640,11 @@ def test_the_average_follows_weights_and_buffers():
 def test_the_average_is_what_is_kept(tmp_path):
     trainer = Trainer(toy_config(tmp_path, steps=2, weight_ema=0.9), progress=False)
     path = trainer.run()
-    kept, average, last = load_file(path), trainer.best.state_dict(), trainer.model.state_dict()
+    kept = load_file(path)
+    average, last = (
+        {checkpoint.stored_name(name): tensor for name, tensor in model.state_dict().items()}
+        for model in (trainer.best, trainer.model)
+    )
     assert all(torch.equal(tensor, average[name].half()) for name, tensor in kept.items())
     assert any(not torch.equal(tensor, last[name].half()) for name, tensor in kept.items())
 

@@ -26,7 +26,7 @@ from vqaudio.training.losses import (
     ReconstructionLoss,
     Spectra,
     compress,
-    draw_windows,
+    sample_windows,
     stft,
     waveform_loss,
 )
@@ -178,10 +178,10 @@ def test_terms_are_weighted_and_left_out():
 
 def test_drawn_scales_are_the_full_loss_on_average(monkeypatch):
     target, estimate = waveforms(2, SAMPLES), waveforms(2, SAMPLES, seed=1)
-    drawn = reconstruction_loss(waveform=0.5, drawn_scales=True)
+    drawn = reconstruction_loss(waveform=0.5, sampled_scales=True)
     made = []
     for pair in itertools.product(COMPLEX_WINDOWS, MEL_ONLY):
-        monkeypatch.setattr(losses, "draw_windows", lambda pair=pair: pair)
+        monkeypatch.setattr(losses, "sample_windows", lambda pair=pair: pair)
         made.append(drawn(estimate, target))
     assert len(made) == 6
     total, terms = reconstruction_loss(waveform=0.5)(estimate, target)
@@ -192,14 +192,14 @@ def test_drawn_scales_are_the_full_loss_on_average(monkeypatch):
 
 
 def test_all_pairs_of_scales_are_as_likely():
-    drawn = Counter(draw_windows() for _ in range(600))
+    drawn = Counter(sample_windows() for _ in range(600))
     assert sorted(drawn) == sorted(itertools.product(COMPLEX_WINDOWS, MEL_ONLY))
     assert all(60 < count < 140 for count in drawn.values())  # of 100 expected, more than four standard deviations
 
 
 def test_scales_are_drawn_in_training_alone():
     target, estimate = waveforms(2, SAMPLES), waveforms(2, SAMPLES, seed=1)
-    drawn = reconstruction_loss(drawn_scales=True)
+    drawn = reconstruction_loss(sampled_scales=True)
     expected, _ = reconstruction_loss()(estimate, target)
     assert len({float(drawn(estimate, target)[0]) for _ in range(12)}) > 2
     assert drawn.eval()(estimate, target)[0] == expected

@@ -253,7 +253,7 @@ def test_a_run_can_start_from_a_prior(finished, toys, tmp_path):
 
 
 def test_a_run_can_start_from_a_prior_of_fewer_codebooks(finished, toys, tmp_path):
-    """What there is for the third codebook starts as it was for the second, with the codec's own entries."""
+    """What there is for the third codebook starts as it was for the second, with the codec's own embeddings."""
     whole = finished.model
     assert isinstance(whole, WaveNet)
     fewer = WaveNet(whole.config, whole.streams[:2], whole.fields)

@@ -29,7 +29,7 @@ from vqaudio.audio.source import Source, Window, padded_window
 from vqaudio.codec.levels import measure, put_back, taken_out
 from vqaudio.container import ChunkCodes, Level, Stream
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.bottleneck import Choose
+from vqaudio.model.bottleneck import CodeSearch
 
 MARGIN_SECONDS = 0.02
 """Coded beyond each end: a window of the decoder that reaches out of the sound finds codes of its own there.
@@ -118,7 +118,7 @@ def encode_blocks(
     block_frames: int,
     n_streams: int,
     done: Callable[[float], object] | None = None,
-    choose: Choose | None = None,
+    search: CodeSearch | None = None,
     margin: int = 0,
     at_once: int = 1,
 ) -> Iterator[Block]:
@@ -126,22 +126,24 @@ def encode_blocks(
 
     The first frame begins ``margin`` samples, at the model's rate, before the sound, and the last block has as many
     frames as the sound and as large a margin behind it need. ``done`` is called with the seconds coded after each
-    block. ``choose`` makes codes of features in place of a bottleneck that looks at one frame at a time, for
+    block. ``search`` makes codes of features in place of a bottleneck that looks at one frame at a time, for
     ``at_once`` blocks side by side: more are quicker, and come later.
     """
     opened = open_blocks(model, sound, block_frames, margin)
-    while several := list(islice(opened, at_once if choose is not None else 1)):
-        for block, codes in zip(several, _codes(model, several, n_streams, choose), strict=True):
+    while several := list(islice(opened, at_once if search is not None else 1)):
+        for block, codes in zip(several, _codes(model, several, n_streams, search), strict=True):
             yield Block(codes, block.levels)
             if done is not None:
                 done(block.seconds)
 
 
-def _codes(model: Autoencoder, several: list[Opened], n_streams: int, choose: Choose | None) -> Iterator[ChunkCodes]:
+def _codes(
+    model: Autoencoder, several: list[Opened], n_streams: int, search: CodeSearch | None
+) -> Iterator[ChunkCodes]:
     streams = model.bottleneck.streams[:n_streams]
-    if choose is not None:
+    if search is not None:
         heard = hear(model, several)
-        tokens = choose(heard.features, heard.sound, max(block.kept for block in several))
+        tokens = search(heard.features, heard.sound, max(block.kept for block in several))
         found = [part.to("cpu", torch.int32).numpy() for part in tokens]
         for block, rows in zip(several, heard.rows, strict=True):
             cut = zip(streams, found, strict=True)
@@ -188,7 +190,7 @@ def hear(model: Autoencoder, several: Sequence[Opened]) -> Heard:
 
 @torch.inference_mode()
 def encode_ways(
-    model: Autoencoder, sound: Window, ways: Sequence[tuple[int, Choose | None]]
+    model: Autoencoder, sound: Window, ways: Sequence[tuple[int, CodeSearch | None]]
 ) -> list[list[NDArray[np.int32]]]:
     """A sound ``(samples,)`` at the model's rate to codes in several ways, its features computed once.
 
@@ -214,8 +216,8 @@ def encode_ways(
         with _full_float32(device):
             features = model.encoder(heard)[..., before - own : before + last - first + own]
             heard = heard[..., (before - own) * hop : (before + last - first + own) * hop]
-            for parts, (n_streams, choose) in zip(found, ways, strict=True):
-                tokens = model.encode_features(features, heard, n_streams, own, choose)
+            for parts, (n_streams, search) in zip(found, ways, strict=True):
+                tokens = model.encode_features(features, heard, n_streams, own, search)
                 parts.append(_kept(tokens, streams[:n_streams], kept))
     return [[np.concatenate(parts) for parts in zip(*blocks, strict=True)] for blocks in found]
 

@@ -29,13 +29,13 @@ from vqaudio.audio.source import Source, Window
 from vqaudio.codec.blocks import Block, aligned, coded_samples, decoded, encode_blocks, margin_of
 from vqaudio.codec.opened import Damage, Stored, called, model_of, refuse_large
 from vqaudio.codec.rate_control import Bounds, Sample, fit, fit_codebooks, framing
-from vqaudio.codec.rate_distortion import AT_ONCE, RateAware, chooses_by_cost, sparing
+from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, code_cost_search, supports_rdo
 from vqaudio.container import ENTROPY_MODES, PLAIN, Header, Level, Reader, Writer
 from vqaudio.errors import ContainerError, ModelError, choice
 from vqaudio.files.pipe import ENDLESS
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.model import checkpoint
-from vqaudio.model.bottleneck import Choose
+from vqaudio.model.bottleneck import CodeSearch
 from vqaudio.prior.base import NONE
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.entropy import PriorCoder, coders, load_prior, prior_of
@@ -108,7 +108,7 @@ class Codec:
         self.hop_length = self.model.config.hop_length
         self.frame_rate = self.model.config.frame_rate
         self.margin = margin_of(self.sample_rate)
-        self.least_codebooks, self.n_codebooks = self.model.bottleneck.least_streams, len(self.streams)
+        self.least_codebooks, self.n_codebooks = self.model.bottleneck.min_streams, len(self.streams)
         self.speakers = self.model.config.speakers
         self._own_prior = prior
 
@@ -192,7 +192,7 @@ class Codec:
         wav: Any,
         sample_rate: int,
         n_codebooks: int | None = None,
-        entry_cost: float = 0.0,
+        code_cost: float = 0.0,
         with_margin: bool = True,
     ) -> Codes:
         """Sound to codes.
@@ -201,7 +201,7 @@ class Codec:
             wav: float32 array or tensor ``(channels, samples)`` (or ``(samples,)``), full scale 1.0.
             sample_rate: Hz.
             n_codebooks: how many to use; all by default.
-            entry_cost: squared distance that an entry must save, as :meth:`ResidualVQ.encode` has it.
+            code_cost: squared distance that a code must save, see :meth:`Bottleneck.encode_with_cost`.
             with_margin: code 20 ms beyond both ends, as in files, without which these are less exact. Codes that others
                 are to follow have none.
 
@@ -213,9 +213,9 @@ class Codec:
         self.check_encodes()
         sound = ArraySource(wav, sample_rate)
         n_streams = self.check_codebooks(n_codebooks)
-        choose = sparing(self.model.bottleneck, n_streams, entry_cost) if entry_cost else None
+        search = code_cost_search(self.model.bottleneck, n_streams, code_cost=code_cost) if code_cost else None
         margin = self.margin if with_margin else 0
-        blocks = list(encode_blocks(self.model, sound, self._chunk_frames(), n_streams, choose=choose, margin=margin))
+        blocks = list(encode_blocks(self.model, sound, self._chunk_frames(), n_streams, search=search, margin=margin))
         streams = [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
         levels = tuple(block.levels for block in blocks)
         plain = all(level == PLAIN for chunk in levels for level in chunk)
@@ -335,8 +335,7 @@ class Codec:
             whole = prompt[: len(prompt) // step * step]  # a last code that is half silence would be gone on from
             before = self.encode(whole, self.sample_rate, n_streams, with_margin=False)
             given, levels = [part[0].astype(np.int64) for part in before.streams], before.levels
-        books = self.model.bottleneck.entries()
-        stops = [np.flatnonzero((book == 0).all(1).cpu().numpy()) for book in books[:n_streams]]
+        stops = [codes.cpu().numpy() for codes in self.model.bottleneck.stop_codes()[:n_streams]]
         stop_codes = stops if len(stops) == n_streams else None
         sampled = sample(prior, n_frames, n_streams, count, condition, how, given, done, stop_codes)
         frames = n_frames + max(len(part) * stream.stride for part, stream in zip(given, self.streams, strict=False))
@@ -430,7 +429,7 @@ class Codec:
                 what came before in a chunk, or by the trained prior, which is the default where there is one.
             condition: what the prior is told of the sound, as in ``speaker=p225``.
             rdo: choose codes that are cheaper by the prior, though not the nearest: λ of
-                :class:`vqaudio.codec.rate_distortion.RateAware`, squared distance per bit.
+                :class:`vqaudio.codec.rate_distortion.RateDistortionSearch`, squared distance per bit.
 
         Raises:
             ModelError: no encoder, not as many codebooks, no prior, a condition that it does not know, or ``rdo``
@@ -441,14 +440,16 @@ class Codec:
         self.check_encodes()
         n_streams, frames = self.check_codebooks(n_codebooks), self._chunk_frames(chunk_seconds)
         header, coder = self._described(sound, n_streams, frames, self._mode(entropy), condition)
-        choose = None
+        search = None
         if rdo:
             if coder is None or not isinstance(coder.prior, IntegerPrior):
                 raise ModelError(
                     f"rdo weighs codes by what the prior says, and the entropy mode is {header.entropy}: use prior"
                 )
-            choose = RateAware(self.model.bottleneck, coder.prior, n_streams, rdo, condition)
-        return self._write(sound, file, header, coder, choose, done)
+            search = RateDistortionSearch(
+                self.model.bottleneck, coder.prior, n_streams=n_streams, weight=rdo, condition=condition
+            )
+        return self._write(sound, file, header, coder, search, done)
 
     def _write(
         self,
@@ -456,7 +457,7 @@ class Codec:
         file: IO[bytes],
         header: Header,
         coder: PriorCoder | None,
-        choose: Choose | None,
+        search: CodeSearch | None,
         done: Callable[[float], object] | None,
     ) -> int:
         """Code a sound into a file that its header describes; returns the number of bytes."""
@@ -465,7 +466,7 @@ class Codec:
         size = len(header.to_bytes())
         live = sound.n_samples >= ENDLESS
         at_once = 1 if live else max(1, AT_ONCE // sound.channels)
-        how = (header.chunk_frames, len(header.streams), done, choose, self.margin, at_once)
+        how = (header.chunk_frames, len(header.streams), done, search, self.margin, at_once)
         for block in encode_blocks(self.model, sound, *how):
             size += writer.write(block.codes, block.levels)
             file.flush()  # whoever listens to what is still being recorded need not wait for more
@@ -516,15 +517,15 @@ class Codec:
 
         with ExitStack() as stack:
 
-            def attempt(n_codebooks: int, choose: Choose | None) -> IO[bytes]:
+            def attempt(n_codebooks: int, search: CodeSearch | None) -> IO[bytes]:
                 if coded:
                     count(-coded)
                 made = stack.enter_context(SpooledTemporaryFile(MOST_IN_MEMORY))
-                self._write(sound, made, *self._described(sound, n_codebooks, frames, mode, condition), choose, count)
+                self._write(sound, made, *self._described(sound, n_codebooks, frames, mode, condition), search, count)
                 return made
 
             prior = None if coder is None else coder.prior
-            if isinstance(prior, IntegerPrior) and chooses_by_cost(self.model.bottleneck, most):
+            if isinstance(prior, IntegerPrior) and supports_rdo(self.model.bottleneck, most):
                 n_frames = header.n_frames(sound.n_samples)
                 sample = Sample(self.model, prior, sound, frames, n_frames, self.margin, condition)
                 made = fit(sample, framing(header, sound.n_samples), bounds, attempt)

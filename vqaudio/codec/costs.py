@@ -53,15 +53,15 @@ class _Head:
         self.query, self.output_projection = _Linear(head.query), _Linear(head.output_projection)
 
 
-class Costs:
+class CodeCosts:
     """The prior's network for the first ``n_streams`` streams, under a condition.
 
     Raises:
         ModelError: a condition that the prior does not know.
     """
 
-    def __init__(self, prior: IntegerPrior, n_streams: int, condition: str = NONE):
-        self.embeddings = [torch.from_numpy(embeddings) for embeddings in prior.embeddings[:n_streams]]
+    def __init__(self, prior: IntegerPrior, n_streams: int, *, condition: str = NONE):
+        self.embeddings = [torch.from_numpy(table) for table in prior.embeddings[:n_streams]]
         self.embed = _Linear(prior.embed)
         biases = prior.biases(n_streams, condition)
         self.layers = [
@@ -76,40 +76,40 @@ class Costs:
         )
         self.heads = [_Head(head) for head in prior.heads[:n_streams]]
 
-    def begin(self, batch: int) -> Walk:
+    def begin(self, batch: int) -> CostStepper:
         """The start of so many sequences."""
-        return Walk(self, batch)
+        return CostStepper(self, batch)
 
 
-class Walk:
-    """A walk along sequences, frame by frame; each layer keeps what its convolution looks back on in a ring."""
+class CostStepper:
+    """Goes along sequences, frame by frame; each layer keeps what its convolution looks back on in a ring."""
 
-    def __init__(self, costs: Costs, batch: int):
+    def __init__(self, costs: CodeCosts, batch: int):
         self.costs, self.frame = costs, 0
         width = costs.embed.weight.shape[1]
         self.rings = [torch.zeros(dilation, batch, width) for dilation, *_ in costs.layers]
         self.context = self._next(torch.zeros(batch, costs.embeddings[0].shape[1]))
 
-    def nats(self, stream: int, before: Tensor) -> Tensor:
-        """Log-likelihoods of the next code of a stream, ``(batch, paths, alphabet)``, 0 or below.
+    def log_probs(self, stream: int, prefix: Tensor) -> Tensor:
+        """Log-probabilities in nats of the next code of a stream, ``(batch, paths, alphabet)``, 0 or below.
 
-        ``before``: sums ``(batch, paths, code_dim)`` of the embeddings of this frame's codes of the streams before.
+        ``prefix``: sums ``(batch, paths, code_dim)`` of the embeddings of this frame's codes of the streams before.
         """
-        head, shape = self.costs.heads[stream], before.shape[:2]
-        hidden = head.before(before.flatten(0, 1).clamp(-INT8, INT8)).view(*shape, -1)
+        head, shape = self.costs.heads[stream], prefix.shape[:2]
+        hidden = head.before(prefix.flatten(0, 1).clamp(-INT8, INT8)).view(*shape, -1)
         hidden = (hidden + head.context(self.context)[:, None]).clamp_(min=0)
         logits = head.output_projection(head.query(head.hidden_quantizer(hidden).flatten(0, 1)))
         return logits.mul_(self.costs.logit).log_softmax(-1).view(*shape, -1)
 
-    def advance(self, embeddings: Tensor) -> None:
+    def advance(self, embedded: Tensor) -> None:
         """To the next frame; ``(batch, code_dim)`` is the sum of the embeddings of the codes that were chosen."""
         self.frame += 1
-        self.context = self._next(embeddings)
+        self.context = self._next(embedded)
 
-    def _next(self, embeddings: Tensor) -> Tensor:
+    def _next(self, embedded: Tensor) -> Tensor:
         """What heads see of the past: ``(batch, skip_channels)``."""
         costs = self.costs
-        x = costs.embed(embeddings.clamp(-INT8, INT8))
+        x = costs.embed(embedded.clamp(-INT8, INT8))
         width = x.shape[1]
         skipped = torch.zeros(1)
         for (dilation, quantizer, gates, out), ring in zip(costs.layers, self.rings, strict=True):

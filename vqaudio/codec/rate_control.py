@@ -22,14 +22,14 @@ from torch import Tensor
 
 from vqaudio.audio.source import Source
 from vqaudio.codec.blocks import hear, open_blocks
-from vqaudio.codec.rate_distortion import AT_ONCE, RateAware, audible
-from vqaudio.codec.rate_distortion import PATHS as FULL_PATHS
+from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, perceptual_weights
+from vqaudio.codec.rate_distortion import BEAM_WIDTH as FULL_BEAM_WIDTH
 from vqaudio.container import Header
 from vqaudio.container.trailer import trailer_bytes
 from vqaudio.errors import RateError
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.bottleneck import Choose
+from vqaudio.model.bottleneck import CodeSearch
 from vqaudio.prior.base import NONE
 from vqaudio.prior.integer import IntegerPrior
 
@@ -41,8 +41,8 @@ FULLER = 1.25
 """With the nearest codes, the codebooks in use would take so many times what is asked for."""
 SAMPLED = 4
 """Blocks of the sound to look at."""
-PATHS = 4
-"""Sums of entries in view at each codebook while looking: sizes differ by some percent from the full search's."""
+BEAM_WIDTH = 4
+"""Sums of embeddings in view at each codebook while looking: sizes differ by some percent from the full search's."""
 OCTAVES = 9
 """From the smallest λ to look at to the largest."""
 STEPS = 6
@@ -56,25 +56,25 @@ Floats = NDArray[np.float64]
 
 
 class Steered:
-    """:class:`RateAware` that can be told what to spend: what it spent another time, or so many times of it.
+    """:class:`RateDistortionSearch` that can be told what to spend: what it spent another time, or so many times of it.
 
     Attributes:
         spent: bits of each frame, ``(batch, frames)``, for each call.
     """
 
-    def __init__(self, search: RateAware, before: Steered | None = None, scale: float = 1.0):
+    def __init__(self, search: RateDistortionSearch, before: Steered | None = None, scale: float = 1.0):
         self.search, self.before, self.scale = search, before, scale
         self.spent: list[Tensor] = []
 
     def __call__(self, features: Tensor, sound: Tensor, frames: int) -> list[Tensor]:
-        """As :meth:`RateAware.__call__`, for the same calls as before in the same order."""
+        """As :meth:`RateDistortionSearch.__call__`, for the same calls as before in the same order."""
         plan = None if self.before is None else self.scale * self.before.spent[len(self.spent)]
-        codes, bits = self.search.choose(features, sound, frames, plan)
+        codes, bits = self.search.encode_with_bits(features, sound, frames, plan=plan)
         self.spent.append(bits)
         return codes
 
 
-Attempt = Callable[[int, Choose | None], IO[bytes]]
+Attempt = Callable[[int, CodeSearch | None], IO[bytes]]
 """Codes the whole sound with so many codebooks, and codes chosen so, into a file that stands at its end."""
 
 
@@ -140,19 +140,26 @@ class Sample:
         step = -(-n_frames // (block_frames * max(1, SAMPLED // sound.channels)))
         opened = list(islice(open_blocks(model, sound, block_frames, margin), step // 2, None, step))
         heard = hear(model, opened)
-        self.features, self.audible = heard.features, audible(heard.sound, block_frames)
+        self.features, self.perceptual_weights = heard.features, perceptual_weights(heard.sound, block_frames)
         self.kept = torch.zeros(len(self.features), block_frames)
         for block, rows in zip(opened, heard.rows, strict=True):
             self.kept[rows, : block.kept] = 1.0
         self.share = n_frames / sum(block.kept for block in opened)
         bits = np.cumsum([stream.bits for stream in model.bottleneck.streams])
         self.packed: Floats = bits * float(self.kept.sum()) * self.share / 8  # where the prior is of no use
-        entries = model.bottleneck.entries()[0].float()
-        self.largest = 2.0**4 * float(entries.square().sum(1).mean()) / float(bits[-1])
+        codebook = model.bottleneck.additive_codebooks()[0].float()
+        self.largest = 2.0**4 * float(codebook.square().sum(1).mean()) / float(bits[-1])
 
-    def search(self, n_codebooks: int, weight: float, paths: int = FULL_PATHS) -> RateAware:
+    def search(self, n_codebooks: int, weight: float, beam_width: int = FULL_BEAM_WIDTH) -> RateDistortionSearch:
         """What chooses codes of so many codebooks, with λ."""
-        return RateAware(self.bottleneck, self.prior, n_codebooks, weight, self.condition, paths)
+        return RateDistortionSearch(
+            self.bottleneck,
+            self.prior,
+            n_streams=n_codebooks,
+            weight=weight,
+            condition=self.condition,
+            beam_width=beam_width,
+        )
 
     def nearest(self) -> Floats:
         """Bytes of all the sound's codes with the first codebook, the first two, ..., each code the nearest."""
@@ -164,12 +171,12 @@ class Sample:
 
     def sizes(self, n_codebooks: int, weights: Sequence[float]) -> Floats:
         """Bytes of all the sound's codes with so many codebooks, for each λ."""
-        search = self.search(n_codebooks, 0.0, PATHS)
+        search = self.search(n_codebooks, 0.0, BEAM_WIDTH)
         batch, found = len(self.features), []
         several = max(1, AT_ONCE // batch)
         for at in range(0, len(weights), several):
             part = weights[at : at + several]
-            worth = torch.cat([weight / self.audible for weight in part])
+            worth = torch.cat([weight / self.perceptual_weights for weight in part])
             _, bits = search.search(self.features.repeat(len(part), 1, 1), worth)
             found += (bits.view(len(part), batch, -1) * self.kept).sum((1, 2)).tolist()
         sizes: Floats = np.minimum(np.array(found) * self.share / 8, self.packed[n_codebooks - 1])

@@ -1,7 +1,7 @@
 """Codes chosen for what they cost as well as for how near they come: rate-distortion-optimised assignment.
 
 A code that is slightly farther from the features may be much cheaper to code after those before it. Frame by frame, a
-beam over the codebooks looks for the smallest ``audibility * squared distance + weight * bits``; the bits are the
+beam over the codebooks looks for the smallest ``perceptual weight * squared distance + λ * bits``; the bits are the
 prior's, given the codes that were chosen before. Source: Chou, Lookabaugh & Gray, "Entropy-constrained vector
 quantization", 1989, eq. 6; the beam as in :meth:`vqaudio.model.bottleneck.residual.ResidualVQ.encode`.
 """
@@ -14,68 +14,71 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vqaudio.codec.costs import Costs, Walk
+from vqaudio.codec.costs import CodeCosts, CostStepper
 from vqaudio.errors import ModelError
-from vqaudio.model.bottleneck import Bottleneck, Choose, ResidualVQ
-from vqaudio.model.bottleneck.residual import follow
+from vqaudio.model.bottleneck import Bottleneck, CodeSearch
+from vqaudio.model.bottleneck.residual import gather_paths
 from vqaudio.prior.base import NONE
 from vqaudio.prior.integer import IntegerPrior
 
-PATHS = 16
-"""Sums of entries in view at each codebook."""
+BEAM_WIDTH = 16
+"""Sums of embeddings that are kept at each codebook."""
 AT_ONCE = 32
-"""Sequences side by side: with more, what is compared no longer fits a core's caches."""
+"""Sequences in a batch: with more, what is compared no longer fits a core's caches."""
 GROUP = 32
 """Codes whose costs are compared at once."""
-STEERING = 20.0
+RATE_GAIN = 20.0
 """Of the logarithm of a bit's worth, for all that was planned that has been spent too much."""
-MOST_STEERED = 8.0
+LARGEST_GAIN = 8.0
 """Times what it would be, that a bit may become worth, or one over that."""
 EXPONENT = 0.15
 QUIET = 1e-10
-LEAST_SHARE = 1e-4  # of energy, -40 dB: what is quieter is not left to the prior alone
+LEAST_ENERGY = 1e-4  # of energy, -40 dB: what is quieter is not left to the prior alone
 
 
-def sparing(bottleneck: Bottleneck, n_streams: int, entry_cost: float) -> Choose:
-    """Features to codes by :meth:`ResidualVQ.encode` with an ``entry_cost``: no prior is asked, so it is quick.
+def code_cost_search(bottleneck: Bottleneck, n_streams: int, *, code_cost: float) -> CodeSearch:
+    """A search in which every code costs as much, stop codes nothing: no prior is asked, so it is quick.
 
     Raises:
-        ModelError: a bottleneck of another kind.
+        ModelError: the bottleneck has no such search, see :meth:`Bottleneck.encode_with_cost`.
     """
-    if not isinstance(bottleneck, ResidualVQ):
-        raise ModelError("entries have a cost in residual codebooks alone")
-    return lambda features, sound, frames: bottleneck.encode(features[..., :frames], n_streams, entry_cost)
+    if not bottleneck.has_code_costs:
+        raise ModelError("codes have a cost in residual codebooks alone")
+    return lambda features, waveform, frames: bottleneck.encode_with_cost(
+        features[..., :frames], n_streams, code_cost=code_cost
+    )
 
 
-def audibility(sound: Tensor, frames: int) -> Tensor:
+def perceptual_weights(waveform: Tensor, frames: int) -> Tensor:
     """How much errors in each frame count: ``(batch, 1, samples)`` to float32 ``(batch, frames)``, at most 1.
 
     A power of the frame's energy over that of the louder frames: what is quiet beside them is heard less, and by
     Stevens' law loudness is about the 0.3th power of intensity ("The measurement of loudness", 1955). Half of that
     exponent was best for PESQ-WB and STOI at 0.9 kb/s.
+
+    Sounds are weighted one by one, so that how many there are changes nothing.
     """
-    energy = sound.float().square().reshape(len(sound), frames, -1).mean(-1)
+    return torch.cat([_perceptual_weights(one[None], frames) for one in waveform])
+
+
+def _perceptual_weights(waveform: Tensor, frames: int) -> Tensor:
+    energy = waveform.float().square().reshape(len(waveform), frames, -1).mean(-1)
     around = functional.pad(energy[:, None], (1, 1), mode="replicate")[:, 0]
     energy = (around[:, :-2] + 2.0 * energy + around[:, 2:]) / 4.0
     loud = energy.square().sum(1, keepdim=True) / energy.sum(1, keepdim=True).clamp(min=QUIET)
-    return (energy / loud.clamp(min=QUIET)).clamp(LEAST_SHARE, 1.0) ** EXPONENT
+    return (energy / loud.clamp(min=QUIET)).clamp(LEAST_ENERGY, 1.0) ** EXPONENT
 
 
-def audible(sound: Tensor, frames: int) -> Tensor:
-    """:func:`audibility` of sounds one by one, so that how many there are changes nothing."""
-    return torch.cat([audibility(one[None], frames) for one in sound])
-
-
-class RateAware:
+class RateDistortionSearch:
     """Features to codes, as an alternative to :meth:`Bottleneck.encode`; sequences side by side take less time.
 
     Args:
-        bottleneck: one whose latents are sums of codebook entries.
+        bottleneck: one whose latents are sums of codebooks' embeddings.
         prior: what codes cost.
         n_streams: how many codebooks to use.
         weight: λ, squared distance per bit in the loudest frames; 0 is the beam search alone.
         condition: what the prior is told.
-        paths: sums of entries in view at each codebook; with fewer it is quicker, and a little worse.
+        beam_width: sums of embeddings that are kept at each codebook; with fewer it is quicker, and a little worse.
 
     Raises:
         ModelError: a bottleneck of another kind.
@@ -85,42 +88,43 @@ class RateAware:
         self,
         bottleneck: Bottleneck,
         prior: IntegerPrior,
+        *,
         n_streams: int,
         weight: float,
         condition: str = NONE,
-        paths: int = PATHS,
+        beam_width: int = BEAM_WIDTH,
     ):
-        if not chooses_by_cost(bottleneck, n_streams):
-            raise ModelError("codes can be chosen by their cost only where latents are sums of codebook entries")
-        self.books = [book.detach().float().cpu() for book in bottleneck.entries()[:n_streams]]
-        self.norms = [book.square().sum(1) for book in self.books]
-        self.products = [(-2.0 * book.T).contiguous() for book in self.books]
-        self.costs, self.n_streams, self.weight = Costs(prior, n_streams, condition), n_streams, weight
-        self.paths = paths
+        if not supports_rdo(bottleneck, n_streams):
+            raise ModelError("codes can be chosen by their cost only where latents are sums of codebooks' embeddings")
+        self.codebooks = [book.detach().float().cpu() for book in bottleneck.additive_codebooks()[:n_streams]]
+        self.norms = [book.square().sum(1) for book in self.codebooks]
+        self.products = [(-2.0 * book.T).contiguous() for book in self.codebooks]
+        self.costs = CodeCosts(prior, n_streams, condition=condition)
+        self.n_streams, self.weight, self.beam_width = n_streams, weight, beam_width
 
-    def __call__(self, features: Tensor, sound: Tensor, frames: int) -> list[Tensor]:
+    def __call__(self, features: Tensor, waveform: Tensor, frames: int) -> list[Tensor]:
         """``(batch, D, frames)`` to one LongTensor ``(batch, frames)`` per stream, each from a cold start.
 
-        ``sound`` is what the features are of: ``(batch, 1, samples)``. Codes are wanted for the first ``frames``.
+        ``waveform`` is what the features are of: ``(batch, 1, samples)``. Codes are wanted for the first ``frames``.
         """
-        return self.choose(features, sound, frames)[0]
+        return self.encode_with_bits(features, waveform, frames)[0]
 
-    def choose(
-        self, features: Tensor, sound: Tensor, frames: int, plan: Tensor | None = None
+    def encode_with_bits(
+        self, features: Tensor, waveform: Tensor, frames: int, *, plan: Tensor | None = None
     ) -> tuple[list[Tensor], Tensor]:
         """The same, and the bits of each frame as :meth:`search` has them, which ``plan`` is for."""
         codes, bits = [], []
         for at in range(0, len(features), AT_ONCE):
             part = slice(at, at + AT_ONCE)
-            weights = self.weight / audible(sound[part], features.shape[2])[:, :frames]
+            weights = self.weight / perceptual_weights(waveform[part], features.shape[2])[:, :frames]
             planned = None if plan is None else plan[part]
-            found, spent = self.search(features[part, :, :frames], weights, planned)
+            found, spent = self.search(features[part, :, :frames], weights, plan=planned)
             codes.append(found)
             bits.append(spent)
         return [torch.cat(parts).to(features.device) for parts in zip(*codes, strict=True)], torch.cat(bits)
 
     @torch.inference_mode()
-    def search(self, features: Tensor, weights: Tensor, plan: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
+    def search(self, features: Tensor, weights: Tensor, *, plan: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
         """The codes, and what they cost.
 
         Args:
@@ -134,51 +138,55 @@ class RateAware:
         """
         vectors = features.transpose(1, 2).float().cpu().contiguous()
         weights = weights.float().cpu() / math.log(2.0)
-        walk = self.costs.begin(len(vectors))
+        stepper = self.costs.begin(len(vectors))
         ahead = torch.zeros(len(vectors), 1)
         codes, bits = [], []
         for frame in range(vectors.shape[1]):
             worth = weights[:, frame, None]
             if plan is not None:
-                worth = worth * ahead.mul(STEERING).exp().clamp(1.0 / MOST_STEERED, MOST_STEERED)
-            chosen, spent = self._frame(vectors[:, frame], worth, walk)
+                worth = worth * ahead.mul(RATE_GAIN).exp().clamp(1.0 / LARGEST_GAIN, LARGEST_GAIN)
+            chosen, spent = self._frame(vectors[:, frame], worth, stepper)
             codes.append(chosen)
             bits.append(spent / math.log(2.0))
             if plan is not None:
                 ahead = ahead + (bits[-1] - plan[:, frame])[:, None] / plan.sum(1, keepdim=True).clamp(min=1.0)
         return list(torch.stack(codes, 2)), torch.stack(bits, 1)
 
-    def _frame(self, vectors: Tensor, weights: Tensor, walk: Walk) -> tuple[Tensor, Tensor]:
-        """The codes ``(streams, batch)`` of one frame and their nats; the walk goes on by it.
+    def _frame(self, vectors: Tensor, weights: Tensor, stepper: CostStepper) -> tuple[Tensor, Tensor]:
+        """The codes ``(streams, batch)`` of one frame and their nats; the stepper goes on by it.
 
         ``vectors`` ``(batch, D)``, ``weights`` ``(batch, 1)`` of a nat.
         """
         batch = len(vectors)
         residuals, spent = vectors[:, None], vectors.new_zeros(batch, 1)
-        before = vectors.new_zeros(batch, 1, self.costs.embeddings[0].shape[1])
+        prefix = vectors.new_zeros(batch, 1, self.costs.embeddings[0].shape[1])
         paths: list[Tensor] = []
-        for stream, (book, norms, products) in enumerate(zip(self.books, self.norms, self.products, strict=True)):
-            nats = walk.nats(stream, before)
-            left = torch.addmm(norms, residuals.flatten(0, 1), products).view_as(nats)
-            left.addcmul_(weights[..., None], nats, value=-1.0)
+        for stream, (codebook, norms, products) in enumerate(
+            zip(self.codebooks, self.norms, self.products, strict=True)
+        ):
+            log_probs = stepper.log_probs(stream, prefix)
+            left = torch.addmm(norms, residuals.flatten(0, 1), products).view_as(log_probs)
+            left.addcmul_(weights[..., None], log_probs, value=-1.0)
             base = residuals.square().sum(-1) + weights * spent
-            kept = smallest(left, base, self.paths if stream + 1 < self.n_streams else 1)
-            parent, code = kept // len(book), kept % len(book)
-            spent = spent.gather(1, parent) - nats.flatten(1).gather(1, kept)
-            residuals = follow(residuals, parent) - functional.embedding(code, book)
-            before = follow(before, parent) + functional.embedding(code, self.costs.embeddings[stream])
+            kept = smallest(left, base, count=self.beam_width if stream + 1 < self.n_streams else 1)
+            parent, code = kept // len(codebook), kept % len(codebook)
+            spent = spent.gather(1, parent) - log_probs.flatten(1).gather(1, kept)
+            residuals = gather_paths(residuals, parent) - functional.embedding(code, codebook)
+            prefix = gather_paths(prefix, parent) + functional.embedding(code, self.costs.embeddings[stream])
             paths = [path.gather(1, parent) for path in paths] + [code]
-        walk.advance(before[:, 0])
+        stepper.advance(prefix[:, 0])
         return torch.cat(paths, 1).T, spent[:, 0]
 
 
-def chooses_by_cost(bottleneck: Bottleneck, n_streams: int) -> bool:
-    """Whether :class:`RateAware` can choose codes of its first streams."""
+def supports_rdo(bottleneck: Bottleneck, n_streams: int) -> bool:
+    """Whether :class:`RateDistortionSearch` can choose codes of its first streams."""
     streams = bottleneck.streams[:n_streams]
-    return len(bottleneck.entries()[:n_streams]) == n_streams and all(stream.stride == 1 for stream in streams)
+    return len(bottleneck.additive_codebooks()[:n_streams]) == n_streams and all(
+        stream.stride == 1 for stream in streams
+    )
 
 
-def smallest(values: Tensor, base: Tensor, count: int) -> Tensor:
+def smallest(values: Tensor, base: Tensor, *, count: int) -> Tensor:
     """Where the ``count`` smallest of ``values + base`` are, the smallest first; ``base`` is of whole rows.
 
     ``(batch, rows, width)`` and ``(batch, rows)`` to indices ``(batch, count)`` into the flattened ``values``, fewer

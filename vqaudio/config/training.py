@@ -31,7 +31,7 @@ class DataConfig(Section):
     speed_range: tuple[Positive, Positive] = Field((0.85, 1.15), description="by how much; pitch and formants move too")
     level_probability: float = Field(0.5, ge=0, le=1, description="share of crops moved to a random level")
     level_db: tuple[float, float] = Field((-40.0, -16.0), description="range of that level, dB RMS re full scale")
-    disguised: float = Field(0.0, ge=0, le=1, description="share of crops that the encoder hears in another voice")
+    perturbed: float = Field(0.0, ge=0, le=1, description="share of crops that the encoder hears in another voice")
     pitch_semitones: tuple[float, float] = Field((-5.0, 5.0), description="by how much these are moved")
     equaliser_db: float = Field(8.0, ge=0, description="most that bands of these, and of equalised crops, are moved by")
     noise: float = Field(0.0, ge=0, description="white noise that only the encoder hears, times each crop's RMS level")
@@ -59,8 +59,8 @@ class LossConfig(Section):
         "flat", description="of the STFT's bins in both: all alike, or each of the ear's bands alike"
     )
     margin_seconds: float = Field(0.1, ge=0, description="left out of the loss at either end of a crop")
-    drawn_scales: bool = Field(
-        False, description="two window lengths drawn at each step, for the mean of all: a third of the time"
+    sampled_scales: bool = Field(
+        False, description="two window lengths sampled at each step, for the mean of all: a third of the time"
     )
 
 
@@ -68,14 +68,16 @@ class AdversarialConfig(Section):
     """Discriminators of spectra and periods, with feature matching, for the last part of a run."""
 
     start: float = Field(0.6, ge=0, le=1, description="share of the run after which they begin")
-    alone_steps: int = Field(150, ge=0, description="steps that they learn before the model learns from them")
+    pretrain_steps: int = Field(150, ge=0, description="steps that they learn before the model learns from them")
     windows: tuple[Annotated[int, Field(ge=16, le=2048, multiple_of=4)], ...] = Field(
         (2048, 1024, 512, 256), min_length=1, description="samples in one window, one discriminator each"
     )
     periods: tuple[Annotated[int, Field(ge=2)], ...] = Field((), description="samples, one discriminator each")
     channels: int = Field(48, ge=1, description="of those over spectra")
     period_channels: int = Field(32, ge=1, description="of the first layer of those over periods; 32 times in the last")
-    drawn: int | None = Field(None, ge=1, description="of them, drawn anew to take part in each step; none: all")
+    discriminators_per_step: int | None = Field(
+        None, ge=1, description="of them, drawn anew to take part in each step; none: all"
+    )
     loss: Literal["hinge", "least_squares"] = "hinge"
     learning_rate: float = Field(5e-4, gt=0)
     betas: tuple[Decay, Decay] = (0.5, 0.9)
@@ -84,10 +86,13 @@ class AdversarialConfig(Section):
     feature_matching: float = Field(0.33, ge=0, description="likewise")
 
     @model_validator(mode="after")
-    def _enough_to_draw_from(self) -> AdversarialConfig:
+    def _enough_to_sample_from(self) -> AdversarialConfig:
         count = len(self.windows) + len(self.periods)
-        if self.drawn is not None and self.drawn > count:
-            raise ValueError(f"drawn is {self.drawn}, but there are {count} discriminators: draw fewer")
+        if self.discriminators_per_step is not None and self.discriminators_per_step > count:
+            raise ValueError(
+                f"discriminators_per_step is {self.discriminators_per_step}, but there are {count} "
+                "discriminators: ask for fewer"
+            )
         return self
 
 

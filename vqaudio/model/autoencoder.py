@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from vqaudio.config.model import ModelConfig
-from vqaudio.model.bottleneck import Choose, build_bottleneck
+from vqaudio.model.bottleneck import CodeSearch, build_bottleneck
 from vqaudio.model.decoder import build_decoder
 from vqaudio.model.encoder import AbsentEncoder, Encoder, build_encoder
 
@@ -22,7 +22,7 @@ class Reconstruction:
         tokens: one LongTensor ``(batch, frames / stride)`` per stream.
         loss: the bottleneck's own loss, a scalar.
         stats: named scalars for logs.
-        log_prob: the bottleneck's, where it has one: see :class:`vqaudio.model.bottleneck.Bottlenecked`.
+        log_prob: the bottleneck's, where it has one: see :class:`vqaudio.model.bottleneck.BottleneckOutput`.
     """
 
     waveform: Tensor
@@ -75,15 +75,15 @@ class Autoencoder(nn.Module):
         waveform: Tensor,
         n_streams: int | None = None,
         context: int = 0,
-        choose: Choose | None = None,
+        search: CodeSearch | None = None,
     ) -> list[Tensor]:
         """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few.
 
-        So many frames of ``context`` at either end, whole codes of every stream, are heard but not coded. ``choose``
+        So many frames of ``context`` at either end, whole codes of every stream, are heard but not coded. ``search``
         makes codes of the features, and of the sound that they are of, in place of a bottleneck that looks at one
         frame at a time.
         """
-        return self.encode_features(self.encoder(waveform), waveform, n_streams, context, choose)
+        return self.encode_features(self.encoder(waveform), waveform, n_streams, context, search)
 
     def encode_features(
         self,
@@ -91,12 +91,12 @@ class Autoencoder(nn.Module):
         waveform: Tensor,
         n_streams: int | None = None,
         context: int = 0,
-        choose: Choose | None = None,
+        search: CodeSearch | None = None,
     ) -> list[Tensor]:
         """The same from what the encoder made of ``waveform``, for codes of one sound in several ways."""
         kept, heard, own = self.without_context(features, waveform, context)
-        if choose is not None:
-            return choose(kept, heard, kept.shape[-1])
+        if search is not None:
+            return search(kept, heard, kept.shape[-1])
         found = zip(self.bottleneck.encode(kept, n_streams), self.bottleneck.streams, strict=False)
         return [codes[:, own // stream.stride : codes.shape[1] - own // stream.stride] for codes, stream in found]
 

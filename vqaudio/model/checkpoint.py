@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,28 @@ _BEFORE_0_2 = {"activation": "gelu_tanh"}  # what a config without the key meant
 DECODING_SETTINGS = {"kind", "levels", "groups", "kernel_size", "expansion"}
 """Of bottlenecks: those that tensors and streams alone do not tell."""
 _LEARNING_ONLY = (".sums", ".counts")  # codebooks' moving averages: of use in training alone
+_RENAMED = (
+    ("bottleneck.", ".embedding", ".entries"),
+    ("decoder.", ".speaker_embedding.weight", ".voices.weight"),
+)
+"""Tensors by part: how their names end in a module, and how in files, where they stay: fingerprints hang on them."""
+
+
+def stored_name(name: str) -> str:
+    """The name in a file of a model's tensor."""
+    return _renamed(name, [(part, own, stored) for part, own, stored in _RENAMED])
+
+
+def _own_name(name: str) -> str:
+    """The reverse of :func:`stored_name`."""
+    return _renamed(name, [(part, stored, own) for part, own, stored in _RENAMED])
+
+
+def _renamed(name: str, endings: list[tuple[str, str, str]]) -> str:
+    for part, old, new in endings:
+        if name.startswith(part) and name.endswith(old):
+            return name.removesuffix(old) + new
+    return name
 
 
 @dataclass
@@ -56,6 +79,7 @@ class Checkpoint:
 def save(
     model: Autoencoder,
     path: str | Path,
+    *,
     training: dict[str, Any] | None = None,
     codes_of: Checkpoint | None = None,
     decoder_version: int | None = None,
@@ -85,7 +109,7 @@ def save(
     if model.decode_only:
         metadata["decode_only"] = "true"
     with atomic_write(Path(path)) as file:
-        file.write(to_bytes(tensors, metadata=metadata))
+        file.write(to_bytes({stored_name(name): tensor for name, tensor in tensors.items()}, metadata=metadata))
 
 
 def _meaning(model: Autoencoder) -> str:
@@ -107,7 +131,7 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            tensors = {_own_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
     if version_of(path) != version:
@@ -124,7 +148,7 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
     try:
         model = _build(config, tensors, "decode_only" in metadata)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = re.sub(r"[\w.]+", lambda found: stored_name(found[0]), str(error).splitlines()[-1].strip())
         raise ModelError(f"{path}: tensors do not fit the embedded config ({reason}); the file is damaged") from None
     alphabets = [stream.alphabet for stream in model.bottleneck.streams]
     if not _are_codes(silence, alphabets):
@@ -159,14 +183,14 @@ def silence_codes(model: Autoencoder) -> list[int]:
 
 
 def _build(config: ModelConfig, tensors: dict[str, Tensor], decode_only: bool) -> Autoencoder:
-    """A float32 model in evaluation mode from stored tensors; codebooks' averages start anew from their entries."""
+    """A float32 model in evaluation mode from stored tensors; codebooks' averages start anew from their embeddings."""
     model = Autoencoder(config, decode_only)
     floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     absent = {name: tensor for name, tensor in model.state_dict().items() if name.endswith(_LEARNING_ONLY)}
     for name in absent:
-        entries = name.removesuffix(".sums") + ".entries"
-        if name.endswith(".sums") and entries in floats:
-            absent[name] = floats[entries]  # counts start at one, so this is what keeps the entries in place
+        embedding = name.removesuffix(".sums") + ".embedding"
+        if name.endswith(".sums") and embedding in floats:
+            absent[name] = floats[embedding]  # counts start at one, so this is what keeps the embeddings in place
     model.load_state_dict(absent | floats)
     model.eval()
     return model.requires_grad_(False)

@@ -32,15 +32,15 @@ class Decoder(nn.Module):
 
     def __init__(self, n_speakers: int, speaker_dim: int):
         super().__init__()
-        self.voices = nn.Embedding(1 + n_speakers, speaker_dim) if n_speakers else None
+        self.speaker_embedding = nn.Embedding(1 + n_speakers, speaker_dim) if n_speakers else None
 
     def hidden(self, latents: Tensor, speaker: Tensor | None) -> Tensor:
         """What the layers make of latents; ``speaker`` is a LongTensor ``(batch,)``, without it nobody is known."""
         condition = None
-        if self.voices is not None:
+        if self.speaker_embedding is not None:
             if speaker is None:
                 speaker = torch.zeros(latents.shape[0], dtype=torch.long, device=latents.device)
-            condition = self.voices(speaker)
+            condition = self.speaker_embedding(speaker)
         for layer in self.layers:
             latents = layer(latents, condition) if isinstance(layer, Unit) else layer(latents)
         return latents

@@ -1,7 +1,7 @@
 """The ancestors of the VQ-VAE, fitted instead of trained: principal components, k-means, a mixture of Gaussians.
 
 What is fitted are the weights of an ordinary model with an encoder and a decoder of kind ``frames``: components are its
-linear maps, centres are the entries of its codebooks. So it is saved, compresses and is judged as any other model.
+linear maps, centres are the embeddings of its codebooks. So it is saved, compresses and is judged as any other model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vqaudio.config.model import FramesDecoderConfig, FramesEncoderConfig, Model
 from vqaudio.errors import ConfigError
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import VQ, Bottleneck, GroupedVQ
-from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.model.layers import LappedAnalysis, SameConv1d
 
 Floats = NDArray[np.floating]
@@ -78,13 +78,13 @@ def fit_components(config: ModelConfig, frames: Floats, seed: int = 0) -> Fitted
 
 
 def fit_mixture(config: ModelConfig, frames: Floats, iterations: int = 30, seed: int = 0) -> Fitted:
-    """A mixture of as many Gaussians as the codebook of ``vq`` has entries, by EM from k-means' centres.
+    """A mixture of as many Gaussians as the codebook of ``vq`` has embeddings, by EM from k-means' centres.
 
     All components have one covariance, by which principal components are whitened: the likeliest component is then that
     with the least ``||z - μ_k||² - 2 log π_k``. The last of ``latent_dim`` features, 0 for all frames, stands for the
-    second term, so that the entry nearest to a frame is that of the largest responsibility. What the components leave
-    out counts as noise, as in probabilistic PCA. Source: Dempster, Laird & Rubin, "Maximum likelihood from incomplete
-    data via the EM algorithm", 1977; that the likelihood never falls is its theorem 1.
+    second term, so that the embedding nearest to a frame is that of the largest responsibility. What the components
+    leave out counts as noise, as in probabilistic PCA. Source: Dempster, Laird & Rubin, "Maximum likelihood from
+    incomplete data via the EM algorithm", 1977; that the likelihood never falls is its theorem 1.
 
     Raises:
         ConfigError: as :func:`fit_components`; or the bottleneck is not ``vq``, or ``latent_dim`` is 1.
@@ -148,18 +148,20 @@ def _set_maps(model: Autoencoder, mean: Floats, inward: Floats, outward: Floats)
 
 def _fit_codebooks(bottleneck: Bottleneck, features: Floats, seed: int) -> None:
     """k-means for each codebook: on its own channels, and on what the codebooks before it leave of them."""
-    groups = list(bottleneck.groups) if isinstance(bottleneck, GroupedVQ) else [bottleneck]
+    groups = [bottleneck]
+    if isinstance(bottleneck, GroupedVQ):
+        groups = [group for group in bottleneck.groups if isinstance(group, Bottleneck)]
     for group, part in zip(groups, np.array_split(features, len(groups), axis=1), strict=True):
-        for book in (module for module in group.modules() if isinstance(module, Codebook)):
+        for book in group.codebooks_that_learn():
             found = KMeans(len(book.counts), n_init=1, max_iter=100, random_state=seed).fit(part)
             _place(book, found.cluster_centers_)
             part = part - found.cluster_centers_[found.labels_]
 
 
 def _place(book: Codebook, centres: Floats) -> None:
-    book.entries.copy_(torch.from_numpy(centres))
+    book.embedding.copy_(torch.from_numpy(centres))
     if book.update == "ema":
-        book.sums.copy_(book.entries)  # counts are one, so this is what keeps the entries in place
+        book.sums.copy_(book.embedding)  # counts are one, so this is what keeps the embeddings in place
 
 
 def _expect_and_maximise(

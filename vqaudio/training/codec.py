@@ -19,8 +19,6 @@ from vqaudio.files import atomic_write
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder, Reconstruction
 from vqaudio.model.bottleneck.base import score_function
-from vqaudio.model.bottleneck.residual import ResidualVQ
-from vqaudio.model.bottleneck.vq import Codebook
 from vqaudio.model.checkpoint import Checkpoint
 from vqaudio.model.layers import Span, Unit
 from vqaudio.registry import encoder_remedy
@@ -70,12 +68,12 @@ class CodecTask(Task):
     def _freeze(self, parts: Sequence[str]) -> None:
         """Keep these parts' weights, and their codebooks, as they are."""
         for part in parts:
-            for module in getattr(self.model, part).requires_grad_(False).modules():
-                if isinstance(module, Codebook):
-                    module.frozen = True
+            getattr(self.model, part).requires_grad_(False)
+        if "bottleneck" in parts:
+            self.model.bottleneck.freeze()
 
     def _start_from(self, path: str) -> None:
-        """Take the weights of another model; voices, more codebooks and a bottleneck of another kind start afresh."""
+        """Take the weights of another model; speakers, more codebooks and a bottleneck of another kind start afresh."""
         source = checkpoint.load(path)
         start = source.model
         if start.decode_only:
@@ -83,12 +81,13 @@ class CodecTask(Task):
                 f"init_from: {path} decodes only, and there is no encoder to start from: "
                 f"{encoder_remedy(source.fingerprint, '--set init_from=')}"
             )
-        new = ("decoder.voices.", ".film.") if start.config.speakers != self.config.model.speakers else ()
+        new = ("decoder.speaker_embedding.", ".film.") if start.config.speakers != self.config.model.speakers else ()
         self._fresh_codebooks = start.config.bottleneck.kind != self.config.model.bottleneck.kind
         if self._fresh_codebooks:
             new = (*new, "bottleneck.")
         count = len(start.bottleneck.streams)  # codebooks beyond these are dead at first, and re-seeded from data
-        new = (*new, *(f"bottleneck.codebooks.{level}." for level in range(count, len(self.model.bottleneck.streams))))
+        for stream in range(count, len(self.model.bottleneck.streams)):
+            new = (*new, *(f"bottleneck.{name}" for name in self.model.bottleneck.stream_tensors(stream)))
         known = {name: value for name, value in start.state_dict().items() if not any(part in name for part in new)}
         for part in ("encoder", "decoder"):
             known = _fitted(known, part, getattr(start, part).layers, getattr(self.model, part).layers)
@@ -129,9 +128,7 @@ class CodecTask(Task):
                 features = torch.cat([self.model.encoder(batch.source.to(self.device)) for batch in batches])
             self.model.bottleneck.initialise(features)
         if fraction > 0.5:
-            for module in self.model.modules():
-                if isinstance(module, Codebook):
-                    module.decay = max(module.decay, self.config.late_decay)
+            self.model.bottleneck.slow_averages(self.config.late_decay)
 
     def batch(self, network: nn.Module, step: int, rank: int, fraction: float) -> Batch:
         """See :meth:`Task.batch`."""
@@ -158,14 +155,14 @@ class CodecTask(Task):
     def _searched(self, waveform: Tensor) -> Tensor:
         """Latents of codes as files have them: found by search, from few codebooks or many, some with stop codes."""
         bottleneck, found = self.model.bottleneck, []
-        every, least = len(bottleneck.streams), bottleneck.least_streams
+        every, least = len(bottleneck.streams), bottleneck.min_streams
         groups = min(DEPTH_GROUPS, len(waveform))
         for features in self.model.encoder(waveform).tensor_split(groups):
             drawn = int(torch.randint(least, every + 1, ()))
             n_streams = every if float(torch.rand(())) < WHOLE_SHARE else drawn
             cost = MOST_COST * float(torch.rand(()) ** 2) if float(torch.rand(())) < COSTLY_SHARE else 0.0
-            if cost and isinstance(bottleneck, ResidualVQ):
-                tokens = bottleneck.encode(features, n_streams, cost)
+            if cost and bottleneck.has_code_costs:
+                tokens = bottleneck.encode_with_cost(features, n_streams, code_cost=cost)
             else:
                 tokens = bottleneck.encode(features, n_streams)
             found.append(bottleneck.decode(tokens))
@@ -202,7 +199,7 @@ class CodecTask(Task):
     def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
         """See :meth:`Task.save`."""
         assert isinstance(model, Autoencoder)
-        checkpoint.save(model, path, record, self._codes_of)
+        checkpoint.save(model, path, training=record, codes_of=self._codes_of)
 
     def save_critics(self, path: Path) -> None:
         """The discriminators as float16 safetensors, their config in the metadata."""

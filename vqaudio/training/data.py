@@ -67,7 +67,7 @@ AS_THEY_ARE = {
     "equalised": 0.0,
     "reverberant": 0.0,
     "noisy": 0.0,
-    "disguised": 0.0,
+    "perturbed": 0.0,
     "noise": 0.0,
     "unknown_speaker": 0.0,
 }
@@ -85,8 +85,8 @@ class Crops:
     def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
         self.varied = split == "train"
         self.config = config if self.varied else config.model_copy(update=AS_THEY_ARE)
-        if self.config.disguised and find_spec("librosa") is None:
-            raise ConfigError("data.disguised needs librosa: pip install 'vqaudio[train]', or set it to 0")
+        if self.config.perturbed and find_spec("librosa") is None:
+            raise ConfigError("data.perturbed needs librosa: pip install 'vqaudio[train]', or set it to 0")
         self.sample_rate, self.seed = model.sample_rate, seed
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         folder = data_folder(config.folder)
@@ -139,9 +139,9 @@ class Crops:
         varied = augment.add_noise(varied, config.noisy, config.noise_db, source)
         varied = augment.flip(augment.limit(varied), source) if self.varied else varied
         heard = varied
-        if config.disguised:
-            disguised = [self._disguised(crop, random) for crop in varied.cpu().numpy()]
-            heard = torch.from_numpy(np.stack(disguised)).to(varied.device)
+        if config.perturbed:
+            perturbed = [self._perturbed(crop, random) for crop in varied.cpu().numpy()]
+            heard = torch.from_numpy(np.stack(perturbed)).to(varied.device)
         if config.noise:
             heard = self._noisy(heard, source)
         told = random.random(size) >= config.unknown_speaker
@@ -149,14 +149,14 @@ class Crops:
         target = varied[:, None]
         return CropBatch(target, target if heard is varied else heard[:, None], speaker)
 
-    def _disguised(self, crop: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    def _perturbed(self, crop: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
         """The crop, or perhaps the crop with other pitch, formants and colour: codes cannot tell whose it was.
 
         Source: Choi et al., "Neural analysis and synthesis", 2021, section 2.1.
         """
-        if random.random() >= self.config.disguised:
+        if random.random() >= self.config.perturbed:
             return crop
-        import librosa  # takes seconds, and is not needed without disguise
+        import librosa  # takes seconds, and is not needed where nothing is perturbed
 
         steps = random.uniform(*self.config.pitch_semitones)
         moved = librosa.effects.pitch_shift(crop, sr=self.sample_rate, n_steps=steps, n_fft=1024, res_type="soxr_mq")

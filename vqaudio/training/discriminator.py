@@ -239,7 +239,11 @@ class Adversary:
     def _taking_part(self) -> int:
         """How many learn in each step; of several processes all do, which wait for the gradients of all parameters."""
         count = len(self.discriminators)
-        return count if self.config.drawn is None or self.fabric.world_size > 1 else self.config.drawn
+        return (
+            count
+            if self.config.discriminators_per_step is None or self.fabric.world_size > 1
+            else self.config.discriminators_per_step
+        )
 
     def due(self, fraction: float) -> bool:
         """Whether they take part when ``fraction`` of the run is over."""
@@ -256,7 +260,7 @@ class Adversary:
         """
         (reconstruction,) = torch.autograd.grad(loss, place, retain_graph=True)
         self._chosen = self._choose()
-        if self.steps < self.config.alone_steps:
+        if self.steps < self.config.pretrain_steps:
             return reconstruction, {}
         self.discriminators.requires_grad_(False)
         with self.fabric.autocast():

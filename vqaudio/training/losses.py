@@ -42,7 +42,7 @@ class ReconstructionLoss(nn.Module):
             ConfigError: the crop is too short for the longest window.
         """
         estimate, target = self.trim(estimate), self.trim(target)
-        windows = draw_windows() if self.config.drawn_scales and self.training else ALL_WINDOWS
+        windows = sample_windows() if self.config.sampled_scales and self.training else ALL_WINDOWS
         made, wanted = ({window: stft(x, window) for window in windows} for x in (estimate, target))
         terms: dict[str, Tensor] = {}
         if self.config.mel:
@@ -165,7 +165,7 @@ class ComplexLoss(nn.Module):
         return torch.stack(distances).mean()
 
 
-def draw_windows() -> tuple[int, int]:
+def sample_windows() -> tuple[int, int]:
     """One window of those that all losses use, and one of those of :class:`MelLoss` alone, all as likely.
 
     Their losses, weighted by how many windows each stands for, are those of all windows on average.

@@ -51,7 +51,7 @@ class PriorTask(Task):
         self.hours = self.crops.seconds / 3600.0
         torch.manual_seed(config.seed)
         self.model = WaveNet(config.model, streams, self.crops.fields)
-        books = codec.model.bottleneck.entries()
+        books = codec.model.bottleneck.additive_codebooks()
         if len(books) == len(streams) and all(book.shape[1] == config.model.code_dim for book in books):
             self.model.start_from(books)
         if config.init_from is not None:

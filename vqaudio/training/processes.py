@@ -21,7 +21,8 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError, VqaudioError
-from vqaudio.model.bottleneck.vq import distributed
+from vqaudio.model.bottleneck import build_bottleneck
+from vqaudio.model.bottleneck.codebook import distributed
 
 
 def launch(config: RunConfig) -> Fabric:
@@ -79,9 +80,9 @@ def _some_idle(config: RunConfig) -> bool:
     """
     if not isinstance(config, TrainConfig):
         return True
-    bottleneck = config.model.bottleneck
-    only_codebooks = bottleneck.kind in ("identity", "vq", "residual", "grouped")
-    return not only_codebooks or getattr(bottleneck, "update", "ema") == "loss"
+    with torch.device("meta"):  # for its parameters' names alone
+        bottleneck = build_bottleneck(config.model.bottleneck, config.model.latent_dim)
+    return next(bottleneck.parameters(), None) is not None
 
 
 FAILED, HEARD = "failed", "heard"

@@ -31,7 +31,7 @@ from vqaudio.model.bottleneck import (
     FSQ,
     VQ,
     Bottleneck,
-    Bottlenecked,
+    BottleneckOutput,
     Gaussian,
     GroupedVQ,
     Hierarchical,
@@ -39,7 +39,8 @@ from vqaudio.model.bottleneck import (
     ResidualVQ,
     build_bottleneck,
 )
-from vqaudio.model.bottleneck.vq import Codebook, nearest, rotated, straight_through
+from vqaudio.model.bottleneck.codebook import Codebook, nearest
+from vqaudio.model.bottleneck.gradients import rotation_trick, straight_through
 from vqaudio.model.layers import Span
 
 DIM = 6
@@ -62,7 +63,7 @@ TABLE: dict[str, tuple[type[Bottleneck], BottleneckConfig]] = {
     "gaussian-score": (Gaussian, GaussianConfig(estimator="score")),
 }
 QUANTIZERS = ["vq-ema", "vq-loss", "residual-ema", "residual-loss", "vq-gumbel", "grouped", "grouped-residual"]
-"""Those whose latents are codebook entries, with a gradient that passes straight to the features."""
+"""Those whose latents are codebook embeddings, with a gradient that passes straight to the features."""
 
 
 def make(name: str, dim: int = DIM) -> Bottleneck:
@@ -108,7 +109,7 @@ def test_contract(name: str, training: bool) -> None:
     assert type(bottleneck) is kind
     features = torch.randn(3, DIM, 12, requires_grad=True)
     passed = bottleneck(features)
-    assert type(passed) is Bottlenecked
+    assert type(passed) is BottleneckOutput
     assert passed.latents.shape == features.shape
     assert passed.latents.dtype == torch.float32
     assert passed.loss.shape == ()
@@ -133,7 +134,7 @@ def test_contract_of_encode_and_decode(name: str) -> None:
         assert torch.allclose(bottleneck.decode(tokens), passed.latents, atol=1e-5)
     for count in range(len(tokens) + 2):
         some = [*tokens, torch.zeros(3, 12, dtype=torch.long)][:count]
-        if bottleneck.least_streams <= count <= len(tokens):
+        if bottleneck.min_streams <= count <= len(tokens):
             assert bottleneck.decode(some).shape == features.shape
             assert len(bottleneck.encode(features, count)) == count
         else:
@@ -170,9 +171,9 @@ def test_codes_and_latents_see_as_far_as_they_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_entries_add_up_to_latents(name: str) -> None:
+def test_embeddings_add_up_to_latents(name: str) -> None:
     bottleneck = make(name).eval()
-    books = bottleneck.entries()
+    books = bottleneck.additive_codebooks()
     assert len(books) in (0, len(bottleneck.streams))
     if not books:
         assert name.startswith(("identity", "gaussian", "hierarchical"))
@@ -212,7 +213,7 @@ def test_streams_say_what_can_be_stored() -> None:
         "gaussian": [],
         "gaussian-score": [],
     }
-    least = {name: make(name).least_streams for name in TABLE}
+    least = {name: make(name).min_streams for name in TABLE}
     assert {name: count for name, count in least.items() if count != 1} == {
         "grouped": 3,
         "grouped-residual": 2,
@@ -256,15 +257,15 @@ def test_features_get_the_gradient_of_the_latents(name: str) -> None:
     assert torch.allclose(features.grad, 3 * weight * latents.detach().square())
 
 
-# Two entries, two frames: (0.2, 0) is nearest to (0, 0), and (0.9, 0.5) to (1, 1).
+# Two embeddings, two frames: (0.2, 0) is nearest to (0, 0), and (0.9, 0.5) to (1, 1).
 ENTRIES = [[0.0, 0.0], [1.0, 1.0]]
 FRAMES = [[0.2, 0.0], [0.9, 0.5]]
 MEAN_SQUARE = (0.2**2 + 0.0 + 0.1**2 + 0.5**2) / 4
 
 
-def by_hand(update: str, commitment: float) -> tuple[VQ, Tensor, Bottlenecked]:
+def by_hand(update: str, commitment: float) -> tuple[VQ, Tensor, BottleneckOutput]:
     bottleneck = VQ(VQConfig(codebook_size=2, update=update, commitment=commitment), 2).eval()
-    bottleneck.codebook.entries.data.copy_(torch.tensor(ENTRIES))
+    bottleneck.codebook.embedding.data.copy_(torch.tensor(ENTRIES))
     features = torch.tensor(FRAMES).T[None].clone().requires_grad_()
     return bottleneck, features, bottleneck(features)
 
@@ -274,7 +275,7 @@ def test_the_codebook_loss_moves_only_the_codebook() -> None:
     assert passed.tokens[0].tolist() == [[0, 1]]
     assert float(passed.loss.detach()) == pytest.approx(MEAN_SQUARE)
     passed.loss.backward()
-    assert bottleneck.codebook.entries.grad.flatten().tolist() == pytest.approx([-0.1, 0.0, 0.05, 0.25])
+    assert bottleneck.codebook.embedding.grad.flatten().tolist() == pytest.approx([-0.1, 0.0, 0.05, 0.25])
     assert features.grad.abs().max() == 0
 
 
@@ -290,7 +291,7 @@ def test_both_terms_add_up_and_the_latents_move_neither_codebook() -> None:
     bottleneck, features, passed = by_hand("loss", commitment=0.25)
     assert float(passed.loss.detach()) == pytest.approx(1.25 * MEAN_SQUARE)
     (passed.loss + passed.latents.sum()).backward()
-    assert bottleneck.codebook.entries.grad.flatten().tolist() == pytest.approx([-0.1, 0.0, 0.05, 0.25])
+    assert bottleneck.codebook.embedding.grad.flatten().tolist() == pytest.approx([-0.1, 0.0, 0.05, 0.25])
     assert features.grad[0].T.flatten().tolist() == pytest.approx([1.025, 1.0, 0.9875, 0.9375])
 
 
@@ -299,14 +300,14 @@ def test_residual_loss_is_the_mean_over_codebooks() -> None:
     config = ResidualConfig(codebook_size=2, n_codebooks=2, update="loss", commitment=0.5)
     bottleneck = ResidualVQ(config, 2).eval()
     for level, near in zip(bottleneck.codebooks, (0.6, 0.3), strict=True):
-        level.entries.data.copy_(torch.tensor([[9.0, 9.0], [near, 0.0]]))
+        level.embedding.data.copy_(torch.tensor([[9.0, 9.0], [near, 0.0]]))
     features = torch.tensor([[[1.0], [0.0]]], requires_grad=True)
     passed = bottleneck(features)
     first, second = 0.4**2 / 2, 0.1**2 / 2
     assert float(passed.loss.detach()) == pytest.approx(1.5 * (first + second) / 2)
     passed.loss.backward()
     assert features.grad.flatten().tolist() == pytest.approx([0.5 * (0.4 + 0.1) / 2, 0.0])
-    grads = [level.entries.grad[1].tolist() for level in bottleneck.codebooks]
+    grads = [level.embedding.grad[1].tolist() for level in bottleneck.codebooks]
     assert grads == [pytest.approx([-0.4 / 2, 0.0]), pytest.approx([-0.1 / 2, 0.0])]
 
 
@@ -317,63 +318,63 @@ def test_moving_averages_against_numpy() -> None:
     """Appendix A.1 of the paper: N = γ N + (1 - γ) n, m = γ m + (1 - γ) Σ z, e = m / N."""
     decay = 0.9
     bottleneck = VQ(VQConfig(codebook_size=4, decay=decay, revive_below=0.0), 3).train()
-    entries = bottleneck.codebook.entries.double().numpy().copy()
-    counts, sums = np.ones(4), entries.copy()
+    embeddings = bottleneck.codebook.embedding.double().numpy().copy()
+    counts, sums = np.ones(4), embeddings.copy()
     for _ in range(6):
         features = torch.randn(2, 3, 20)
         vectors = features.transpose(1, 2).reshape(-1, 3).double().numpy()
-        codes = ((vectors[:, None] - entries) ** 2).sum(-1).argmin(1)
+        codes = ((vectors[:, None] - embeddings) ** 2).sum(-1).argmin(1)
         assert torch.equal(bottleneck(features).tokens[0].flatten(), torch.from_numpy(codes))
         for k in range(4):
             counts[k] = decay * counts[k] + (1 - decay) * (codes == k).sum()
             sums[k] = decay * sums[k] + (1 - decay) * vectors[codes == k].sum(0)
-        entries = sums / counts[:, None]
-        assert np.allclose(bottleneck.codebook.entries.numpy(), entries, atol=1e-4)
+        embeddings = sums / counts[:, None]
+        assert np.allclose(bottleneck.codebook.embedding.numpy(), embeddings, atol=1e-4)
         assert np.allclose(bottleneck.codebook.counts.numpy(), counts, atol=1e-4)
 
 
 def test_a_forgotten_code_stays_where_it_was() -> None:
     """Without revival, sum and number vanish together; their ratio must not."""
     book = codebook(revive_below=0.0, decay=0.5)
-    far = book.entries[3] = book.sums[3] = torch.tensor([50.0, 50.0, 50.0])
+    far = book.embedding[3] = book.sums[3] = torch.tensor([50.0, 50.0, 50.0])
     for _ in range(60):
         vectors = torch.randn(20, 3)
         book.learn(vectors, book.assign(vectors))
     assert float(book.counts[3]) < 1e-9
-    assert torch.allclose(book.entries[3], far)
+    assert torch.allclose(book.embedding[3], far)
 
 
 @pytest.mark.parametrize("update", ["ema", "loss"])
 def test_dead_codes_are_seeded_from_the_batch(update: str) -> None:
     book = codebook(update, size=6, revive_below=0.1, decay=0.9)
     dead = [1, 4]
-    book.entries.data[dead] = 100.0
+    book.embedding.data[dead] = 100.0
     if update == "ema":
         book.sums[dead] = 0.0
     book.counts[dead] = 0.0
     live = [0, 2, 3, 5]
     book.counts[live] = 20.0
-    before = book.entries.detach().clone()
+    before = book.embedding.detach().clone()
     vectors = torch.randn(120, 3)
     book.learn(vectors, torch.tensor(live).repeat(30))
-    places = [(vectors == book.entries[code]).all(1).nonzero().flatten().tolist() for code in dead]
+    places = [(vectors == book.embedding[code]).all(1).nonzero().flatten().tolist() for code in dead]
     assert [len(place) for place in places] == [1, 1]
     assert places[0] != places[1], "two codes on one vector: one would never be chosen"
     wanted = (4 * (0.9 * 20 + 0.1 * 30)) / 6
     assert book.counts[dead].tolist() == pytest.approx([wanted, wanted])
-    assert not bool((book.entries[live] == vectors[:, None]).all(-1).any()), "living codes are left alone"
+    assert not bool((book.embedding[live] == vectors[:, None]).all(-1).any()), "living codes are left alone"
     if update == "loss":
-        assert torch.equal(book.entries[live], before[live])
+        assert torch.equal(book.embedding[live], before[live])
     else:  # or the next step would throw the code far away again
-        assert torch.allclose(book.sums[dead], book.entries[dead] * wanted)
+        assert torch.allclose(book.sums[dead], book.embedding[dead] * wanted)
     assert set(dead) <= set(book.assign(vectors).tolist())
 
 
 def test_revived_codes_take_part_at_once() -> None:
     """A codebook that starts far from the data covers it after some steps."""
     bottleneck = VQ(VQConfig(codebook_size=16, decay=0.8), 3).train()
-    bottleneck.codebook.entries += 100.0
-    bottleneck.codebook.sums.copy_(bottleneck.codebook.entries)
+    bottleneck.codebook.embedding += 100.0
+    bottleneck.codebook.sums.copy_(bottleneck.codebook.embedding)
     for _ in range(30):
         bottleneck(torch.randn(1, 3, 400))
     codes = bottleneck.eval()(torch.randn(1, 3, 2000)).tokens[0]
@@ -398,7 +399,7 @@ def test_initialise_is_k_means(update: str) -> None:
     codes = book.assign(vectors)
     assert len(codes.unique()) == 16
     for code in range(16):
-        assert torch.allclose(book.entries[code], vectors[codes == code].mean(0), atol=1e-4)
+        assert torch.allclose(book.embedding[code], vectors[codes == code].mean(0), atol=1e-4)
     assert torch.equal(book.counts, torch.ones(16))
 
 
@@ -445,18 +446,18 @@ def test_residual_against_numpy() -> None:
     """Greedy nearest neighbours, in float64, without the expanded square that the package uses."""
     bottleneck = ResidualVQ(ResidualConfig(codebook_size=16, n_codebooks=5), DIM).eval()
     for level, book in enumerate(bottleneck.codebooks):
-        book.entries.mul_(0.6**level)
+        book.embedding.mul_(0.6**level)
     features = torch.randn(3, DIM, 40)
     residual = features.permute(0, 2, 1).double().numpy()
     total = np.zeros_like(residual)
     passed, tokens = bottleneck(features), bottleneck.encode(features)
     for level, book in enumerate(bottleneck.codebooks):
-        entries = book.entries.double().numpy()
-        distances = np.linalg.norm(residual[:, :, None] - entries, axis=-1)
+        embeddings = book.embedding.double().numpy()
+        distances = np.linalg.norm(residual[:, :, None] - embeddings, axis=-1)
         codes = distances.argmin(-1)
         assert np.array_equal(tokens[level].numpy(), codes)
         assert np.array_equal(passed.tokens[level].numpy(), codes)
-        total, residual = total + entries[codes], residual - entries[codes]
+        total, residual = total + embeddings[codes], residual - embeddings[codes]
         first = bottleneck.decode(tokens[: level + 1])
         assert np.allclose(first.permute(0, 2, 1).numpy(), total, atol=1e-5)
     assert np.allclose(passed.latents.permute(0, 2, 1).numpy(), total, atol=1e-5)
@@ -469,7 +470,7 @@ def test_the_rotation_trick_against_its_matrix() -> None:
         torch.randn(4, DIM, 1),
         torch.randn(4, DIM),
     )
-    made = rotated(features, quantized)
+    made = rotation_trick(features, quantized)
     assert torch.equal(made, quantized)
     made.backward(gradient[..., None])
     assert features.grad is not None
@@ -483,12 +484,12 @@ def test_the_rotation_trick_against_its_matrix() -> None:
 
 
 def search_of(paths: int, codebook_size: int = 8, n_codebooks: int = 3) -> ResidualVQ:
-    """A residual VQ of random entries, the same for every number of paths, each level smaller than the last."""
+    """A residual VQ of random embeddings, the same for every number of paths, each level smaller than the last."""
     config = ResidualConfig(codebook_size=codebook_size, n_codebooks=n_codebooks, search=paths * n_codebooks)
     bottleneck = ResidualVQ(config, DIM).eval()
     source = torch.Generator().manual_seed(7)
     for level, book in enumerate(bottleneck.codebooks):
-        book.entries.copy_(torch.randn(codebook_size, DIM, generator=source) * 0.7**level)
+        book.embedding.copy_(torch.randn(codebook_size, DIM, generator=source) * 0.7**level)
     return bottleneck
 
 
@@ -499,7 +500,7 @@ def errors_of(bottleneck: Bottleneck, features: Tensor, n_streams: int | None = 
 
 def test_a_search_over_all_paths_finds_the_nearest_of_all_sums() -> None:
     bottleneck, features = search_of(64), torch.randn(2, DIM, 30)
-    books = [book.entries for book in bottleneck.codebooks]
+    books = [book.embedding for book in bottleneck.codebooks]
     sums = (books[0][:, None, None] + books[1][:, None] + books[2]).flatten(0, 2)
     nearest_sum = torch.cdist(features.transpose(1, 2), sums[None]).amin(-1).square()
     assert torch.allclose(errors_of(bottleneck, features), nearest_sum, atol=1e-4)
@@ -507,21 +508,21 @@ def test_a_search_over_all_paths_finds_the_nearest_of_all_sums() -> None:
 
 
 def test_an_entry_is_taken_where_it_saves_its_cost() -> None:
-    """Of all sums, the least distance plus cost; entries of zeros cost nothing."""
+    """Of all sums, the least distance plus cost; stop codes cost nothing."""
     bottleneck, features = search_of(64), torch.randn(2, DIM, 30)
     for book in list(bottleneck.codebooks)[1:]:
-        book.entries[3] = 0.0
-    books = [book.entries for book in bottleneck.codebooks]
+        book.embedding[3] = 0.0
+    books = [book.embedding for book in bottleneck.codebooks]
     sums = (books[0][:, None, None] + books[1][:, None] + books[2]).flatten(0, 2)
     taken = [(book != 0).any(1).float() for book in books]
-    entries = (taken[0][:, None, None] + taken[1][:, None] + taken[2]).flatten()
+    embeddings = (taken[0][:, None, None] + taken[1][:, None] + taken[2]).flatten()
     distances = torch.cdist(features.transpose(1, 2), sums[None]).square()
     counts = []
     for cost in (0.0, 0.2, 2.0, 100.0):
-        codes = bottleneck.encode(features, entry_cost=cost)
+        codes = bottleneck.encode_with_cost(features, None, code_cost=cost)
         found = (features - bottleneck.decode(codes)).square().sum(1)
         used = sum(share[part] for share, part in zip(taken, codes, strict=True))
-        assert torch.allclose(found + cost * used, (distances + cost * entries).amin(-1), atol=1e-4)
+        assert torch.allclose(found + cost * used, (distances + cost * embeddings).amin(-1), atol=1e-4)
         counts.append(float(used.mean()))
     assert counts[0] > counts[1] > counts[2] > counts[3] == 1.0
 
@@ -579,10 +580,10 @@ def test_dropout_rests_in_evaluation() -> None:
 
 
 @pytest.mark.parametrize("name", ["vq-loss", "residual-loss"])
-def test_entries_that_learn_by_gradient_are_parameters(name: str) -> None:
+def test_embeddings_that_learn_by_gradient_are_parameters(name: str) -> None:
     bottleneck = make(name).train()
     levels = [module for module in bottleneck.modules() if isinstance(module, Codebook)]
-    assert all(isinstance(level.entries, nn.Parameter) for level in levels)
+    assert all(isinstance(level.embedding, nn.Parameter) for level in levels)
     optimizer = torch.optim.SGD(bottleneck.parameters(), lr=1.0)
     features = torch.randn(4, DIM, 50)
     losses = []

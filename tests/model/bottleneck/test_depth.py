@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from vqaudio.config.bottleneck import ResidualConfig, VQConfig
+from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.model.bottleneck.residual import DEPTH_FRAMES, ResidualVQ
-from vqaudio.model.bottleneck.vq import Codebook
 
 EVERY, DIM, FRAMES, BATCH = 4, 5, 20, 400  # FRAMES: three times DEPTH_FRAMES and two
 
@@ -77,7 +77,7 @@ def book(stop: bool = True, update: str = "ema", **settings: float) -> Codebook:
 
 
 def zeros(codebook: Codebook) -> list[int]:
-    return (codebook.entries == 0).all(1).nonzero()[:, 0].tolist()
+    return (codebook.embedding == 0).all(1).nonzero()[:, 0].tolist()
 
 
 def test_all_codebooks_but_the_first_get_a_stop_code_from_data() -> None:
@@ -93,39 +93,39 @@ def test_without_the_flag_there_is_none() -> None:
     assert [codebook.stop_code for codebook in bottleneck.codebooks] == [None] * EVERY
     assert not any(zeros(codebook) for codebook in bottleneck.codebooks)
     plain = book(stop=False)
-    plain.entries[2] = 0.0
+    plain.embedding[2] = 0.0
     plain.learn(torch.ones(4, 3), torch.tensor([2, 2, 2, 2]))
     assert plain.stop_code is None
-    assert (plain.entries[2] != 0).all()
+    assert (plain.embedding[2] != 0).all()
 
 
 def test_what_is_assigned_to_a_stop_code_does_not_move_it() -> None:
     stopping, plain = book(), book(stop=False)
     plain.load_state_dict(stopping.state_dict())
     for codebook in (stopping, plain):
-        codebook.entries[4] = 0.0
+        codebook.embedding[4] = 0.0
         codebook.learn(torch.full((6, 3), 0.3), torch.tensor([4, 4, 4, 4, 1, 1]))
     assert (zeros(stopping), zeros(plain)) == ([4], [])
     assert stopping.sums[4].tolist() == [0.0, 0.0, 0.0]
     assert stopping.counts[4] == plain.counts[4] == 2.5  # (1 + 4) / 2: it is counted as any other
     others = [0, 1, 2, 3, 5]
-    assert torch.equal(stopping.entries[others], plain.entries[others])
+    assert torch.equal(stopping.embedding[others], plain.embedding[others])
 
 
 def test_a_stop_code_that_nobody_chooses_is_not_revived() -> None:
     codebook = book(revive_below=0.5)
-    codebook.entries[4] = 0.0
-    before = codebook.entries.clone()
+    codebook.embedding[4] = 0.0
+    before = codebook.embedding.clone()
     for _ in range(6):
         codebook.learn(torch.randn(12, 3) + 5.0, torch.arange(12) % 3)
     assert zeros(codebook) == [4]
-    assert all((codebook.entries[code] != before[code]).any() for code in (3, 5))  # as others are
+    assert all((codebook.embedding[code] != before[code]).any() for code in (3, 5))  # as others are
     assert codebook.counts[4] < 0.1
 
 
 def test_starting_from_data_anew_leaves_one_stop_code() -> None:
     codebook = book()
-    codebook.entries[4] = 0.0
+    codebook.embedding[4] = 0.0
     assert codebook.stop_code == 4
     codebook.initialise(torch.randn(50, 3))
     codebook.learn(torch.randn(50, 3), torch.arange(50) % 6)
@@ -136,7 +136,7 @@ def test_a_saved_stop_code_is_found_again_wherever_it_is() -> None:
     first, second = residual(stop_codes=True), residual(stop_codes=True)
     first.initialise(torch.randn(8, DIM, 40))
     for codebook, place in zip(first.codebooks[1:], (5, 0, 7), strict=True):
-        codebook.entries[[0, place]] = codebook.entries[[place, 0]]
+        codebook.embedding[[0, place]] = codebook.embedding[[place, 0]]
         codebook.sums[[0, place]] = codebook.sums[[place, 0]]
         codebook._stop_code = None
     second.load_state_dict(first.state_dict())
@@ -145,12 +145,15 @@ def test_a_saved_stop_code_is_found_again_wherever_it_is() -> None:
         for _ in range(5):
             bottleneck(torch.randn(8, DIM, 40))
         assert [zeros(codebook) for codebook in bottleneck.codebooks] == [[], [5], [0], [7]]
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(first.entries(), second.entries(), strict=True))
+    assert all(
+        torch.equal(ours, theirs)
+        for ours, theirs in zip(first.additive_codebooks(), second.additive_codebooks(), strict=True)
+    )
 
 
 def test_a_model_without_stop_codes_gets_none_by_the_flag() -> None:
     codebook = book()
-    before = codebook.entries.clone()
+    before = codebook.embedding.clone()
     codebook.learn(torch.randn(12, 3), torch.arange(12) % 6)
     assert codebook.stop_code is None
-    assert (codebook.entries != before).all()
+    assert (codebook.embedding != before).all()

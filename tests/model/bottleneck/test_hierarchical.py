@@ -20,7 +20,7 @@ from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import Hierarchical
-from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.model.layers import Span
 from vqaudio.prior.sampling import Sampling
 
@@ -52,16 +52,16 @@ def test_the_bottom_is_asked_for_what_the_top_has_not_said() -> None:
     down.halve.weight.data[..., 1:3] = 0.5 * torch.eye(DIM)[..., None]
     down.halve.bias.data.zero_()
     means = features.unflatten(2, (-1, 2)).mean(3)
-    top = torch.cdist(means.transpose(1, 2), bottleneck.top.codebook.entries[None]).argmin(-1)
+    top = torch.cdist(means.transpose(1, 2), bottleneck.top.codebook.embedding[None]).argmin(-1)
     known = bottleneck.top.codebook(top).transpose(1, 2).repeat_interleave(2, dim=2)
     left = (features - known).transpose(1, 2)
-    bottom = torch.cdist(left, level.book.codebook.entries[None]).argmin(-1)
+    bottom = torch.cdist(left, level.book.codebook.embedding[None]).argmin(-1)
     passed = bottleneck(features)
     assert torch.equal(passed.tokens[0], top)
     assert torch.equal(passed.tokens[1], bottom)
-    entries = level.book.codebook(bottom).transpose(1, 2)
-    assert torch.allclose(passed.latents, known + entries, atol=1e-5)
-    commitment = [(means - bottleneck.top.codebook(top).transpose(1, 2)), left.transpose(1, 2) - entries]
+    embeddings = level.book.codebook(bottom).transpose(1, 2)
+    assert torch.allclose(passed.latents, known + embeddings, atol=1e-5)
+    commitment = [(means - bottleneck.top.codebook(top).transpose(1, 2)), left.transpose(1, 2) - embeddings]
     expected = 0.25 * sum(float(error.square().mean()) for error in commitment) / 2
     assert float(passed.loss.detach()) == pytest.approx(expected, rel=1e-4)
 
@@ -141,7 +141,7 @@ def seam(sound: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.parametrize("kind", TINY_CONFIGS)
 def test_windows_with_context_are_parts_of_the_whole(kind: str, levels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """In float64, the choice of codes too, so that nothing is near enough to a tie."""
-    monkeypatch.setattr(Codebook, "distances", lambda book, vectors: torch.cdist(vectors, book.entries).square())
+    monkeypatch.setattr(Codebook, "distances", lambda book, vectors: torch.cdist(vectors, book.embedding).square())
     model = tiny(kind, levels).double()
     frames, streams = 160, model.bottleneck.streams
     sound = waveforms(1, frames * HOP).double()
@@ -254,5 +254,5 @@ def test_levels_cannot_be_left_out(saved: Path, prior: Path) -> None:
     assert codec.codebooks_for(3.0) == 2
     with pytest.raises(ModelError, match=r"below the lowest rate of two, 3 kb/s"):
         codec.codebooks_for(2.9)
-    with pytest.raises(ModelError, match="sums of codebook entries"):
+    with pytest.raises(ModelError, match="sums of codebooks' embeddings"):
         codec.compress(wav, RATE, rdo=0.1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vqaudio.config.bottleneck import FSQConfig, GroupedConfig, ResidualConfig, VQConfig
 from vqaudio.model.bottleneck import FSQ, VQ, GroupedVQ, ResidualVQ
-from vqaudio.model.bottleneck.vq import Codebook
+from vqaudio.model.bottleneck.codebook import Codebook
 
 theirs = pytest.importorskip(
     "vector_quantize_pytorch", reason="vector-quantize-pytorch is not installed: pip install 'vqaudio[test]'"
@@ -21,15 +21,15 @@ def features() -> Tensor:
     return torch.randn(3, DIM, 50)
 
 
-def entries(book: Codebook) -> Tensor:
-    return book.entries.detach()
+def embeddings(book: Codebook) -> Tensor:
+    return book.embedding.detach()
 
 
 @pytest.mark.parametrize("gradient", ["straight_through", "rotation"])
 def test_vq(gradient: str) -> None:
     own = VQ(VQConfig(codebook_size=SIZE, gradient=gradient, commitment=0.25), DIM).eval()
     other = theirs.VectorQuantize(DIM, SIZE, rotation_trick=gradient == "rotation", freeze_codebook=True).train()
-    other.codebook = entries(own.codebook)
+    other.codebook = embeddings(own.codebook)
     one, two = features().requires_grad_(), features().requires_grad_()
     two.data.copy_(one.data)
     passed = own(one)
@@ -46,7 +46,7 @@ def test_vq(gradient: str) -> None:
 def test_the_commitment_loss_of_training() -> None:
     own = VQ(VQConfig(codebook_size=SIZE, commitment=0.25), DIM)
     other = theirs.VectorQuantize(DIM, SIZE, commitment_weight=0.25, rotation_trick=False)
-    other.codebook = entries(own.codebook)
+    other.codebook = embeddings(own.codebook)
     vectors = features()
     _, _, loss = other(vectors.transpose(1, 2))
     assert float(own(vectors).loss) == pytest.approx(float(loss.detach()), rel=1e-5)
@@ -56,7 +56,7 @@ def test_residual_vq() -> None:
     own = ResidualVQ(ResidualConfig(codebook_size=SIZE, n_codebooks=4), DIM).eval()
     other = theirs.ResidualVQ(dim=DIM, num_quantizers=4, codebook_size=SIZE, rotation_trick=False).eval()
     for book, layer in zip(own.codebooks, other.layers, strict=True):
-        layer.codebook = entries(book)
+        layer.codebook = embeddings(book)
     vectors = features()
     quantized, codes, _ = other(vectors.transpose(1, 2))
     passed = own(vectors)
@@ -72,7 +72,7 @@ def test_grouped_vq() -> None:
     ).eval()
     for group, part in zip(own.groups, other.rvqs, strict=True):
         for book, layer in zip(group.codebooks, part.layers, strict=True):
-            layer.codebook = entries(book)
+            layer.codebook = embeddings(book)
     vectors = features()
     quantized, codes, _ = other(vectors.transpose(1, 2))
     passed = own(vectors)

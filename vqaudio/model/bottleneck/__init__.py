@@ -11,7 +11,7 @@ from vqaudio.config.bottleneck import (
     IdentityConfig,
     ResidualConfig,
 )
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, Choose
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, CodeSearch
 from vqaudio.model.bottleneck.fsq import FSQ
 from vqaudio.model.bottleneck.gaussian import Gaussian
 from vqaudio.model.bottleneck.grouped import GroupedVQ
@@ -24,8 +24,8 @@ __all__ = [
     "FSQ",
     "VQ",
     "Bottleneck",
-    "Bottlenecked",
-    "Choose",
+    "BottleneckOutput",
+    "CodeSearch",
     "Gaussian",
     "GroupedVQ",
     "Hierarchical",

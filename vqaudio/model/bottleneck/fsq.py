@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from vqaudio.config.bottleneck import FSQConfig
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
-from vqaudio.model.bottleneck.vq import distributed, straight_through, to_vectors
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, streams_of
+from vqaudio.model.bottleneck.codebook import distributed, to_vectors
+from vqaudio.model.bottleneck.gradients import straight_through
 from vqaudio.model.layers import at_least_float32, full_precision
 
 EASE = 1e-3
@@ -41,13 +42,13 @@ class FSQ(Bottleneck):
         self.inward = nn.Identity() if same else nn.Linear(dim, len(levels))
         self.outward = nn.Identity() if same else nn.Linear(len(levels), dim)
 
-    def forward(self, features: Tensor) -> Bottlenecked:
+    def forward(self, features: Tensor) -> BottleneckOutput:
         """See :meth:`Bottleneck.forward`."""
         bounded = self._bounded(features)
         steps = bounded.round()
         with full_precision(features):
             latents: Tensor = self.outward(straight_through(bounded, steps) / self.half_width)
-        return Bottlenecked(latents.transpose(1, 2), [self._codes(steps)], bounded.new_zeros(()), {})
+        return BottleneckOutput(latents.transpose(1, 2), [self._codes(steps)], bounded.new_zeros(()), {})
 
     def _bounded(self, features: Tensor) -> Tensor:
         """``(batch, D, frames)`` to numbers ``(batch, frames, levels)`` whose rounding has L values around 0 each.
@@ -78,8 +79,8 @@ class FSQ(Bottleneck):
         latents: Tensor = self.outward(steps / self.half_width)
         return latents.transpose(1, 2)
 
-    def entries(self) -> list[Tensor]:
-        """See :meth:`Bottleneck.entries`."""
+    def additive_codebooks(self) -> list[Tensor]:
+        """See :meth:`Bottleneck.additive_codebooks`."""
         every = torch.arange(self.streams[0].alphabet, device=self.levels.device)
         return [self.decode([every[None]])[0].T]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vqaudio.config.bottleneck import GaussianConfig
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput
 from vqaudio.model.layers import at_least_float32, full_precision
 
 FIRST_LOG_VARIANCE = -4.0
@@ -48,7 +48,7 @@ class Gaussian(Bottleneck):
         mean, log_variance = projected.transpose(1, 2).chunk(2, dim=1)
         return mean, log_variance
 
-    def forward(self, features: Tensor) -> Bottlenecked:
+    def forward(self, features: Tensor) -> BottleneckOutput:
         """Loss: β times the KL divergence in nats per frame, each dimension's at least λ on the batch's average.
 
         Below λ a dimension gains nothing by saying less: the free bits of Kingma et al., "Improving variational
@@ -62,12 +62,12 @@ class Gaussian(Bottleneck):
         active = mean.detach().transpose(0, 1).flatten(1).var(1, correction=0) > ACTIVE
         stats = {"kl": by_dimension.sum(), "active_units": active.sum().to(loss.dtype)}
         if not self.training:
-            return Bottlenecked(mean, [], loss, stats)
+            return BottleneckOutput(mean, [], loss, stats)
         latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         if self.estimator == "pathwise":
-            return Bottlenecked(latents, [], loss, stats)
+            return BottleneckOutput(latents, [], loss, stats)
         latents = latents.detach()
-        return Bottlenecked(latents, [], loss, stats, log_density(latents, mean, log_variance).sum((1, 2)))
+        return BottleneckOutput(latents, [], loss, stats, log_density(latents, mean, log_variance).sum((1, 2)))
 
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """No tokens."""

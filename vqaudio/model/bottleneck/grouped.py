@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqaudio.config.bottleneck import GroupedConfig
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, streams_of
 from vqaudio.model.bottleneck.residual import ResidualVQ
 
 
@@ -26,14 +26,14 @@ class GroupedVQ(Bottleneck):
     def __init__(self, config: GroupedConfig, dim: int):
         super().__init__()
         self.groups = nn.ModuleList(ResidualVQ(config, dim // config.groups) for _ in range(config.groups))
-        self.least_streams = config.groups
+        self.min_streams = config.groups
         self.streams = streams_of(config)
 
     def _groups(self) -> list[ResidualVQ]:
         return [group for group in self.groups if isinstance(group, ResidualVQ)]
 
-    def forward(self, features: Tensor) -> Bottlenecked:
-        """Loss: the mean of the groups'; each draws for itself how many codebooks the decoder hears."""
+    def forward(self, features: Tensor) -> BottleneckOutput:
+        """Loss: the mean of the groups'; each samples for itself from how many codebooks it is decoded."""
         count = len(self.groups)
         made = [group(part) for group, part in zip(self.groups, features.chunk(count, 1), strict=True)]
         latents = torch.cat([one.latents for one in made], 1)
@@ -43,7 +43,7 @@ class GroupedVQ(Bottleneck):
             for name, value in one.stats.items():
                 label, _, level = name.rpartition("_")
                 stats[f"{label}_{(int(level) - 1) * count + index + 1}"] = value
-        return Bottlenecked(latents, tokens, torch.stack([one.loss for one in made]).mean(), stats)
+        return BottleneckOutput(latents, tokens, torch.stack([one.loss for one in made]).mean(), stats)
 
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """See :meth:`Bottleneck.encode`."""
@@ -60,15 +60,20 @@ class GroupedVQ(Bottleneck):
             raise ValueError(f"{count} to {len(self.streams)} streams of tokens expected, found {len(tokens)}")
         return torch.cat([group.decode(tokens[index::count]) for index, group in enumerate(self._groups())], 1)
 
-    def entries(self) -> list[Tensor]:
-        """See :meth:`Bottleneck.entries`: zeros stand in the other groups' channels."""
-        books = [group.entries() for group in self._groups()]
+    def additive_codebooks(self) -> list[Tensor]:
+        """See :meth:`Bottleneck.additive_codebooks`: zeros stand in the other groups' channels."""
+        books = [group.additive_codebooks() for group in self._groups()]
         width, last = books[0][0].shape[1], len(books) - 1
         return [
             functional.pad(book, (index * width, (last - index) * width))
             for level in zip(*books, strict=True)
             for index, book in enumerate(level)
         ]
+
+    def stream_tensors(self, stream: int) -> list[str]:
+        """See :meth:`Bottleneck.stream_tensors`."""
+        level, group = divmod(stream, len(self.groups))
+        return [f"groups.{group}.{name}" for name in self._groups()[group].stream_tensors(level)]
 
     def initialise(self, features: Tensor) -> None:
         """See :meth:`ResidualVQ.initialise`."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vqaudio.config.bottleneck import HierarchicalConfig
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, streams_of
 from vqaudio.model.bottleneck.vq import VQ
 from vqaudio.model.layers import SameConv1d, Span, Unit
 
@@ -22,12 +22,12 @@ class Hierarchical(Bottleneck):
 
     ::
 
-        features ──down──▶ half the rate ──▶ VQ ──▶ top codes ──▶ entries
+        features ──down──▶ half the rate ──▶ VQ ──▶ top codes ──▶ embeddings
            │                                                        up
            ▼                                                        ▼
           ask ◀──────────────────────────────────── known at the full rate
            ▼                                                        ▼
-           VQ ──▶ bottom codes ──▶ entries ───────────────────────▶ join ──▶ latents
+           VQ ──▶ bottom codes ──▶ embeddings ────────────────────▶ join ──▶ latents
 
     At first ``down`` is little more than the mean of pairs, ``ask`` subtracts what is known and ``join`` adds it again:
     the levels are residual codebooks at different rates, from where they go on as they learn. So a decoder that has
@@ -41,7 +41,7 @@ class Hierarchical(Bottleneck):
         self.top = VQ(config, dim)
         self.levels = nn.ModuleList(Level(config, dim) for _ in range(finer))  # the coarsest first
         self.streams = streams_of(config)
-        self.least_streams = config.levels
+        self.min_streams = config.levels
         self.decode_span = self._span_of_levels()
         self.encode_span = self._span_of_codes(2**finer)
 
@@ -62,9 +62,9 @@ class Hierarchical(Bottleneck):
     def _levels(self) -> list[Level]:
         return [level for level in self.levels if isinstance(level, Level)]
 
-    def forward(self, features: Tensor) -> Bottlenecked:
+    def forward(self, features: Tensor) -> BottleneckOutput:
         """Loss: the mean of the levels' (each a VQ-VAE's)."""
-        made: list[Bottlenecked] = []
+        made: list[BottleneckOutput] = []
 
         def quantize(book: VQ, asked: Tensor) -> Tensor:
             made.append(book(asked))
@@ -73,7 +73,7 @@ class Hierarchical(Bottleneck):
         latents = self._descend(features, quantize)
         tokens = [codes for one in made for codes in one.tokens]
         stats = {f"{name}_{number}": value for number, one in enumerate(made, 1) for name, value in one.stats.items()}
-        return Bottlenecked(latents, tokens, torch.stack([one.loss for one in made]).mean(), stats)
+        return BottleneckOutput(latents, tokens, torch.stack([one.loss for one in made]).mean(), stats)
 
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """See :meth:`Bottleneck.encode`."""
@@ -87,7 +87,7 @@ class Hierarchical(Bottleneck):
         return tokens
 
     def _descend(self, features: Tensor, quantize: Callable[[VQ, Tensor], Tensor]) -> Tensor:
-        """Features to latents, level by level; ``quantize`` makes entries of what a codebook is asked."""
+        """Features to latents, level by level; ``quantize`` makes embeddings of what a codebook is asked."""
         rates = [features]
         for down in self.downs:
             rates.append(down(rates[-1]))

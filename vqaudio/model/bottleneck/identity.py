@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput
 
 
 class Identity(Bottleneck):
     """Features pass as they are; there are no tokens, so nothing can be stored."""
 
-    def forward(self, features: Tensor) -> Bottlenecked:
+    def forward(self, features: Tensor) -> BottleneckOutput:
         """The features themselves, and no loss."""
-        return Bottlenecked(features, [], features.new_zeros(()), {})
+        return BottleneckOutput(features, [], features.new_zeros(()), {})
 
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """No tokens."""

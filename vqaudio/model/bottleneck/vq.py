@@ -1,217 +1,14 @@
-"""Vector quantization: the VQ-VAE's codebook (van den Oord et al., "Neural Discrete Representation Learning", 2017)."""
+"""Vector quantization: the VQ-VAE (van den Oord et al., "Neural Discrete Representation Learning", 2017)."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch import distributed as dist
+from torch import Tensor
 from torch.nn import functional
 
-from vqaudio.config.bottleneck import CodebookConfig, VQConfig
-from vqaudio.model.bottleneck.base import Bottleneck, Bottlenecked, streams_of
-from vqaudio.model.layers import at_least_float32, full_precision
-
-
-def straight_through(features: Tensor, quantized: Tensor) -> Tensor:
-    """The quantized values, with the gradient of the features: ``z_e + sg(z_q - z_e)`` (section 3.2)."""
-    return features + (quantized - features).detach()
-
-
-def rotated(features: Tensor, quantized: Tensor) -> Tensor:
-    """The quantized values, as a rotation and scaling of the features that the gradient takes for constant.
-
-    With unit vectors ``e`` along a feature, ``q`` along what it is quantized to, and ``r`` along ``e + q``, the
-    gradient comes back through ``|z_q| / |z_e| (I - 2 r rᵀ + 2 q eᵀ)``: it keeps its angle to the quantized vector,
-    where the straight-through one keeps its direction. Source: Fifty et al., "Restructuring Vector Quantization with
-    the Rotation Trick", 2024, section 4.2. Shapes: ``(batch, D, frames)`` in and out.
-    """
-    with torch.no_grad():
-        size = features.norm(dim=1, keepdim=True).clamp(min=1e-6)
-        wanted = quantized.norm(dim=1, keepdim=True)
-        e, q = features / size, quantized / wanted.clamp(min=1e-6)
-        r = functional.normalize(e + q, dim=1)
-    along_r, along_e = ((features * axis).sum(1, keepdim=True) for axis in (r, e))
-    turned = (features - 2.0 * along_r * r + 2.0 * along_e * q) * (wanted / size)
-    exact: Tensor = turned + (quantized - turned).detach()  # to the last bit, whatever rounding did to the rotation
-    return exact
-
-
-PASS_GRADIENT = {
-    "straight_through": straight_through,
-    "rotation": rotated,
-    "gumbel": straight_through,  # outside training, where nothing is drawn
-}
-
-
-def squared_distances(vectors: Tensor, entries: Tensor, out: Tensor | None = None) -> Tensor:
-    """``(n, D)`` vectors and ``(K, D)`` entries to ``||z_e - e_k||²`` for each pair: ``(n, K)``, float32.
-
-    ``||z||² - 2 z·e + ||e||²`` as one product of ``(-2z, ||z||², 1)`` and ``(e, 1, ||e||²)``. ``out`` is memory for it,
-    ``n K`` values or more, where no gradient is wanted: to ask the system for new memory takes about as long.
-    """
-    with full_precision(vectors):
-        vectors, entries = vectors.float(), entries.float()
-        left = torch.cat([-2.0 * vectors, _squares(vectors), torch.ones_like(vectors[:, :1])], 1)
-        right = torch.cat([entries, torch.ones_like(entries[:, :1]), _squares(entries)], 1)
-        place = None if out is None else out[: len(left) * len(right)].view(len(left), len(right))
-        return torch.mm(left, right.T, out=place)
-
-
-def draw(vectors: Tensor, entries: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Codes drawn at random, the nearer the likelier, and their entries with the gradient of a soft choice.
-
-    A code comes with the probability ``softmax_k(-||z_e - e_k||²)``: the largest of these logits after Gumbel noise.
-    The gradient is that of the same noisy logits under a softmax of temperature τ, to the vectors and, where they learn
-    by gradient, to all entries. Source: Jang et al., "Categorical reparameterization with Gumbel-softmax", 2017,
-    eq. 1 and 2, and section 2.2 for the straight-through form; Maddison et al., "The concrete distribution", 2017; the
-    logits as in Sønderby et al., "Continuous relaxation training of discrete latent variable image models", 2017.
-
-    Args:
-        vectors: ``(n, D)``.
-        entries: ``(K, D)``.
-        temperature: τ.
-
-    Returns:
-        Codes ``(n,)``, and their entries ``(n, D)``.
-    """
-    with full_precision(vectors):
-        choice = functional.gumbel_softmax(-squared_distances(vectors, entries), temperature, hard=True)
-        return choice.argmax(1), choice.to(entries.dtype) @ entries
-
-
-class Codebook(nn.Module):
-    """K vectors ``e_k`` of D dimensions, learned from what is assigned to them.
-
-    With ``update="ema"`` (appendix A.1 of the paper) each ``e_k`` is the ratio of two moving averages: the sum of the
-    vectors assigned to it, and their number. With ``update="loss"`` the entries are parameters pulled by
-    ``||sg(z_e) - e||²`` (eq. 3, second term). Either way, codes that are hardly used are moved onto vectors of the
-    current batch. Under DDP, sums, counts and seeds are shared, so that all processes keep equal codebooks.
-    """
-
-    entries: Tensor
-    counts: Tensor
-    sums: Tensor
-
-    def __init__(self, config: CodebookConfig, dim: int):
-        super().__init__()
-        size = config.codebook_size
-        self.update, self.revive_below, self.decay = config.update, config.revive_below, config.decay
-        self.frozen = False
-        self.has_stop_code = False
-        self._stop_code: int | None = None
-        entries = torch.randn(size, dim)
-        if self.update == "loss":
-            self.entries = nn.Parameter(entries)
-        else:
-            self.register_buffer("entries", entries)
-            self.register_buffer("sums", entries.clone())
-        self.register_buffer("counts", torch.ones(size))
-
-    def assign(self, vectors: Tensor) -> Tensor:
-        """``(n, D)`` vectors to the index ``(n,)`` of the nearest entry: ``argmin_k ||z_e - e_k||`` (eq. 1)."""
-        return nearest(self.distances(vectors), 1)[:, 0]
-
-    def distances(self, vectors: Tensor, out: Tensor | None = None) -> Tensor:
-        """``(n, D)`` vectors to ``||z_e - e_k||²`` for every entry: ``(n, K)``, float32; ``out`` is memory for it."""
-        return squared_distances(vectors, self.entries, out)
-
-    def forward(self, codes: Tensor) -> Tensor:
-        """Codes of any shape to entries, with D as the last axis."""
-        return functional.embedding(codes, self.entries)
-
-    @torch.no_grad()
-    def learn(self, vectors: Tensor, codes: Tensor) -> None:
-        """Update averages, and the entries made from them, by ``(n, D)`` vectors assigned to ``(n,)`` codes.
-
-        A codebook that is ``frozen`` stays as it is.
-        """
-        if self.frozen:
-            return
-        stop = self.stop_code
-        size = len(self.counts)
-        counts = torch.bincount(codes, minlength=size).to(self.counts.dtype)
-        _all_reduce(counts)
-        self.counts.lerp_(counts, 1.0 - self.decay)
-        if self.update == "ema":
-            sums = torch.zeros_like(self.sums).index_add_(0, codes, vectors.to(self.sums.dtype))
-            _all_reduce(sums)
-            self.sums.lerp_(sums, 1.0 - self.decay)
-            heard = self.counts > 1e-5  # below, the ratio is not to be trusted: a forgotten code stays where it was
-            means = self.sums / self.counts.clamp(min=1e-5)[:, None]
-            self.entries.copy_(torch.where(heard[:, None], means, self.entries))
-        self._revive(vectors, stop)
-        if stop is not None:
-            self._clear(stop)
-
-    @property
-    def stop_code(self) -> int | None:
-        """The code whose embedding is zeros and stays so, where the codebook has one: a frame may end there."""
-        if self.has_stop_code and self._stop_code is None:  # looked up once: it does not move
-            zeros = (self.entries == 0).all(1).nonzero()[:, 0]
-            self._stop_code = int(zeros[0]) if len(zeros) else None
-        return self._stop_code
-
-    def _clear(self, code: int) -> None:
-        """Make the embedding of a code zeros."""
-        self.entries.data[code] = 0.0
-        if self.update == "ema":
-            self.sums[code] = 0.0
-
-    def _revive(self, vectors: Tensor, stop: int | None) -> None:
-        mean = float(self.counts.mean())
-        dead = self.counts < self.revive_below * mean
-        if stop is not None:
-            dead[stop] = False
-        if bool(dead.any()):
-            self._place(dead.nonzero()[:, 0], vectors, mean)
-
-    def _place(self, where: Tensor, vectors: Tensor, count: float) -> None:
-        """Move the entries at ``where`` onto randomly drawn vectors, as if each had ``count`` assignments.
-
-        No vector is drawn twice before all are: of two equal entries one would never be chosen.
-        """
-        rounds = -(-len(where) // len(vectors))
-        drawn = torch.cat([torch.randperm(len(vectors), device=vectors.device) for _ in range(rounds)])
-        seeds = vectors[drawn[: len(where)]].to(self.entries.dtype)
-        if distributed():
-            dist.broadcast(seeds, 0)
-        self.entries.data[where] = seeds
-        self.counts[where] = count
-        if self.update == "ema":
-            self.sums[where] = seeds * count
-
-    @torch.no_grad()
-    def initialise(self, vectors: Tensor, iterations: int = 10) -> None:
-        """Start from ``(n, D)`` vectors of real data: random ones, then a few rounds of k-means (Lloyd, 1982)."""
-        everything = torch.arange(len(self.counts), device=vectors.device)
-        self._place(everything, vectors, 1.0)
-        for _ in range(iterations):
-            codes = self.assign(vectors)
-            counts = torch.bincount(codes, minlength=len(self.counts)).to(vectors.dtype)
-            sums = torch.zeros_like(self.entries).index_add_(0, codes, vectors.to(self.entries.dtype))
-            _all_reduce(counts)
-            _all_reduce(sums)
-            means = sums / counts.clamp(min=1.0)[:, None]
-            self.entries.data.copy_(torch.where(counts[:, None] > 0, means, self.entries))
-        self.counts.fill_(1.0)
-        if self.update == "ema":
-            self.sums.copy_(self.entries)
-        if self.has_stop_code:
-            self._stop_code = 0
-            self._clear(0)
-
-    def loss(self, vectors: Tensor, quantized: Tensor) -> Tensor:
-        """``||sg(z_e) - e||²`` where entries learn by gradient (eq. 3, second term), else 0."""
-        if self.update == "ema":
-            return vectors.new_zeros(())
-        return functional.mse_loss(quantized, vectors.detach())
-
-    def stats(self) -> dict[str, Tensor]:
-        """Perplexity (eq. in appendix: exp of the usage's entropy) and the share of codes in use."""
-        share = self.counts / self.counts.sum().clamp(min=1e-9)
-        perplexity = torch.exp(-(share * share.clamp(min=1e-12).log()).sum())
-        used = (self.counts > self.revive_below * self.counts.mean()).float().mean()
-        return {"perplexity": perplexity, "used": used}
+from vqaudio.config.bottleneck import VQConfig
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, streams_of
+from vqaudio.model.bottleneck.codebook import Codebook, from_vectors, to_vectors
+from vqaudio.model.bottleneck.gradients import PASS_GRADIENT, gumbel_sample
 
 
 class VQ(Bottleneck):
@@ -224,13 +21,13 @@ class VQ(Bottleneck):
         self.commitment, self.pass_gradient = config.commitment, PASS_GRADIENT[config.gradient]
         self.temperature = config.temperature if config.gradient == "gumbel" else None
 
-    def forward(self, features: Tensor) -> Bottlenecked:
+    def forward(self, features: Tensor) -> BottleneckOutput:
         """Loss: codebook loss plus ``β ||z_e - sg(e)||²``, the commitment (eq. 3, third term), means over D."""
         batch, _, frames = features.shape
         vectors = to_vectors(features)
         if self.training and self.temperature is not None:
-            entries = self.codebook.entries.clone()  # the gradient needs them as they were before they learn
-            codes, chosen = draw(vectors, entries, self.temperature)
+            codebook = self.codebook.embedding.clone()  # the gradient needs it as it was before it learns
+            codes, chosen = gumbel_sample(vectors, codebook, temperature=self.temperature)
             quantized, latents = self.codebook(codes), from_vectors(chosen, batch)
         else:
             codes = self.codebook.assign(vectors)
@@ -240,7 +37,7 @@ class VQ(Bottleneck):
         loss = loss + self.commitment * functional.mse_loss(vectors, quantized.detach())
         if self.training:
             self.codebook.learn(vectors.detach(), codes)
-        return Bottlenecked(latents, [codes.view(batch, frames)], loss, self.codebook.stats())
+        return BottleneckOutput(latents, [codes.view(batch, frames)], loss, self.codebook.stats())
 
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """See :meth:`Bottleneck.encode`."""
@@ -253,55 +50,10 @@ class VQ(Bottleneck):
         latents: Tensor = self.codebook(tokens[0])
         return latents.transpose(1, 2)
 
-    def entries(self) -> list[Tensor]:
-        """See :meth:`Bottleneck.entries`."""
-        return [self.codebook.entries]
+    def additive_codebooks(self) -> list[Tensor]:
+        """See :meth:`Bottleneck.additive_codebooks`."""
+        return [self.codebook.embedding]
 
     def initialise(self, features: Tensor) -> None:
         """k-means on the features."""
         self.codebook.initialise(to_vectors(features))
-
-
-def nearest(distances: Tensor, count: int, group: int = 32) -> Tensor:
-    """Indices ``(n, count)`` of small values in each row of ``(n, candidates)``, the smallest first.
-
-    The first is the smallest of all; the others are the smallest of other groups of candidates. Where two of the
-    smallest are in one group the second is passed over, which is rare, and saves most of the time that sorting takes. A
-    group's members are as far apart as they can be, so that minima are taken over whole rows of memory.
-    """
-    rows, candidates = distances.shape
-    if candidates % group or candidates < count * group:
-        return distances.topk(min(count, candidates), dim=1, largest=False).indices
-    grouped = distances.view(rows, group, -1)
-    least = grouped.amin(1)
-    chosen = []
-    for _ in range(count):  # for a few this is quicker than topk, and min than argmin
-        chosen.append(least.min(1, keepdim=True).indices)
-        least.scatter_(1, chosen[-1], torch.inf)
-    groups = torch.cat(chosen, 1)
-    members = grouped.gather(2, groups[:, None].expand(-1, group, -1)).min(1).indices
-    return members * grouped.shape[2] + groups
-
-
-def to_vectors(features: Tensor) -> Tensor:
-    """``(batch, D, frames)`` to ``(batch * frames, D)``, in float32 at least."""
-    return at_least_float32(features.transpose(1, 2).flatten(0, 1))
-
-
-def from_vectors(vectors: Tensor, batch: int) -> Tensor:
-    """``(batch * frames, D)`` to ``(batch, D, frames)``."""
-    return vectors.reshape(batch, -1, vectors.shape[1]).transpose(1, 2)
-
-
-def _squares(vectors: Tensor) -> Tensor:
-    return vectors.square().sum(1, keepdim=True)
-
-
-def distributed() -> bool:
-    """Whether several processes train one model."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
-def _all_reduce(tensor: Tensor) -> None:
-    if distributed():
-        dist.all_reduce(tensor)
