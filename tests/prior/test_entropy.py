@@ -428,7 +428,7 @@ def test_a_larger_lambda_gives_smaller_files(toys):
 def test_the_weight_is_of_bits_against_squared_distance(toys):
     """With one codebook, each code in turn minimises audible distance + weight x bits, given those before it."""
     bottleneck, prior, weight = toys.codec.model.bottleneck, toys.codec.prior, 0.3
-    book = bottleneck.entries()[0].double()
+    book = bottleneck.additive_codebooks()[0].double()
     features = torch.randn(1, book.shape[1], 30) * book.std()
     sound = torch.cos(torch.arange(30 * 16) * torch.pi / 16)[None, None] * torch.linspace(0, 1, 30).repeat_interleave(
         16
@@ -466,11 +466,11 @@ def test_what_is_quiet_beside_the_rest_is_less_audible():
     assert bool((perceptual_weights(0.0 * sound, 20) > 0.2).all())
 
 
-def test_cheaper_codes_need_a_prior_and_sums_of_entries(toys):
+def test_cheaper_codes_need_a_prior_and_sums_of_embeddings(toys):
     for mode in ("none", "context"):
         with pytest.raises(ModelError, match=f"the entropy mode is {mode}: use prior"):
             toys.codec.compress(toys.ann, RATE, entropy=mode, rdo=0.1)
-    with pytest.raises(ModelError, match="only where latents are sums of codebook entries"):
+    with pytest.raises(ModelError, match="only where latents are sums of codebooks' embeddings"):
         RateDistortionSearch(Identity(), toys.codec.prior, n_streams=1, weight=0.1)
     with pytest.raises(ModelError, match="have a cost in residual codebooks alone"):
         code_cost_search(Identity(), 1, code_cost=0.1)
