@@ -61,8 +61,9 @@ class FileSource:
         problems: what the file lacks of what it should hold, each a sentence that begins with the name.
 
     Raises:
-        FileError: the file cannot be opened. AudioError: not a sound file, damaged, no samples, or a sample rate out
-        of range; while reading: samples that cannot be decoded, are not finite or far beyond full scale.
+        FileError: the file cannot be opened.
+        AudioError: not a sound file, damaged, no samples, or a sample rate out of range; while reading: samples that
+            cannot be decoded, are not finite or far beyond full scale.
     """
 
     sample_rate: int

@@ -70,7 +70,8 @@ class SoundFileSink:
     step and clipped at full scale; ``peak`` is the highest peak so far.
 
     Raises:
-        AudioError: that type of file cannot hold this. FileError: the file cannot be written.
+        AudioError: that type of file cannot hold this.
+        FileError: the file cannot be written.
     """
 
     def __init__(self, path: Path, sample_rate: int, channels: int, n_samples: int, subtype: str | None = None):

@@ -39,8 +39,9 @@ class Chain:
         problems: what is missing or damaged, each the rest of a sentence that begins with the file's name.
 
     Raises:
-        UnreadableError: no link can be decoded. OSError: the file cannot be read. TooLongError: there are more than
-        ``most_seconds``; no more than these were decoded to know it.
+        UnreadableError: no link can be decoded.
+        OSError: the file cannot be read.
+        TooLongError: there are more than ``most_seconds``; no more than these were decoded to know it.
     """
 
     def __init__(self, file: IO[bytes], most_seconds: float = math.inf):

@@ -39,7 +39,8 @@ class FFmpegReader:
     Ogg), and are there where it does not (other MP3, AAC).
 
     Raises:
-        UnreadableError: none of it can be decoded. OSError: the file cannot be read.
+        UnreadableError: none of it can be decoded.
+        OSError: the file cannot be read.
     """
 
     def __init__(self, section: Section, format: str | None = None):

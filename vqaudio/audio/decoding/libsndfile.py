@@ -28,7 +28,8 @@ class LibsndfileReader:
         sample_bytes: bytes that a sample of all channels takes, where it is PCM.
 
     Raises:
-        UnreadableError: it is no sound that libsndfile reads. OSError: the file cannot be read.
+        UnreadableError: it is no sound that libsndfile reads.
+        OSError: the file cannot be read.
     """
 
     def __init__(self, section: Section):
@@ -53,7 +54,8 @@ class LibsndfileReader:
         """The next ``count`` samples as ``(count, channels)``: fewer at the end.
 
         Raises:
-            UnreadableError: they cannot be decoded. OSError: the file cannot be read.
+            UnreadableError: they cannot be decoded.
+            OSError: the file cannot be read.
         """
         try:
             block: NDArray[np.float32] = self._sound.read(count, "float32", always_2d=True)

@@ -199,7 +199,8 @@ def open_pipe(pipe: Pipe, raw: RawFormat | None = None) -> Iterator[PipeSource |
     """The sound in a pipe, as it comes where its format allows that, and else once all of it is there.
 
     Raises:
-        AudioError: no sound, or no samples. FileError: no room for a copy of what can be read only as a whole.
+        AudioError: no sound, or no samples.
+        FileError: no room for a copy of what can be read only as a whole.
     """
     header = b"" if raw is not None else read_header(pipe)
     if header is not None:

@@ -1,0 +1,1 @@
+"""The networks: layers, encoder, bottlenecks and decoder, the autoencoder of all three, and its file."""
