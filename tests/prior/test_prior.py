@@ -19,7 +19,7 @@ from priors import BOB, STREAMS, dice_prior, places, random_codes, tiny_integer_
 import vqaudio.prior
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError, VqaudioError
-from vqaudio.intnet.intervals import TOTAL, Integers, bits_of, frequencies_of, intervals_of
+from vqaudio.intnet.intervals import TOTAL, Integers, bits_of
 from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.coding import decode, encode
 from vqaudio.prior.context import ContextPrior
@@ -250,43 +250,6 @@ def test_damaged_payloads_decode_to_codes_of_the_alphabet(name):
             assert 0 <= part.min() <= part.max() < stream.alphabet
 
 
-# ---------------------------------------------------------------------------------------------------------- intervals
-
-
-@pytest.mark.parametrize(
-    ("weights", "frequencies"),
-    [
-        ([1, 1], [524288, 524288]),
-        ([1, 1, 2], [262144, 262144, 524288]),  # 1 + 1048573 / 4, and the last gets the 1 that rounding left
-        ([1, 1, 1], [349526, 349525, 349525]),  # among equals, the first gets it
-        ([0, 7], [1, 1048575]),
-        ([2**40, 0, 0], [1048574, 1, 1]),
-        ([0, 2**42, 2**42], [1, 524288, 524287]),
-    ],
-)
-def test_frequencies_worked_by_hand(weights, frequencies):
-    assert frequencies_of(np.array(weights)).tolist() == frequencies
-    assert sum(frequencies) == TOTAL
-
-
-def test_every_symbol_of_the_largest_alphabet_has_its_place():
-    weights = np.zeros((2, 65536), np.int64)
-    weights[0] += 1
-    weights[1, 12345] = 1
-    frequencies = frequencies_of(weights)
-    assert (frequencies[0] == 16).all()
-    assert frequencies[1, 12345] == TOTAL - 65535
-    assert (frequencies.sum(-1) == TOTAL).all()
-
-
-def test_intervals_and_bits_worked_by_hand():
-    frequencies = np.array([[524288, 262144, 262144], [1, 2, 1048573]])
-    starts, chosen = intervals_of(frequencies, np.array([1, 2]))
-    assert starts.tolist() == [524288, 3]
-    assert chosen.tolist() == [262144, 1048573]
-    assert bits_of(np.array([524288, 262144, 1])).tolist() == [1, 2, 20]
-
-
 def test_the_uniform_prior_costs_log2_of_the_alphabet():
     codes = random_codes(STREAMS, 2, 8)
     for (_, frequencies), stream in zip(made("uniform").intervals(codes), STREAMS, strict=True):
@@ -404,7 +367,7 @@ def chi_square(codes: Integers, weights: Integers) -> float:
 def test_codes_come_as_often_as_they_should(how):
     prior, batch_size = dice_prior(), 1500
     stepper = prior.begin(1, 3)
-    weights = weights_of(prior, stepper.logits(0), how)[0]
+    weights = weights_of(prior.softmax, stepper.logits(0), how)[0]
     codes = sample(prior, 1, 3, batch_size, how=how)[0][:, 0]
     assert chi_square(codes, weights) < 3
     assert chi_square((codes + 1) % 11, weights) > 10  # so the bound tells right from wrong
@@ -418,7 +381,7 @@ def test_weights_worked_by_hand():
     logits = np.array([[64, 0, 96, 32]], np.float32)  # 2, 0, 3 and 1 nats
 
     def shares(how: Sampling) -> list[float]:
-        weights = weights_of(prior, logits, how)[0]
+        weights = weights_of(prior.softmax, logits, how)[0]
         return (weights / weights.max()).tolist()
 
     def powers(*nats: float) -> object:

@@ -1,4 +1,9 @@
-"""Linear layers and requantization in integers, held in float32 where all of it is exact in any order of summation."""
+"""Linear layers and requantization in arithmetic that has only one result.
+
+Weights and whatever enters a product are int8, sums of up to 512 products stay below 2**24, and scales are powers of
+two. Numbers are held in float32, where all of that is exact in whatever order a library adds them up, and matrix
+products run at full speed.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """A trained WaveNet as an integer network: the same function in arithmetic that has only one result.
 
-Weights and whatever enters a product are int8, sums of up to 512 products stay below 2**24, steps are powers of two and
-tanh, sigmoid and exp are tables that come with the weights. Numbers are held in float32, where all of that is exact in
-whatever order a library adds them up, and matrix products run at full speed. So the same codes have the same intervals
-on every machine and with any number of threads, and a file decodes wherever it is taken.
+Weights and whatever enters a product are int8 (see :mod:`vqaudio.intnet.linear`); tanh, sigmoid and exp are tables that
+come with the weights. So the same codes have the same intervals on every machine and with any number of threads, and a
+file decodes wherever it is taken.
 
 No torch here: :mod:`vqaudio.wavenet.export` makes the tensors from a :class:`vqaudio.wavenet.WaveNet`.
 """
@@ -21,9 +20,10 @@ from safetensors import SafetensorError, safe_open
 
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
-from vqaudio.intnet.grids import CONDITION, EXACT, GATE, INT8, LARGEST_BIAS, SUM, UNIT
-from vqaudio.intnet.intervals import Integers, frequencies_of, intervals_of
+from vqaudio.intnet.grids import CONDITION, EXACT, GATE, INT8, LARGEST_BIAS, LOGIT, SUM, UNIT
+from vqaudio.intnet.intervals import Integers, intervals_of
 from vqaudio.intnet.linear import Int8Linear, Numbers, Requantize
+from vqaudio.intnet.softmax import Softmax
 from vqaudio.prior.base import NONE, Prior, Stepper, n_frames_of
 from vqaudio.registry import fingerprint_of
 
@@ -53,7 +53,7 @@ class Head:
         self.context, self.before = (Int8Linear(tensors, f"{name}.{part}", SUM[1]) for part in ("context", "before"))
         self.hidden_quantizer = Requantize(SUM[0] - hidden_exponent, INT8)
         self.query = Int8Linear(tensors, f"{name}.query", INT8)
-        self.output_projection = Int8Linear(tensors, f"{name}.entries", 2**20)
+        self.output_projection = Int8Linear(tensors, f"{name}.entries", LOGIT[1])
 
     def __call__(self, context: Numbers, before: Numbers) -> Numbers:
         hidden = self.context(context)
@@ -98,7 +98,7 @@ class IntegerPrior(Prior):
         self.context_quantizer = Requantize(SUM[0] - int(exponents["context"]), INT8)
         self.heads = [Head(tensors, f"heads.{index}", exponents["hidden"][index]) for index in range(len(self.streams))]
         self.tanh, self.sigmoid = (tensors[name].astype(np.float32) for name in ("tanh", "sigmoid"))
-        self.exp = tensors["exp"].astype(np.int64)
+        self.softmax = Softmax(tensors["exp"])
         self.unit_quantizer = Requantize(UNIT[0], UNIT[1])
 
     # ------------------------------------------------------------------------------------------- parts of the network
@@ -130,11 +130,6 @@ class IntegerPrior(Prior):
         """``(..., alphabet)`` from the context and the sum ``(..., code_dim)`` of the embeddings of streams before."""
         return self.heads[stream](context, cut(before))
 
-    def frequencies_of_logits(self, logits: Numbers) -> Integers:
-        """Frequencies: a softmax in integers."""
-        below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
-        return frequencies_of(self.exp[np.minimum(below, len(self.exp) - 1)])
-
     # --------------------------------------------------------------------------------------------------- the contract
 
     def begin(self, batch_size: int, n_streams: int, condition: str = NONE) -> IntegerStepper:
@@ -152,7 +147,7 @@ class IntegerPrior(Prior):
             step = max(1, FRAMES_AT_ONCE // batch_size)
             for at in range(0, known.shape[1], step):
                 part = slice(at, at + step)
-                frequencies = self.frequencies_of_logits(self.logits(index, context[:, part], before[:, part]))
+                frequencies = self.softmax.frequencies(self.logits(index, context[:, part], before[:, part]))
                 for made, values in zip(found[index], intervals_of(frequencies, known[:, part]), strict=True):
                     made[:, part] = values
         return found
@@ -191,7 +186,7 @@ class IntegerStepper(Stepper):
 
     def frequencies(self, stream: int) -> Integers:
         """See :meth:`Stepper.frequencies`."""
-        return self.prior.frequencies_of_logits(self.logits(stream))
+        return self.prior.softmax.frequencies(self.logits(stream))
 
     def logits(self, stream: int) -> Numbers:
         """``(batch, alphabet)``, in steps of 2**-5 nats."""

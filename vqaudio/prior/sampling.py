@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vqaudio.errors import VqaudioError
 from vqaudio.intnet.intervals import Integers
 from vqaudio.intnet.linear import Numbers
+from vqaudio.intnet.softmax import Softmax, below_largest
 from vqaudio.prior.base import NONE, due, n_frames_of
 from vqaudio.prior.integer import IntegerPrior, IntegerStepper
 
@@ -106,7 +107,7 @@ def sample(
                 if stop_codes is not None and len(stop_codes[stream]):
                     logits = logits.copy()
                     logits[:, stop_codes[stream]] = NEVER
-                weights = weights_of(prior, logits, how)
+                weights = weights_of(prior.softmax, logits, how)
                 found[stream][:, at] = [sample_code(row, bits) for row, bits in zip(weights, generators, strict=True)]
             for stepper in steppers:
                 stepper.accept(stream, found[stream][:, at])
@@ -127,13 +128,13 @@ def guided(steppers: Sequence[IntegerStepper], stream: int, guidance: float) -> 
     return pushed
 
 
-def weights_of(prior: IntegerPrior, logits: Numbers, how: Sampling) -> Integers:
+def weights_of(softmax: Softmax, logits: Numbers, how: Sampling) -> Integers:
     """Logits to weights in whose proportion codes are sampled, ``(batch, alphabet)``; 0 for those that cannot be."""
-    below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
+    below = below_largest(logits)
     if how.temperature == 0:
         return _first_likeliest(below)
     below = below * max(1, round(PARTS / how.temperature)) // PARTS
-    weights: Integers = prior.exp[np.minimum(below, len(prior.exp) - 1)]
+    weights = softmax.weights(below)
     order = np.argsort(-weights, axis=-1, kind="stable")
     ranked = np.take_along_axis(weights, order, -1)
     if how.top_p < 1:

@@ -82,7 +82,7 @@ def decode(
         )
         rows, predictions, fractions, means, shifts = np.array((row, clipped, fraction, scale.mean, shift))[:, None]
         features = context.of_rows(rows, predictions, fractions=fractions, means=means, shifts=shifts)
-        ends = model.frequencies_of_one(features[0]).cumsum()
+        ends = model.frequencies(features[0]).cumsum()
         token = int(ends.searchsorted(decoder.place(), side="right"))
         start = int(ends[token - 1]) if token else 0
         decoder.take(start, int(ends[token]) - start)

@@ -1,9 +1,8 @@
 """A small network that knows how likely tokens are, in arithmetic that has only one result, and its file.
 
-Two hidden layers with rectifiers, from the context features of a row (:mod:`vqaudio.series.coding.context_features`) to
-a logit for each token. Weights and activations are int8, held in float32 where their sums are exact, as
-:mod:`vqaudio.prior.integer` explains; so the same row has the same intervals on every machine. ``recipes/timeseries``
-trains such networks. No torch here.
+    def frequencies(self, features: Numbers) -> Integers:
+        """Frequencies of all tokens; as :meth:`logits`, or of one row: ``(N_FEATURES,)`` to ``(ALPHABET,)``."""
+        return self._softmax.frequencies(self.logits(features))
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from vqaudio.errors import ModelError, choice
-from vqaudio.intnet.grids import INT8
-from vqaudio.intnet.intervals import TOTAL, Integers, frequencies_of
+from vqaudio.intnet.grids import INT8, LOGIT
+from vqaudio.intnet.intervals import Integers
 from vqaudio.intnet.linear import Int8Linear, Numbers
+from vqaudio.intnet.softmax import Softmax
 from vqaudio.registry import MODELS, Version, fingerprint, fingerprint_of, version_of
 from vqaudio.series.coding.adaptive import ALPHABET
 from vqaudio.series.coding.context_features import N_FEATURES
@@ -31,7 +31,6 @@ KIND = "series model"
 LAYERS = ("first", "second", "logits")
 SHIPPED = MODELS / "series"
 DEFAULT = SHIPPED / "series-base.safetensors"
-LARGEST_LOGIT = 2**20
 MOST_VALUES = 200_000
 """Larger tables are compressed without a model unless one is named: it takes about 0.25 ms a value."""
 
@@ -51,9 +50,9 @@ class Model:
     def __init__(self, tensors: Mapping[str, NDArray[Any]], fingerprint: str):
         self.fingerprint = fingerprint
         self._first, self._second, self._logits = (
-            Int8Linear(tensors, name, limit) for name, limit in zip(LAYERS, (INT8, INT8, LARGEST_LOGIT), strict=True)
+            Int8Linear(tensors, name, limit) for name, limit in zip(LAYERS, (INT8, INT8, LOGIT[1]), strict=True)
         )
-        self._exp = tensors["exp"].astype(np.int64)
+        self._softmax = Softmax(tensors["exp"])
         shapes = [layer.weight.shape for layer in (self._first, self._second, self._logits)]
         if shapes[0][0] != N_FEATURES or shapes[-1][1] != ALPHABET:
             raise ValueError(f"it goes from {shapes[0][0]} to {shapes[-1][1]}, expected {N_FEATURES} to {ALPHABET}")
@@ -64,20 +63,8 @@ class Model:
         return self._logits(np.maximum(self._second(hidden), 0))
 
     def frequencies(self, features: Numbers) -> Integers:
-        """Frequencies of all tokens; as :meth:`logits`."""
-        return frequencies_of(self._weights(self.logits(features)))
-
-    def frequencies_of_one(self, features: Numbers) -> Integers:
-        """The same for one row ``(N_FEATURES,)``, and quicker: numpy's functions along axes take their time."""
-        weights = self._weights(self.logits(features))
-        frequencies: Integers = 1 + weights * (TOTAL - ALPHABET) // weights.sum()
-        frequencies[frequencies.argmax()] += TOTAL - frequencies.sum()
-        return frequencies
-
-    def _weights(self, logits: Numbers) -> Integers:
-        below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
-        weights: Integers = self._exp[np.minimum(below, len(self._exp) - 1)]
-        return weights
+        """Frequencies of all tokens; as :meth:`logits`, or of one row: ``(N_FEATURES,)`` to ``(ALPHABET,)``."""
+        return self._softmax.frequencies(self.logits(features))
 
 
 def load(path: Path) -> Model:
