@@ -37,7 +37,7 @@ def read(path: str | None) -> Table:
         raise SeriesError(f"{name}: is no table by its name: expected one of {', '.join(SUFFIXES)}")
     with open_input(path) as file:
         _check_unpacked(file, name, suffix)
-        table = read_table(file, name, suffix)
+        table = read_table(file, name, suffix=suffix)
     check_cells(table.n_rows, len(table.columns), name)
     return table
 
@@ -104,7 +104,7 @@ def _check_unpacked(file: IO[bytes], name: str, suffix: str) -> None:
 def write(table: Table, path: Path, suffix: str) -> str:
     """Write a table; returns the path as components take it."""
     file = io.BytesIO()
-    write_table(table, file, path.name, suffix)
+    write_table(table, file, name=path.name, suffix=suffix)
     path.write_bytes(file.getvalue())
     return str(path)
 

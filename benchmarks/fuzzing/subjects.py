@@ -246,7 +246,7 @@ class Tables(Subject):
         self.files, self._tables = [], []
         for suffix in files.TABLES:
             for number, data in enumerate(files.tables(suffix)):
-                table = read_table(io.BytesIO(data), f"x{suffix}", suffix)
+                table = read_table(io.BytesIO(data), f"x{suffix}", suffix=suffix)
                 model = model_named(None) if number == 1 and suffix == ".npy" else None
                 self.files.append(compress(table, lossless=True, model=model))
                 self._tables.append(Stored(self.files[-1]).table())
@@ -275,7 +275,7 @@ class TableFiles(Subject):
 
     def check(self, data: bytes, forged: bool) -> str:
         """See :func:`vqaudio.series.compress`."""
-        table = read_table(io.BytesIO(data), f"x{self._suffix}", self._suffix)
+        table = read_table(io.BytesIO(data), f"x{self._suffix}", suffix=self._suffix)
         if len(data) % 8 == 0:
             compress(table, lossless=True)
         return INTACT

@@ -86,7 +86,7 @@ def columns_of(path: Path) -> Group:
         SeriesError: too few rows, or no such column.
     """
     with open_input(path) as file:
-        table = read_table(file, path.name, suffix_of(path))
+        table = read_table(file, path.name, suffix=suffix_of(path))
     rows = table.n_rows - table.n_rows // HELD_OUT
     found = []
     for column in table.columns:

@@ -149,7 +149,7 @@ def test_models_are_found_by_name_alone(name):
 
 def test_the_made_up_table_is_always_the_same_and_has_what_tables_have():
     assert tables.made_up() == tables.made_up()
-    table = read_table(io.BytesIO(tables.made_up().encode()), "a.csv", ".csv")
+    table = read_table(io.BytesIO(tables.made_up().encode()), "a.csv", suffix=".csv")
     assert [column.dtype for column in table.columns] == ["timestamp[s]", "float64", "float64", "float64", "int64"]
     assert [int((~column.known).sum()) for column in table.columns] == [0, 0, 0, 100, 0]
 
@@ -185,7 +185,7 @@ def test_a_stored_table_that_is_too_large_is_not_decoded(tmp_path):
     path = tmp_path / "zeros.vq"
     np.save(tmp_path / "zeros.npy", np.zeros(500_000, np.int8))
     with (tmp_path / "zeros.npy").open("rb") as file:
-        path.write_bytes(compress(read_table(file, "zeros.npy", ".npy")))
+        path.write_bytes(compress(read_table(file, "zeros.npy", suffix=".npy")))
     assert path.stat().st_size < 1000
     with pytest.raises(SeriesError, match=r"zeros\.vq: has 500,000 rows"):
         tables.read_stored(str(path))
@@ -318,14 +318,14 @@ def test_a_table_goes_through_the_api(client, tmp_path):
     """The file that is offered is that of the command line, and gives back what is within the bound."""
     path = tmp_path / "greenhouse.csv"
     path.write_text(tables.made_up(), encoding="utf-8")
-    original = read_table(io.BytesIO(path.read_bytes()), path.name, ".csv")
+    original = read_table(io.BytesIO(path.read_bytes()), path.name, suffix=".csv")
     facts, picture, packed, decoded = client.predict(upload(path), 2.0, False, api_name="/series")
     data = Path(packed).read_bytes()
     assert data == compress(original, MaxError(0.02, relative=True))
     assert figures(facts)["this .vq file"] == f"{len(data):,} bytes"
     assert figures(facts)["the table"] == f"{path.stat().st_size:,} bytes"
     assert Path(picture).read_bytes().startswith(b"\x89PNG")
-    found = read_table(io.BytesIO(Path(decoded).read_bytes()), "decoded", ".csv")
+    found = read_table(io.BytesIO(Path(decoded).read_bytes()), "decoded", suffix=".csv")
     light, read = original.columns[1].values, found.columns[1].values
     assert 0 < np.abs(light - read).max() <= 0.02 * np.ptp(light)
 

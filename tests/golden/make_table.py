@@ -27,10 +27,10 @@ def main() -> None:
         lines.append(
             f"2024-02-{1 + row // 24:02} {row % 24:02}:00:00,{cells},{two:.3f},{three!r},{row**2 % 97},{label}"
         )
-    table = read_table(io.BytesIO("\n".join(lines).encode()), "table.csv", ".csv")
+    table = read_table(io.BytesIO("\n".join(lines).encode()), "table.csv", suffix=".csv")
     codec.chunk_rows_for = lambda n_columns: 250
     data, file = compress(table, MaxError(0.02)), io.BytesIO()
-    write_table(Stored(data).table(), file, "table.csv", ".csv")
+    write_table(Stored(data).table(), file, name="table.csv", suffix=".csv")
     (HERE / "table.vq").write_bytes(data)
     (HERE / "table.csv").write_bytes(file.getvalue())
 

@@ -420,7 +420,7 @@ def test_a_file_of_yore_reads_as_it_did():
     """Two chunks with times, floats, integers, words, gaps and literals; writers may well make a smaller one."""
     stored = Stored((GOLDEN / "table.vq").read_bytes())
     file = io.BytesIO()
-    write_table(stored.table(), file, "table.csv", ".csv")
+    write_table(stored.table(), file, name="table.csv", suffix=".csv")
     assert stored.damage == []
     assert file.getvalue() == (GOLDEN / "table.csv").read_bytes()
 
@@ -428,7 +428,7 @@ def test_a_file_of_yore_reads_as_it_did():
 def test_a_file_with_later_keys_reads_as_it_did():
     """A dialect of CSV, decimals, bytes and a dictionary (``golden/make_fields.py``)."""
     stored, file = Stored((GOLDEN / "fields.vq").read_bytes()), io.BytesIO()
-    write_table(stored.table(), file, "fields.csv", ".csv")
+    write_table(stored.table(), file, name="fields.csv", suffix=".csv")
     assert file.getvalue() == (GOLDEN / "fields.csv").read_bytes()
     types = Stored((GOLDEN / "types.vq").read_bytes()).table()
     made = [(one.name, one.dtype, one.nullable, one.dictionary, one.values.tolist()) for one in types.columns]

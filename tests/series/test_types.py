@@ -35,9 +35,9 @@ def as_parquet(array: pa.Array, nullable: bool = True) -> bytes:
 
 
 def through(data: bytes, suffix: str = ".parquet", to: str = "", max_error: MaxError | None = None) -> bytes:
-    table = read_table(io.BytesIO(data), f"in{suffix}", suffix)
+    table = read_table(io.BytesIO(data), f"in{suffix}", suffix=suffix)
     coded, file = compress_table(table, max_error, lossless=max_error is None), io.BytesIO()
-    write_table(Stored(coded).table(), file, f"out{to or suffix}", to or suffix)
+    write_table(Stored(coded).table(), file, name=f"out{to or suffix}", suffix=to or suffix)
     return file.getvalue()
 
 
@@ -102,11 +102,11 @@ def test_what_has_no_gaps_by_its_type_has_none_after_it():
 
 
 def test_gaps_of_lost_rows_are_allowed_where_the_type_has_none():
-    table = read_table(io.BytesIO(as_parquet(pa.array([1, 2]), False)), "x", ".parquet")
+    table = read_table(io.BytesIO(as_parquet(pa.array([1, 2]), False)), "x", suffix=".parquet")
     data = bytearray(compress_table(table))
     data[-7] ^= 1
     stored, file = Stored(bytes(data)), io.BytesIO()
-    write_table(stored.table(), file, "out", ".parquet")
+    write_table(stored.table(), file, name="out", suffix=".parquet")
     assert len(stored.damage) == 1
     assert pq.ParquetFile(file).read()["x"].to_pylist() == [None, None]
 
@@ -230,7 +230,7 @@ def test_lossless_keeps_infinities_and_the_bits_of_nan(dtype, n_odd):
 
 def test_infinities_without_lossless_are_refused_with_what_to_do():
     for max_error in (None, MaxError(1.0)):
-        table = read_table(io.BytesIO(npy(np.array([1.0, -np.inf]))), "x.npy", ".npy")
+        table = read_table(io.BytesIO(npy(np.array([1.0, -np.inf]))), "x.npy", suffix=".npy")
         with pytest.raises(SeriesError, match=r"row 2 of column '' holds -inf.*or keep all bits \(--lossless\)"):
             compress_table(table, max_error, name="x.npy")
 
@@ -238,7 +238,7 @@ def test_infinities_without_lossless_are_refused_with_what_to_do():
 def test_plain_nan_needs_no_bits_of_its_own():
     values = np.round(np.random.default_rng(0).normal(size=3000), 1)
     values[::7] = np.nan
-    table = read_table(io.BytesIO(npy(values)), "x.npy", ".npy")
+    table = read_table(io.BytesIO(npy(values)), "x.npy", suffix=".npy")
     assert len(compress_table(table, lossless=True)) == len(compress_table(table))
 
 

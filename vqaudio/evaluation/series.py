@@ -154,7 +154,7 @@ def evaluate_table(
     name = input_name(path)
     step(f"reading {name}")
     with open_input(path) as file:
-        original = read_table(file, name, suffix_of(path))
+        original = read_table(file, name, suffix=suffix_of(path))
         n_bytes = file.seek(0, 2)
     if last < 1 and original.n_rows:
         original = last_rows(original, max(1, round(original.n_rows * last)))
@@ -243,7 +243,7 @@ def last_rows(table: Table, count: int) -> Table:
 def size_of(table: Table, name: str, suffix: str) -> int:
     """Bytes of the file that a table makes."""
     file = io.BytesIO()
-    write_table(table, file, name, suffix)
+    write_table(table, file, name=name, suffix=suffix)
     return len(file.getvalue())
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from vqaudio.series.codec import Stored, compress
 from vqaudio.series.coding.model import Model, model_for, model_named
 from vqaudio.series.encodings.bounds import MaxError
-from vqaudio.series.formats.files import SUFFIXES, read_table, suffix_of, write_table
+from vqaudio.series.formats.suffixes import SUFFIXES, read_table, suffix_of, write_table
 from vqaudio.series.header import is_series
 from vqaudio.series.paths import compress_file, describe, starts_series, write_file
 from vqaudio.series.table import Column, Table

@@ -11,7 +11,7 @@ from vqaudio.files import atomic_write, input_name, open_input
 from vqaudio.series.codec import Progress, Stored, compress
 from vqaudio.series.coding.model import model_for
 from vqaudio.series.encodings.bounds import MaxError
-from vqaudio.series.formats.files import read_table, suffix_of, write_table
+from vqaudio.series.formats.suffixes import read_table, suffix_of, write_table
 from vqaudio.series.header import is_series
 from vqaudio.series.table import Table
 
@@ -37,7 +37,7 @@ def compress_file(
     """
     name = input_name(source)
     with open_input(source) as file:
-        table = read_table(file, name, suffix_of(source), delimiter, decimal)
+        table = read_table(file, name, suffix=suffix_of(source), delimiter=delimiter, decimal=decimal)
     chosen = model_for(table.n_cells, model)
     data = compress(table, max_error, lossless=lossless, model=chosen, name=name, progress=progress)
     with atomic_write(target) as file:
@@ -56,7 +56,7 @@ def write_file(table: Table, target: Path, name: str) -> None:
     if not suffix:
         raise SeriesError(f"{target}: {name} holds a table; name an output in .csv, .parquet, .npy or .npz")
     buffer = io.BytesIO()
-    write_table(table, buffer, str(target), suffix)
+    write_table(table, buffer, name=str(target), suffix=suffix)
     with atomic_write(target) as file:
         file.write(buffer.getbuffer())
 

@@ -16,7 +16,7 @@ from vqaudio.decompress import main as decompress
 from vqaudio.errors import SeriesError
 from vqaudio.series import Stored, Table, read_table, write_table
 from vqaudio.series import compress as compress_table
-from vqaudio.series.formats.dialect import delimiter_of
+from vqaudio.series.formats.csv_dialect import delimiter_of
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +26,12 @@ def _here(tmp_path, monkeypatch):
 
 def read(text: str | bytes, delimiter: str | None = None, decimal: str | None = None) -> Table:
     data = text.encode() if isinstance(text, str) else text
-    return read_table(io.BytesIO(data), "in.csv", ".csv", delimiter, decimal)
+    return read_table(io.BytesIO(data), "in.csv", suffix=".csv", delimiter=delimiter, decimal=decimal)
 
 
 def through(table: Table) -> bytes:
     file = io.BytesIO()
-    write_table(Stored(compress_table(table, lossless=True)).table(), file, "out.csv", ".csv")
+    write_table(Stored(compress_table(table, lossless=True)).table(), file, name="out.csv", suffix=".csv")
     return file.getvalue()
 
 
@@ -230,7 +230,7 @@ def test_text_that_is_not_unicode_is_refused_as_csv():
     table = read("a\nx\n")
     table.columns[0].values = np.array(["\ud800"], object)
     with pytest.raises(SeriesError, match="text that is not Unicode"):
-        write_table(table, io.BytesIO(), "out.csv", ".csv")
+        write_table(table, io.BytesIO(), name="out.csv", suffix=".csv")
 
 
 def test_columns_that_a_bound_does_not_reach_are_named(capsys):

@@ -87,7 +87,7 @@ def test_csv_comes_back_to_the_letter(text, options):
 def test_types_of_csv_are_kept_within_a_bound(name):
     text = LETTER_FOR_LETTER[name]
     found = csv_through(text, "--max-error", "0.2")
-    tables = [read_table(io.BytesIO(one.encode()), "x", ".csv") for one in (text, found)]
+    tables = [read_table(io.BytesIO(one.encode()), "x", suffix=".csv") for one in (text, found)]
     for before, after in zip(*(table.columns for table in tables), strict=True):
         assert (before.name, before.dtype) == (after.name, after.dtype)
         assert (before.cells == after.cells).all()
@@ -403,7 +403,7 @@ def series_folder(data_folder) -> Path:
 def test_transformer_temperatures_at_one_percent(series_folder):
     """Beside zlib on the same grid: numbers of steps as int32, column by column."""
     raw = (series_folder / "ETTh1.csv").read_bytes()
-    original = read_table(io.BytesIO(raw), "ETTh1.csv", ".csv")
+    original = read_table(io.BytesIO(raw), "ETTh1.csv", suffix=".csv")
     data = compress_table(original, MaxError.parse("1%"))
     found = Stored(data).table()
     steps = []
@@ -424,7 +424,7 @@ def test_transformer_temperatures_at_one_percent(series_folder):
 def test_electrocardiogram(series_folder):
     """The last fifth of it at a PRD of 9 %, against 16 bits a sample; and all of it, without loss."""
     raw = (series_folder / "ecg208.csv").read_bytes()
-    original = read_table(io.BytesIO(raw), "ecg208.csv", ".csv")
+    original = read_table(io.BytesIO(raw), "ecg208.csv", suffix=".csv")
     exact = compress_table(original)
     assert (Stored(exact).table().columns[0].values == original.columns[0].values).all()
     assert len(exact) < 60_000

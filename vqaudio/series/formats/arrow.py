@@ -1,12 +1,11 @@
-"""Arrow's columns to ours and back, and Parquet files."""
+"""Arrow's columns to ours and back."""
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
@@ -19,7 +18,6 @@ from vqaudio.series.table import (
     VALUE,
     Column,
     Dictionary,
-    Table,
     decimal_of,
     is_binary,
     storages_of,
@@ -31,8 +29,17 @@ PLAIN_EXTENSIONS = ("arrow.json", "arrow.uuid", "arrow.bool8")
 EXTENSION_NAME, EXTENSION_DATA = "ARROW:extension:name", "ARROW:extension:metadata"
 
 
-def from_arrow(name: str, data: Any, file: str, notes: dict[str, str] | None = None, nullable: bool = True) -> Column:
-    """A column of an Arrow table, with what a file notes of it.
+def from_arrow(
+    name: str, data: Any, *, file: str, notes: dict[str, str] | None = None, nullable: bool = True
+) -> Column:
+    """A column of an Arrow table.
+
+    Args:
+        name: of the column.
+        data: an Arrow array, chunked or not.
+        file: its name, for errors.
+        notes: what the file says of the column: units, descriptions.
+        nullable: whether the file says that there may be gaps.
 
     Raises:
         SeriesError: a type that is not of a table of numbers, times and labels.
@@ -168,59 +175,6 @@ def _of_texts(values: NDArray[Any], dtype: str, gaps: NDArray[np.bool_] | None) 
     return pa.array(
         [None if gap else text.encode("latin1") for text, gap in zip(values.tolist(), missing, strict=True)], kind
     )
-
-
-# ------------------------------------------------------------------------------------------------------------- Parquet
-
-
-def _text_of(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
-    return {key.decode("latin1"): value.decode("latin1") for key, value in (metadata or {}).items()}
-
-
-def _bytes_of(notes: dict[str, str]) -> dict[bytes, bytes] | None:
-    return {key.encode("latin1"): value.encode("latin1") for key, value in notes.items()} or None
-
-
-def read_parquet(file: IO[bytes], name: str) -> Table:
-    """A Parquet file; where its pages have checksums, they must be right.
-
-    Raises:
-        SeriesError: not a Parquet file, a damaged one, or columns that cannot be kept.
-    """
-    try:
-        found = pq.ParquetFile(file, page_checksum_verification=True).read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise SeriesError(f"{name}: cannot be read as Parquet ({first_line(error)})") from None
-    columns = [
-        from_arrow(field.name, data, name, _text_of(field.metadata), field.nullable)
-        for field, data in zip(found.schema, found.columns, strict=True)
-    ]
-    return Table(columns, {"suffix": ".parquet", "metadata": _text_of(found.schema.metadata)})
-
-
-def write_parquet(table: Table, file: IO[bytes], name: str) -> None:
-    """Write a table as Parquet, compressed with zstd, its pages with checksums.
-
-    Raises:
-        SeriesError: cells that its types do not hold.
-    """
-    arrays, fields = [], []
-    for column in table.columns:
-        try:
-            array = to_arrow(column)
-        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
-            raise SeriesError(
-                f"{name}: column {column.name!r} cannot be written as {column.dtype} ({first_line(error)})"
-            ) from None
-        nullable = column.nullable or bool((column.cells == NULL).any())  # those of damaged chunks
-        arrays.append(array)
-        fields.append(pa.field(column.name, array.type, nullable, _bytes_of(column.notes)))
-    schema = pa.schema(fields, metadata=_bytes_of(table.origin.get("metadata", {})))
-    try:
-        made = pa.Table.from_arrays(arrays, schema=schema)
-        pq.write_table(made, file, compression="zstd", write_page_checksum=True)
-    except (pa.ArrowException, ValueError) as error:
-        raise SeriesError(f"{name}: cannot be written as Parquet ({first_line(error)}); write .npz or .csv") from None
 
 
 def first_line(error: BaseException) -> str:

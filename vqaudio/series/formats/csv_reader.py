@@ -1,10 +1,9 @@
-"""CSV: read by Arrow, once for how the cells are written and once for their types; written as it was."""
+"""CSV to tables: read by Arrow, once for how the cells are written and once for their types."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import IO, Any
 
@@ -13,12 +12,11 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.cell_style import render_cells
-from vqaudio.series.formats import dialect
+from vqaudio.series.formats import csv_dialect
 from vqaudio.series.formats.arrow import first_line, from_arrow
-from vqaudio.series.table import Column, Table, is_binary
+from vqaudio.series.formats.csv_writer import BOM, lines_of
+from vqaudio.series.table import Column, Table
 
-BOM = b"\xef\xbb\xbf"
 INEXACT = 2.0**53
 """Beyond, floats do not hold all integers."""
 NULL_WORDS = pa.array(arrow_csv.ConvertOptions().null_values)
@@ -32,7 +30,7 @@ class _Parser:
 
     def __init__(self, text: bytes, name: str, delimiter: str):
         self.name, self.delimiter, self.text = name, delimiter, text
-        self._names = [f"f{number}" for number in range(len(dialect.quoted_cells(text, delimiter, 1)[0]))]
+        self._names = [f"f{number}" for number in range(len(csv_dialect.quoted_cells(text, delimiter, 1)[0]))]
 
     def written(self, with_blank: bool) -> Any:
         """All cells of all lines as they are written; blank lines have empty ones, or are passed over."""
@@ -75,7 +73,7 @@ class _Parser:
             raise SeriesError(f"{self.name}: cannot be read as CSV ({said})") from None
 
 
-def read(file: IO[bytes], name: str, delimiter: str | None = None, decimal: str | None = None) -> Table:
+def read(file: IO[bytes], name: str, *, delimiter: str | None = None, decimal: str | None = None) -> Table:
     """A CSV file in UTF-8 whose first line may name the columns.
 
     Args:
@@ -93,10 +91,10 @@ def read(file: IO[bytes], name: str, delimiter: str | None = None, decimal: str 
     before = len(body[: len(body) - len(text)].splitlines())
     if not text:
         raise SeriesError(f"{name}: is empty; expected rows of cells")
-    if line := dialect.undecodable_line(text):
+    if line := csv_dialect.undecodable_line(text):
         raise SeriesError(f"{name}: line {line + before} is not text in UTF-8; save it as CSV in UTF-8")
-    delimiter = delimiter or dialect.delimiter_of(text)
-    if line := dialect.unclosed_quote(text, delimiter):
+    delimiter = delimiter or csv_dialect.delimiter_of(text)
+    if line := csv_dialect.unclosed_quote(text, delimiter):
         raise SeriesError(
             f'{name}: the quote (") that opens a cell in line {line + before} is never closed: close it, or double a '
             "quote that is part of a text"
@@ -111,11 +109,11 @@ def read(file: IO[bytes], name: str, delimiter: str | None = None, decimal: str 
         blank += _blank_lines(parser.written(with_blank=True), written.num_rows)
     titles = [column[0].as_py() for column in written.columns]
     point = decimal or ("," if delimiter != "," else ".")
-    header = not all(dialect.is_number(title, point) for title in titles)
+    header = not all(csv_dialect.is_number(title, point) for title in titles)
     names = titles if header else [str(number) for number in range(len(titles))]
     columns = _columns(parser, names, written.slice(int(header)), decimal, is_single, int(header))
 
-    origin = {"suffix": ".csv", "delimiter": delimiter, "header": header, "newline": dialect.line_end_of(text)}
+    origin = {"suffix": ".csv", "delimiter": delimiter, "header": header, "newline": csv_dialect.line_end_of(text)}
     lines = [column.to_pylist() for column in written.columns]
     extras = _extras(data, body, blank, origin, lines)
     table = Table(columns, origin | (extras or {}))
@@ -144,7 +142,7 @@ def _columns(
         typed = parser.typed(point, with_blank, n_skipped)
     columns = []
     for name, values, texts in zip(names, typed.columns, written.columns, strict=True):
-        column = from_arrow(name, _integers(values, texts), parser.name)
+        column = from_arrow(name, _integers(values, texts), file=parser.name)
         column.texts = texts.to_pylist
         column.style = {"point": point} if point == "," and column.dtype == "float64" else {}
         columns.append(column)
@@ -157,8 +155,8 @@ def _has_decimal_commas(typed: Any, written: Any) -> bool:
     for values, texts in zip(typed.columns, written.columns, strict=True):
         if pa.types.is_floating(values.type) and _any(pc.match_substring(texts, ".")):
             return False
-        if pa.types.is_string(values.type) and _all_match(texts, dialect.COMMA_NUMBER):
-            found = found or _any(pc.match_substring_regex(texts, dialect.DECIMAL_COMMA))
+        if pa.types.is_string(values.type) and _all_match(texts, csv_dialect.COMMA_NUMBER):
+            found = found or _any(pc.match_substring_regex(texts, csv_dialect.DECIMAL_COMMA))
     return found
 
 
@@ -195,67 +193,12 @@ def _extras(
         common["blank_lines"] = blank
     if not body.endswith((b"\n", b"\r")):
         common["ends"] = False
-    flags = dialect.quoted_cells(body.lstrip(b"\r\n"), origin["delimiter"], 2)
+    flags = csv_dialect.quoted_cells(body.lstrip(b"\r\n"), origin["delimiter"], 2)
     names, cells = ([number for number, flag in enumerate(row) if flag] for row in (flags[0], flags[-1]))
     quoted = {"names": names if origin["header"] else [], "columns": cells}
     for quotes in ({}, {"quotes": quoted}) if b'"' in body else ({},):
         for bare in ({}, {"bare": True}) if len(lines) == 1 else ({},):
             tried = common | quotes | bare
-            if "".join(_lines(lines, {**origin, **tried})).encode() == body:
+            if "".join(lines_of(lines, {**origin, **tried})).encode() == body:
                 return tried
     return None
-
-
-def _lines(columns: Sequence[Sequence[str]], origin: Mapping[str, Any]) -> Iterator[str]:
-    """Cells of columns, their names first if they have such, as lines."""
-    delimiter, newline = origin.get("delimiter", ","), origin.get("newline", "\n")
-    special = re.compile(f'[{re.escape(delimiter)}"\r\n]')
-    has_names = origin.get("header", True)
-    quotes = origin.get("quotes", {"names": [], "columns": []})
-    names, always = set(quotes["names"]), set(quotes["columns"])
-    empty = "" if len(columns) > 1 or origin.get("bare", False) else '""'
-
-    def quoted(text: str, always: bool) -> str:
-        return '"' + text.replace('"', '""') + '"' if always or special.search(text) else text or empty
-
-    made = []
-    for number, texts in enumerate(columns):
-        first = [quoted(texts[0], number in names)] if has_names else []
-        rest = texts[len(first) :]
-        if number in always or empty or special.search("\0".join(rest)):
-            rest = [quoted(text, number in always) for text in rest]
-        made.append([*first, *rest])
-    blank = iter(origin.get("blank_lines", ()))
-    ahead, n_lines = next(blank, None), len(columns[0])
-    for number, cells in enumerate(zip(*made, strict=True)):
-        while ahead == 0:
-            yield newline
-            ahead = next(blank, None)
-        is_last = number == n_lines - 1 and not origin.get("ends", True)
-        yield delimiter.join(cells) + ("" if is_last and ahead is None else newline)
-        ahead = None if ahead is None else ahead - 1
-    if ahead is not None:
-        yield newline * (1 + len(list(blank)))
-
-
-def write(table: Table, file: IO[bytes], name: str) -> None:
-    """Write a table as CSV, as the CSV file was written that it comes from, if any.
-
-    Raises:
-        SeriesError: bytes, or text that UTF-8 has not.
-    """
-    for column in table.columns:
-        if is_binary(column.dtype):
-            raise SeriesError(f"{name}: column {column.name!r} holds {column.dtype}, which CSV cannot; write .parquet")
-    names = [[column.name] if table.origin.get("header", True) else [] for column in table.columns]
-    cells = [first + render_cells(column) for first, column in zip(names, table.columns, strict=True)]
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    try:
-        if table.origin.get("bom", False):
-            text.write(BOM.decode())
-        text.writelines(_lines(cells, table.origin))
-        text.flush()
-    except UnicodeEncodeError:
-        raise SeriesError(f"{name}: the table holds text that is not Unicode, which CSV cannot; write .npz") from None
-    finally:
-        text.detach()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
@@ -24,7 +24,7 @@ _NUMPY_TIMES = {"timestamp": "datetime64", "date32": "datetime64", "date64": "da
 )
 
 
-def read(file: IO[bytes], name: str, suffix: str) -> Table:
+def read(file: IO[bytes], name: str, *, suffix: str) -> Table:
     """The arrays of an open file.
 
     Raises:
@@ -50,7 +50,7 @@ def read(file: IO[bytes], name: str, suffix: str) -> Table:
 
 def _array(stream: IO[bytes]) -> NDArray[Any]:
     """The array in a stream, and nothing but that."""
-    array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+    array: NDArray[Any] = npy_format.read_array(stream, allow_pickle=False)
     if stream.read(1):
         raise ValueError("something follows its array, maybe a second one, which belongs into an .npz")
     return array
@@ -89,7 +89,7 @@ def _column(title: str, values: NDArray[Any], name: str) -> Column:
     return Column(title, dtype.name, values, cells)
 
 
-def write(table: Table, file: IO[bytes], name: str, suffix: str) -> None:
+def write(table: Table, file: IO[bytes], *, name: str, suffix: str) -> None:
     """Write a table's columns, as the arrays that they come from, if any.
 
     Raises:
@@ -97,13 +97,13 @@ def write(table: Table, file: IO[bytes], name: str, suffix: str) -> None:
     """
     arrays = _arrays(table, name, suffix)
     if suffix == ".npy":
-        npy.write_array(file, arrays[SINGLE], allow_pickle=False)
+        npy_format.write_array(file, arrays[SINGLE], allow_pickle=False)
         return
     with zipfile.ZipFile(file, "w") as archive:
         for key, array in arrays.items():
             member = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed, so that equal tables give equal files
             with archive.open(member, "w", force_zip64=True) as stream:
-                npy.write_array(stream, array, allow_pickle=False)
+                npy_format.write_array(stream, array, allow_pickle=False)
 
 
 def _arrays(table: Table, name: str, suffix: str) -> Mapping[str, NDArray[Any]]:
