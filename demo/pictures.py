@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from demo.recordings import Recording
 from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import SAMPLE_RATE
-from vqaudio.evaluation.page import decibels, draw
+from vqaudio.evaluation.page import draw_spectrogram, mel_levels
 
 INK = "#8a8f98"  # readable on white and on black
 ACCENT = "#0d9488"
@@ -25,10 +25,10 @@ SIDE_BY_SIDE = (4.2, 6.0)  # height and width of one of two
 def mel_pair(first: Recording, second: Recording, folder: Path) -> tuple[str, str]:
     """Mel spectrograms of two sounds on one scale, the first one's."""
     waves = [sound.mono(SAMPLE_RATE) for sound in (first, second)]
-    loudest = float(decibels(waves[0]).max())
+    loudest = float(mel_levels(waves[0]).max())
     paths = [folder / "mel-original.png", folder / "mel-decoded.png"]
     for wave, path in zip(waves, paths, strict=True):
-        draw(wave, path, loudest)
+        draw_spectrogram(wave, path, loudest=loudest)
     return str(paths[0]), str(paths[1])
 
 

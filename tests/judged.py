@@ -23,7 +23,7 @@ def speech(seconds: float, rate: int = SAMPLE_RATE) -> np.ndarray:
     return (0.1 * np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None) * voice).astype(np.float32)
 
 
-class Rounding:
+class RoundingCodec:
     """A stand-in for a loaded codec: samples rounded to ``2 n`` bits, two bytes a sample; two codebooks of 8."""
 
     name = "rounding"
@@ -45,7 +45,7 @@ class Rounding:
         return np.frombuffer(data, "<i2").astype(np.float32)[None] / 16384, SAMPLE_RATE
 
 
-class Perfect:
+class IdentityCodec:
     """A system that changes nothing, at 8 kb/s."""
 
     name, family = "perfect", "ideal"
@@ -56,7 +56,7 @@ class Perfect:
 
 def small_evaluation(folder: Path) -> Evaluation:
     """What comes of three clips through a system that changes nothing."""
-    return evaluate(select(folder, min_seconds=1.0), [Perfect()], Rounding(), progress=False)
+    return evaluate(select(folder, min_seconds=1.0), [IdentityCodec()], codec=RoundingCodec(), progress=False)
 
 
 def write_clips(folder: Path) -> Path:

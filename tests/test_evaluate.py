@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from judged import Rounding, write_clips
+from judged import RoundingCodec, write_clips
 
 from vqaudio import evaluate as command_line
 
@@ -16,7 +16,7 @@ def folder(tmp_path):
 @pytest.fixture
 def shipped(monkeypatch):
     """The command line finds the stand-in under every model's name."""
-    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, prior: Rounding())
+    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, prior: RoundingCodec())
 
 
 def test_the_command_prints_a_table_and_writes_json_and_a_plot(folder, shipped, tmp_path, capsys):
@@ -66,7 +66,7 @@ def test_the_command_refuses_in_one_line_before_any_work(folder, shipped, capsys
 
 
 def test_models_that_need_all_their_codebooks_are_asked_for_all(folder, shipped, capsys, monkeypatch):
-    monkeypatch.setattr(Rounding, "least_codebooks", 2)
+    monkeypatch.setattr(RoundingCodec, "least_codebooks", 2)
     assert command_line.main([str(folder), "--peers", "none", "--codebooks", "1"]) == 1
     assert "--codebooks 1: the model rounding cannot do with so few; ask for at least 2" in capsys.readouterr().err
     assert command_line.main([str(folder), "--peers", "none"]) == 0

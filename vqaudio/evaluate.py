@@ -95,12 +95,13 @@ def main(
         raise click.UsageError(f"{tables[0]}: expected one folder of sound, or tables ({', '.join(SUFFIXES)}) alone")
     refuse_given(TABLE_OPTIONS, f"is for tables, which end in {', '.join(SUFFIXES)}")
     judged = find_judges(judges or [])
-    selection, systems, codec = prepare(setup, *(["matplotlib.figure"] if plot_out else []))
-    beside = [Original()] if judged or noise else []
+    prepared = prepare(setup, *(["matplotlib.figure"] if plot_out else []))
+    selection, codec = prepared.selection, prepared.codec
+    originals = [Original()] if judged or noise else []
     result = evaluate(
         selection,
-        [*beside, *systems],
-        codec,
+        [*originals, *prepared.systems],
+        codec=codec,
         progress=not setup.quiet,
         metrics={**METRICS, **judged},
         noise_db=noise or [],

@@ -24,7 +24,7 @@ def main(setup: Setup, out: Path) -> int:
     first.
     """
     with new_folder(out) as folder:
-        write_page(folder, *prepare(setup, "jinja2", "matplotlib.figure"), progress=not setup.quiet)
+        write_page(folder, prepare(setup, "jinja2", "matplotlib.figure"), progress=not setup.quiet)
     print(out / "index.html")
     return 0
 

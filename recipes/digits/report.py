@@ -24,8 +24,8 @@ from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
 from vqaudio.evaluation import require
-from vqaudio.evaluation.classifier import SoundClassifier, trimmed
-from vqaudio.evaluation.copies import Nearness, nearness
+from vqaudio.evaluation.classifier import SoundClassifier, trim_silence
+from vqaudio.evaluation.memorization import Memorization, memorization
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.files import atomic_write
 from vqaudio.prior.sampling import Sampling
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = tokens.read(run / "tokens")[1]
     learned, kept = ([np.stack(row.codes) for row in rows if row.split == split] for split in ("train", "valid"))
     frames = codes[0].shape[1]
-    near = nearness(codes, [part[:, :frames] for part in kept if part.shape[1] >= frames], learned)
+    near = memorization(codes, [part[:, :frames] for part in kept if part.shape[1] >= frames], training=learned)
     out.mkdir(parents=True, exist_ok=True)
     (out / "figures.json").write_text(json.dumps(figures | vars(near), indent=2), encoding="utf-8")
     keep(out, drawn, real["valid"], codec.sample_rate)
@@ -120,7 +120,7 @@ def keep(out: Path, drawn: Spoken, real: Spoken, rate: int) -> None:
     figure, axes = pyplot.subplots(4, len(digits), figsize=(1.6 * len(digits), 6), constrained_layout=True)
     for column, digit in enumerate(digits):
         for row, (speaker, source) in enumerate((s, src) for s in speakers[:2] for src in (known, first)):
-            shown = trimmed(source[digit, speaker], rate)
+            shown = trim_silence(source[digit, speaker], rate)
             spectrum = torch.stft(
                 torch.from_numpy(np.ascontiguousarray(shown)),
                 256,
@@ -137,7 +137,7 @@ def keep(out: Path, drawn: Spoken, real: Spoken, rate: int) -> None:
     pyplot.close(figure)
 
 
-def written(figures: dict[str, float], near: Nearness, drawn: int, real: int, how: Sampling) -> str:
+def written(figures: dict[str, float], near: Memorization, drawn: int, real: int, how: Sampling) -> str:
     """The report."""
     lines = [
         "# Digits",
@@ -156,9 +156,9 @@ def written(figures: dict[str, float], near: Nearness, drawn: int, real: int, ho
         lines.append(f"| {name} | {cells} |")
     lines += [
         "",
-        f"Codes that differ from the nearest training recording: {near.drawn:.0%} in drawn clips, {near.held_out:.0%} "
-        f"in held-out takes (medians). {near.closer:.0%} of the drawn clips are nearer than all but 5 % of the "
-        "held-out takes.",
+        f"Codes that differ from the nearest training recording: {near.sampled:.0%} in drawn clips, "
+        f"{near.held_out:.0%} in held-out takes (medians). {near.closer:.0%} of the drawn clips are nearer than "
+        "all but 5 % of the held-out takes.",
         "",
         "![drawn clips beside real ones](spectrograms.png)",
         "",

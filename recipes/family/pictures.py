@@ -12,7 +12,7 @@ from measure import Figures, Member, Streams, drawn
 
 from vqaudio.audio.sink import write_array
 from vqaudio.evaluation import require
-from vqaudio.evaluation.classifier import trimmed
+from vqaudio.evaluation.classifier import trim_silence
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.evaluation.probe import pooled
 from vqaudio.model.bottleneck import VQ
@@ -131,7 +131,7 @@ def denoised(out: Path, found: Figures, titles: Mapping[str, str]) -> None:
 def interpolation(out: Path, members: Sequence[Member], first: Wave, last: Wave) -> None:
     """From one recording to another through what each bottleneck hears, as pictures and sounds."""
     rate = members[0].codec.sample_rate
-    first, last = trimmed(first, rate), trimmed(last, rate)
+    first, last = trim_silence(first, rate), trim_silence(last, rate)
     size = max(len(first), len(last))
     ends = [np.pad(sound, (0, size - len(sound))) for sound in (first, last)]
     pause = np.zeros(round(PAUSE_SECONDS * rate), np.float32)

@@ -27,7 +27,7 @@ from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
 from vqaudio.evaluation.classifier import SoundClassifier
-from vqaudio.evaluation.copies import Nearness, nearness, spans_of
+from vqaudio.evaluation.memorization import memorization, spans_of
 from vqaudio.evaluation.metrics import Wave
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.prior.integer import IntegerPrior
@@ -224,9 +224,9 @@ def copies(codec: Codec, rows: Sequence[Row], how: Sampling) -> list[str]:
     learned, kept = ([np.stack(row.codes) for row in full if row.split == split] for split in ("train", "valid"))
     found = codec.sample_codes(20 * frames, None, 10, how=how)
     drawn: list[NDArray[np.int32]] = [np.stack([stream[0] for stream in one.streams]) for one in found]
-    near: Nearness = nearness(spans_of(drawn, frames), spans_of(kept, frames)[:200], learned)
+    near = memorization(spans_of(drawn, frames), spans_of(kept, frames)[:200], training=learned)
     return [
-        f"Codes that differ from the nearest {COPY_SECONDS:g} s of a training recording: {near.drawn:.0%} in drawn "
+        f"Codes that differ from the nearest {COPY_SECONDS:g} s of a training recording: {near.sampled:.0%} in drawn "
         f"spans, {near.held_out:.0%} in held-out recordings (medians). {near.closer:.0%} of the drawn spans are nearer "
         "than all but 5 % of the held-out ones.",
         "",

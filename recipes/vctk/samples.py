@@ -23,7 +23,7 @@ from vqaudio.codec.codec import Codec
 from vqaudio.evaluation import require
 from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
-from vqaudio.evaluation.page import MARK, RANGE_DB, decibels, draw, new_folder
+from vqaudio.evaluation.page import MARK, RANGE_DB, draw_spectrogram, mel_levels, new_folder
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 
@@ -61,10 +61,10 @@ class Page:
     def group(self, title: str, sounds: Sequence[tuple[str, str, Wave]]) -> None:
         """Add sounds side by side: for each what it is, the stem of its files, and its samples at 16 kHz."""
         group = Group(title)
-        loudest = max(float(decibels(wave).max()) for _, _, wave in sounds)
+        loudest = max(float(mel_levels(wave).max()) for _, _, wave in sounds)
         for label, stem, wave in sounds:
             write_array(wave, SAMPLE_RATE, self.folder / f"{stem}.wav")
-            draw(wave, self.folder / f"{stem}.png", loudest)
+            draw_spectrogram(wave, self.folder / f"{stem}.png", loudest=loudest)
             group.sounds.append((label, stem))
         self.sections[-1].groups.append(group)
 

@@ -30,10 +30,10 @@ from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation import require
-from vqaudio.evaluation.classifier import trimmed
-from vqaudio.evaluation.conversion import Estimate, VoiceJudge, content_distance, estimate
+from vqaudio.evaluation.classifier import trim_silence
+from vqaudio.evaluation.conversion import Estimate, SpeakerIdentifier, content_distance, estimate
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, stoi
-from vqaudio.evaluation.probe import SEGMENTS, code_features, foretold, mel_features
+from vqaudio.evaluation.probe import SEGMENTS, code_features, mel_features, predicted_right
 from vqaudio.files import atomic_write
 
 TARGET_SECONDS = 60.0  # speech in training of those whose voices are asked for
@@ -167,12 +167,12 @@ def keep(folder: Path, heard: Sequence[Heard], targets: Sequence[Speaker]) -> No
 
 def voices(heard: Sequence[Heard], targets: Sequence[Speaker], sources: Sequence[Speaker]) -> dict[str, Any]:
     """Whom the judge names, of all speakers and of the targets alone."""
-    judge = VoiceJudge(SAMPLE_RATE)
+    judge = SpeakerIdentifier(SAMPLE_RATE)
     clips = [(clip, one.name) for one in [*targets, *sources] for clip in spread(one.learned)]
     judge.fit(*zip(*clips, strict=True))
     asked = [one.name for one in targets]
     sounds = [item.sound for item in heard]
-    answers = list(zip(heard, judge.names(sounds), judge.names(sounds, asked), strict=True))
+    answers = list(zip(heard, judge.identify(sounds), judge.identify(sounds, asked), strict=True))
     figures: dict[str, Any] = {"targets": len(targets), "sources": len(sources), "kinds": {}, "by_target": {}}
     for kind in dict.fromkeys(item.kind for item in heard):
         rows = [row for row in answers if row[0].kind == kind]
@@ -217,8 +217,10 @@ def words(heard: Sequence[Heard], known: dict[str, Speaker]) -> dict[str, Any]:
         distances = []
         for item in tqdm(rows, f"warping {kind}", leave=False, disable=None):
             speech = [known[name].learned for name in (item.source, item.target or item.source)]
-            others = [stretch(sounds, len(item.original), random) for sounds in speech]
-            distances.append([content_distance(item.sound, other, SAMPLE_RATE) for other in (item.original, *others)])
+            others = [stretch(known_speech, len(item.original), random) for known_speech in speech]
+            distances.append(
+                [content_distance(item.sound, other, sample_rate=SAMPLE_RATE) for other in (item.original, *others)]
+            )
         own, source, target = np.array(distances).T
         figures[kind] = {
             "own": estimate(own, groups),
@@ -252,15 +254,15 @@ def probe(codec: Codec, folder: Path) -> dict[str, Any]:
     rows = [(path, *match.group(1, 2, 3)) for path, match in named if match and int(match[3]) < TAKES]
     if not rows:
         return {}
-    sounds = [trimmed(read_mono(path, SAMPLE_RATE), SAMPLE_RATE) for path, *_ in rows]
+    sounds = [trim_silence(read_mono(path, SAMPLE_RATE), SAMPLE_RATE) for path, *_ in rows]
     sounds = [sound / max(np.float32(1e-9), np.abs(sound).max()) for sound in sounds]  # level tells nothing
     digits, people, takes = ([row[column] for row in rows] for column in (1, 2, 3))
     figures: dict[str, Any] = {"recordings": len(rows), "digits": len(set(digits)), "speakers": len(set(people))}
     for name, features in (("codes", code_features(codec, sounds)), ("mel", mel_features(sounds))):
         figures[name] = {
             "numbers": features.shape[1],
-            "digit": estimate(foretold(features, digits, people), people),
-            "speaker": estimate(foretold(features, people, takes), people),
+            "digit": estimate(predicted_right(features, digits, groups=people), people),
+            "speaker": estimate(predicted_right(features, people, groups=takes), people),
         }
     return figures
 

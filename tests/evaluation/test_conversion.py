@@ -15,7 +15,14 @@ import soundfile
 import torch
 from tiny_models import RATE, spectral_config
 
-from vqaudio.evaluation.conversion import Estimate, VoiceJudge, cepstra, content_distance, estimate, warped_distance
+from vqaudio.evaluation.conversion import (
+    Estimate,
+    SpeakerIdentifier,
+    cepstra,
+    content_distance,
+    estimate,
+    warped_distance,
+)
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
 
@@ -42,13 +49,13 @@ def spoken(voice, word, seconds=0.6):
 
 
 def test_the_judge_names_voices_whatever_they_say_and_among_those_allowed():
-    judge = VoiceJudge(RATE)
+    judge = SpeakerIdentifier(RATE)
     learned = [(spoken(voice, RANDOM.integers(1, 9, 3)), voice) for voice in VOICES for _ in range(12)]
     judge.fit(*zip(*learned, strict=True))
     asked = [(spoken(voice, RANDOM.integers(1, 9, 3)), voice) for voice in VOICES for _ in range(4)]
     sounds, voices = zip(*asked, strict=True)
-    assert judge.names(sounds) == list(voices)
-    named = judge.names(sounds, ["high", "middle"])
+    assert judge.identify(sounds) == list(voices)
+    named = judge.identify(sounds, ["high", "middle"])
     assert set(named[:4]) <= {"high", "middle"}
     assert named[4:] == list(voices[4:])
 
@@ -88,8 +95,8 @@ def test_a_sequence_is_no_distance_from_itself_at_another_pace():
 
 
 def test_a_word_in_another_voice_is_nearer_than_another_word_in_its_own():
-    same = content_distance(spoken("low", WORDS["0"]), spoken("high", WORDS["0"], 0.8), RATE)
-    other = content_distance(spoken("low", WORDS["0"]), spoken("low", WORDS["1"]), RATE)
+    same = content_distance(spoken("low", WORDS["0"]), spoken("high", WORDS["0"], 0.8), sample_rate=RATE)
+    other = content_distance(spoken("low", WORDS["0"]), spoken("low", WORDS["1"]), sample_rate=RATE)
     assert same < 0.8 * other
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from judged import Rounding, speech
+from judged import RoundingCodec, speech
 
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation.judges import JUDGES, distillmos, find_judges, plcmos, speaker, visqol, words
@@ -224,7 +224,7 @@ def test_an_unknown_judge_is_refused(folder, capsys):
 
 
 def test_judges_are_columns_beside_a_row_for_the_recordings(folder, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, prior: Rounding())
+    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, prior: RoundingCodec())
     monkeypatch.setitem(sys.modules, "pocketsphinx", SimpleNamespace(Decoder=lambda **options: Recogniser()))
     monkeypatch.setattr(Recogniser, "process_raw", lambda self, data, full_utt: setattr(self, "heard", "a b c d"))
     out, picture = tmp_path / "out.json", tmp_path / "out.png"

@@ -8,7 +8,7 @@ import torch
 from tiny_models import HOP, RATE, sound, spectral_config
 
 import vqaudio
-from vqaudio.evaluation.probe import SEGMENTS, code_features, foretold, mel_features, pooled
+from vqaudio.evaluation.probe import SEGMENTS, code_features, mel_features, pooled, predicted_right
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
 
@@ -48,11 +48,11 @@ def test_a_probe_tells_what_is_there_for_groups_that_it_did_not_learn_from():
     labels = [str(index % 3) for index in range(90)]
     groups = [str(index // 15) for index in range(90)]
     features = RANDOM.standard_normal((90, 10))
-    assert np.mean(foretold(features, labels, groups)) < 0.6
+    assert np.mean(predicted_right(features, labels, groups=groups)) < 0.6
     features[:, :3] += 5 * np.eye(3)[[int(label) for label in labels]]
-    assert np.mean(foretold(features, labels, groups)) > 0.95
+    assert np.mean(predicted_right(features, labels, groups=groups)) > 0.95
     takes = [str(index // 3) for index in range(90)]  # more than ten groups: in folds
-    assert np.mean(foretold(features, labels, takes)) > 0.95
+    assert np.mean(predicted_right(features, labels, groups=takes)) > 0.95
 
 
 def test_what_a_group_alone_shows_is_not_told():
@@ -60,5 +60,5 @@ def test_what_a_group_alone_shows_is_not_told():
     labels = [str(int(RANDOM.integers(2))) for _ in groups]
     own = RANDOM.standard_normal((6, 20))
     features = own[[int(group) for group in groups]] + 0.01 * RANDOM.standard_normal((120, 20))
-    assert np.mean(foretold(features, groups, [str(index // 6) for index in range(120)])) == 1.0
-    assert np.mean(foretold(features, labels, groups)) < 0.7
+    assert np.mean(predicted_right(features, groups, groups=[str(index // 6) for index in range(120)])) == 1.0
+    assert np.mean(predicted_right(features, labels, groups=groups)) < 0.7

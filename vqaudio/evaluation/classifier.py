@@ -64,7 +64,7 @@ class SoundClassifier:
         Level and silence at the ends do not count. Source of the features: Davis & Mermelstein, "Comparison of
         parametric representations for monosyllabic word recognition", 1980.
         """
-        kept = trimmed(sound, self.sample_rate)
+        kept = trim_silence(sound, self.sample_rate)
         wave = torch.from_numpy(np.ascontiguousarray(kept / max(1e-9, float(np.abs(kept).max(initial=0.0)))))
         values = self._mfcc(wave.float())[1:].double().numpy()  # without the level
         values = np.pad(values, ((0, 0), (0, max(0, 2 * self.parts - values.shape[1]))), mode="edge")
@@ -74,7 +74,7 @@ class SoundClassifier:
         return np.concatenate([*found, [len(kept) / self.sample_rate] if self.parts > 1 else []])
 
 
-def trimmed(sound: Wave, sample_rate: int) -> Wave:
+def trim_silence(sound: Wave, sample_rate: int) -> Wave:
     """Without the silence at either end; two windows long at least."""
     step = round(HOP_SECONDS * sample_rate)
     least = 2 * round(WINDOW_SECONDS * sample_rate)

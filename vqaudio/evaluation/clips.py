@@ -28,7 +28,9 @@ class Selection:
         return path.relative_to(self.folder).as_posix()
 
 
-def select(folder: Path, split: Split | None = None, limit: int | None = None, min_seconds: float = 0.0) -> Selection:
+def select(
+    folder: Path, split: Split | None = None, *, limit: int | None = None, min_seconds: float = 0.0
+) -> Selection:
     """Choose clips of at least ``min_seconds`` below ``folder``; ``limit`` keeps that many, evenly spread over them.
 
     Where the folder has a manifest, ``split`` chooses among its recordings (default: valid); otherwise all audio below

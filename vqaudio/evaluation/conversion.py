@@ -17,18 +17,18 @@ import torch
 from numpy.typing import NDArray
 
 from vqaudio.evaluation import require
-from vqaudio.evaluation.classifier import BANDS, COEFFICIENTS, HOP_SECONDS, WINDOW_SECONDS, trimmed
+from vqaudio.evaluation.classifier import BANDS, COEFFICIENTS, HOP_SECONDS, WINDOW_SECONDS, trim_silence
 from vqaudio.evaluation.metrics import Wave
 
 WORDS = 12
 """The first so many cepstral coefficients, without the level, tell what is said."""
-DRAWS = 2000
+RESAMPLES = 2000
 
 
-# ------------------------------------------------------------------------------------------------------------- voices
+# ----------------------------------------------------------------------------------------------------------- speakers
 
 
-class VoiceJudge:
+class SpeakerIdentifier:
     """Who speaks: a linear discriminant on means and standard deviations of MFCCs.
 
     :class:`vqaudio.evaluation.classifier.SoundClassifier` is not used here because coding smooths how cepstra change,
@@ -49,7 +49,7 @@ class VoiceJudge:
         """Learn from sounds ``(samples,)`` of three speakers or more, as many of each."""
         self._machine.fit(self._statistics(sounds), list(speakers))
 
-    def names(self, sounds: Sequence[Wave], among: Sequence[str] | None = None) -> list[str]:
+    def identify(self, sounds: Sequence[Wave], among: Sequence[str] | None = None) -> list[str]:
         """The most likely speaker of each sound: of all, or ``among`` those alone."""
         known = self._machine.classes_
         allowed = np.isin(known, known if among is None else list(among))
@@ -57,7 +57,7 @@ class VoiceJudge:
         return [str(name) for name in known[likely.argmax(axis=1)]]
 
     def _statistics(self, sounds: Sequence[Wave]) -> NDArray[np.float64]:
-        found = [cepstra(trimmed(sound, self.sample_rate), self.sample_rate) for sound in sounds]
+        found = [cepstra(trim_silence(sound, self.sample_rate), self.sample_rate) for sound in sounds]
         return np.stack([np.concatenate([values.mean(axis=0), values.std(axis=0)]) for values in found])
 
 
@@ -82,7 +82,7 @@ def _mfcc(sample_rate: int) -> Any:
 # -------------------------------------------------------------------------------------------------------------- words
 
 
-def content_distance(sound: Wave, other: Wave, sample_rate: int) -> float:
+def content_distance(sound: Wave, other: Wave, *, sample_rate: int) -> float:
     """How far what is said in two sounds ``(samples,)`` is apart: cepstra without their means, warped in time."""
     first, second = (cepstra(wave, sample_rate)[:, :WORDS] for wave in (sound, other))
     return warped_distance(first - first.mean(axis=0), second - second.mean(axis=0))
@@ -127,6 +127,6 @@ def estimate(values: Sequence[float], groups: Sequence[str]) -> Estimate:
     mean = float(sums.sum() / counts.sum())
     if len(names) < 2:
         return Estimate(mean, math.nan, math.nan)
-    drawn = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
-    low, high = np.quantile(sums[drawn].sum(1) / counts[drawn].sum(1), (0.025, 0.975))
+    chosen = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
+    low, high = np.quantile(sums[chosen].sum(1) / counts[chosen].sum(1), (0.025, 0.975))
     return Estimate(mean, float(low), float(high))

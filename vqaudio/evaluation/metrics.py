@@ -143,7 +143,7 @@ METRICS: Metrics = {
 }
 
 
-def score(reference: Wave, decoded: Wave, metrics: Metrics = METRICS) -> dict[str, float]:
+def score(reference: Wave, decoded: Wave, *, metrics: Metrics = METRICS) -> dict[str, float]:
     """Every metric of one clip by name; NaN where undefined.
 
     Raises:

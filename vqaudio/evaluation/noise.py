@@ -14,7 +14,7 @@ from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, is_silent
 TALKERS = 6
 
 
-def babble(selection: Selection, path: Path, n_samples: int) -> Wave:
+def babble(selection: Selection, path: Path, *, n_samples: int) -> Wave:
     """Up to six other clips, evenly spread over the selection, equally loud, each looped from a place of its own.
 
     Returns:
@@ -37,12 +37,12 @@ def babble(selection: Selection, path: Path, n_samples: int) -> Wave:
     return total
 
 
-def mixed(clip: Wave, noise: Wave, ratio: float) -> tuple[Wave, Wave]:
+def mix_noise(clip: Wave, noise: Wave, *, snr_db: float) -> tuple[Wave, Wave]:
     """A clip ``(samples,)`` in noise, and the clip alone, both at a level at which the sum stays within full scale.
 
-    ``ratio``: mean power of the clip over that of the noise, dB.
+    ``snr_db``: mean power of the clip over that of the noise, dB.
     """
     power, disturbance = (float(np.mean(np.square(wave, dtype=np.float64))) for wave in (clip, noise))
-    noisy = clip + noise * np.float32(np.sqrt(power / disturbance) * 10.0 ** (-ratio / 20.0))
+    noisy = clip + noise * np.float32(np.sqrt(power / disturbance) * 10.0 ** (-snr_db / 20.0))
     level = np.float32(1.0 / max(1.0, float(np.abs(noisy).max(initial=0.0))))
     return noisy * level, clip * level

@@ -110,8 +110,17 @@ def evaluation_options(
     return decorate
 
 
-def prepare(setup: Setup, *packages: str) -> tuple[Selection, list[System], Codec]:
-    """The clips, every system that they go through, and our own codec; says on standard error what was chosen.
+@dataclass(frozen=True)
+class Prepared:
+    """The clips, every system that they go through, and our own codec."""
+
+    selection: Selection
+    systems: list[System]
+    codec: Codec
+
+
+def prepare(setup: Setup, *packages: str) -> Prepared:
+    """What is to be evaluated; says on standard error what was chosen.
 
     Raises:
         EvaluationError: one of ``packages`` or of the metrics' is missing, or there is nothing to evaluate.
@@ -120,7 +129,7 @@ def prepare(setup: Setup, *packages: str) -> tuple[Selection, list[System], Code
     for package in ("pesq", "pystoi", "scipy.special", *packages):
         require(package)
     peers, notes = find_peers([] if setup.peers == ["none"] else setup.peers)
-    selection = select(setup.folder, setup.split, setup.limit, setup.min_seconds)
+    selection = select(setup.folder, setup.split, limit=setup.limit, min_seconds=setup.min_seconds)
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
     codec = load(setup.model or DEFAULT_MODEL, setup.device, setup.prior)
@@ -128,7 +137,7 @@ def prepare(setup: Setup, *packages: str) -> tuple[Selection, list[System], Code
     for line in (_describe(selection, setup.min_seconds), *notes):
         if not setup.quiet:
             print(line, file=sys.stderr)
-    return selection, systems, codec
+    return Prepared(selection, systems, codec)
 
 
 def _own_systems(codec: Codec, setup: Setup) -> list[System]:
@@ -151,8 +160,12 @@ def _own_systems(codec: Codec, setup: Setup) -> list[System]:
             f"--codebooks {min(numbers)}: the model {codec.name} cannot do with so few; ask for at least {least}"
         )
     modes: Sequence[str | None] = setup.entropy or [None]
-    ways = [(mode, rdo) for mode in modes for rdo in ([0.0] if mode in ("none", "context") else setup.rdo)]
-    return [OwnCodec(codec, number, *way) for number in dict.fromkeys(numbers) for way in dict.fromkeys(ways)]
+    codings = [(mode, rdo) for mode in modes for rdo in ([0.0] if mode in ("none", "context") else setup.rdo)]
+    return [
+        OwnCodec(codec, number, entropy=mode, rdo=rdo)
+        for number in dict.fromkeys(numbers)
+        for mode, rdo in dict.fromkeys(codings)
+    ]
 
 
 def _describe(selection: Selection, min_seconds: float) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
-from vqaudio.evaluation.systems import Coded, System, fitted, lacking, run_tool
+from vqaudio.evaluation.systems import Coded, System, fit_length, missing_tools, run_tool
 
 LEAN = ("--padding", "0", "--discard-comments", "--quiet")
 PRE_SKIP_RATE = 48000  # Hz, whatever rate is coded
@@ -61,7 +61,7 @@ class Opus:
     @classmethod
     def missing(cls) -> str | None:
         """What has to be installed, and how; None if nothing."""
-        return lacking("opus-tools", "opusenc", "opusdec")
+        return missing_tools("opus-tools", "opusenc", "opusdec")
 
     @classmethod
     def at_each_setting(cls) -> list[System]:
@@ -75,7 +75,7 @@ class Opus:
             soundfile.write(source, clip, SAMPLE_RATE, "PCM_16")
             run_tool("opusenc", "--bitrate", str(self.kbps), *self.quality, *LEAN, source, coded)
             file = OpusFile.read(coded)
-            return Coded(fitted(self.decoded(coded, file), len(clip)), file.n_bytes, file.n_packet_bytes)
+            return Coded(fit_length(self.decoded(coded, file), len(clip)), file.n_bytes, file.n_packet_bytes)
 
     def decoded(self, path: Path, file: OpusFile) -> Wave:
         """The sound ``(samples,)`` at 16 kHz of a file that was written, beginning where the sound began."""
@@ -99,7 +99,7 @@ class OpusNolace(Opus):
     @classmethod
     def missing(cls) -> str | None:
         """What has to be installed, and how; None if nothing."""
-        if tools := lacking("opus-tools nodejs", "opusenc", "node"):
+        if tools := missing_tools("opus-tools nodejs", "opusenc", "node"):
             return tools
         look = ["node", "-e", f"require.resolve('{NODE_PACKAGE}')"]
         if subprocess.run(look, capture_output=True, check=False).returncode:

@@ -11,21 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
 from vqaudio.errors import FileError
 from vqaudio.evaluation import require
-from vqaudio.evaluation.clips import Selection
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave, log_mel
+from vqaudio.evaluation.options import Prepared
 from vqaudio.evaluation.report import cell, summary
-from vqaudio.evaluation.scoring import ClipScore, evaluate
-from vqaudio.evaluation.systems import Coded, System
-
-if TYPE_CHECKING:
-    from vqaudio.codec.codec import Codec
+from vqaudio.evaluation.scoring import ClipResult, ClipScore, evaluate
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 MARK = '<meta name="generator" content="vqaudio listen">'  # by which an earlier page is known
@@ -67,24 +62,24 @@ class Gallery:
         self._last: Path | None = None
         self._loudest = 0.0
 
-    def add(self, path: Path, clip: Wave, system: System, coded: Coded, score: ClipScore) -> None:
+    def add(self, result: ClipResult) -> None:
         """One clip through one system."""
-        if path != self._last:
-            self._last = path
-            self._loudest = float(decibels(clip).max()) if len(clip) else 0.0
-            self.clips.append(Clip(score.clip, score.seconds))
-            self._keep("original", clip, None)
-        self._keep(system.name, coded.decoded, score)
+        if result.path != self._last:
+            self._last = result.path
+            self._loudest = float(mel_levels(result.clip).max()) if len(result.clip) else 0.0
+            self.clips.append(Clip(result.score.clip, result.score.seconds))
+            self._keep("original", result.clip, None)
+        self._keep(result.system.name, result.coded.decoded, result.score)
 
     def _keep(self, name: str, wave: Wave, score: ClipScore | None) -> None:
         sounds = self.clips[-1].sounds
         sound = Sound(name, f"{len(self.clips):02}-{len(sounds):02}", score)
         sounds.append(sound)
         soundfile.write(self.folder / f"{sound.stem}.flac", wave, SAMPLE_RATE, "PCM_16")
-        draw(wave, self.folder / f"{sound.stem}.png", self._loudest)
+        draw_spectrogram(wave, self.folder / f"{sound.stem}.png", loudest=self._loudest)
 
 
-def draw(wave: Wave, path: Path, loudest: float) -> None:
+def draw_spectrogram(wave: Wave, path: Path, *, loudest: float) -> None:
     """A picture of 80 mel bands over time: 80 dB below ``loudest`` (dB re full scale) up to the brightest colour.
 
     Raises:
@@ -93,29 +88,29 @@ def draw(wave: Wave, path: Path, loudest: float) -> None:
     figure = require("matplotlib.figure").Figure(figsize=(6.0, 1.6), frameon=False)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
-    levels = decibels(wave).T
+    levels = mel_levels(wave).T
     axes.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=loudest - RANGE_DB, vmax=loudest)
     figure.savefig(path, format="png", dpi=100)
 
 
-def decibels(wave: Wave) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def mel_levels(wave: Wave) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """``(samples,)`` at 16 kHz to ``(frames, bands)`` in dB re full scale; one frame for what is shorter than that."""
     padded = np.pad(wave, (0, max(0, 1024 - len(wave))))
     return 20.0 * log_mel(padded)
 
 
-def write_page(folder: Path, selection: Selection, systems: list[System], codec: Codec, progress: bool = True) -> None:
+def write_page(folder: Path, prepared: Prepared, *, progress: bool = True) -> None:
     """Run every clip through every system and write the page into an empty ``folder``.
 
     Raises:
         VqaudioError: a clip cannot be read, a system cannot run, or a package is missing.
     """
     gallery = Gallery(folder)
-    result = evaluate(selection, systems, progress=progress, keep=gallery.add)
+    result = evaluate(prepared.selection, prepared.systems, progress=progress, keep=gallery.add)
     environment = require("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     header, rows = summary(result)
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        codec=codec, clips=gallery.clips, header=header, rows=rows, range_db=RANGE_DB, mark=MARK
+        codec=prepared.codec, clips=gallery.clips, header=header, rows=rows, range_db=RANGE_DB, mark=MARK
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
 

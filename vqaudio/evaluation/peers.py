@@ -17,7 +17,7 @@ import soxr
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 from vqaudio.evaluation.opus import Opus, OpusNolace
-from vqaudio.evaluation.systems import Coded, System, fitted, lacking, run_tool
+from vqaudio.evaluation.systems import Coded, System, fit_length, missing_tools, run_tool
 
 
 class Codec2:
@@ -43,7 +43,7 @@ class Codec2:
     @classmethod
     def missing(cls) -> str | None:
         """What has to be installed, and how; None if nothing."""
-        return lacking("codec2", "c2enc", "c2dec")
+        return missing_tools("codec2", "c2enc", "c2dec")
 
     @classmethod
     def at_each_setting(cls) -> list[System]:
@@ -62,7 +62,7 @@ class Codec2:
             run_tool("c2dec", self.mode, coded, decoded)
             late = np.fromfile(decoded, "<i2").astype(np.float32) / np.float32(32768.0)
             wave = soxr.resample(late[self.delays[self.mode] :], self.sample_rate, SAMPLE_RATE)
-            return Coded(fitted(wave, len(clip)), coded.stat().st_size)
+            return Coded(fit_length(wave, len(clip)), coded.stat().st_size)
 
 
 PEERS: dict[str, type[Opus] | type[Codec2]] = {"opus": Opus, "opus-nolace": OpusNolace, "codec2": Codec2}

@@ -48,8 +48,8 @@ def pooled(values: NDArray[np.floating]) -> NDArray[np.float64]:
     return flat
 
 
-def foretold(features: Features, labels: Sequence[str], groups: Sequence[str]) -> list[bool]:
-    """Whether each label is told right by a logistic regression that learned from recordings of other groups.
+def predicted_right(features: Features, labels: Sequence[str], *, groups: Sequence[str]) -> list[bool]:
+    """Whether each label is predicted right by a logistic regression that learned from recordings of other groups.
 
     Groups, such as speakers, are left out one by one, or in five folds where there are more than ten.
     """

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from vqaudio.audio.resampling import read_mono
 from vqaudio.evaluation.clips import Selection
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Mean, Metrics, Wave, mean_with_interval, score
-from vqaudio.evaluation.noise import babble, mixed
+from vqaudio.evaluation.noise import babble, mix_noise
 from vqaudio.evaluation.systems import Coded, System
 
 if TYPE_CHECKING:
@@ -100,12 +100,24 @@ class Evaluation:
     metrics: Metrics = field(default_factory=lambda: METRICS)
 
 
-Keep = Callable[[Path, Wave, System, Coded, ClipScore], None]
+@dataclass(frozen=True)
+class ClipResult:
+    """One clip ``(samples,)`` at 16 kHz through one system: its file, what came out, and how good that is."""
+
+    path: Path
+    clip: Wave
+    system: System
+    coded: Coded
+    score: ClipScore
+
+
+Keep = Callable[[ClipResult], None]
 
 
 def evaluate(
     selection: Selection,
     systems: Sequence[System],
+    *,
     codec: Codec | None = None,
     progress: bool = True,
     keep: Keep | None = None,
@@ -122,27 +134,33 @@ def evaluate(
     Raises:
         VqaudioError: a clip cannot be read, a system or metric cannot run, or there is nothing to make babble of.
     """
-    ways: list[float | None] = [*noise_db] or [None]
-    scores = [SystemScore(*_in_noise(system, ratio)) for ratio in ways for system in systems]
+    snrs: list[float | None] = [*noise_db] or [None]
+    scores = [SystemScore(*_in_noise(system, snr_db)) for snr_db in snrs for system in systems]
     against_clean = _against_clean(metrics) if noise_db else {}
     usage = [CodeUsage(stream.alphabet) for stream in codec.streams] if codec is not None else []
     total, hidden = len(selection.paths) * len(scores), None if progress else True  # None: only on terminals
     with tqdm(total=total, unit="clip", desc="evaluating", disable=hidden) as bar:
         for path in selection.paths:
             recorded = read_mono(path, SAMPLE_RATE)
-            noise = babble(selection, path, len(recorded)) if noise_db else None
+            noise = babble(selection, path, n_samples=len(recorded)) if noise_db else None
             remaining = iter(scores)
-            for ratio in ways:
-                clip, clean = (recorded, recorded) if ratio is None or noise is None else mixed(recorded, noise, ratio)
+            for snr_db in snrs:
+                clip, clean = (
+                    (recorded, recorded)
+                    if snr_db is None or noise is None
+                    else mix_noise(recorded, noise, snr_db=snr_db)
+                )
                 for system in systems:
                     scored = next(remaining)
                     bar.set_postfix_str(scored.name, refresh=False)
                     coded = system.run(clip)
-                    found = score(clip, coded.decoded, metrics) | score(clean, coded.decoded, against_clean)
+                    found = score(clip, coded.decoded, metrics=metrics) | score(
+                        clean, coded.decoded, metrics=against_clean
+                    )
                     name, seconds = selection.name(path), len(clip) / SAMPLE_RATE
                     scored.clips.append(ClipScore(name, seconds, coded.n_bytes, found, coded.n_packet_bytes))
                     if keep is not None:
-                        keep(path, clip, system, coded, scored.clips[-1])
+                        keep(ClipResult(path, clip, system, coded, scored.clips[-1]))
                     bar.update()
                 if codec is not None:
                     for counter, codes in zip(usage, codec.encode(clip[None], SAMPLE_RATE).streams, strict=True):
@@ -150,9 +168,9 @@ def evaluate(
     return Evaluation(scores, usage, {**metrics, **against_clean})
 
 
-def _in_noise(system: System, ratio: float | None) -> tuple[str, str]:
+def _in_noise(system: System, snr_db: float | None) -> tuple[str, str]:
     """A system's name and family, with the noise that it had to live with."""
-    where = "" if ratio is None else f", noise at {ratio:g} dB"
+    where = "" if snr_db is None else f", noise at {snr_db:g} dB"
     return system.name + where, system.family + where
 
 

@@ -49,7 +49,7 @@ class System(Protocol):
         """
 
 
-def fitted(wave: NDArray[np.floating], n_samples: int) -> Wave:
+def fit_length(wave: NDArray[np.floating], n_samples: int) -> Wave:
     """Cut or filled with zeros to ``n_samples``, and clipped to full scale as in a 16-bit file."""
     fitted = np.zeros(n_samples, dtype=np.float32)
     fitted[: len(wave)] = np.clip(wave[:n_samples], -1.0, 1.0)
@@ -59,7 +59,7 @@ def fitted(wave: NDArray[np.floating], n_samples: int) -> Wave:
 class OwnCodec:
     """What :func:`vqaudio.load` returns, at a number of codebooks, with an entropy mode and a λ."""
 
-    def __init__(self, codec: Codec, n_codebooks: int, entropy: str | None = None, rdo: float = 0.0):
+    def __init__(self, codec: Codec, n_codebooks: int, *, entropy: str | None = None, rdo: float = 0.0):
         self.codec, self.n_codebooks, self.entropy, self.rdo = codec, n_codebooks, entropy, rdo
         how = [] if entropy is None else [entropy]
         how += [f"rdo {rdo:g}"] if rdo else []
@@ -70,7 +70,7 @@ class OwnCodec:
         """See :class:`System`."""
         data = self.codec.compress(clip[None], SAMPLE_RATE, self.n_codebooks, self.entropy, rdo=self.rdo)
         decoded, _ = self.codec.decompress(data)
-        return Coded(fitted(decoded[0], len(clip)), len(data))
+        return Coded(fit_length(decoded[0], len(clip)), len(data))
 
 
 class Original:
@@ -80,13 +80,13 @@ class Original:
 
     def run(self, clip: Wave) -> Coded:
         """See :class:`System`."""
-        return Coded(fitted(clip, len(clip)), 2 * len(clip))
+        return Coded(fit_length(clip, len(clip)), 2 * len(clip))
 
 
 # ------------------------------------------------------------------------------------------------- command-line tools
 
 
-def lacking(package: str, *tools: str) -> str | None:
+def missing_tools(package: str, *tools: str) -> str | None:
     """Which command-line tools are not there, and the package that brings them; None if all are."""
     missing = [tool for tool in tools if shutil.which(tool) is None]
     return f"{' and '.join(missing)} not found; install them with: apt install {package}" if missing else None

@@ -1,4 +1,4 @@
-"""Whether what a prior draws is new: how far its codes are from the nearest stretch of what it learned from."""
+"""Whether a prior memorizes: how far sampled codes are from the nearest stretch of what it was trained on."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 Codes = NDArray[np.integer]
 
 CLOSEST = 0.05
-"""Drawn spans count as closer than held-out ones where they are closer than all but this share of these."""
+"""Sampled spans count as closer than held-out ones where they are closer than all but this share of these."""
 
 
 @dataclass(frozen=True)
-class Nearness:
+class Memorization:
     """Shares of codes that differ from the nearest stretch of the training recordings.
 
     Attributes:
-        drawn, held_out: medians over the spans that were drawn, and over real ones that were not trained on.
-        closer: the share of drawn spans that are nearer than all but 5 % of the held-out ones: 0.05 where both are
+        sampled, held_out: medians over the spans that were sampled, and over real ones that were not trained on.
+        closer: the share of sampled spans that are nearer than all but 5 % of the held-out ones: 0.05 where both are
             alike, more where a prior repeats what it learned from.
     """
 
-    drawn: float
+    sampled: float
     held_out: float
     closer: float
 
 
-def spans_of(recordings: Sequence[Codes], frames: int, step: int | None = None) -> list[Codes]:
+def spans_of(recordings: Sequence[Codes], frames: int, *, step: int | None = None) -> list[Codes]:
     """Stretches ``(streams, frames)`` of recordings ``(streams, codes)``, one every ``step`` frames or end to end."""
     return [
         codes[:, at : at + frames]
@@ -53,8 +53,8 @@ def distances(spans: Sequence[Codes], recordings: Sequence[Codes]) -> NDArray[np
     return found
 
 
-def nearness(drawn: Sequence[Codes], held_out: Sequence[Codes], recordings: Sequence[Codes]) -> Nearness:
-    """How near drawn spans are to the training recordings, beside held-out spans of the same length."""
-    ours, theirs = distances(drawn, recordings), distances(held_out, recordings)
+def memorization(sampled: Sequence[Codes], held_out: Sequence[Codes], *, training: Sequence[Codes]) -> Memorization:
+    """How near sampled spans are to the training recordings, beside held-out spans of the same length."""
+    ours, theirs = distances(sampled, training), distances(held_out, training)
     closer = float(np.mean(ours < np.quantile(theirs, CLOSEST)))
-    return Nearness(float(np.median(ours)), float(np.median(theirs)), closer)
+    return Memorization(float(np.median(ours)), float(np.median(theirs)), closer)
