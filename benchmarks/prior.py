@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 import vqaudio
 from vqaudio.cli import command
+from vqaudio.codec.opened import open_vq
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -60,9 +61,9 @@ def operations(
             )
             found[f"decompress {seconds:g} s, {mode}"] = (seconds, lambda d=data: codec.decompress(d))
     data = files[long, "prior"]
-    found[f"codes of {long:g} s, prior"] = (long, lambda: codec.open(io.BytesIO(data), "x").check())
+    found[f"codes of {long:g} s, prior"] = (long, lambda: open_vq(io.BytesIO(data)).check())
     data_short = files[short, "prior"]
-    found[f"codes of {short:g} s, prior"] = (short, lambda: codec.open(io.BytesIO(data_short), "x").check())
+    found[f"codes of {short:g} s, prior"] = (short, lambda: open_vq(io.BytesIO(data_short)).check())
     frames = round(short * codec.frame_rate)
     found[f"sample {short:g} s, cached"] = (short, lambda: codec.sample_codes(frames, n_codebooks))
     found["compress with rdo"] = (short, lambda: codec.compress(sounds[short], rate, n_codebooks, "prior", rdo=1.0))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
 from demo import facts, inputs, models, outputs, recordings, work
+from vqaudio.codec.opened import StoredSound, open_vq
 from vqaudio.errors import VqaudioError
 
 
@@ -37,10 +37,11 @@ def decompress(
     if vq_file is None:
         raise VqaudioError("There is no file yet: drop a .vq file")
     name = Path(vq_file).name
-    with work.Job("decompress", request, progress) as job, open(vq_file, "rb") as file:
+    with work.Job("decompress", request, progress) as job, open_vq(vq_file, name=name) as stored:
         job.step(0.0, "loading the model")
-        stored = models.codec_of(file, name).open(file, name)
-        sound = stored.sound
+        if not isinstance(stored, StoredSound):
+            raise VqaudioError(f"{name}: holds a table, which the tab Series opens")
+        sound = models.codec_of(stored).open(stored)
         recordings.check_size(sound, name)
         report = job.part(0.05, 1.0, sound.n_samples, "decoding")
         blocks, step = [], 5 * sound.sample_rate
@@ -48,14 +49,14 @@ def decompress(
             blocks.append(sound.read(start, min(start + step, sound.n_samples)))
             report(blocks[-1].shape[1])
         wav = np.concatenate(blocks, axis=1) if blocks else np.zeros((sound.channels, 0), np.float32)
-        header, size = stored.reader.header, file.seek(0, io.SEEK_END)
+        header, size = stored.header, stored.size
         seconds = sound.n_samples / sound.sample_rate
         found = [
             facts.fact("file", f"{size:,} bytes", f"{size * 8 / seconds / 1000:.2f} kb/s" if seconds else ""),
             facts.fact("sound", f"{seconds:.2f} s", f"{header.channels} × {header.source_rate} Hz"),
             facts.fact("codebooks", str(len(header.streams)), f"coded by: {header.entropy}"),
         ]
-        damage = [*stored.problems, *map(str, stored.damage)]
+        damage = list(map(str, sound.damage))
         if damage:
             gr.Warning(f"{name} is damaged: {'; '.join(damage)}", title="Part of it is silence")
             found.append(facts.fact("damage", f"{len(damage)} found", "; ".join(damage)))

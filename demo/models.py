@@ -6,11 +6,10 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 
-from vqaudio.container import Reader
 from vqaudio.errors import ModelError, choice
 from vqaudio.prior.entropy import load_prior, prior_of
 from vqaudio.registry import (
@@ -25,6 +24,7 @@ from vqaudio.registry import (
 
 if TYPE_CHECKING:
     from vqaudio.codec.codec import Codec
+    from vqaudio.codec.opened import StoredSound
     from vqaudio.prior.integer import IntegerPrior
 
 _offered: dict[str, Path] = {}
@@ -87,19 +87,19 @@ def _codec(name: str, path: Path) -> Codec:
         return _loaded[name][1]
 
 
-def codec_of(file: IO[bytes], name: str) -> Codec:
-    """The model that decodes a ``.vq`` file.
+def codec_of(stored: StoredSound) -> Codec:
+    """The model that decodes a sound.
 
     Raises:
-        ContainerError: not a ``.vq`` file. ModelError: none of :func:`names` does, and none of earlier ones.
+        ModelError: none of :func:`names` does, and none of earlier ones.
     """
-    wanted = Reader(cast(Any, file), name).header.codec
+    wanted = stored.header.codec
     here = [(known, path_of(known)) for known in names()]
     for known, path in (*here, *((known, find(known)) for known in legacy_models())):
         if fingerprint(path) == wanted:
             return _codec(known, path)
     raise ModelError(
-        f"{name}: was written by the model {wanted}, which is not here; this page has {', '.join(names())}"
+        f"{stored.name}: was written by the model {wanted}, which is not here; this page has {', '.join(names())}"
     )
 
 

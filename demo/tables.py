@@ -12,9 +12,10 @@ from typing import IO
 import numpy as np
 
 from demo import inputs, outputs
+from vqaudio.codec.opened import open_vq
 from vqaudio.errors import SeriesError, VqaudioError
 from vqaudio.files import open_input
-from vqaudio.series import SUFFIXES, Stored, Table, read_table, starts_series, suffix_of, write_table
+from vqaudio.series import SUFFIXES, StoredTable, Table, read_table, suffix_of, write_table
 
 MAX_CELLS = 400_000
 MAX_BYTES = 100 * 2**20
@@ -42,7 +43,7 @@ def read(path: str | None) -> Table:
     return table
 
 
-def read_stored(path: str | None) -> Stored:
+def read_stored(path: str | None) -> StoredTable:
     """A visitor's ``.vq`` file that holds a table.
 
     Raises:
@@ -51,10 +52,9 @@ def read_stored(path: str | None) -> Stored:
     if path is None:
         raise VqaudioError("There is no file yet: drop a .vq file that holds a table")
     name = Path(path).name
-    with open_input(path) as file:
-        if not starts_series(file):
+    with open_vq(path, name=name) as stored:
+        if not isinstance(stored, StoredTable):
             raise VqaudioError(f"{name}: holds no table; a .vq file with sound is heard in the tab Reconstruct")
-        stored = Stored(file.read(), name)
     check_cells(stored.header.n_rows, len(stored.header.meta["columns"]), name)
     return stored
 

@@ -221,7 +221,7 @@ def test_a_damaged_chunk_is_reported_and_the_rest_decodes(rate, capsys):
     assert said.count("\n") == 1
     reach = tiny_codec().model.decoder_context / 50 + (0.008 if rate != RATE else 0)
     assert said.startswith(
-        f"damaged: bad.vq: {4.98 - reach:.2f}-{9.98 + reach:.2f} s: chunk 1: its checksum does not match"
+        f"damaged: bad.vq: chunk 1 ({4.98 - reach:.2f}-{9.98 + reach:.2f} s): its checksum does not match"
     )
     good, bad = heard(Path("good.wav"))[0], heard(Path("bad.wav"))[0]
     assert good.shape == bad.shape

@@ -15,6 +15,7 @@ from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar
 from vqaudio.cli.outcomes import SoundDone
 from vqaudio.cli.program import Command
+from vqaudio.codec.opened import open_vq
 
 if TYPE_CHECKING:
     from vqaudio.codec.codec import Codec
@@ -71,7 +72,7 @@ def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet:
         with seconds_bar(2 * seconds, job.source.name, quiet) as bar:
             codec.write(sound, coded, codebooks, done=bar.update, entropy="none")
             coded.seek(0)
-            loss = write_sound(codec.open(coded, str(job.source), speaker).sound, job.target, done=bar.update)
+            loss = write_sound(codec.open(open_vq(coded, name=str(job.source)), speaker), job.target, done=bar.update)
     if loss:
         print(f"warning: {loss}", file=sys.stderr)
     return seconds, sound.problems

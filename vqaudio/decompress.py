@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,16 +15,16 @@ from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_
 from vqaudio.cli.options import Seconds, refuse_given
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
-from vqaudio.container import Reader
-from vqaudio.container.streaming import StreamingReader
+from vqaudio.codec.opened import StoredSound, model_of, open_vq
+from vqaudio.container import Damage
 from vqaudio.errors import ContainerError, VqaudioError
-from vqaudio.files import copy_to_temporary, input_name, open_input, writes_in_place
-from vqaudio.files.pipe import ENDLESS, Pipe, is_pipe
-from vqaudio.series import Stored, is_series, model_named, starts_series, suffix_of, write_file
+from vqaudio.files import writes_in_place
+from vqaudio.files.pipe import ENDLESS
+from vqaudio.series import StoredTable, suffix_of, write_file
 
 if TYPE_CHECKING:
     from vqaudio.codec.codec import Codec
-    from vqaudio.codec.codec import Stored as StoredSound
+    from vqaudio.codec.decoded import DecodedSound
 
 SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
 
@@ -68,97 +66,89 @@ def main(
     codecs: dict[str | Path, Codec] = {}
     damaged = False
 
+    def codec_for(stored: StoredSound) -> Codec:
+        from vqaudio.codec.codec import load  # once it is known to be needed: torch takes seconds to import
+
+        chosen = model or model_of(stored)
+        if chosen not in codecs:
+            codecs[chosen] = load(chosen, device, prior)
+        return codecs[chosen]
+
     def convert(job: Job) -> Outcome:
         nonlocal damaged
-        name = input_name(job.source)
-        with _opened(job, is_part=not (start is None and end is None)) as file:
-            if not isinstance(file, Reader) and starts_series(file):
-                refuse_given(SOUND_OPTIONS, f"is for sound, and {name} holds a table")
-                table = Stored(file.read(), name, model_named(model) if model else None)
-                outcome = _write_table(table, job, files.quiet)
-                damaged = damaged or bool(table.damage)
-                return outcome
-            if suffix_of(job.target):
-                raise VqaudioError(f"{job.target}: {name} holds sound; name an output like {job.target.stem}.wav")
-            known_suffix(job.target)
-            from vqaudio.codec.codec import (  # once it is known to be needed: torch takes seconds to import
-                load,
-                model_of,
-            )
-
-            reader = file if isinstance(file, Reader) else Reader(cast(Any, file), name)
-            chosen = model or model_of(reader)
-            if chosen not in codecs:
-                codecs[chosen] = load(chosen, device, prior)
-            started = time.perf_counter()
-            stored = codecs[chosen].stored(reader, speaker)
-            rate = stored.sound.sample_rate
-            first, stop = _span(stored, start, end)
-            total = (stop - first) / rate if stop < ENDLESS else None
-            with seconds_bar(total, job.source.name, files.quiet) as bar:
-                loss = write_sound(stored.sound, job.target, first, stop, subtype, bar.update)
-            if loss:
-                print(f"warning: {loss}", file=sys.stderr)
-            stop = min(stop, stored.n_samples)
-        heard = [damage for damage in stored.damage if damage.start * rate < stop and damage.stop * rate > first]
-        for problem in [*stored.problems, *heard]:
-            print(f"damaged: {name}: {problem}", file=sys.stderr)
+        live = start is None and end is None and _writes_wav_in_place(job.target)
+        with open_vq(job.source, prior=prior, table_model=model, as_it_arrives=live) as stored:
+            if isinstance(stored, StoredTable):
+                refuse_given(SOUND_OPTIONS, f"is for sound, and {stored.name} holds a table")
+                outcome: Outcome = _write_table(stored, job, files.quiet)
+                found = stored.damage
+            else:
+                if suffix_of(job.target):
+                    raise VqaudioError(
+                        f"{job.target}: {stored.name} holds sound; name an output like {job.target.stem}.wav"
+                    )
+                known_suffix(job.target)
+                sound = codec_for(stored).open(stored, speaker)
+                outcome, found = _write_sound(sound, job, (start, end), subtype, files.quiet)
+        for problem in found:
+            print(f"damaged: {stored.name}: {problem}", file=sys.stderr)
             damaged = True
-        return SoundDone((stop - first) / rate, time.perf_counter() - started)
+        return outcome
 
     status = run_jobs(jobs, convert, files.quiet)
     return 1 if damaged else status
 
 
-@contextmanager
-def _opened(job: Job, is_part: bool) -> Iterator[IO[bytes] | StreamingReader]:
-    """The input, chunk by chunk where it can be heard as it arrives: all of a sound, from one pipe to the next."""
-    to_wav = job.target.suffix.lower() in ("", ".wav")
-    if is_part or not (is_pipe(job.source) and writes_in_place(job.target) and to_wav):
-        with open_input(job.source) as file:
-            yield file
-        return
-    with Pipe(job.source) as pipe:
-        if is_series(pipe.peek(4)):
-            with copy_to_temporary(pipe, pipe.name) as file:
-                yield file
-        else:
-            with StreamingReader(pipe) as reader:
-                yield reader
+def _writes_wav_in_place(target: Path) -> bool:
+    """Whether a sound can be passed on as it arrives."""
+    return writes_in_place(target) and target.suffix.lower() in ("", ".wav")
 
 
 def _out_suffix(path: Path) -> str:
     """What the output of a file is called with ``--out-dir``."""
     if not path.is_file():  # which will be said when it is opened
         return ".wav"
-    with open_input(path) as file:
-        if not starts_series(file):
-            return ".wav"
-        try:
-            return Stored(file.read(), str(path)).suffix
-        except ContainerError:  # which will be said when its turn comes, and keeps no other file waiting
-            return ".csv"
+    try:
+        with open_vq(path) as stored:
+            return stored.suffix
+    except ContainerError:  # which will be said when its turn comes, and keeps no other file waiting
+        return ".wav"
 
 
-def _write_table(stored: Stored, job: Job, quiet: bool) -> TableDone:
-    """Decode a table into the target, and tell what is wrong with it."""
+def _write_sound(
+    sound: DecodedSound, job: Job, span: tuple[float | None, float | None], subtype: str | None, quiet: bool
+) -> tuple[SoundDone, list[Damage]]:
+    """Decode a span of seconds into the target; what is damaged in it is returned."""
+    started, rate = time.perf_counter(), sound.sample_rate
+    first, stop = _samples(sound, *span)
+    total = (stop - first) / rate if stop < ENDLESS else None
+    with seconds_bar(total, job.source.name, quiet) as bar:
+        loss = write_sound(sound, job.target, first, stop, subtype, bar.update)
+    if loss:
+        print(f"warning: {loss}", file=sys.stderr)
+    stop = min(stop, sound.n_samples)
+    found = [damage for damage in sound.damage if damage.touches(first / rate, stop / rate)]
+    return SoundDone((stop - first) / rate, time.perf_counter() - started), found
+
+
+def _write_table(stored: StoredTable, job: Job, quiet: bool) -> TableDone:
+    """Decode a table into the target."""
     started = time.perf_counter()
     with rows_bar(stored.header.n_rows, job.source.name, quiet) as bar:
         table = stored.table(bar.update)
-    for problem in stored.damage:
-        print(f"damaged: {stored.name}: {problem}", file=sys.stderr)
     write_file(table, job.target, stored.name)
     return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started)
 
 
-def _span(stored: StoredSound, start: float | None, end: float | None) -> tuple[int, int]:
+def _samples(sound: DecodedSound, start: float | None, end: float | None) -> tuple[int, int]:
     """Seconds to samples.
 
     Raises:
         VqaudioError: a span that is empty or starts outside the sound.
     """
-    stored.reader.reach(0)
-    rate, total = stored.sound.sample_rate, stored.n_samples
+    stored, rate = sound.stored, sound.sample_rate
+    stored.reader.reach(0)  # of a sound that is still arriving, so that it is known whether it holds anything
+    total = sound.n_samples
     if total >= ENDLESS:
         return 0, ENDLESS
     seconds = total / rate
@@ -169,9 +159,9 @@ def _span(stored: StoredSound, start: float | None, end: float | None) -> tuple[
         if span[0] < span[1]:
             return span
     if total == 0:
-        raise VqaudioError(f"{stored.reader.name}: holds no sound that can be decoded")
+        raise VqaudioError(f"{stored.name}: holds no sound that can be decoded")
     raise VqaudioError(
-        f"{stored.reader.name}: nothing to decode from {first:g} to {last:g} s in {seconds:.3f} s of sound: "
+        f"{stored.name}: nothing to decode from {first:g} to {last:g} s in {seconds:.3f} s of sound: "
         "expected 0 <= START < END"
     )
 

@@ -27,6 +27,8 @@ MODELS = Path(__file__).parent / "models"
 LEGACY = Path(__file__).parents[1] / "legacy"
 """What decodes files of models that are not shipped any more: beside the package in a checkout, and no part of it."""
 DEFAULT_MODEL = "speech-16k-v4"
+NOT_SHIPPED = "not shipped here"
+"""What is said in place of the name of a model that has none."""
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from benchmarks.fuzzing import files
 from benchmarks.fuzzing.forgeries import forged_sound, forged_table
 from benchmarks.fuzzing.mutations import mutated
 from vqaudio.audio.file_source import FileSource
-from vqaudio.container import ChunkCodes, Header, Level, Reader, Stream, Writer
+from vqaudio.codec.opened import open_vq
+from vqaudio.container import ChunkCodes, Level, Reader, SoundHeader, Stream, Writer
 from vqaudio.container.codes import channel_bytes
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.registry import find, fingerprint
-from vqaudio.series import Stored, Table, compress, model_named, read_table
+from vqaudio.series import StoredTable, Table, compress, model_named, read_table
 from vqaudio.series.table import NULL
 
 INTACT, DAMAGED, LONG = "intact", "damaged", "long"
@@ -62,7 +63,7 @@ class Subject(ABC):
 # ------------------------------------------------------------------------------------------------------------- sound
 
 
-def headers() -> list[Header]:
+def headers() -> list[SoundHeader]:
     """Small files of every entropy mode, with one channel and several, streams of several strides, chunks cut short."""
     tiny = {"source_rate": 22050, "coded_rate": 16000, "hop_length": 320, "chunk_frames": 8}
     codec, digits = fingerprint(MODEL), fingerprint(find("digits"))
@@ -70,7 +71,7 @@ def headers() -> list[Header]:
     assert prior is not None
     streams = (Stream(64),) * 4
     made = [
-        Header(codec, channels=channels, streams=streams, entropy=entropy, **tiny)
+        SoundHeader(codec, channels=channels, streams=streams, entropy=entropy, **tiny)
         for channels, entropy in ((1, "none"), (2, "none"), (1, "context"), (3, "context"))
     ]
     strided = (Stream(1000, 2), Stream(5))
@@ -78,11 +79,11 @@ def headers() -> list[Header]:
     made += [replace(header, margin=960) for header in made[1:4]] + [replace(made[1], version=1)]
     known = load_prior(prior)
     shape = {"source_rate": 8000, "coded_rate": 16000, "hop_length": 320, "chunk_frames": 5, "channels": 1}
-    made.append(Header(digits, streams=known.streams[:2], entropy="prior", prior=fingerprint(prior), **shape))
+    made.append(SoundHeader(digits, streams=known.streams[:2], entropy="prior", prior=fingerprint(prior), **shape))
     return made
 
 
-def _shape(header: Header) -> object:
+def _shape(header: SoundHeader) -> object:
     return header.entropy, header.prior, header.channels, header.streams, header.chunk_frames
 
 
@@ -91,7 +92,7 @@ def said(codes: ChunkCodes, levels: Sequence[Level]) -> bytes:
     return b"".join(channel_bytes(codes)) + repr([level for level in levels if level != Level()]).encode()
 
 
-def coded(header: Header, seed: int) -> tuple[bytes, list[int], list[bytes]]:
+def coded(header: SoundHeader, seed: int) -> tuple[bytes, list[int], list[bytes]]:
     """A file of random codes, where its header and each chunk end, and what each chunk says."""
     random = np.random.default_rng(seed)
     coder = None
@@ -125,7 +126,7 @@ class Codes(Subject):
 
     def __init__(self) -> None:
         self.files, self._ends, self._weights = [], [], []
-        self._samples: dict[Header, int] = {}
+        self._samples: dict[SoundHeader, int] = {}
         self._said: dict[object, set[tuple[int, bytes]]] = {}  # a chunk of another file fits where all of this is equal
         self._coders = coders()
         for header in headers():
@@ -186,14 +187,14 @@ class Decoded(Codes):
 
     def check(self, data: bytes, forged: bool) -> str:
         """Sound of the length and the channels that the file speaks of, in numbers."""
-        stored = self._codec.open(io.BytesIO(data), "x.vq")
-        if forged and self.is_long(stored.reader):
+        sound = self._codec.open(open_vq(io.BytesIO(data), name="x.vq"))
+        if forged and self.is_long(sound.stored.reader):
             return LONG
-        samples = stored.sound.read(0, min(stored.n_samples, stored.sound.sample_rate))
+        samples = sound.read(0, min(sound.n_samples, sound.sample_rate))
         if not np.isfinite(samples).all():
             raise WrongError("samples that are no numbers")
-        stored.check()
-        return DAMAGED if stored.problems or stored.damage else INTACT
+        sound.stored.check()
+        return DAMAGED if sound.damage else INTACT
 
     def is_long(self, reader: Reader) -> bool:
         """Or where its chunks or its rate take much memory."""
@@ -249,7 +250,7 @@ class Tables(Subject):
                 table = read_table(io.BytesIO(data), f"x{suffix}", suffix=suffix)
                 model = model_named(None) if number == 1 and suffix == ".npy" else None
                 self.files.append(compress(table, lossless=True, model=model))
-                self._tables.append(Stored(self.files[-1]).table())
+                self._tables.append(StoredTable(self.files[-1]).table())
 
     def make(self, random: Random) -> tuple[bytes, bool]:
         """See :meth:`Subject.make`."""
@@ -259,7 +260,7 @@ class Tables(Subject):
 
     def check(self, data: bytes, forged: bool) -> str:
         """Every cell that is read must be one that was written."""
-        stored = Stored(data, "x.vq")
+        stored = StoredTable(data, "x.vq")
         table = stored.table()
         damaged = bool(stored.damage)
         if not forged and not any(equal(table, original, damaged) for original in self._tables):

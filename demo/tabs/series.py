@@ -162,6 +162,7 @@ def open_table(
             facts.fact("table", f"{table.n_rows:,} rows", ", ".join(column.name for column in table.columns)),
         ]
         if stored.damage:
-            gr.Warning(f"{name} is damaged: {'; '.join(stored.damage)}", title="Part of it is gaps")
-            found.append(facts.fact("damage", f"{len(stored.damage)} found", "; ".join(stored.damage)))
+            said = "; ".join(map(str, stored.damage))
+            gr.Warning(f"{name} is damaged: {said}", title="Part of it is gaps")
+            found.append(facts.fact("damage", f"{len(stored.damage)} found", said))
         return written, found

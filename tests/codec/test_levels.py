@@ -13,6 +13,7 @@ import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codes
 from vqaudio.codec.levels import gain_and_offset, measure, put_back, taken_out
+from vqaudio.codec.opened import open_vq
 from vqaudio.container import PLAIN, Level
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import ModelError
@@ -105,7 +106,7 @@ def test_files_and_codes_hold_the_same_levels_chunk_by_chunk():
     assert len(set(codes.levels)) == 3
     whole = codec.decompress(data)[0]
     np.testing.assert_array_equal(whole, codec.decode(codes))
-    stored = codec.open(io.BytesIO(data), "x.vq").sound
+    stored = codec.open(open_vq(io.BytesIO(data), name="x.vq"))
     for start, stop in ((79000, 81000), (0, 10), (159_000, 176_000)):
         np.testing.assert_array_equal(stored.read(start, stop), whole[:, start:stop])
     assert abs(whole[0, 90000:150000].mean() - 0.5) < 0.05
@@ -119,9 +120,7 @@ def test_an_offset_alone_comes_back():
         found = codec.decompress(codec.compress(np.full((1, 9000), value, np.float32), RATE))[0]
         silence = codec.decompress(codec.compress(np.zeros((1, 9000), np.float32), RATE))[0]
         np.testing.assert_allclose(found, silence + value, rtol=0, atol=1e-6)
-    assert codec.open(io.BytesIO(codec.compress(np.ones(400), RATE)), "x").reader.chunk(0).levels == (
-        Level(0, 1 << 16),
-    )
+    assert open_vq(io.BytesIO(codec.compress(np.ones(400), RATE))).reader.chunk(0).levels == (Level(0, 1 << 16),)
 
 
 def test_what_goes_on_from_a_loud_sound_is_as_loud():

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqaudio.container import PLAIN, Header, Level, Reader, Stream, Writer
+from vqaudio.container import PLAIN, Level, Reader, SoundHeader, Stream, Writer
 from vqaudio.errors import ContainerError
 
-SPEECH = Header("00112233aabb", 44100, 16000, 320, 250, 1, (Stream(1024),) * 3)
-TINY = Header("00112233aabb", 44100, 16000, 320, 4, 2, (Stream(1000), Stream(5, stride=2)), version=1)
+SPEECH = SoundHeader("00112233aabb", 44100, 16000, 320, 250, 1, (Stream(1024),) * 3)
+TINY = SoundHeader("00112233aabb", 44100, 16000, 320, 4, 2, (Stream(1000), Stream(5, stride=2)), version=1)
 TINY_SAMPLES = 5292  # 1920 samples at 16 kHz: 6 frames of 320, so chunks of 4 and 2 frames
 TINY_CODES = [
     [np.array([[1, 2, 3, 999], [1, 2, 3, 999]]), np.array([[4, 0], [4, 0]])],
@@ -127,7 +127,7 @@ def test_codes_come_back_exactly(data, more, fine, channels, seed):
     laid_out = tuple(data.draw(st.permutations([Stream(fine), *more])))
     rate = data.draw(st.sampled_from([8000, 11025, 16000, 44100, 48000, 192000]))
     hop, margin = data.draw(st.integers(1, 999)), data.draw(st.integers(0, 2000))
-    header = Header("0123456789ab", rate, 16000, hop, chunk_frames, channels, laid_out, margin=margin)
+    header = SoundHeader("0123456789ab", rate, 16000, hop, chunk_frames, channels, laid_out, margin=margin)
     n_samples = data.draw(st.integers(0, samples_for(header, 4 * chunk_frames)))
     n_frames = header.n_frames(n_samples)
     chunks = random_chunks(header, n_frames, seed)
@@ -160,7 +160,7 @@ def test_no_samples_take_no_chunks():
 
 def test_identical_channels_are_stored_once():
     def size(channels, equal):
-        header = Header("0" * 12, 16000, 16000, 320, 250, channels, (Stream(1024),) * 3)
+        header = SoundHeader("0" * 12, 16000, 16000, 320, 250, channels, (Stream(1024),) * 3)
         [codes] = random_chunks(header, 250)
         if equal:
             codes = [np.repeat(block[:1], channels, axis=0) for block in codes]
@@ -180,11 +180,11 @@ def test_overhead_is_at_most_40_bytes_and_12_a_chunk(n_chunks, last):
 
 
 def test_header_of_a_prior_is_written_and_read():
-    header = Header(
+    header = SoundHeader(
         "00112233aabb", 8000, 8000, 200, 9, 1, (Stream(7),), entropy="prior", prior="ffeeddccbbaa", condition="Zoë"
     )
     data = header.to_bytes()
-    assert Header.from_bytes(data + b"more") == (header, len(data))
+    assert SoundHeader.from_bytes(data + b"more") == (header, len(data))
 
 
 class Halving:
@@ -208,7 +208,7 @@ class Halving:
         return [values[: chunk.channels * chunk.n_frames].reshape(chunk.channels, chunk.n_frames)]
 
 
-CODED = Header("00112233aabb", 8000, 8000, 200, 8, 3, (Stream(1024),), entropy="context")
+CODED = SoundHeader("00112233aabb", 8000, 8000, 200, 8, 3, (Stream(1024),), entropy="context")
 
 
 def coded_file():
@@ -413,7 +413,7 @@ def test_writer_refuses_chunks_and_lengths_out_of_place():
 def test_header_out_of_limits_is_refused(change, message):
     fields = {name: getattr(TINY, name) for name in TINY.__dataclass_fields__} | change
     with pytest.raises(ContainerError, match=message):
-        Header(**fields)
+        SoundHeader(**fields)
 
 
 # ------------------------------------------------------------------------------------------------------------ damage
@@ -556,7 +556,7 @@ def test_a_trailer_of_another_kind_or_with_a_chunk_too_large_is_not_believed():
 
 
 def test_a_channel_cannot_equal_one_that_is_not_stored_itself():
-    header = Header("0" * 12, 8000, 8000, 200, 8, 3, (Stream(256),))
+    header = SoundHeader("0" * 12, 8000, 8000, 200, 8, 3, (Stream(256),))
     row = bytes(range(8))
     digest = crc_hqx(np.frombuffer(row * 3, np.uint8).astype("<u2").tobytes(), 0xFFFF).to_bytes(2, "little")
     for equals, problem in ((b"\0\0", None), (b"\0\1", "channel 2 is said to equal channel 1, which is not stored")):
@@ -652,7 +652,7 @@ def test_a_header_that_cannot_be_read_gives_one_clear_line_and_takes_no_memory(d
 
 
 def test_absurd_sizes_after_the_header_take_no_memory():
-    largest = Header("0" * 12, 2**31 - 1, 1, 2**20, 2**24, 1, (Stream(65536),))
+    largest = SoundHeader("0" * 12, 2**31 - 1, 1, 2**20, 2**24, 1, (Stream(65536),))
     chunk = sealed(b"\xc0\x00" + b"\xff\xff\xff\x0f" + b"\x00\x00")
     forged_index = sealed(b"\xc2" + b"\xff\xff\xff\xff\x7f" + b"\x01\x02\x00\x00" + b"\xb8\x47")
     tracemalloc.start()
@@ -680,7 +680,7 @@ class Counting(io.BytesIO):
 
 
 def test_a_scan_of_false_starts_takes_time_in_proportion_to_the_file():
-    wide = Header("0" * 12, 16000, 16000, 320, 2**20, 1, (Stream(65536),))
+    wide = SoundHeader("0" * 12, 16000, 16000, 320, 2**20, 1, (Stream(65536),))
     for repeats in (8000, 16000):
         # Each of these five bytes asks for a payload of 16 KiB: checked one by one, 3277 bytes would be read for each.
         file = Counting(wide.to_bytes() + b"\xc0\x00\x80\x80\x01" * repeats)

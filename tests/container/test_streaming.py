@@ -16,6 +16,7 @@ import soundfile
 from tools import MODEL, reader, synthetic, tiny_codec
 
 from vqaudio.audio.array_source import ArraySource
+from vqaudio.codec.opened import StoredSound, open_vq
 from vqaudio.container.streaming import StreamingReader
 from vqaudio.decompress import main
 from vqaudio.errors import ContainerError
@@ -54,12 +55,12 @@ def arriving(data: bytes) -> Iterator[StreamingReader]:
 def test_chunks_can_be_read_as_they_come(entropy):
     data = packed(entropy=entropy)
     ends = cuts(data)
-    stored = tiny_codec().open(io.BytesIO(data), "x.vq")
+    stored = open_vq(io.BytesIO(data), name="x.vq")
     near, far = os.pipe()
     with Pipe(f"/dev/fd/{near}") as pipe, open(far, "wb", buffering=0) as file:
         file.write(data[: ends[0]])
         with StreamingReader(pipe) as found:
-            arrived = tiny_codec().stored(found)
+            arrived = tiny_codec().open(StoredSound(found))
             for index, (start, stop) in enumerate(pairwise(ends)):
                 assert found.reach(index)
                 assert found.n_samples == arrived.n_samples == ENDLESS
@@ -93,21 +94,20 @@ def test_what_is_damaged_reads_as_from_a_file(damage, entropy):
         "the trailer": data[: ends[-1] + 1] + b"?" + data[ends[-1] + 2 :],
         "behind": data + b"\xc0 and so on",
     }[damage]
-    expected = tiny_codec().open(io.BytesIO(bad), "x.vq")
+    expected = tiny_codec().open(open_vq(io.BytesIO(bad), name="x.vq"))
     with arriving(bad) as found:
-        stored = tiny_codec().stored(found)
+        stored = tiny_codec().open(StoredSound(found))
         assert found.reach(0)
-        sound = stored.sound.read(0, 5 * RATE)
-        np.testing.assert_array_equal(sound, expected.sound.read(0, 5 * RATE))
+        sound = stored.read(0, 5 * RATE)
+        np.testing.assert_array_equal(sound, expected.read(0, 5 * RATE))
         assert stored.n_samples == expected.n_samples
-        assert stored.problems == expected.problems
         assert list(map(str, stored.damage)) == list(map(str, expected.damage))
 
 
 @pytest.mark.parametrize("data", [b"", b"no such thing " * 99, packed()[:20]])
 def test_what_is_no_file_is_refused_as_any_other(data):
     with pytest.raises(ContainerError) as expected:
-        tiny_codec().open(io.BytesIO(data), "x.vq")
+        open_vq(io.BytesIO(data), name="x.vq")
     with pytest.raises(ContainerError) as found, arriving(data):
         pass
     assert str(found.value).split(": ", 1)[1] == str(expected.value).split(": ", 1)[1]

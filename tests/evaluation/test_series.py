@@ -18,7 +18,7 @@ from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.packers import PACKERS, Integers, by_components, plain
 from vqaudio.evaluation.series import INDEPENDENT, OWN, evaluate, evaluate_table
 from vqaudio.evaluation.series_report import MOST_PANELS, plot, table
-from vqaudio.series import Column, MaxError, Stored, Table, compress
+from vqaudio.series import Column, MaxError, StoredTable, Table, compress
 from vqaudio.series.table import known_cells
 
 ROWS = 400
@@ -90,7 +90,7 @@ def test_sizes_are_those_of_real_files():
     data = compress(original, MaxError(0.1))
     assert sizes[OWN] == len(data) < sizes[INDEPENDENT]
     assert sizes[INDEPENDENT] == len(compress(original, MaxError(0.1), independent=True))
-    stored = Stored(compress(original, MaxError(0.1), independent=True))
+    stored = StoredTable(compress(original, MaxError(0.1), independent=True))
     assert all("other" not in part.predictor for _, parts in stored.chunks() for part in parts or ())
     assert found.columns[1].predictors == {"linear, with other columns": 1}
     for size in found.sizes[:-1]:

@@ -10,7 +10,7 @@ import math
 import random
 from pathlib import Path
 
-from vqaudio.series import MaxError, Stored, codec, compress, read_table, write_table
+from vqaudio.series import MaxError, StoredTable, codec, compress, read_table, write_table
 
 HERE = Path(__file__).parent
 
@@ -30,7 +30,7 @@ def main() -> None:
     table = read_table(io.BytesIO("\n".join(lines).encode()), "table.csv", suffix=".csv")
     codec.chunk_rows_for = lambda n_columns: 250
     data, file = compress(table, MaxError(0.02)), io.BytesIO()
-    write_table(Stored(data).table(), file, name="table.csv", suffix=".csv")
+    write_table(StoredTable(data).table(), file, name="table.csv", suffix=".csv")
     (HERE / "table.vq").write_bytes(data)
     (HERE / "table.csv").write_bytes(file.getvalue())
 

@@ -20,9 +20,10 @@ import vqaudio
 from vqaudio import info
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec, load
+from vqaudio.codec.opened import open_vq
 from vqaudio.codec.rate_distortion import RateDistortionSearch, code_cost_search, perceptual_weights
 from vqaudio.compress import main as compress
-from vqaudio.container import Chunk, Header, Reader, Stream, Writer
+from vqaudio.container import Chunk, Reader, SoundHeader, Stream, Writer
 from vqaudio.container.chunk import RAW
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import AudioError, ContainerError, ModelError
@@ -147,7 +148,7 @@ def test_parts_equal_the_whole(toys, mode):
 def test_a_file_without_sound(toys, mode):
     codec, file = toys.codec, io.BytesIO()
     prior = fingerprint(toys.prior) if mode == "prior" else None
-    header = Header(codec.fingerprint, RATE, RATE, codec.hop_length, 250, 2, codec.streams, mode, prior)
+    header = SoundHeader(codec.fingerprint, RATE, RATE, codec.hop_length, 250, 2, codec.streams, mode, prior)
     Writer(file, header, codec._coder(mode, 4, "none")).close(0)
     assert codec.decompress(file.getvalue())[0].shape == (2, 0)
     with pytest.raises(AudioError, match="holds no samples"):
@@ -186,19 +187,19 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_sound_read_through_decodes_each_chunk_once(toys, read, mode):
-    file = toys.codec.open(io.BytesIO(stored(toys, toys.ann, mode, 0.3)), "x.vq")
-    assert file.reader.n_chunks == 17
+    file = toys.codec.open(open_vq(io.BytesIO(stored(toys, toys.ann, mode, 0.3)), name="x.vq"))
+    assert file.stored.reader.n_chunks == 17
     expected = [1] * 17 if mode == "none" else [1, 2, 4, 8, 2]  # side by side where that is quicker
     for start in range(0, file.n_samples, 1000):
-        file.sound.read(start, start + 1000)
+        file.read(start, start + 1000)
     assert [len(indices) for indices in read] == expected
     assert sorted(index for indices in read for index in indices) == list(range(17))
     assert not file.damage
 
 
 def test_a_part_far_on_decodes_little_else(toys, read):
-    file = toys.codec.open(io.BytesIO(stored(toys, toys.ann, "prior", 0.3)), "x.vq")
-    file.sound.read(4 * RATE, 4 * RATE + 100)  # in chunk 13; the decoder sees 0.2 s to either side
+    file = toys.codec.open(open_vq(io.BytesIO(stored(toys, toys.ann, "prior", 0.3)), name="x.vq"))
+    file.read(4 * RATE, 4 * RATE + 100)  # in chunk 13; the decoder sees 0.2 s to either side
     assert min(index for indices in read for index in indices) == 12
     assert sum(map(len, read)) <= 1 + 2 + 4
 
@@ -212,11 +213,10 @@ def test_another_prior_than_the_file_names_is_found_out(toys):
     assert is_raw(data) == [False] * 3
     wrong = forged(data, bytes.fromhex(fingerprint(toys.prior)), bytes.fromhex(fingerprint(toys.other)))
     codec = vqaudio.load(MODEL, prior=toys.other)
-    file = codec.open(io.BytesIO(wrong), "x.vq")
-    assert not whole(file.sound).any()
-    assert [damage.reason for damage in file.damage] == [
-        f"chunk {index}: its codes do not match their digest" for index in range(3)
-    ]
+    file = codec.open(open_vq(io.BytesIO(wrong), name="x.vq"))
+    assert not whole(file).any()
+    found = [(damage.chunk, damage.reason) for damage in file.damage]
+    assert found == [(index, "its codes do not match their digest") for index in range(3)]
     with pytest.raises(ContainerError, match="its codes do not match their digest"):
         codec.decompress(wrong)
 
@@ -328,7 +328,7 @@ def test_a_prior_for_another_codec_is_refused(toys, tmp_path, capsys):
 def test_a_prior_for_other_streams_cannot_decode(toys):
     data = stored(toys, toys.ann[:, :8000])
     header = opened(data).header
-    other = Header(**{**vars(header), "streams": (Stream(63),) * 4})
+    other = SoundHeader(**{**vars(header), "streams": (Stream(63),) * 4})
     with pytest.raises(
         ModelError, match=f"the prior {fingerprint(toys.prior)}, which is for other streams: it is damaged"
     ):

@@ -15,7 +15,7 @@ import pytest
 from vqaudio.container.fields import DamageError, crc16_bytes, crc32_bytes, varint, zigzag
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import ContainerError
-from vqaudio.series import Column, Stored, Table, codec, compress, header, meta
+from vqaudio.series import Column, StoredTable, Table, codec, compress, header, meta
 from vqaudio.series.prediction.predictor import LINEAR, Linear
 
 ORIGIN: dict[str, Any] = {"suffix": ".csv"}
@@ -97,17 +97,17 @@ NO_TABLES: dict[str, dict[str, Any] | bytes] = {
 @pytest.mark.parametrize("described", NO_TABLES.values(), ids=NO_TABLES)
 def test_what_describes_no_table_is_refused(described):
     with pytest.raises(ContainerError, match=r"^f\.vq: the header describes no table \(.*\); update vqaudio$"):
-        Stored(a_file(described), "f.vq")
+        StoredTable(a_file(described), "f.vq")
 
 
 @pytest.mark.parametrize("column", [WHOLE, FLOAT, TEXT])
 def test_what_describes_a_table_is_not(column):
-    assert len(Stored(a_file({"origin": ORIGIN, "columns": [column]})).table().columns) == 1
+    assert len(StoredTable(a_file({"origin": ORIGIN, "columns": [column]})).table().columns) == 1
 
 
 def test_what_is_unknown_is_named():
     with pytest.raises(ContainerError, match=r"columns\.0\.colour: Extra inputs are not permitted"):
-        Stored(a_file(with_column(colour="red")))
+        StoredTable(a_file(with_column(colour="red")))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_descriptions_that_would_take_all_memory_are_refused(text, said):
     tracemalloc.start()
     try:
         with pytest.raises(ContainerError, match=said):
-            Stored(data)
+            StoredTable(data)
         assert tracemalloc.get_traced_memory()[1] < 200_000_000
     finally:
         tracemalloc.stop()
@@ -138,13 +138,13 @@ def test_descriptions_that_would_take_all_memory_are_refused(text, said):
 def test_brackets_in_texts_count_for_nothing():
     words = ["[" * 50 + f"{number}" + ',"{' for number in range(3000)]
     column = Column("x", "string", np.array(words, object), np.zeros(3000, np.uint8))
-    assert Stored(compress(Table([column], {"suffix": ".csv"}))).table().columns[0].values.tolist() == words
+    assert StoredTable(compress(Table([column], {"suffix": ".csv"}))).table().columns[0].values.tolist() == words
 
 
 def test_many_bad_columns_are_refused_at_the_first():
     data = a_file(b'{"origin":{"suffix":".csv"},"columns":[' + b"{}," * 4000 + b"{}]}")
     with pytest.raises(ContainerError, match=r"\(columns\.0\.name: Field required\)"):
-        Stored(data)
+        StoredTable(data)
 
 
 # --------------------------------------------------------------------------------------------------------------- sizes
@@ -155,19 +155,19 @@ def test_more_cells_than_a_small_file_can_hold_are_refused():
     rows = 65536 * 2000
     data = a_file({"origin": ORIGIN, "columns": [WHOLE]}, rows, 65536, (chunk,) * 2000)
     with pytest.raises(ContainerError, match="131072000 rows in chunks of 65536 are more than it can hold"):
-        Stored(data)
+        StoredTable(data)
     columns = [WHOLE | {"name": str(number)} for number in range(2000)]
     with pytest.raises(ContainerError, match=r"131072000 cells in 1 chunks are more than \d+ bytes hold"):
-        Stored(a_file({"origin": ORIGIN, "columns": columns}, 65536, 65536))
+        StoredTable(a_file({"origin": ORIGIN, "columns": columns}, 65536, 65536))
     with pytest.raises(ContainerError, match=r"2000000 cells in 1000 chunks are more than \d+ bytes hold"):
-        Stored(a_file({"origin": ORIGIN, "columns": columns}, 1000, 1))
+        StoredTable(a_file({"origin": ORIGIN, "columns": columns}, 1000, 1))
 
 
 def test_empty_tables_are_written_in_chunks_that_readers_believe(monkeypatch):
     monkeypatch.setattr(header, "MOST_CELLS", 1000)
     monkeypatch.setattr(header, "CELLS_PER_BYTE", 64)
     flags = Column("x", "bool", np.zeros(20_000, bool), np.zeros(20_000, np.uint8))
-    stored = Stored(compress(Table([flags], {"suffix": ".csv"})))
+    stored = StoredTable(compress(Table([flags], {"suffix": ".csv"})))
     assert stored.header.chunk_rows == codec.SHORT_CHUNK_ROWS
     assert not stored.table().columns[0].values.any()
 
@@ -191,7 +191,7 @@ def test_weights_that_make_numbers_grow_without_end_are_damage():
         linear.restore([1] * 65536, [])
     assert time.perf_counter() - started < 1
     column = linear.to_bytes() + varint(0)
-    stored = Stored(a_file(with_column(), 3, 3, (a_chunk(column, np.zeros(3, np.int64)),)))
+    stored = StoredTable(a_file(with_column(), 3, 3, (a_chunk(column, np.zeros(3, np.int64)),)))
     assert stored.table().columns[0].values.tolist() == [0, 0, 0]
     assert stored.damage == []
 
@@ -199,11 +199,11 @@ def test_weights_that_make_numbers_grow_without_end_are_damage():
 def test_numbers_of_a_predictor_at_their_limits_are_damage():
     for numbers in ((21, 0), (0, 0, 33), (0, 0, 0, 7), (0, 0, 0, 1, 0), (2**63 - 1,)):
         column = bytes([LINEAR]) + b"".join(map(varint, numbers))
-        stored = Stored(a_file(with_column(), 2, 2, (a_chunk(column, np.zeros(2, np.int64)),)))
+        stored = StoredTable(a_file(with_column(), 2, 2, (a_chunk(column, np.zeros(2, np.int64)),)))
         stored.table()
         assert len(stored.damage) == 1
     far = bytes([LINEAR]) + b"".join(map(varint, (0, zigzag(-(2**61)), 1, zigzag(2**61), 0, 0)))
-    Stored(a_file(with_column(), 2, 2, (a_chunk(far, np.zeros(2, np.int64)),))).table()
+    StoredTable(a_file(with_column(), 2, 2, (a_chunk(far, np.zeros(2, np.int64)),))).table()
 
 
 # -------------------------------------------------------------------------------------------------------------- batches
@@ -229,4 +229,4 @@ def test_keys_that_the_first_readers_would_pass_over_make_them_refuse_the_file()
         data = compress(Table([column], ORIGIN))
         described = json.loads(zlib.decompressobj().decompress(data[5:]))
         assert (meta.LATER in described, "columns" in described) == (not nullable, nullable)
-        assert Stored(data).table().columns[0].nullable == nullable
+        assert StoredTable(data).table().columns[0].nullable == nullable

@@ -23,7 +23,7 @@ from vqaudio.errors import ModelError
 from vqaudio.evaluation.series import OWN, WITHOUT_MODEL, evaluate
 from vqaudio.info import main as info_main
 from vqaudio.qat.fake_quantize import set_quantized
-from vqaudio.series import Column, Stored, Table, compress, model_named
+from vqaudio.series import Column, StoredTable, Table, compress, model_named
 from vqaudio.series.chunk import ColumnChunk, encode_chunk
 from vqaudio.series.coding import learned, model
 from vqaudio.series.coding.column import LEARNED, MODEL_NAME, decode_column
@@ -161,7 +161,7 @@ def test_a_file_names_the_model_that_makes_it_smaller(tmp_path):
     table = as_table(*map(dice, range(6)))
     data, plain = compress(table, model=one), compress(table)
     assert len(data) < len(plain) - 40
-    stored = Stored(data, model=one)
+    stored = StoredTable(data, model=one)
     assert stored.model == one.fingerprint
     assert stored.suffix == ".npy"  # no need of the model
     found = stored.table()
@@ -206,9 +206,9 @@ def test_a_model_that_is_missing_is_named(tmp_path):
     data = compress(as_table(*map(dice, range(6))), model=one)
     told = f"t.vq: was written by the series model {one.fingerprint}, which is not shipped here"
     with pytest.raises(ModelError, match=f"{told}: give its file with --model"):
-        Stored(data, "t.vq").table()
+        StoredTable(data, "t.vq").table()
     with pytest.raises(ModelError, match=f"{told} and is not the one given \\({other.fingerprint}\\)"):
-        Stored(data, "t.vq", other).table()
+        StoredTable(data, "t.vq", other).table()
 
 
 def test_commands_take_a_model(tmp_path, monkeypatch, capsys):
@@ -229,7 +229,7 @@ def test_commands_take_a_model(tmp_path, monkeypatch, capsys):
     assert decompress_main(["default.vq", "again.npy", "--quiet"]) == 0
     assert (np.load("again.npy") == np.load("in.npy")).all()
     assert info_main(["default.vq"]) == 0
-    assert Stored(Path("out.vq").read_bytes()).model in capsys.readouterr().out
+    assert StoredTable(Path("out.vq").read_bytes()).model in capsys.readouterr().out
     assert compress_main(["in.npy", "none.vq", "--model", "none", "--quiet"]) == 0
     assert len(Path("none.vq").read_bytes()) > len(Path("out.vq").read_bytes()) + 40
 

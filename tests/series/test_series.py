@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vqaudio.errors import ContainerError, SeriesError
-from vqaudio.series import Column, MaxError, Stored, Table, codec, compress, write_table
+from vqaudio.series import Column, MaxError, StoredTable, Table, codec, compress, write_table
 from vqaudio.series.cell_style import render_cells
 from vqaudio.series.encodings.bounds import within
 from vqaudio.series.encodings.grid import GridEncoding, find_grid
-from vqaudio.series.header import Header
+from vqaudio.series.header import TableHeader
 from vqaudio.series.prediction.fitting import MOST_COMPARED, reference_columns
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE, Dictionary, known_cells
 
@@ -41,7 +41,7 @@ def table(*columns: object) -> Table:
 
 
 def back(data: bytes) -> Table:
-    stored = Stored(data)
+    stored = StoredTable(data)
     found = stored.table()
     assert stored.damage == []
     return found
@@ -321,15 +321,16 @@ def long_table(rows: int = 2500) -> Table:
 def test_a_damaged_chunk_is_reported_and_its_rows_are_gaps():
     original = long_table()
     data = compress(original)
-    stored = Stored(data)
+    stored = StoredTable(data)
     sizes = stored.header.sizes
     assert len(sizes) == 3
     broken = bytearray(data)
     broken[-sizes[2] - sizes[1] // 2] ^= 1
-    stored = Stored(bytes(broken))
+    stored = StoredTable(bytes(broken))
     found = stored.table()
     lost = slice(1000, 2000)
-    assert stored.damage == ["chunk 1 (rows 1001 to 2000 are lost): its checksum does not match its bytes"]
+    (damage,) = stored.damage
+    assert str(damage) == "chunk 1 (rows 1001 to 2000 are lost): its checksum does not match its bytes"
     for before, after in zip(original.columns, found.columns, strict=True):
         assert (after.cells[lost] == NULL).all()
         kept = after.cells == VALUE
@@ -340,12 +341,12 @@ def test_a_damaged_chunk_is_reported_and_its_rows_are_gaps():
 @pytest.mark.usefixtures("_short_chunks")
 def test_a_file_that_was_cut_off_loses_its_end_alone():
     data = compress(long_table())
-    stored = Stored(data[:-1])
+    stored = StoredTable(data[:-1])
     assert (stored.table().columns[0].cells == VALUE).sum() == 2000
     assert len(stored.damage) == 1
-    longer = Stored(data + b"x")
+    longer = StoredTable(data + b"x")
     longer.table()
-    assert longer.damage == ["1 bytes follow the last chunk"]
+    assert list(map(str, longer.damage)) == ["1 bytes follow the last chunk"]
 
 
 def test_no_flipped_bit_passes_unnoticed():
@@ -356,7 +357,7 @@ def test_no_flipped_bit_passes_unnoticed():
             broken = bytearray(data)
             broken[at] ^= 1 << bit
             try:
-                stored = Stored(bytes(broken))
+                stored = StoredTable(bytes(broken))
             except ContainerError:
                 continue
             stored.table()
@@ -366,9 +367,9 @@ def test_no_flipped_bit_passes_unnoticed():
 def test_what_is_no_table_is_named():
     data = compress(table([1, 2]))
     with pytest.raises(ContainerError, match=r"f\.vq: holds no table"):
-        Stored(b"\x8aVQ\x01" + data[4:], "f.vq")
+        StoredTable(b"\x8aVQ\x01" + data[4:], "f.vq")
     with pytest.raises(ContainerError, match="the header is damaged"):
-        Stored(data[:20])
+        StoredTable(data[:20])
 
 
 def test_headers_that_describe_no_table_are_refused():
@@ -376,7 +377,7 @@ def test_headers_that_describe_no_table_are_refused():
         whole = {"name": "x", "dtype": "float64", "stored": "float64", "way": ["bits", {}]} | about
         meta = {"origin": {"suffix": ".csv"}, "columns": [whole if about else {}]}
         with pytest.raises(ContainerError, match="the header describes no table"):
-            Stored(Header(0, 1, meta).to_bytes())
+            StoredTable(TableHeader(0, 1, meta).to_bytes())
 
 
 def test_many_columns():
@@ -418,7 +419,7 @@ def test_other_columns_are_sought_among_the_last_ones():
 
 def test_a_file_of_yore_reads_as_it_did():
     """Two chunks with times, floats, integers, words, gaps and literals; writers may well make a smaller one."""
-    stored = Stored((GOLDEN / "table.vq").read_bytes())
+    stored = StoredTable((GOLDEN / "table.vq").read_bytes())
     file = io.BytesIO()
     write_table(stored.table(), file, name="table.csv", suffix=".csv")
     assert stored.damage == []
@@ -427,10 +428,10 @@ def test_a_file_of_yore_reads_as_it_did():
 
 def test_a_file_with_later_keys_reads_as_it_did():
     """A dialect of CSV, decimals, bytes and a dictionary (``golden/make_fields.py``)."""
-    stored, file = Stored((GOLDEN / "fields.vq").read_bytes()), io.BytesIO()
+    stored, file = StoredTable((GOLDEN / "fields.vq").read_bytes()), io.BytesIO()
     write_table(stored.table(), file, name="fields.csv", suffix=".csv")
     assert file.getvalue() == (GOLDEN / "fields.csv").read_bytes()
-    types = Stored((GOLDEN / "types.vq").read_bytes()).table()
+    types = StoredTable((GOLDEN / "types.vq").read_bytes()).table()
     made = [(one.name, one.dtype, one.nullable, one.dictionary, one.values.tolist()) for one in types.columns]
     words = Dictionary("int8", True, ("low", "never", "high"))
     assert made == [

@@ -18,7 +18,7 @@ import pytest
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import SeriesError
-from vqaudio.series import MaxError, Stored, read_table, write_table
+from vqaudio.series import MaxError, StoredTable, read_table, write_table
 from vqaudio.series import compress as compress_table
 
 
@@ -37,7 +37,7 @@ def as_parquet(array: pa.Array, nullable: bool = True) -> bytes:
 def through(data: bytes, suffix: str = ".parquet", to: str = "", max_error: MaxError | None = None) -> bytes:
     table = read_table(io.BytesIO(data), f"in{suffix}", suffix=suffix)
     coded, file = compress_table(table, max_error, lossless=max_error is None), io.BytesIO()
-    write_table(Stored(coded).table(), file, name=f"out{to or suffix}", suffix=to or suffix)
+    write_table(StoredTable(coded).table(), file, name=f"out{to or suffix}", suffix=to or suffix)
     return file.getvalue()
 
 
@@ -105,7 +105,7 @@ def test_gaps_of_lost_rows_are_allowed_where_the_type_has_none():
     table = read_table(io.BytesIO(as_parquet(pa.array([1, 2]), False)), "x", suffix=".parquet")
     data = bytearray(compress_table(table))
     data[-7] ^= 1
-    stored, file = Stored(bytes(data)), io.BytesIO()
+    stored, file = StoredTable(bytes(data)), io.BytesIO()
     write_table(stored.table(), file, name="out", suffix=".parquet")
     assert len(stored.damage) == 1
     assert pq.ParquetFile(file).read()["x"].to_pylist() == [None, None]

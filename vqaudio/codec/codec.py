@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.source import Source, Window
 from vqaudio.codec.blocks import Block, aligned, coded_samples, decoded, encode_blocks, margin_of
-from vqaudio.codec.opened import Damage, Stored, called, model_of, refuse_large
+from vqaudio.codec.decoded import DecodedSound, refuse_large
+from vqaudio.codec.opened import StoredSound, called, open_vq
 from vqaudio.codec.rate_control import Bounds, Sample, fit, fit_codebooks, framing
 from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, code_cost_search, supports_rdo
-from vqaudio.container import ENTROPY_MODES, PLAIN, Header, Level, Reader, Writer
+from vqaudio.container import ENTROPY_MODES, PLAIN, Level, SoundHeader, StoredFile, Writer
 from vqaudio.errors import ContainerError, ModelError, choice
 from vqaudio.files.pipe import ENDLESS
 from vqaudio.intnet.intervals import bits_of
@@ -42,8 +43,6 @@ from vqaudio.prior.entropy import PriorCoder, coders, load_prior, prior_of
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.sampling import Sampling, sample
 from vqaudio.registry import DEFAULT_MODEL, encoder_remedy
-
-__all__ = ["Codec", "Codes", "Damage", "Stored", "load", "model_of"]
 
 CHUNK_SECONDS = 5.0
 MOST_IN_MEMORY = 2**24
@@ -398,12 +397,12 @@ class Codec:
             ContainerError: not a ``.vq`` file, or a damaged one. (:meth:`open` decodes what is left of it.)
             ModelError: written by another model.
         """
-        stored = self.open(io.BytesIO(data), "the data")
-        stored.check()  # before room is made for a sound that a damaged file only claims to hold
-        if stored.problems or stored.damage:
-            what = "; ".join([*stored.problems, *map(str, stored.damage)])
-            raise ContainerError(f"the data is damaged: {what}; Codec.open() decodes the rest")
-        return stored.sound.read(0, stored.n_samples), stored.sound.sample_rate
+        sound = self.open(open_vq(io.BytesIO(data)))
+        sound.stored.check()  # before room is made for a sound that a damaged file only claims to hold
+        if sound.damage:
+            what = "; ".join(map(str, sound.damage))
+            raise ContainerError(f"the data is damaged: {what}; vqaudio.open_vq() and Codec.open() decode the rest")
+        return sound.read(0, sound.n_samples), sound.sample_rate
 
     # --------------------------------------------------------------------------------------------------------- files
 
@@ -455,7 +454,7 @@ class Codec:
         self,
         sound: Source,
         file: IO[bytes],
-        header: Header,
+        header: SoundHeader,
         coder: PriorCoder | None,
         search: CodeSearch | None,
         done: Callable[[float], object] | None,
@@ -547,10 +546,10 @@ class Codec:
 
     def _described(
         self, sound: Source, n_streams: int, frames: int, entropy: str, condition: str
-    ) -> tuple[Header, PriorCoder | None]:
+    ) -> tuple[SoundHeader, PriorCoder | None]:
         """The header of a file, and what codes its chunks; errors as for :meth:`write`."""
         coder = self._coder(entropy, n_streams, condition)
-        header = Header(
+        header = SoundHeader(
             codec=self.fingerprint,
             source_rate=sound.sample_rate,
             coded_rate=self.sample_rate,
@@ -573,20 +572,19 @@ class Codec:
         prior.labels(condition)
         return PriorCoder(prior, n_streams, condition)
 
-    def open(self, file: IO[bytes], name: str, speaker: str = "") -> Stored:
-        """A ``.vq`` file as a sound to read from, whole or in part, in the voice of ``speaker`` where that is given.
+    def open(self, stored: StoredFile, speaker: str = "") -> DecodedSound:
+        """The sound in a ``.vq`` file that :func:`vqaudio.open_vq` has opened, to be read whole or in part.
+
+        ``speaker`` is one of :attr:`speakers`, whose voice it shall have.
 
         Raises:
-            ContainerError: not a ``.vq`` file, or none that this codec can have written.
+            ContainerError: it holds a table, or is no file that this codec can have written.
             ModelError: written by another model, or a speaker whom it does not know.
         """
-        return self.stored(Reader(cast(Any, file), name), speaker)
-
-    def stored(self, reader: Reader, speaker: str = "") -> Stored:
-        """The same of a ``.vq`` file that is open, or still arriving."""
-        voice, name = self.check_speaker(speaker), reader.name
-        reader.coder_for = coders(self._own_prior)
-        header = reader.header
+        number, name = self.check_speaker(speaker), stored.name
+        if not isinstance(stored, StoredSound):
+            raise ContainerError(f"{name}: holds a table, not sound: decompress it to .csv, .parquet, .npy or .npz")
+        header = stored.header
         if header.codec != self.fingerprint:
             raise ModelError(
                 f"{name}: was written by the model {called(header.codec)}, not by {self.name} ({self.fingerprint}): "
@@ -597,7 +595,9 @@ class Codec:
         described = described and len(header.streams) >= self.least_codebooks
         if not described or header.chunk_frames != aligned(header.chunk_frames, self.streams):
             raise ContainerError(f"{name}: its header does not describe the model that it names: it is damaged")
-        return Stored(self.model, self.silence, reader, voice)
+        if self._own_prior is not None:
+            stored.reader.coder_for = coders(self._own_prior)
+        return DecodedSound(self.model, self.silence, stored, number)
 
     def _chunk_frames(self, seconds: float = CHUNK_SECONDS) -> int:
         """Frames of a chunk: a multiple of every stream's stride."""

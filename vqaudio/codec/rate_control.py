@@ -24,7 +24,7 @@ from vqaudio.audio.source import Source
 from vqaudio.codec.blocks import hear, open_blocks
 from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, perceptual_weights
 from vqaudio.codec.rate_distortion import BEAM_WIDTH as FULL_BEAM_WIDTH
-from vqaudio.container import Header
+from vqaudio.container import SoundHeader
 from vqaudio.container.trailer import trailer_bytes
 from vqaudio.errors import RateError
 from vqaudio.intnet.intervals import bits_of
@@ -114,7 +114,7 @@ class Bounds:
         )
 
 
-def framing(header: Header, n_samples: int) -> int:
+def framing(header: SoundHeader, n_samples: int) -> int:
     """Bytes, about, of a file of a sound that are no codes."""
     return len(header.to_bytes()) + len(trailer_bytes(n_samples, 0, b"")) + CHUNK_BYTES * header.n_chunks(n_samples)
 

@@ -19,15 +19,16 @@ Fixed-size integers are little-endian. The sample count and the seek index stand
 written; without them a reader scans for chunks.
 
 Modules from the bytes up: ``fields``, ``header``, ``levels``, ``codes``, ``chunk``, ``trailer``, then ``writer`` and
-``reader``.
+``reader``; and ``stored``, what files of sound and of tables have in common.
 """
 
 from __future__ import annotations
 
 from vqaudio.container.codes import ChunkCodes, Coded, Coder
-from vqaudio.container.header import ENTROPY_MODES, Header, Stream
+from vqaudio.container.header import ENTROPY_MODES, SoundHeader, Stream
 from vqaudio.container.levels import PLAIN, Level
 from vqaudio.container.reader import Chunk, Reader
+from vqaudio.container.stored import Damage, Header, StoredFile
 from vqaudio.container.writer import Writer
 
 __all__ = [
@@ -37,9 +38,12 @@ __all__ = [
     "ChunkCodes",
     "Coded",
     "Coder",
+    "Damage",
     "Header",
     "Level",
     "Reader",
+    "SoundHeader",
+    "StoredFile",
     "Stream",
     "Writer",
 ]

@@ -20,7 +20,7 @@ from vqaudio.container.codes import (
     unpack_channels,
 )
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
-from vqaudio.container.header import Header
+from vqaudio.container.header import SoundHeader
 from vqaudio.container.levels import PLAIN, Level, level_bytes, parse_levels
 
 CHUNK, RAW, SHORT, LEVELS = 0xC0, 0x01, 0x02, 0x04
@@ -30,7 +30,7 @@ SMALLEST_CHUNK = 9
 
 
 def chunk_bytes(
-    header: Header,
+    header: SoundHeader,
     index: int,
     n_frames: int,
     codes: ChunkCodes,
@@ -49,7 +49,7 @@ def chunk_bytes(
     return data + crc32_bytes(data)
 
 
-def longest_chunk(header: Header) -> int:
+def longest_chunk(header: SoundHeader) -> int:
     """No chunk has more bytes."""
     return LONGEST_HEAD + longest_payload(header, header.chunk_frames, with_levels=header.version > 1) + 6
 
@@ -66,7 +66,7 @@ class ChunkHead:
     size: int
 
 
-def parse_head(header: Header, cursor: Cursor) -> ChunkHead:
+def parse_head(header: SoundHeader, cursor: Cursor) -> ChunkHead:
     """The head at ``cursor``; DamageError where no chunk of this file can start so."""
     kind = cursor.take(1)[0]
     allowed = SHORT | (RAW if header.entropy != "none" else 0) | (LEVELS if header.version > 1 else 0)
@@ -110,7 +110,7 @@ class Parsed:
         return codes
 
 
-def parse_chunk(header: Header, data: bytes, index: int, n_frames: int) -> Parsed:
+def parse_chunk(header: SoundHeader, data: bytes, index: int, n_frames: int) -> Parsed:
     """What is in ``data``, which must be all of chunk ``index`` and nothing else; or DamageError."""
     if not is_intact(data):
         raise DamageError("its checksum does not match its bytes")

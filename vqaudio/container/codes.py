@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container.fields import Cursor, DamageError, varint
-from vqaudio.container.header import Header, Stream
+from vqaudio.container.header import SoundHeader, Stream
 from vqaudio.container.levels import LONGEST_LEVEL
 
 ChunkCodes = list[NDArray[np.int32]]
 """The codes of one chunk: for each stream an array of shape ``(channels, codes)``."""
 
 
-def _bits(header: Header, n_frames: int) -> int:
+def _bits(header: SoundHeader, n_frames: int) -> int:
     """Packed bits of one channel."""
     return sum(stream.bits * stream.codes_in(n_frames) for stream in header.streams)
 
 
-def longest_payload(header: Header, n_frames: int, with_levels: bool = False) -> int:
+def longest_payload(header: SoundHeader, n_frames: int, with_levels: bool = False) -> int:
     """No payload is longer: a coder that would expand its codes falls back to raw ones."""
     levels = LONGEST_LEVEL * header.channels if with_levels else 0
     return levels + 2 * (header.channels - 1) + (header.channels * _bits(header, n_frames) + 7) // 8
@@ -52,7 +52,7 @@ class Coder(Protocol):
         """The codes in several chunks; of damaged bytes it makes some codes or other."""
 
 
-def pack(header: Header, codes: ChunkCodes, channels: list[bytes], coder: Coder | None) -> tuple[bytes, bool]:
+def pack(header: SoundHeader, codes: ChunkCodes, channels: list[bytes], coder: Coder | None) -> tuple[bytes, bool]:
     """The payload, and whether it is raw; ``channels`` is :func:`channel_bytes`, by which equal channels are found.
 
     A coder that does not make the codes shorter is passed by.
@@ -70,7 +70,7 @@ def pack(header: Header, codes: ChunkCodes, channels: list[bytes], coder: Coder 
     return head + raw, True
 
 
-def _join(header: Header, codes: ChunkCodes) -> bytes:
+def _join(header: SoundHeader, codes: ChunkCodes) -> bytes:
     """All codes in as many bits as their alphabets take."""
     columns = []
     for stream, block in zip(header.streams, codes, strict=True):
@@ -79,7 +79,7 @@ def _join(header: Header, codes: ChunkCodes) -> bytes:
     return np.packbits(np.concatenate(columns, axis=1)).tobytes()
 
 
-def unpack_channels(header: Header, cursor: Cursor) -> NDArray[np.intp]:
+def unpack_channels(header: SoundHeader, cursor: Cursor) -> NDArray[np.intp]:
     """For each channel the row of the stored codes that are its own; DamageError where that breaks a rule."""
     equals = [0]
     for channel in range(1, header.channels):
@@ -90,7 +90,7 @@ def unpack_channels(header: Header, cursor: Cursor) -> NDArray[np.intp]:
     return np.searchsorted(sorted(set(equals)), equals)
 
 
-def unpack(header: Header, packed: bytes, n_channels: int, n_frames: int) -> ChunkCodes:
+def unpack(header: SoundHeader, packed: bytes, n_channels: int, n_frames: int) -> ChunkCodes:
     """The raw codes of so many stored channels, which are all of ``packed``; DamageError where it breaks a rule."""
     row_bits = _bits(header, n_frames)
     n_bits = n_channels * row_bits

@@ -51,7 +51,7 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Header:
+class SoundHeader:
     """What a file says of itself before its first chunk.
 
     ``codec`` and ``prior`` are fingerprints, 12 hexadecimal digits; rates are in Hz; ``hop_length`` is in samples at
@@ -144,7 +144,7 @@ class Header:
         return data + crc32_bytes(data)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> tuple[Header, int]:
+    def from_bytes(cls, data: bytes) -> tuple[SoundHeader, int]:
         """The header at the start of ``data`` (1024 bytes are always enough), and its size in bytes.
 
         Raises:
@@ -155,7 +155,7 @@ class Header:
             raise ContainerError(
                 f"is not a .vq file (starts with {found}, expected {MAGIC.hex(' ')}): name one that is"
             )
-        if len(data) > 3 and data[3] == SERIES_VERSION:
+        if holds_table(data):
             raise ContainerError("holds a table, not sound: decompress it to .csv, .parquet, .npy or .npz")
         if len(data) > 3 and data[3] not in VERSIONS:
             advice = "update vqaudio to read it" if data[3] > VERSION else "get the file again from its source"
@@ -164,6 +164,11 @@ class Header:
             return _parse_header(data)
         except DamageError as damage:
             raise ContainerError(f"the header is damaged: {damage}; get the file again from its source") from None
+
+
+def holds_table(start: bytes) -> bool:
+    """Whether a ``.vq`` file that begins so holds a table; four bytes tell."""
+    return start[:4] == MAGIC + bytes([SERIES_VERSION])
 
 
 _VERSIONS = " or ".join(map(str, VERSIONS))
@@ -179,7 +184,7 @@ def _limit(name: str, value: int, low: int, high: int) -> None:
         raise ContainerError(f"{name} is {value}, expected {f'{low} to {high}' if low < high else low}")
 
 
-def _parse_header(data: bytes) -> tuple[Header, int]:
+def _parse_header(data: bytes) -> tuple[SoundHeader, int]:
     cursor = Cursor(data)
     version = cursor.take(len(MAGIC) + 1)[-1]
     codec = cursor.take(6).hex()
@@ -203,5 +208,5 @@ def _parse_header(data: bytes) -> tuple[Header, int]:
     except UnicodeDecodeError:
         raise DamageError("its condition is not UTF-8") from None
     numbers |= {"version": version}
-    header = Header(codec, **numbers, streams=streams, entropy=ENTROPY_MODES[mode], prior=prior, condition=text)
+    header = SoundHeader(codec, **numbers, streams=streams, entropy=ENTROPY_MODES[mode], prior=prior, condition=text)
     return header, cursor.position

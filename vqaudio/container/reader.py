@@ -19,7 +19,7 @@ from vqaudio.container.chunk import (
 )
 from vqaudio.container.codes import ChunkCodes, Coded, Coder
 from vqaudio.container.fields import Cursor, DamageError
-from vqaudio.container.header import LONGEST_HEADER, Header
+from vqaudio.container.header import LONGEST_HEADER, SoundHeader
 from vqaudio.container.levels import Level
 from vqaudio.container.trailer import TRAILER, parse_trailer
 from vqaudio.errors import ContainerError, VqaudioError
@@ -41,7 +41,7 @@ class Chunk:
     """One for each channel; none where a problem is set."""
 
 
-def no_coder(header: Header) -> Coder:
+def no_coder(header: SoundHeader) -> Coder:
     """The coder of those who have none.
 
     Raises:
@@ -53,9 +53,9 @@ def no_coder(header: Header) -> Coder:
 class Reader:
     """Reads a seekable file chunk by chunk, in any order, and holds no more than the chunks that it is asked for.
 
-    ``n_samples`` counts samples per channel at the source rate; it is an estimate where ``has_trailer`` is false.
-    ``problems`` has a sentence for whatever is wrong with the file as a whole; what is wrong with a chunk stands in
-    the chunk. Iterating gives the chunks in order, those that are lost included.
+    ``size`` is the file's, in bytes; ``n_samples`` counts samples per channel at the source rate, and is an estimate
+    where ``has_trailer`` is false. ``problems`` has a sentence for whatever is wrong with the file as a whole; what is
+    wrong with a chunk stands in the chunk. Iterating gives the chunks in order, those that are lost included.
 
     ``coder_for`` gives the coder that a header asks for; it is called when the first chunk is read that needs it, and
     what it raises is passed on.
@@ -64,13 +64,13 @@ class Reader:
         ContainerError: the file's header cannot be read; the message starts with ``name``.
     """
 
-    def __init__(self, file: BinaryIO, name: str, coder_for: Callable[[Header], Coder] = no_coder):
+    def __init__(self, file: BinaryIO, name: str, coder_for: Callable[[SoundHeader], Coder] = no_coder):
         self._file, self.name = file, name
         self.coder_for = coder_for
         self._coder: Coder | None = None
-        self._size = file.seek(0, 2)
+        self.size = file.seek(0, 2)
         try:
-            self.header, self._start = Header.from_bytes(self._bytes_at(0, LONGEST_HEADER))
+            self.header, self._start = SoundHeader.from_bytes(self._bytes_at(0, LONGEST_HEADER))
         except ContainerError as error:
             raise ContainerError(f"{name}: {error}") from None
         self._forget_chunks()
@@ -152,7 +152,7 @@ class Reader:
 
     def _bytes_at(self, offset: int, count: int) -> bytes:
         self._file.seek(offset)
-        return self._file.read(max(0, min(count, self._size - offset)))
+        return self._file.read(max(0, min(count, self.size - offset)))
 
     def _forget_chunks(self) -> None:
         self.problems: list[str] = []
@@ -169,8 +169,8 @@ class Reader:
 
     def _read_trailer(self) -> bool:
         """Take sample count and index from the trailer, if there is one and all of it agrees with the file."""
-        size = int.from_bytes(self._bytes_at(max(0, self._size - 3), 3), "little")
-        end_of_chunks = self._size - size
+        size = int.from_bytes(self._bytes_at(max(0, self.size - 3), 3), "little")
+        end_of_chunks = self.size - size
         if end_of_chunks < self._start or self._bytes_at(end_of_chunks, 1) != bytes([TRAILER]):
             return False
         try:
@@ -190,7 +190,7 @@ class Reader:
     def _scan(self) -> None:
         """Find the chunks without an index: each where the one before it ends, or else at the next place that fits."""
         # A file made to hold a false start at every byte would otherwise take time that grows with its size squared.
-        self._may_check = 64 * self._size
+        self._may_check = 64 * self.size
         position = self._start
         while found := self._find_chunk(position):
             offset, head = found
@@ -208,15 +208,15 @@ class Reader:
         self.problems.append(
             "the trailer is missing or damaged (is the file cut off?): the sound's length is estimated"
         )
-        if position < self._size:
-            self.problems.append(f"the last {self._size - position} bytes hold no readable chunk")
+        if position < self.size:
+            self.problems.append(f"the last {self.size - position} bytes hold no readable chunk")
 
     def _find_chunk(self, start: int) -> tuple[int, ChunkHead] | None:
         return next(((at, head) for at in self._possible_starts(start) if (head := self._intact_chunk(at))), None)
 
     def _possible_starts(self, start: int, block: int = 1 << 16) -> Iterator[int]:
         yield start
-        for base in range(start + 1, self._size, block):
+        for base in range(start + 1, self.size, block):
             for match in CHUNK_START.finditer(self._bytes_at(base, block)):
                 yield base + match.start()
 
@@ -227,8 +227,8 @@ class Reader:
         except DamageError:
             return None
         # The second bound keeps a forged number from standing for more lost chunks than a file like this could hold.
-        plausible = self.n_chunks <= head.index <= self._size // SMALLEST_CHUNK
-        if not plausible or offset + head.size > self._size or head.size > self._may_check:
+        plausible = self.n_chunks <= head.index <= self.size // SMALLEST_CHUNK
+        if not plausible or offset + head.size > self.size or head.size > self._may_check:
             return None
         self._may_check -= head.size
         return head if is_intact(self._bytes_at(offset, head.size)) else None

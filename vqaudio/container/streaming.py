@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import Self
 
-from vqaudio.container import Header, Reader
+from vqaudio.container import Reader, SoundHeader
 from vqaudio.container.chunk import CHUNK_START, LONGEST_HEAD, ChunkHead, is_intact, parse_head
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.container.header import LONGEST_HEADER
@@ -28,7 +28,7 @@ class StreamingReader(Reader):
     def __init__(self, pipe: Pipe):
         self._pipe = pipe
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
-        self._size = 0
+        self.size = 0
         self._all_there = False
         try:
             while not self._has_header() and self._fetch():
@@ -68,7 +68,7 @@ class StreamingReader(Reader):
         """Whether the next chunk is there, whole; it is then among those that can be read."""
         if self._is_last():
             return False
-        while (head := self._next_head()) is None or self._next + head.size > self._size:
+        while (head := self._next_head()) is None or self._next + head.size > self.size:
             start = self._bytes_at(self._next, LONGEST_HEAD)
             none = head is None and (len(start) == LONGEST_HEAD or (start and not CHUNK_START.match(start)))
             if none or not (wait or self._pipe.waiting) or not self._fetch():
@@ -96,15 +96,15 @@ class StreamingReader(Reader):
     def _has_header(self) -> bool:
         """Whether the header is there, or as much that it never will be."""
         try:
-            Header.from_bytes(self._bytes_at(0, LONGEST_HEADER))
+            SoundHeader.from_bytes(self._bytes_at(0, LONGEST_HEADER))
         except ContainerError:
-            return self._size >= LONGEST_HEADER
+            return self.size >= LONGEST_HEADER
         return True
 
     def _fetch(self) -> bool:
         """Take some more out of the pipe; whether there was more."""
         data = self._pipe.take(_PIECE)
-        self._file.seek(self._size)
+        self._file.seek(self.size)
         self._file.write(data)
-        self._size += len(data)
+        self.size += len(data)
         return bool(data)

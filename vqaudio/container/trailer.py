@@ -6,7 +6,7 @@ from array import array
 
 from vqaudio.container.chunk import SMALLEST_CHUNK, longest_chunk
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, unzigzag, varint, zigzag
-from vqaudio.container.header import Header
+from vqaudio.container.header import SoundHeader
 from vqaudio.errors import ContainerError
 
 TRAILER = 0x7E
@@ -31,7 +31,7 @@ def trailer_bytes(n_samples: int, n_chunks: int, index: bytes) -> bytes:
     return body + crc16_bytes(body) + size.to_bytes(3, "little")
 
 
-def parse_trailer(header: Header, data: bytes) -> tuple[int, array[int]]:
+def parse_trailer(header: SoundHeader, data: bytes) -> tuple[int, array[int]]:
     """The sample count and the size of each chunk in bytes; DamageError where all of it does not agree."""
     body = data[:-5]
     if data[-5:-3] != crc16_bytes(body):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vqaudio.container.chunk import chunk_bytes
 from vqaudio.container.codes import ChunkCodes, Coder
-from vqaudio.container.header import Header
+from vqaudio.container.header import SoundHeader
 from vqaudio.container.levels import Level
 from vqaudio.container.trailer import index_entry, trailer_bytes
 
@@ -23,7 +23,7 @@ class Writer:
     ``coder`` is what the header's entropy mode needs: none for the mode ``none``.
     """
 
-    def __init__(self, file: BinaryIO, header: Header, coder: Coder | None = None):
+    def __init__(self, file: BinaryIO, header: SoundHeader, coder: Coder | None = None):
         if (header.entropy == "none") != (coder is None):
             raise ValueError(f"entropy mode {header.entropy} with {'no' if coder is None else 'a'} coder")
         self._file, self.header, self._coder = file, header, coder

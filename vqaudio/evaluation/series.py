@@ -25,7 +25,7 @@ from vqaudio.series import (
     Column,
     MaxError,
     Model,
-    Stored,
+    StoredTable,
     Table,
     compress,
     model_for,
@@ -207,7 +207,7 @@ def code(
         EvaluationError: a table without numbers. SeriesError: one that cannot be coded.
     """
     data = compress(original, max_error, lossless=max_error is None, model=model, name=name, progress=progress)
-    stored = Stored(data, name, model)
+    stored = StoredTable(data, name, model)
     chunks = list(stored.chunks())
     numbers, predictors = _parts(chunks)
     decoded = stored.assembled(chunks)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from vqaudio.container import ChunkCodes, Coded, Coder, Header
+from vqaudio.container import ChunkCodes, Coded, Coder, SoundHeader
 from vqaudio.errors import ModelError
 from vqaudio.intnet import INT8_SUFFIX
 from vqaudio.prior import coding, integer
@@ -91,14 +91,14 @@ def _loaded(version: Version) -> integer.IntegerPrior:
     return integer.load(version.path)
 
 
-def coders(prior: Path | None = None) -> Callable[[Header], Coder]:
+def coders(prior: Path | None = None) -> Callable[[SoundHeader], Coder]:
     """What gives a :class:`vqaudio.container.Reader` the coder that a header asks for.
 
     ``prior`` is a file to use beside the shipped ones. The function raises ModelError where the header names a prior
     that is not at hand, or a condition that it does not know.
     """
 
-    def coder_for(header: Header) -> Coder:
+    def coder_for(header: SoundHeader) -> Coder:
         if header.entropy == "context":
             return PriorCoder(ContextPrior(header.streams), len(header.streams))
         at_hand = legacy_priors() | shipped_priors() | ({} if prior is None else {fingerprint(prior): prior})

@@ -15,14 +15,15 @@ is left of it is checked by the writer, which decodes its own bytes before it ha
 
 from __future__ import annotations
 
-from vqaudio.series.codec import Stored, compress
+from vqaudio.series.codec import StoredTable, compress
 from vqaudio.series.coding.model import Model, model_for, model_named
 from vqaudio.series.encodings.bounds import MaxError
 from vqaudio.series.formats.suffixes import SUFFIXES, read_table, suffix_of, write_table
-from vqaudio.series.header import is_series
-from vqaudio.series.paths import compress_file, describe, starts_series, write_file
+from vqaudio.series.header import TableHeader
+from vqaudio.series.paths import compress_file, write_file
 from vqaudio.series.table import Column, Table
 
-__all__ = ["SUFFIXES", "Column", "MaxError", "Stored", "Table", "compress", "read_table", "suffix_of", "write_table"]
+__all__ = ["SUFFIXES", "Column", "MaxError", "StoredTable", "Table", "compress"]
+__all__ += ["read_table", "suffix_of", "write_table"]
 __all__ += ["Model", "model_for", "model_named"]
-__all__ += ["compress_file", "describe", "is_series", "starts_series", "write_file"]
+__all__ += ["TableHeader", "compress_file", "write_file"]

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from vqaudio.container.fields import DamageError
+from vqaudio.container.stored import Damage, StoredFile
 from vqaudio.errors import ContainerError, ModelError, SeriesError
 from vqaudio.series.cell_style import render_cells
 from vqaudio.series.chunk import ColumnChunk, decode_chunk, encode_chunk
@@ -17,7 +18,7 @@ from vqaudio.series.encodings import select
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
 from vqaudio.series.encodings.bounds import MaxError, distances, equal_bits, within
 from vqaudio.series.encodings.dictionary import DictionaryEncoding
-from vqaudio.series.header import Header, chunk_rows_for, column_as_json, most_cells
+from vqaudio.series.header import TableHeader, chunk_rows_for, column_as_json, most_cells
 from vqaudio.series.meta import ColumnMeta, checked
 from vqaudio.series.table import FLOATS, NULL, Column, Dictionary, Table
 
@@ -68,7 +69,7 @@ def compress(
     }
     data = b""
     for chunk_rows in (chunk_rows_for(len(columns)), SHORT_CHUNK_ROWS):
-        header = Header(table.n_rows, chunk_rows, meta)
+        header = TableHeader(table.n_rows, chunk_rows, meta)
         parts = [
             [
                 ColumnChunk.of_rows(column, encoded, rows=header.rows_of(index))
@@ -84,7 +85,7 @@ def compress(
         data = replace(header, sizes=[len(chunk) for chunk in chunks]).to_bytes() + b"".join(chunks)
         if table.n_cells <= most_cells(len(data)):
             break
-    _check(table, Stored(data, name, model).table(), columns, exact_text=max_error is None, name=name)
+    _check(table, StoredTable(data, name, model).table(), columns, exact_text=max_error is None, name=name)
     if max_error is not None:
         table.remarks += _exemptions(table, columns)
     return data
@@ -134,7 +135,7 @@ def _check(table: Table, restored: Table, columns: list[EncodedColumn], *, exact
             raise SeriesError(f"{name}: column {column.name!r} does not come back as it should: please report this")
 
 
-class Stored:
+class StoredTable(StoredFile):
     """A table in a ``.vq`` file.
 
     Args:
@@ -147,9 +148,10 @@ class Stored:
     """
 
     def __init__(self, data: bytes, name: str = "the file", model: Model | None = None):
-        self._data, self.name = data, name
+        super().__init__(name)
+        self._data, self._given = data, model
         try:
-            self.header, self._start = Header.from_bytes(data)
+            self._header, self._start = TableHeader.from_bytes(data)
             meta = checked(self.header.meta, self.header.n_rows)
             self.header.check_amount(len(meta.columns), len(data))
         except ContainerError as error:
@@ -159,8 +161,45 @@ class Stored:
             (_column(about, column), column.encoding)
             for about, column in zip(self.header.meta["columns"], meta.columns, strict=True)
         ]
-        self.damage: list[str] = []
-        self._given = model
+        self._damage: list[Damage] = []
+
+    def __repr__(self) -> str:
+        shape = f"{self.header.n_rows} rows of {len(self._columns)} columns"
+        return f"<StoredTable {self.name!r}: {shape}, {self.size} bytes>"
+
+    @property
+    def header(self) -> TableHeader:
+        """See :attr:`StoredFile.header`."""
+        return self._header
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self._data)
+
+    @property
+    def damage(self) -> list[Damage]:
+        """See :attr:`StoredFile.damage`; it is told anew whenever chunks are read."""
+        return self._damage
+
+    def check(self) -> None:
+        """See :meth:`StoredFile.check`."""
+        for _ in self.chunks():
+            pass
+
+    def facts(self) -> dict[str, Any]:
+        """See :meth:`StoredFile.facts`."""
+        n_rows, abouts = self.header.n_rows, self.header.meta["columns"]
+        return {
+            "rows": n_rows,
+            "columns": list(map(_about, abouts)),
+            "source_format": self.suffix.removeprefix("."),
+            "chunks": self.header.n_chunks,
+            "chunk_rows": self.header.chunk_rows,
+            "bytes": self.size,
+            "model": self.model or "none",
+            "bits_per_value": round(self.size * 8 / (n_rows * len(abouts)), 3) if n_rows and abouts else 0.0,
+        }
 
     @property
     def model(self) -> str:
@@ -196,7 +235,7 @@ class Stored:
             model = find(self.model, self._given) if self.model else None
         except ModelError as error:
             raise ModelError(f"{self.name}: {error}") from None
-        self.damage = []
+        self._damage = []
         offset = self._start
         sizes = [column.values.dtype.itemsize if column.dtype in FLOATS else 0 for column, _ in self._columns]
         for index, size in enumerate(self.header.sizes):
@@ -207,12 +246,19 @@ class Stored:
                 n_rows = rows.stop - rows.start
                 parts = decode_chunk(data, index, n_rows=n_rows, literal_sizes=sizes, model=model)
             except DamageError as damage:
-                self.damage.append(f"chunk {index} (rows {rows.start + 1} to {rows.stop} are lost): {damage}")
+                self._damage.append(Damage(str(damage), index, rows.start, rows.stop, "rows"))
             offset += size
             progress(rows.stop - rows.start)
             yield index, parts
         if offset < len(self._data):
-            self.damage.append(f"{len(self._data) - offset} bytes follow the last chunk")
+            self._damage.append(Damage(f"{len(self._data) - offset} bytes follow the last chunk"))
+
+
+def _about(about: dict[str, Any]) -> str:
+    zone = f" in {about['zone']}" if "zone" in about else ""
+    bound = f"within {about['bound']:g}" if "bound" in about else "exact"
+    words = " in a dictionary" if "dictionary" in about else ""
+    return f"{about['name']}: {about['dtype']}{words}{zone}, {bound}"
 
 
 def _column(about: dict[str, Any], checked: ColumnMeta) -> Column:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
-from vqaudio.container.header import MAGIC, SERIES_VERSION
+from vqaudio.container.header import MAGIC, SERIES_VERSION, holds_table
 from vqaudio.errors import ContainerError
 from vqaudio.series.encodings.base import EncodedColumn
 from vqaudio.series.meta import packed, unpacked
@@ -22,13 +22,18 @@ MOST_PIECES, BYTES_PER_PIECE = 1 << 20, 4
 
 
 @dataclass(frozen=True)
-class Header:
+class TableHeader:
     """Rows, the chunks that hold them, and in ``meta`` (JSON) all that is not a number in a chunk."""
 
     n_rows: int
     chunk_rows: int
     meta: dict[str, Any]
     sizes: Sequence[int] = ()
+
+    @property
+    def version(self) -> int:
+        """Of the format."""
+        return SERIES_VERSION
 
     @property
     def n_chunks(self) -> int:
@@ -60,13 +65,13 @@ class Header:
             )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> tuple[Header, int]:
+    def from_bytes(cls, data: bytes) -> tuple[TableHeader, int]:
         """The header at the start of ``data``, and its size in bytes.
 
         Raises:
             ContainerError: not a table's ``.vq`` file, or a damaged header.
         """
-        if not is_series(data):
+        if not holds_table(data):
             raise ContainerError("holds no table: name a .vq file that was made from one")
         cursor = Cursor(data)
         cursor.take(len(MAGIC) + 1)
@@ -83,11 +88,6 @@ class Header:
         except DamageError as damage:
             raise ContainerError(f"the header is damaged: {damage}; get the file again from its source") from None
         return cls(header.n_rows, header.chunk_rows, meta, sizes), cursor.position
-
-
-def is_series(data: bytes) -> bool:
-    """Whether a file that starts so holds a table."""
-    return data[:4] == MAGIC + bytes([SERIES_VERSION])
 
 
 def most_cells(n_bytes: int) -> int:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import IO, Any
 
 from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, input_name, open_input
-from vqaudio.series.codec import Progress, Stored, compress
+from vqaudio.series.codec import Progress, compress
 from vqaudio.series.coding.model import model_for
 from vqaudio.series.encodings.bounds import MaxError
 from vqaudio.series.formats.suffixes import read_table, suffix_of, write_table
-from vqaudio.series.header import is_series
 from vqaudio.series.table import Table
 
 
@@ -59,37 +57,3 @@ def write_file(table: Table, target: Path, name: str) -> None:
     write_table(table, buffer, name=str(target), suffix=suffix)
     with atomic_write(target) as file:
         file.write(buffer.getbuffer())
-
-
-def describe(stored: Stored, size: int) -> dict[str, Any]:
-    """What a file says of itself, and whatever is damaged; every chunk is read and checked."""
-    n_rows, abouts = stored.header.n_rows, stored.header.meta["columns"]
-    stored.table()
-    return {
-        "file": stored.name,
-        "format_version": 2,
-        "rows": n_rows,
-        "columns": [_about(about) for about in abouts],
-        "source_format": stored.suffix.removeprefix("."),
-        "chunks": stored.header.n_chunks,
-        "chunk_rows": stored.header.chunk_rows,
-        "bytes": size,
-        "model": stored.model or "none",
-        "bits_per_value": round(size * 8 / (n_rows * len(abouts)), 3) if n_rows and abouts else 0.0,
-        "damage": stored.damage,
-        "unchecked": "",
-    }
-
-
-def _about(about: dict[str, Any]) -> str:
-    zone = f" in {about['zone']}" if "zone" in about else ""
-    bound = f"within {about['bound']:g}" if "bound" in about else "exact"
-    words = " in a dictionary" if "dictionary" in about else ""
-    return f"{about['name']}: {about['dtype']}{words}{zone}, {bound}"
-
-
-def starts_series(file: IO[bytes]) -> bool:
-    """Whether an open ``.vq`` file holds a table; it stays at its start."""
-    start = file.read(4)
-    file.seek(0)
-    return is_series(start)

@@ -14,7 +14,7 @@ from tools import one_line
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import SeriesError
-from vqaudio.series import Stored, Table, read_table, write_table
+from vqaudio.series import StoredTable, Table, read_table, write_table
 from vqaudio.series import compress as compress_table
 from vqaudio.series.formats.csv_dialect import delimiter_of
 
@@ -31,7 +31,7 @@ def read(text: str | bytes, delimiter: str | None = None, decimal: str | None = 
 
 def through(table: Table) -> bytes:
     file = io.BytesIO()
-    write_table(Stored(compress_table(table, lossless=True)).table(), file, name="out.csv", suffix=".csv")
+    write_table(StoredTable(compress_table(table, lossless=True)).table(), file, name="out.csv", suffix=".csv")
     return file.getvalue()
 
 
@@ -170,7 +170,7 @@ def test_a_delimiter_may_be_named():
     assert [column.name for column in read("a b c\n1 2 3\n", " ").columns] == ["a", "b", "c"]
     Path("in.csv").write_text("a:b\n0,5:1\n")
     assert compress(["in.csv", "out.vq", "--delimiter", ":", "--decimal", ",", "--quiet"]) == 0
-    assert [column.dtype for column in Stored(Path("out.vq").read_bytes()).table().columns] == ["float64", "int64"]
+    assert [column.dtype for column in StoredTable(Path("out.vq").read_bytes()).table().columns] == ["float64", "int64"]
 
 
 @pytest.mark.parametrize("names", [b'"a,1",b', b"a,b", b"1,b"])

@@ -19,7 +19,7 @@ from tools import one_line
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
 from vqaudio.info import main as info
-from vqaudio.series import MaxError, Stored, codec, read_table
+from vqaudio.series import MaxError, StoredTable, codec, read_table
 from vqaudio.series import compress as compress_table
 
 
@@ -325,7 +325,7 @@ def test_damage_is_told_and_what_is_left_is_written(capsys, monkeypatch):
     Path("in.csv").write_text("t,x\n" + "".join(f"{i},{i * i % 17}\n" for i in range(30)))
     assert compress(["in.csv", "out.vq", "--quiet"]) == 0
     data = bytearray(Path("out.vq").read_bytes())
-    data[-Stored(bytes(data)).header.sizes[2] - 3] ^= 4
+    data[-StoredTable(bytes(data)).header.sizes[2] - 3] ^= 4
     Path("out.vq").write_bytes(data)
     assert decompress(["out.vq", "back.csv", "--quiet"]) == 1
     told = "chunk 1 (rows 11 to 20 are lost): its checksum does not match its bytes"
@@ -405,7 +405,7 @@ def test_transformer_temperatures_at_one_percent(series_folder):
     raw = (series_folder / "ETTh1.csv").read_bytes()
     original = read_table(io.BytesIO(raw), "ETTh1.csv", suffix=".csv")
     data = compress_table(original, MaxError.parse("1%"))
-    found = Stored(data).table()
+    found = StoredTable(data).table()
     steps = []
     for before, after in zip(original.columns, found.columns, strict=True):
         if before.dtype != "float64":
@@ -416,7 +416,7 @@ def test_transformer_temperatures_at_one_percent(series_folder):
         steps.append(np.rint(before.values / (2 * bound)).astype(np.int32))
     exact = compress_table(original, lossless=True)
     assert len(exact) < 212_000
-    assert Stored(exact).table().columns[1].values.tobytes() == original.columns[1].values.tobytes()
+    assert StoredTable(exact).table().columns[1].values.tobytes() == original.columns[1].values.tobytes()
     assert len(data) < 41_000
     assert len(data) < 0.7 * len(zlib.compress(np.stack(steps).tobytes(), 9))
 
@@ -426,13 +426,13 @@ def test_electrocardiogram(series_folder):
     raw = (series_folder / "ecg208.csv").read_bytes()
     original = read_table(io.BytesIO(raw), "ecg208.csv", suffix=".csv")
     exact = compress_table(original)
-    assert (Stored(exact).table().columns[0].values == original.columns[0].values).all()
+    assert (StoredTable(exact).table().columns[0].values == original.columns[0].values).all()
     assert len(exact) < 60_000
     column = original.columns[0]
     column.values, column.cells = column.values[86_400:], column.cells[86_400:]
     column.texts = None
     data = compress_table(original, MaxError(0.0699))
-    values, found = column.values, Stored(data).table().columns[0].values
+    values, found = column.values, StoredTable(data).table().columns[0].values
     prd = 100 * math.sqrt(((values - found) ** 2).sum() / ((values - values.mean()) ** 2).sum())
     assert np.abs(values - found).max() <= 0.0699
     assert prd <= 9
