@@ -127,8 +127,9 @@ def _evaluate_tables(
     for package in ("sklearn", *(["matplotlib.figure"] if plot_out else [])):
         require(package)
     with tqdm(paths, unit="table", desc="evaluating", leave=False, disable=True if setup.quiet else None) as bar:
-        how = bound, last, setup.model, bar.set_postfix_str
-        results = [series.evaluate_table(path, *how) for path in bar]
+        results = [
+            series.evaluate_table(path, bound, last=last, model=setup.model, step=bar.set_postfix_str) for path in bar
+        ]
     print("\n\n".join(map(series_report.table, results)))
     if json_out:
         about = {"max_error": max_error, "last": last}

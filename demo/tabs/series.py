@@ -9,7 +9,7 @@ import gradio as gr
 from demo import facts, inputs, outputs, pictures, tables, work
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.packers import PACKERS
-from vqaudio.evaluation.series import Coded, code
+from vqaudio.evaluation.series import RoundTrip, round_trip
 from vqaudio.evaluation.series_report import plot
 from vqaudio.series import SUFFIXES, MaxError, model_for
 
@@ -115,7 +115,7 @@ def series(
         max_error = None if lossless else MaxError(percent / 100, relative=True)
         report = job.part(0.05, 0.6, max(1, original.n_rows), "compressing")
         model = model_for(original.n_cells, most=MODEL_CELLS)
-        coded = code(original, path.name, max_error, model, report)
+        coded = round_trip(original, max_error, name=path.name, model=model, progress=report)
         job.step(0.6, "packing with others")
         found = costs(coded, path.stat().st_size)
         job.step(0.8, "drawing")
@@ -127,7 +127,7 @@ def series(
         return found, str(picture), str(packed), decoded
 
 
-def costs(coded: Coded, file_bytes: int) -> list[facts.Fact]:
+def costs(coded: RoundTrip, file_bytes: int) -> list[facts.Fact]:
     """The size of a ``.vq`` file beside those of the table, and of the same numbers packed by others."""
     n_bytes, table = len(coded.data), coded.decoded
     largest = max(column.max_error / column.bound if column.bound else 0.0 for column in coded.columns)

@@ -15,8 +15,9 @@ import pytest
 
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation import EvaluationError
-from vqaudio.evaluation.packers import PACKERS, Integers, by_components, plain
-from vqaudio.evaluation.series import INDEPENDENT, OWN, evaluate, evaluate_table
+from vqaudio.evaluation.components import compress_by_components, fill_gaps
+from vqaudio.evaluation.packers import PACKERS, IntegerColumn
+from vqaudio.evaluation.series import INDEPENDENT, VQAUDIO, evaluate, evaluate_table
 from vqaudio.evaluation.series_report import MOST_PANELS, plot, table
 from vqaudio.series import Column, MaxError, StoredTable, Table, compress
 from vqaudio.series.table import known_cells
@@ -58,7 +59,7 @@ def csv(tmp_path: Path) -> Path:
 
 def test_errors_are_those_worked_by_hand():
     """Integers within 1 go to multiples of 3 above the least: 0, 1, 2, 3, 4, 6 become 0, 0, 3, 3, 3, 6."""
-    found = evaluate(made(column(np.array([0, 1, 2, 3, 4, 6]), "x")), "t", 48, MaxError(1.0)).columns[0]
+    found = evaluate(made(column(np.array([0, 1, 2, 3, 4, 6]), "x")), MaxError(1.0), name="t", n_bytes=48).columns[0]
     assert found.decoded.tolist() == [0, 0, 3, 3, 3, 6]
     assert (found.bound, found.max_error) == (1, 1)
     assert found.rmse == pytest.approx(math.sqrt(3 / 6))
@@ -68,7 +69,7 @@ def test_errors_are_those_worked_by_hand():
 
 def test_a_column_that_never_changes_has_no_prdn_and_gaps_do_not_count():
     flat, gappy = np.full(20, 2.5), np.where(np.arange(20) == 3, np.nan, np.arange(20.0) ** 2)
-    found = evaluate(made(column(flat, "flat"), column(gappy, "gappy")), "t", 1, MaxError(1.0))
+    found = evaluate(made(column(flat, "flat"), column(gappy, "gappy")), MaxError(1.0), name="t", n_bytes=1)
     assert math.isnan(found.columns[0].prdn)
     assert next(line for line in table(found).splitlines() if line.startswith("| flat")).split("|")[5].strip() == "-"
     assert np.isnan(found.columns[1].original[3])
@@ -77,7 +78,7 @@ def test_a_column_that_never_changes_has_no_prdn_and_gaps_do_not_count():
 
 @pytest.mark.parametrize("values", [[1e308, -1e308, 0.0, 5e-324], [-(2**63), 2**63 - 1, 0, 7]])
 def test_huge_values_are_measured_too(values):
-    found = evaluate(made(column(np.array(values), "x")), "t", 32, MaxError(0.01, relative=True))
+    found = evaluate(made(column(np.array(values), "x")), MaxError(0.01, relative=True), name="t", n_bytes=32)
     assert 0 <= found.columns[0].rmse <= found.columns[0].max_error <= found.columns[0].bound
     assert found.sizes[0].max_share <= 1 + 1e-12
 
@@ -85,10 +86,10 @@ def test_huge_values_are_measured_too(values):
 def test_sizes_are_those_of_real_files():
     first, second = waves()
     original = made(column(first, "first"), column(second, "second"))
-    found = evaluate(original, "t", 6400, MaxError(0.1))
+    found = evaluate(original, MaxError(0.1), name="t", n_bytes=6400)
     sizes = {size.name: size.n_bytes for size in found.sizes}
     data = compress(original, MaxError(0.1))
-    assert sizes[OWN] == len(data) < sizes[INDEPENDENT]
+    assert sizes[VQAUDIO] == len(data) < sizes[INDEPENDENT]
     assert sizes[INDEPENDENT] == len(compress(original, MaxError(0.1), independent=True))
     stored = StoredTable(compress(original, MaxError(0.1), independent=True))
     assert all("other" not in part.predictor for _, parts in stored.chunks() for part in parts or ())
@@ -100,7 +101,7 @@ def test_sizes_are_those_of_real_files():
 def test_others_get_the_integers_of_the_file():
     """What they pack holds the decoded values, no more and no less."""
     numbers = [np.array([3, -2, 300, 300]), np.array([0, 1, 2, 3])]
-    columns = [Integers(numbers[0], b"12345678"), Integers(numbers[1])]
+    columns = [IntegerColumn(numbers[0], b"12345678"), IntegerColumn(numbers[1])]
     raw = gzip.decompress(PACKERS["gzip"](columns))
     assert raw == numbers[0].astype("<i2").tobytes() + b"12345678" + bytes([0, 1, 2, 3])
     plainly = pa.Codec("zstd").decompress(PACKERS["zstd"](columns), len(raw), asbytes=True)
@@ -114,11 +115,11 @@ def test_components_reach_the_error_that_they_are_asked_for():
     generator = np.random.default_rng(2)
     hidden = np.cumsum(generator.normal(size=(ROWS, 2)), 0)
     values = hidden @ generator.normal(size=(2, 6)) + 0.01 * generator.normal(size=(ROWS, 6))
-    found = by_components(values, 0.2)
+    found = compress_by_components(values, 0.2)
     assert found is not None
     assert (found.kept, found.most) == (2, 6)
     assert np.sqrt(np.mean((found.decoded - values) ** 2)) == pytest.approx(0.2, rel=0.1)
-    single = by_components(values[:, :1], 0.2)
+    single = compress_by_components(values[:, :1], 0.2)
     assert single is not None
     assert single.decoded.shape == (ROWS, 1)
     assert np.sqrt(np.mean((single.decoded - values[:, :1]) ** 2)) == pytest.approx(0.2, rel=0.1)
@@ -128,12 +129,12 @@ def test_components_reach_the_error_that_they_are_asked_for():
     ("values", "error"), [(np.ones((3, 2)), 0.1), (np.ones((50, 2)), 0.1), (np.eye(50), 0.0), (np.eye(50) * 1e200, 0.1)]
 )
 def test_components_are_left_out_where_there_are_none(values, error):
-    assert by_components(values, error) is None
+    assert compress_by_components(values, error) is None
 
 
 def test_gaps_are_filled_from_before():
-    assert plain(np.array([np.nan, 1, np.nan, 2])).tolist() == [1, 1, 1, 2]
-    assert plain(np.full(2, np.nan)).tolist() == [0, 0]
+    assert fill_gaps(np.array([np.nan, 1, np.nan, 2])).tolist() == [1, 1, 1, 2]
+    assert fill_gaps(np.full(2, np.nan)).tolist() == [0, 0]
 
 
 # ----------------------------------------------------------------------------------------------------- the command line
@@ -144,7 +145,7 @@ def test_a_table_is_evaluated_from_the_command_line(csv, tmp_path, capsys):
     assert command_line.main([str(csv), "--max-error", "1%", "--json", str(out), "--plot", str(picture)]) == 0
     printed = capsys.readouterr().out
     assert "400 rows of 4 columns, of which 2 are compared" in printed  # neither the clock nor the label
-    for name in (OWN, INDEPENDENT, *PACKERS, "PCA of columns", "first", "second", "PRDN"):
+    for name in (VQAUDIO, INDEPENDENT, *PACKERS, "PCA of columns", "first", "second", "PRDN"):
         assert f"| {name}" in printed or f" {name}" in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
     data = json.loads(out.read_text())
@@ -175,7 +176,9 @@ def test_the_last_rows_count_as_a_file_of_their_own(tmp_path, suffix):
             np.savez(path, x=part)
         else:
             pq.write_table(pa.table({"x": part}), path, compression="zstd")
-    whole, alone = (evaluate_table(path, MaxError(0.01), last) for path, last in zip(paths, (0.25, 1.0), strict=True))
+    whole, alone = (
+        evaluate_table(path, MaxError(0.01), last=last) for path, last in zip(paths, (0.25, 1.0), strict=True)
+    )
     assert (whole.n_rows, whole.sizes, whole.columns[0].rmse) == (100, alone.sizes, alone.columns[0].rmse)
     assert whole.n_bytes == pytest.approx(alone.n_bytes, rel=0.1)
     if suffix == ".csv":
@@ -220,7 +223,8 @@ def test_a_table_without_numbers_is_refused(tmp_path):
 
 
 def test_at_most_eight_columns_are_drawn(tmp_path):
-    found = evaluate(made(*(column(np.arange(9.0) ** n, f"c{n}") for n in range(1, 11))), "t", 1, MaxError(0.5))
+    columns = [column(np.arange(9.0) ** n, f"c{n}") for n in range(1, 11)]
+    found = evaluate(made(*columns), MaxError(0.5), name="t", n_bytes=1)
     columns = [(one.name, one) for one in found.columns]
     plot(columns, tmp_path / "all")
     plot(columns[:MOST_PANELS], tmp_path / "eight")
@@ -234,7 +238,7 @@ def test_held_out_data_is_small_within_one_percent(data_folder, name, ours):
     path = data_folder / "timeseries" / f"{name}.csv"
     if not path.is_file():
         pytest.skip(f"no {path}")
-    found = evaluate_table(path, MaxError(0.01, relative=True), 0.2)
+    found = evaluate_table(path, MaxError(0.01, relative=True), last=0.2)
     own, *others = found.sizes
     assert 2 * found.n_values / own.n_bytes > ours
     assert own.n_bytes < min(size.n_bytes for size in others)

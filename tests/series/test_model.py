@@ -20,7 +20,7 @@ from vqaudio.compress import main as compress_main
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.decompress import main as decompress_main
 from vqaudio.errors import ModelError
-from vqaudio.evaluation.series import OWN, WITHOUT_MODEL, evaluate
+from vqaudio.evaluation.series import VQAUDIO, WITHOUT_MODEL, evaluate
 from vqaudio.info import main as info_main
 from vqaudio.qat.fake_quantize import set_quantized
 from vqaudio.series import Column, StoredTable, Table, compress, model_named
@@ -172,11 +172,11 @@ def test_a_file_names_the_model_that_makes_it_smaller(tmp_path):
 def test_a_report_tells_what_a_model_is_worth(tmp_path):
     one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
     table = as_table(*map(dice, range(6)))
-    found = evaluate(table, "dice", 24_000, None, one)
+    found = evaluate(table, None, name="dice", n_bytes=24_000, model=one)
     sizes = {size.name: size.n_bytes for size in found.sizes}
-    assert (sizes[OWN], sizes[WITHOUT_MODEL]) == (len(compress(table, model=one)), len(compress(table)))
+    assert (sizes[VQAUDIO], sizes[WITHOUT_MODEL]) == (len(compress(table, model=one)), len(compress(table)))
     assert [column.predictors for column in found.columns] == [{"model": 1}] * 6
-    without = evaluate(table, "dice", 24_000, None)
+    without = evaluate(table, None, name="dice", n_bytes=24_000)
     assert (without.sizes[0].n_bytes, WITHOUT_MODEL in {size.name for size in without.sizes}) == (
         sizes[WITHOUT_MODEL],
         False,

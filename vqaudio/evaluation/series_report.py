@@ -12,7 +12,7 @@ import numpy as np
 
 from vqaudio.evaluation import require
 from vqaudio.evaluation.report import markdown
-from vqaudio.evaluation.series import ColumnScore, SizeScore, TableEvaluation
+from vqaudio.evaluation.series_scores import ColumnScore, SizeScore, TableEvaluation
 from vqaudio.files import atomic_write
 
 MOST_PANELS = 8
