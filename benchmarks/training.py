@@ -16,10 +16,10 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.reading import load_yaml, override, parse
 from vqaudio.config.training import AdversarialConfig, TrainConfig
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.training.discriminator import Adversary
+from vqaudio.training.adversarial import Adversary
 from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.optimization import make_optimizer
 
@@ -37,7 +37,7 @@ def parts(config: TrainConfig, fabric: Fabric) -> dict[str, Work]:
         name: ReconstructionLoss(config.loss.model_copy(update={"sampled_scales": drawn}), config.model.sample_rate)
         for name, drawn in (("losses, all scales", False), ("losses, two scales drawn", True))
     }
-    adversary = Adversary(config, config.adversarial or AdversarialConfig(discriminators_per_step=2), fabric)
+    adversary = Adversary(config, config.adversarial or AdversarialConfig(discriminators_per_step=2), fabric=fabric)
     optimizer = make_optimizer(model, config)
 
     def backward(made: Tensor) -> None:
@@ -63,8 +63,8 @@ def parts(config: TrainConfig, fabric: Fabric) -> dict[str, Work]:
         loss = next(iter(losses.values()))
         place = (target + 0.01).requires_grad_(True)
         estimate, real = loss.trim(place), loss.trim(target)
-        adversary.gradient(place.square().mean(), place, estimate, real)
-        adversary.step(estimate.detach(), real, 0.0)
+        adversary.gradient(place.square().mean(), place, estimate=estimate, target=real)
+        adversary.step(estimate.detach(), real, fraction=0.0)
 
     def update() -> None:
         for parameter in model.parameters():
@@ -109,8 +109,8 @@ def main(config: Path, precision: str, batch: str, accelerator: str, threads: in
     print("| precision | crops | part | ms a step | seconds of sound a second |\n|---|---:|---|---:|---:|")
     for kind in precision.split(","):
         for size in map(int, batch.split(",")):
-            settings = load_yaml(config, [f"data.batch_size={size}", f"precision={kind}"])
-            run = parse(TrainConfig, {**settings, "frozen": [], "init_from": None}, str(config))
+            settings = override(load_yaml(config), [f"data.batch_size={size}", f"precision={kind}"])
+            run = parse(TrainConfig, {**settings, "frozen": [], "init_from": None}, source=str(config))
             fabric = Fabric(accelerator=accelerator, devices=1, precision=run.precision)
             work = parts(run, fabric)
             times: dict[str, list[float]] = {name: [] for name in work}

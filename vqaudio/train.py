@@ -12,7 +12,7 @@ from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.cli import options
 from vqaudio.cli.extras import need
 from vqaudio.cli.program import Command
-from vqaudio.config.reading import load_yaml, parse_run
+from vqaudio.config.reading import load_yaml, override, parse_run
 from vqaudio.config.training import TrainConfig
 from vqaudio.errors import ConfigError
 
@@ -42,12 +42,14 @@ def main(
 ) -> int:
     """Train a codec on a folder of recordings, or a prior on a codec's tokens.
 
-    CONFIG.yaml is the run: model, data, losses, schedule.
+    CONFIG.yaml is the run: model, data, losses, schedule. With `based_on: OTHER.yaml` it
+    holds what differs from that one.
     """
+    settings = load_yaml(config)
     given = [] if data is None else [f"data.folder={json.dumps(str(data))}", "data.weights={}"]
-    given += [] if data is None or load_yaml(config).get("kind") == "prior" else ["data.corpora=[]"]
+    given += [] if data is None or settings.get("kind") == "prior" else ["data.corpora=[]"]
     given += [] if device is None else [f"accelerator={device}"]
-    run = parse_run(load_yaml(config, [*given, *overrides]), config)
+    run = parse_run(override(settings, [*given, *overrides]), source=config)
     if minutes is not None and not 0.0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
     need("train", "train", later=["librosa"])  # for perturbed voices

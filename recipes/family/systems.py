@@ -12,7 +12,7 @@ import numpy as np
 from vqaudio.audio.recordings import Recording, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.config.model import ModelConfig
-from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.reading import load_yaml, merged, parse
 from vqaudio.config.training import TrainConfig
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import Wave
@@ -59,21 +59,12 @@ class System:
             "model": {"bottleneck": self.bottleneck, "latent_dim": self.latent_dim},
             "data": {"folder": str(out / "data"), "noise": self.noise},
         }
-        return parse(TrainConfig, merged(values, own), self.name)
+        return parse(TrainConfig, merged(values, own), source=self.name)
 
     def fitted(self) -> ModelConfig:
         """What is fitted."""
         values = {"sample_rate": 8000, "latent_dim": self.latent_dim, "bottleneck": self.bottleneck}
-        return parse(ModelConfig, values | FRAMES, self.name)
-
-
-def merged(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    """Nested settings, those of ``others`` first."""
-    found = dict(values)
-    for key, value in others.items():
-        both = isinstance(value, dict) and isinstance(found.get(key), dict)
-        found[key] = merged(found[key], value) if both else value
-    return found
+        return parse(ModelConfig, values | FRAMES, source=self.name)
 
 
 SYSTEMS = (

@@ -13,7 +13,7 @@ from tiny_models import TINY_CONFIGS
 
 from vqaudio.config.bottleneck import IdentityConfig, ResidualConfig, VQConfig
 from vqaudio.config.model import ModelConfig, SpectralEncoderConfig, StridedDecoderConfig, StridedEncoderConfig
-from vqaudio.config.reading import dump_json, load_yaml, parse, parse_run
+from vqaudio.config.reading import dump_json, load_yaml, merged, override, parse, parse_run
 from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError, VqaudioError
 
@@ -28,7 +28,7 @@ def nested(path: str, value: Any) -> dict[str, Any]:
 
 def refusal(data: Any, kind: type = TrainConfig) -> str:
     with pytest.raises(ConfigError) as caught:
-        parse(kind, data, "run.yaml")
+        parse(kind, data, source="run.yaml")
     message = str(caught.value)
     assert message.startswith("run.yaml: ")
     assert "\n" not in message
@@ -242,19 +242,19 @@ def written(folder: Path, text: str) -> Path:
 def test_overrides_apply_on_top_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "steps: 5\ndata:\n  batch_size: 2\n  weights: {a: 1}\n")
     overrides = ["steps=7", "data.weights={b: 0.5}", "model.bottleneck.kind=vq", "learning_rate=1e-3", "init_from=a=b"]
-    config = parse(TrainConfig, load_yaml(path, overrides))
+    config = parse(TrainConfig, override(load_yaml(path), overrides))
     assert (config.steps, config.data.batch_size, config.data.weights) == (7, 2, {"b": 0.5})
     assert config.model.bottleneck == VQConfig()
     assert (config.learning_rate, config.init_from) == (1e-3, "a=b")
 
 
 def test_an_override_meets_the_same_checks(tmp_path: Path) -> None:
-    data = load_yaml(written(tmp_path, ""), ["data.batch=4"])
+    data = override(load_yaml(written(tmp_path, "")), ["data.batch=4"])
     assert refusal(data) == "data.batch: unknown key, remove it or correct its name"
 
 
 @pytest.mark.parametrize(
-    ("override", "reason"),
+    ("assignment", "reason"),
     [
         ("steps", "expected KEY=VALUE, as in --set data.batch_size=4"),
         ("=4", "expected KEY=VALUE"),
@@ -262,10 +262,10 @@ def test_an_override_meets_the_same_checks(tmp_path: Path) -> None:
         ("data.weights={a", "'{a' is not a YAML value"),
     ],
 )
-def test_broken_overrides(tmp_path: Path, override: str, reason: str) -> None:
+def test_broken_overrides(tmp_path: Path, assignment: str, reason: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load_yaml(written(tmp_path, "steps: 5"), [override])
-    assert str(caught.value).startswith(f"--set {override}: ")
+        override(load_yaml(written(tmp_path, "steps: 5")), [assignment])
+    assert str(caught.value).startswith(f"--set {assignment}: ")
     assert reason in str(caught.value)
 
 
@@ -291,6 +291,45 @@ def test_broken_files(tmp_path: Path, text: str, reason: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_config_on_top_of_another(tmp_path: Path) -> None:
+    """Beside it, key by key, and from a third one too."""
+    written(tmp_path, "steps: 7\nseed: 3\ndata: {crop_seconds: 2.0, weights: {a: 1.0, b: 2.0}}").rename(
+        tmp_path / "first.yaml"
+    )
+    written(tmp_path, "based_on: first.yaml\nseed: 4\ndata: {batch_size: 5}").rename(tmp_path / "second.yaml")
+    last = written(tmp_path, "based_on: second.yaml\ndata: {weights: {b: 0.0}}\nloss: {mel: 2.0}")
+    config = parse(TrainConfig, load_yaml(last))
+    assert (config.steps, config.seed, config.loss.mel) == (7, 4, 2.0)
+    assert (config.data.crop_seconds, config.data.batch_size) == (2.0, 5)
+    assert config.data.weights == {"a": 1.0, "b": 0.0}
+
+
+def test_a_section_of_another_kind_takes_the_place_of_the_whole() -> None:
+    base = {"encoder": {"kind": "spectral", "hop": 80, "units": 2}}
+    assert merged(base, {"encoder": {"hop": 40}}) == {"encoder": {"kind": "spectral", "hop": 40, "units": 2}}
+    assert merged(base, {"encoder": {"kind": "spectral", "hop": 40}})["encoder"]["units"] == 2
+    assert merged(base, {"encoder": {"kind": "frames"}}) == {"encoder": {"kind": "frames"}}
+    assert merged(base, {"encoder": 5}) == {"encoder": 5}
+    assert base == {"encoder": {"kind": "spectral", "hop": 80, "units": 2}}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("based_on: absent.yaml", "absent.yaml: cannot be read"),
+        ("based_on: [1]", "based_on is [1], expected the name of a YAML file beside it"),
+        ("based_on: ''", "based_on is '', expected the name"),
+        ("based_on: run.yaml", "is based on itself, by run.yaml; remove one based_on"),
+    ],
+)
+def test_what_no_config_can_be_based_on(tmp_path: Path, text: str, reason: str) -> None:
+    path = written(tmp_path, text)
+    assert path.name == "run.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load_yaml(path)
+    assert reason in str(caught.value)
+
+
 def test_absent_and_binary_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read \(No such file"):
         load_yaml(tmp_path / "none.yaml")
@@ -305,4 +344,4 @@ def test_the_recipes_parse() -> None:
     recipes = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
     assert recipes
     for path in recipes:
-        assert isinstance(parse_run(load_yaml(path), str(path)), RunConfig)
+        assert isinstance(parse_run(load_yaml(path), source=str(path)), RunConfig)

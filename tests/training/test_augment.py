@@ -29,10 +29,10 @@ def level_db(sound: Tensor) -> Tensor:
 
 
 RANDOM: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
-    "set_level": lambda x, share, random: augment.set_level(x, share, (-40.0, -10.0), random),
-    "equalise": lambda x, share, random: augment.equalise(x, share, 8.0, RATE, random),
-    "reverberate": lambda x, share, random: augment.reverberate(x, share, RATE, random),
-    "add_noise": lambda x, share, random: augment.add_noise(x, share, (0.0, 30.0), random),
+    "set_level": lambda x, share, random: augment.set_level(x, random, share=share, range_db=(-40.0, -10.0)),
+    "equalise": lambda x, share, random: augment.equalise(x, random, share=share, most_db=8.0, sample_rate=RATE),
+    "reverberate": lambda x, share, random: augment.reverberate(x, random, share=share, sample_rate=RATE),
+    "add_noise": lambda x, share, random: augment.add_noise(x, random, share=share, range_db=(0.0, 30.0)),
 }
 
 
@@ -79,7 +79,7 @@ def test_silence_stays_finite(name):
 
 
 def test_levels_lie_in_their_range():
-    made = level_db(augment.set_level(crops(200), 1.0, (-40.0, -20.0), source()))
+    made = level_db(augment.set_level(crops(200), source(), share=1.0, range_db=(-40.0, -20.0)))
     assert ((made > -40.01) & (made < -19.99)).all()
     assert made.min() < -38.0
     assert made.max() > -22.0
@@ -117,7 +117,8 @@ def test_no_frequency_is_raised_or_lowered_by_more_than_is_allowed():
     """An impulse holds all frequencies alike, so its spectrum is the gain."""
     impulse = torch.zeros(64, 1024)
     impulse[:, 0] = 1.0
-    gain_db = 20.0 * torch.fft.rfft(augment.equalise(impulse, 1.0, 6.0, RATE, source())).abs().log10()
+    made = augment.equalise(impulse, source(), share=1.0, most_db=6.0, sample_rate=RATE)
+    gain_db = 20.0 * torch.fft.rfft(made).abs().log10()
     assert gain_db.abs().max() < 6.001
     assert gain_db.abs().max() > 5.5
     assert (gain_db.std(-1) > 0.2).all()
@@ -130,7 +131,7 @@ def test_no_frequency_is_raised_or_lowered_by_more_than_is_allowed():
 def test_a_room_answers_after_the_sound_and_dies_away():
     impulse = torch.zeros(40, RATE)
     impulse[:, 1000] = 1.0
-    echoes = augment.reverberate(impulse, 1.0, RATE, source()) - impulse
+    echoes = augment.reverberate(impulse, source(), share=1.0, sample_rate=RATE) - impulse
     assert echoes[:, :1000].abs().max() < 1e-5  # nothing comes before it, nor around from the end
     size = echoes.square().sum(-1).sqrt()
     low, high = augment.REVERBERANT_SHARE
@@ -142,7 +143,7 @@ def test_a_room_answers_after_the_sound_and_dies_away():
 def test_a_room_does_not_reach_around_the_end():
     late = torch.zeros(8, 2000)
     late[:, -1] = 1.0
-    assert (augment.reverberate(late, 1.0, RATE, source()) - late)[:, :-1].abs().max() < 1e-5
+    assert (augment.reverberate(late, source(), share=1.0, sample_rate=RATE) - late)[:, :-1].abs().max() < 1e-5
 
 
 # -------------------------------------------------------------------------------------------------------------- noise
@@ -152,7 +153,7 @@ def test_a_room_does_not_reach_around_the_end():
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_noise_is_as_loud_as_asked_for(count, ratio_db):
     sound = crops(count)
-    noise = augment.add_noise(sound, 1.0, (ratio_db, ratio_db), source()) - sound
+    noise = augment.add_noise(sound, source(), share=1.0, range_db=(ratio_db, ratio_db)) - sound
     torch.testing.assert_close(level_db(sound) - level_db(noise), torch.full((count,), ratio_db), rtol=0, atol=0.05)
 
 
@@ -163,7 +164,7 @@ def likeness(noise: Tensor, sound: Tensor) -> Tensor:
 
 def test_half_of_the_noise_is_babble_of_other_crops():
     sound = 0.1 * torch.randn(200, SAMPLES, generator=source(99))
-    noise = augment.add_noise(sound, 1.0, (0.0, 0.0), source()) - sound
+    noise = augment.add_noise(sound, source(), share=1.0, range_db=(0.0, 0.0)) - sound
     neighbour = likeness(noise, sound.roll(1, 0))
     assert (neighbour > 0.5).float().mean() == pytest.approx(0.5, abs=0.11)  # one voice of three: 3 ** -0.5
     assert likeness(noise, sound).max() < 0.8  # chance alone where a few low frequencies are most of the noise
@@ -172,5 +173,5 @@ def test_half_of_the_noise_is_babble_of_other_crops():
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_crop_is_never_its_own_noise(count):
     sound = 0.1 * torch.randn(count, SAMPLES, generator=source(99))
-    made = [augment.add_noise(sound, 1.0, (0.0, 0.0), source(seed)) - sound for seed in range(8)]
+    made = [augment.add_noise(sound, source(seed), share=1.0, range_db=(0.0, 0.0)) - sound for seed in range(8)]
     assert torch.stack([likeness(noise, sound) for noise in made]).mean() < 0.3  # twice itself and its mirror: 0.9

@@ -24,7 +24,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     """
     codes, decoder, metadata = fingerprint(path), decoder_of(path), _metadata(path)
     try:
-        config = parse(ModelConfig, json.loads(metadata["config"]), str(path))
+        config = parse(ModelConfig, json.loads(metadata["config"]), source=str(path))
     except (KeyError, ValueError, RecursionError, ConfigError):
         raise ModelError(f"{path}: is no model of sound; expected one that python -m vqaudio.train wrote") from None
     streams = [Stream(*pair) for pair in config.bottleneck.streams]

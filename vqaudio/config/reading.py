@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from vqaudio.errors import ConfigError
 T = TypeVar("T", bound=Section)
 
 
-def parse(kind: type[T], data: Any, source: str = "config") -> T:
+def parse(kind: type[T], data: Any, *, source: str = "config") -> T:
     """Check ``data`` (nested dictionaries) against a section.
 
     Raises:
@@ -40,13 +41,13 @@ def parse(kind: type[T], data: Any, source: str = "config") -> T:
         raise ConfigError(f"{source}: " + "; ".join(problems)) from None
 
 
-def parse_run(data: dict[str, Any], source: str = "config") -> RunConfig:
+def parse_run(data: dict[str, Any], *, source: str = "config") -> RunConfig:
     """Check a run's config; its ``kind`` says what it trains: a codec by default, or a prior.
 
     Raises:
         ConfigError: as :func:`parse`.
     """
-    return parse(PriorTrainConfig if data.get("kind") == "prior" else TrainConfig, data, source)
+    return parse(PriorTrainConfig if data.get("kind") == "prior" else TrainConfig, data, source=source)
 
 
 def _keys(location: tuple[int | str, ...], data: Any) -> list[str]:
@@ -68,13 +69,18 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def load_yaml(path: str | Path, overrides: list[str] | None = None) -> dict[str, Any]:
-    """Read a YAML file and apply ``a.b=value`` overrides (values are YAML too).
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file: its settings on top of those of the file that its key ``based_on`` names, where there is one.
+
+    That file is looked for beside this one, and may be based on a third.
 
     Raises:
-        ConfigError: no such file, not YAML, not a mapping, or an override without ``=``.
+        ConfigError: no such file, not YAML, not a mapping, or based on itself.
     """
-    path = Path(path)
+    return _load(Path(path), [])
+
+
+def _load(path: Path, before: list[Path]) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -83,20 +89,47 @@ def load_yaml(path: str | Path, overrides: list[str] | None = None) -> dict[str,
         raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: holds {type(data).__name__}, expected `key: value` lines")
-    for override in overrides or []:
-        key, equals, value = override.partition("=")
+    if "based_on" not in data:
+        return data
+    base = data.pop("based_on")
+    if not isinstance(base, str) or not base:
+        raise ConfigError(f"{path}: based_on is {_short(base)}, expected the name of a YAML file beside it")
+    if path.resolve() in before:
+        raise ConfigError(f"{path}: is based on itself, by {base}; remove one based_on")
+    return merged(_load(path.parent / base, [*before, path.resolve()]), data)
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings, changed key by key; a section of another ``kind`` takes the place of the whole."""
+    found = dict(base)
+    for key, value in changes.items():
+        old = found.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
+            value = merged(old, value)
+        found[key] = value
+    return found
+
+
+def override(data: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """Nested settings with ``a.b=value`` applied to them, one after another; values are YAML.
+
+    Raises:
+        ConfigError: no ``=``, a value that is not YAML, or a key below one that holds a value.
+    """
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
         if not equals or not key:
-            raise ConfigError(f"--set {override}: expected KEY=VALUE, as in --set data.batch_size=4")
+            raise ConfigError(f"--set {assignment}: expected KEY=VALUE, as in --set data.batch_size=4")
         node = data
         *parents, last = key.split(".")
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise ConfigError(f"--set {override}: {parent} is a value, not a section")
+                raise ConfigError(f"--set {assignment}: {parent} is a value, not a section")
         try:
-            node[last] = yaml.safe_load(value)
+            node[last] = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise ConfigError(f"--set {override}: {value!r} is not a YAML value") from None
+            raise ConfigError(f"--set {assignment}: {text!r} is not a YAML value") from None
     return data
 
 

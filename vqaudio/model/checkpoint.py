@@ -140,7 +140,7 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
         described = json.loads(metadata["config"])
         if isinstance(described, dict):
             described = _BEFORE_0_2 | described
-        config = parse(ModelConfig, described, str(path))
+        config = parse(ModelConfig, described, source=str(path))
         silence = json.loads(metadata["silence"])
         training = json.loads(metadata.get("training", "{}"))
     except (KeyError, ValueError, RecursionError, ConfigError) as error:

@@ -22,8 +22,8 @@ from vqaudio.model.bottleneck.base import score_function
 from vqaudio.model.checkpoint import Checkpoint
 from vqaudio.model.layers import Span, Unit
 from vqaudio.registry import encoder_remedy
+from vqaudio.training.adversarial import Adversary
 from vqaudio.training.data import Crops, speakers_in
-from vqaudio.training.discriminator import Adversary
 from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.prefetch import Prefetch
 from vqaudio.training.task import Batch, Extras, Task
@@ -111,7 +111,7 @@ class CodecTask(Task):
             self.model.encoder.compile()
             self.model.decoder.compile()
         if self.config.adversarial is not None:
-            self.adversary = Adversary(self.config, self.config.adversarial, fabric)
+            self.adversary = Adversary(self.config, self.config.adversarial, fabric=fabric)
 
     def extras(self) -> Extras:
         """See :meth:`Task.extras`."""
@@ -170,18 +170,18 @@ class CodecTask(Task):
 
     def _steered(self, adversary: Adversary, waveform: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """A scalar: the value of the reconstruction loss, the gradient of it and the discriminators' in balance."""
-        place = waveform.detach().requires_grad_(True)
-        loss, terms = self.loss(place, target)
-        estimate, real = self.loss.trim(place), self.loss.trim(target)
-        gradient, more = adversary.gradient(loss, place, estimate, real)
+        leaf = waveform.detach().requires_grad_(True)
+        loss, terms = self.loss(leaf, target)
+        estimate, real = self.loss.trim(leaf), self.loss.trim(target)
+        gradient, more = adversary.gradient(loss, leaf, estimate=estimate, target=real)
         self._pair = estimate.detach(), real
-        return loss.detach() + ((waveform - place.detach()) * gradient).sum(), terms | more
+        return loss.detach() + ((waveform - leaf.detach()) * gradient).sum(), terms | more
 
     def after(self, fraction: float) -> dict[str, Tensor]:
         """The discriminators' own step."""
         if self.adversary is None or self._pair is None:
             return {}
-        return self.adversary.step(*self._pair, fraction)
+        return self.adversary.step(*self._pair, fraction=fraction)
 
     def keep_now(self, fraction: float) -> bool:
         """The model from before the discriminators is kept."""

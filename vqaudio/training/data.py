@@ -19,7 +19,6 @@ from vqaudio.errors import AudioError, ConfigError
 from vqaudio.training import augment
 from vqaudio.training.corpus import read_corpus
 
-EQUALISER_BANDS = 8  # equally far from each other on the mel scale
 SPEED_GROUPS = 4  # parts of a batch, each with one speed
 GRAIN = 128  # samples: lengths of crops at other speeds are multiples, for which a GPU has its Fourier plans ready
 REDRAWN = 7  # times that silent crops are drawn again
@@ -61,7 +60,7 @@ class CropBatch:
         return CropBatch(self.target.to(device), self.source.to(device), self.speaker.to(device))
 
 
-AS_THEY_ARE = {
+NO_AUGMENTATION = {
     "speed_probability": 0.0,
     "level_probability": 0.0,
     "equalised": 0.0,
@@ -84,7 +83,7 @@ class Crops:
 
     def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
         self.varied = split == "train"
-        self.config = config if self.varied else config.model_copy(update=AS_THEY_ARE)
+        self.config = config if self.varied else config.model_copy(update=NO_AUGMENTATION)
         if self.config.perturbed and find_spec("librosa") is None:
             raise ConfigError("data.perturbed needs librosa: pip install 'vqaudio[train]', or set it to 0")
         self.sample_rate, self.seed = model.sample_rate, seed
@@ -133,15 +132,15 @@ class Crops:
         groups = [len(part) for part in np.array_split(np.arange(size), min(SPEED_GROUPS, size))]
         crops, speakers = zip(*(self._cut(count, random) for count in groups), strict=True)
         source = torch.Generator().manual_seed(int(random.integers(2**62)))
-        varied = augment.set_level(torch.cat(crops), config.level_probability, config.level_db, source)
-        varied = augment.equalise(varied, config.equalised, config.equaliser_db, self.sample_rate, source)
-        varied = augment.reverberate(varied, config.reverberant, self.sample_rate, source)
-        varied = augment.add_noise(varied, config.noisy, config.noise_db, source)
+        share, rate = config.level_probability, self.sample_rate
+        varied = augment.set_level(torch.cat(crops), source, share=share, range_db=config.level_db)
+        varied = augment.equalise(varied, source, share=config.equalised, most_db=config.equaliser_db, sample_rate=rate)
+        varied = augment.reverberate(varied, source, share=config.reverberant, sample_rate=rate)
+        varied = augment.add_noise(varied, source, share=config.noisy, range_db=config.noise_db)
         varied = augment.flip(augment.limit(varied), source) if self.varied else varied
         heard = varied
         if config.perturbed:
-            perturbed = [self._perturbed(crop, random) for crop in varied.cpu().numpy()]
-            heard = torch.from_numpy(np.stack(perturbed)).to(varied.device)
+            heard = self._perturbed(varied, random)
         if config.noise:
             heard = self._noisy(heard, source)
         told = random.random(size) >= config.unknown_speaker
@@ -149,21 +148,29 @@ class Crops:
         target = varied[:, None]
         return CropBatch(target, target if heard is varied else heard[:, None], speaker)
 
-    def _perturbed(self, crop: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-        """The crop, or perhaps the crop with other pitch, formants and colour: codes cannot tell whose it was.
+    def _perturbed(self, crops: Tensor, random: np.random.Generator) -> Tensor:
+        """A share of the crops with other pitch, formants and colour: codes cannot tell whose they were.
 
         Source: Choi et al., "Neural analysis and synthesis", 2021, section 2.1.
         """
-        if random.random() >= self.config.perturbed:
-            return crop
         import librosa  # takes seconds, and is not needed where nothing is perturbed
 
-        steps = random.uniform(*self.config.pitch_semitones)
-        moved = librosa.effects.pitch_shift(crop, sr=self.sample_rate, n_steps=steps, n_fft=1024, res_type="soxr_mq")
-        gains_db = random.uniform(-self.config.equaliser_db, self.config.equaliser_db, EQUALISER_BANDS)
-        centres = librosa.mel_frequencies(EQUALISER_BANDS, fmin=0.0, fmax=self.sample_rate / 2)
-        curve_db = np.interp(np.fft.rfftfreq(len(crop), 1 / self.sample_rate), centres, gains_db)
-        return np.fft.irfft(np.fft.rfft(moved) * 10.0 ** (curve_db / 20.0), len(crop)).astype(np.float32)
+        most_db, moved, gains_db, which = self.config.equaliser_db, [], [], []
+        for index, crop in enumerate(crops.cpu().numpy()):
+            if random.random() >= self.config.perturbed:
+                continue
+            steps = random.uniform(*self.config.pitch_semitones)
+            moved.append(
+                librosa.effects.pitch_shift(crop, sr=self.sample_rate, n_steps=steps, n_fft=1024, res_type="soxr_mq")
+            )
+            gains_db.append(random.uniform(-most_db, most_db, augment.EQUALISER_BANDS))
+            which.append(index)
+        if not which:
+            return crops
+        sounds, gains = (torch.from_numpy(np.stack(part)).float().to(crops.device) for part in (moved, gains_db))
+        heard = crops.clone()
+        heard[which] = augment.apply_gains(sounds, gains, sample_rate=self.sample_rate)
+        return heard
 
     def _noisy(self, crops: Tensor, source: torch.Generator) -> Tensor:
         """Crops with white noise: ``x + w r n``, w the configured weight, r the crop's RMS level, n of variance 1.

@@ -88,7 +88,7 @@ def load(path: Path) -> SavedPrior:
             raise ValueError(f"its kind is {metadata.get('kind')}, expected {KIND}")
         described = json.loads(metadata["config"])
         streams = [Stream(alphabet, stride) for alphabet, stride in described["streams"]]
-        config = parse(WaveNetConfig, described["config"], str(path))
+        config = parse(WaveNetConfig, described["config"], source=str(path))
         net = WaveNet(config, streams, described["fields"])
         names = {name_on_disk(name): name for name in net.state_dict()}
         net.load_state_dict({names.get(name, name): tensor.float() for name, tensor in tensors.items()})
