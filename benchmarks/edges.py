@@ -78,14 +78,14 @@ def row(codec: Any, found: Sequence[tuple[Wave, slice]], rate: int, seconds: flo
     edge = round(EDGE * rate)
     first, last, sizes, plain = [], [], [], []
     for longer, place in found:
-        inside = codec.decode(codec.encode(longer, rate, n_codebooks))[0, place]
-        data = codec.compress(longer[place], rate, n_codebooks)
+        inside = codec.decode(codec.encode(longer, rate, n_codebooks=n_codebooks))[0, place]
+        data = codec.compress(longer[place], rate, n_codebooks=n_codebooks)
         alone = codec.decompress(data)[0][0]
         first.append(decibels(alone[:edge]) - decibels(inside[:edge]))
         last.append(decibels(alone[-edge:]) - decibels(inside[-edge:]))
         sizes.append(len(data))
         margin, codec.margin = codec.margin, 0
-        plain.append(len(codec.compress(longer[place], rate, n_codebooks)))
+        plain.append(len(codec.compress(longer[place], rate, n_codebooks=n_codebooks)))
         codec.margin = margin
     cells = [f"{rate}", f"{n_codebooks}", f"{seconds:g}"]
     for differences in (first, last):

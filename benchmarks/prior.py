@@ -50,14 +50,18 @@ def operations(
     """What is timed, by name: seconds of sound, and a call without arguments."""
     rate = codec.sample_rate
     sounds = {seconds: syllables(seconds, rate) for seconds in (short, long)}
-    files = {(s, e): codec.compress(sounds[s], rate, n_codebooks, e) for s in sounds for e in ("none", "prior")}
+    files = {
+        (s, e): codec.compress(sounds[s], rate, n_codebooks=n_codebooks, entropy=e)
+        for s in sounds
+        for e in ("none", "prior")
+    }
     found: dict[str, tuple[float, Callable[[], object]]] = {}
     for seconds in (short, long):
         for mode in ("none", "prior"):
             data = files[seconds, mode]
             found[f"compress {seconds:g} s, {mode}"] = (
                 seconds,
-                lambda s=seconds, m=mode: codec.compress(sounds[s], rate, n_codebooks, m),
+                lambda s=seconds, m=mode: codec.compress(sounds[s], rate, n_codebooks=n_codebooks, entropy=m),
             )
             found[f"decompress {seconds:g} s, {mode}"] = (seconds, lambda d=data: codec.decompress(d))
     data = files[long, "prior"]
@@ -65,8 +69,11 @@ def operations(
     data_short = files[short, "prior"]
     found[f"codes of {short:g} s, prior"] = (short, lambda: open_vq(io.BytesIO(data_short)).check())
     frames = round(short * codec.frame_rate)
-    found[f"sample {short:g} s, cached"] = (short, lambda: codec.sample_codes(frames, n_codebooks))
-    found["compress with rdo"] = (short, lambda: codec.compress(sounds[short], rate, n_codebooks, "prior", rdo=1.0))
+    found[f"sample {short:g} s, cached"] = (short, lambda: codec.sample_codes(frames, n_codebooks=n_codebooks))
+    found["compress with rdo"] = (
+        short,
+        lambda: codec.compress(sounds[short], rate, n_codebooks=n_codebooks, entropy="prior", rdo=1.0),
+    )
     return found
 
 
@@ -100,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
             for name, (_, work) in every.items():
                 times[name].append(timed(work))
         speeds = {name: every[name][0] / statistics.median(taken) for name, taken in times.items()}
-        drawn = codec.sample_codes(round(options.short * codec.frame_rate), options.codebooks)[0]
+        drawn = codec.sample_codes(round(options.short * codec.frame_rate), n_codebooks=options.codebooks)[0]
         naive = naive_seconds(codec.prior, [part.astype(np.int64) for part in drawn.streams])
     cached = statistics.median(times[f"sample {options.short:g} s, cached"])
     print(

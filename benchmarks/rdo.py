@@ -18,6 +18,7 @@ import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.cli.program import Command
 from vqaudio.codec import codec, rate_distortion
+from vqaudio.codec.options import CodingOptions
 from vqaudio.registry import DEFAULT_MODEL
 
 
@@ -38,7 +39,7 @@ def main(model: str, codebooks: int | None, rdo: float, seconds: float, rounds: 
         for at_once, times in took.items():
             codec.AT_ONCE = at_once  # type: ignore[attr-defined]
             started = time.perf_counter()
-            loaded.write(sound, io.BytesIO(), codebooks, rdo=rdo)
+            loaded.write(sound, io.BytesIO(), options=CodingOptions(n_codebooks=codebooks, rdo=rdo))
             times.append(time.perf_counter() - started)
     one, many = took.values()
     for name, times in (("one by one", one), ("side by side", many)):

@@ -58,11 +58,11 @@ def own_model(codec: Any, seconds: float, n_codebooks: int) -> Contender:
 def own_codec(codec: Any, seconds: float, n_codebooks: int) -> Contender:
     """What users call: with blocks, context and checks."""
     sound = noise(round(seconds * codec.sample_rate)).numpy()
-    codes = codec.encode(sound, codec.sample_rate, n_codebooks)
+    codes = codec.encode(sound, codec.sample_rate, n_codebooks=n_codebooks)
     return Contender(
         "vqaudio",
         codec.sample_rate,
-        lambda: codec.encode(sound, codec.sample_rate, n_codebooks),
+        lambda: codec.encode(sound, codec.sample_rate, n_codebooks=n_codebooks),
         lambda: codec.decode(codes),
     )
 

@@ -84,7 +84,7 @@ def make_up(request: gr.Request, progress: gr.Progress) -> str:
         codec = models.codec(models.with_prior()[0])
         n_frames = round(MADE_UP_SECONDS * codec.frame_rate)
         how = Sampling(temperature=0.9, seed=secrets.randbits(31))
-        wav = codec.sample(n_frames, how=how, done=job.part(0.0, 1.0, n_frames, "drawing codes"))[0]
+        wav = codec.sample(n_frames, sampling=how, done=job.part(0.0, 1.0, n_frames, "sampling codes"))[0]
         return outputs.write_wav(outputs.new_folder() / "made-up-voice.wav", wav[None], codec.sample_rate)
 
 

@@ -104,23 +104,23 @@ def codec_of(stored: StoredSound) -> Codec:
 
 
 def prior(name: str) -> IntegerPrior | None:
-    """What a model's codes are drawn from, where there is such a thing; it needs no torch."""
+    """What a model's codes are sampled from, where there is such a thing; it needs no torch."""
     file = prior_of(fingerprint(path_of(name)))
     return None if file is None else load_prior(file)
 
 
 def with_prior() -> list[str]:
-    """The models that new sound can be drawn from."""
+    """The models that new sound can be sampled from."""
     return [name for name in names() if prior(name) is not None]
 
 
 def speakers(name: str) -> Sequence[str]:
-    """The voices that a model can decode with; most have none."""
+    """The speakers that a model can decode as; most have none."""
     with safe_open(path_of(name), framework="numpy") as file:
         config = json.loads((file.metadata() or {}).get("config", "{}"))
     return tuple(config.get("speakers", ()))
 
 
 def with_speakers() -> list[str]:
-    """The models that can convert a voice."""
+    """The models that can say a recording as another speaker."""
     return [name for name in names() if speakers(name)]

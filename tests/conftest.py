@@ -42,7 +42,7 @@ def slow_loading(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     loaded: list[object] = []
     load, clock = codec.load, time.perf_counter
     monkeypatch.setattr(time, "perf_counter", lambda: clock() + 3600.0 * len(loaded))
-    monkeypatch.setattr(codec, "load", lambda name, *given: loaded.append(name) or load(name, *given))
+    monkeypatch.setattr(codec, "load", lambda name, *given, **named: loaded.append(name) or load(name, *given, **named))
     return loaded
 
 

@@ -56,7 +56,7 @@ def test_a_file_becomes_what_the_api_makes_of_it(capsys):
     spoken("in.wav", 6.2, 22050, channels=2)
     assert compress("in.wav", "out.vq", "--codebooks", 3) == 0
     data = Path("out.vq").read_bytes()
-    assert data == tiny_codec().compress(*heard(Path("in.wav")), 3)
+    assert data == tiny_codec().compress(*heard(Path("in.wav")), n_codebooks=3)
     said = capsys.readouterr()
     assert said.out == ""
     kbps = len(data) * 8 / 6.2 / 1000

@@ -83,7 +83,7 @@ def test_codes_decode_to_any_voice(codec):
     voices = [codec.decode(codes, name) for name in ("", *SPEAKERS)]
     assert all(voice.shape == wav.shape for voice in voices)
     assert not any(np.array_equal(a, b) for a, b in pairwise(voices))
-    np.testing.assert_array_equal(codec.convert(wav, 22050, "bob"), voices[2])
+    np.testing.assert_array_equal(codec.convert(wav, 22050, speaker="bob"), voices[2])
 
 
 def test_unknown_speakers_are_refused_with_the_list(codec):
@@ -92,7 +92,7 @@ def test_unknown_speakers_are_refused_with_the_list(codec):
         codec.decode(codes, "cat")
     plain = codec_of(Autoencoder(TINY_CONFIGS["spectral"]()).eval())
     with pytest.raises(ModelError, match="does not change voices"):
-        plain.convert(synthetic(0.2, RATE), RATE, "ann")
+        plain.convert(synthetic(0.2, RATE), RATE, speaker="ann")
 
 
 # ------------------------------------------------------------------------------------------------------- command line
@@ -147,7 +147,9 @@ def test_fewer_codebooks_can_be_asked_for(model_file, codec):
     soundfile.write("in.wav", wav[0], RATE, "FLOAT")
     model = ["--speaker", "ann", "--model", str(model_file)]
     assert main(["in.wav", "one.flac", "--codebooks", "1", *model]) == 0
-    np.testing.assert_allclose(heard(Path("one.flac"))[0], codec.convert(wav, RATE, "ann", 1), atol=1e-4)
+    np.testing.assert_allclose(
+        heard(Path("one.flac"))[0], codec.convert(wav, RATE, speaker="ann", n_codebooks=1), atol=1e-4
+    )
     assert main(["in.wav", "nine.wav", "--codebooks", "9", *model]) == 1
     assert not Path("nine.wav").exists()
 

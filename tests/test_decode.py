@@ -43,7 +43,7 @@ def test_every_row_becomes_the_sound_that_the_codec_makes_of_it(capsys):
     assert "4 sounds: 1.00 s, " in capsys.readouterr().err
     codec = vqaudio.load("model.safetensors")
     wav, _ = soundfile.read("sounds/a.wav", dtype="float32")
-    expected = codec.decode(codec.encode(wav, RATE, 3, with_margin=False))[0]
+    expected = codec.decode(codec.encode(wav, RATE, n_codebooks=3, with_margin=False))[0]
     found, rate = soundfile.read("out/a-3-codebooks.wav", dtype="float32")
     assert (rate, len(found)) == (RATE, RATE // 4)
     np.testing.assert_allclose(found, np.clip(expected, -1, 1), atol=1 / 32768)

@@ -16,6 +16,7 @@ from tools import MODEL, codec_of, heard, one_line, reader, synthetic, tiny_code
 import vqaudio
 from vqaudio import registry
 from vqaudio.audio.array_source import ArraySource
+from vqaudio.codec.options import CodingOptions
 from vqaudio.container import Reader
 from vqaudio.decompress import main
 
@@ -35,7 +36,7 @@ def decompress(*arguments: object) -> int:
 def packed(rate: int = RATE, seconds: float = SECONDS, channels: int = 1, chunk_seconds: float = 5.0) -> bytes:
     file = io.BytesIO()
     sound = ArraySource(synthetic(seconds, rate, channels), rate)
-    tiny_codec().write(sound, file, n_codebooks=2, chunk_seconds=chunk_seconds)
+    tiny_codec().write(sound, file, options=CodingOptions(n_codebooks=2, chunk_seconds=chunk_seconds))
     return file.getvalue()
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 import vqaudio
+from vqaudio.cli.facts import models as list_models
 from vqaudio.models import main
 from vqaudio.registry import DEFAULT_MODEL, decoder_of, find, legacy_models, shipped_models
 
@@ -18,6 +19,12 @@ def test_every_model_is_listed_with_what_it_is_for(capsys):
     assert [line.split()[0] for line in lines] == [*shipped_models(), *legacy_models(), "series-base"]
     assert [line.split()[0] for line in lines if line.split()[1] == "*"] == [DEFAULT_MODEL]
     assert all(len(line.rsplit("  ", 1)[1]) > 10 for line in lines)
+
+
+def test_the_package_lists_them_too(capsys):
+    assert main(["--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == vqaudio.models()
+    assert list_models() == vqaudio.models()
 
 
 @pytest.mark.parametrize("name", [*shipped_models(), *legacy_models()])

@@ -117,19 +117,19 @@ def test_a_prompt_is_gone_on_from(sample, codec, rate, channels):
         np.testing.assert_allclose(one[:, :certain], expected[:, :certain], rtol=0, atol=STEP)
 
 
-def test_what_is_drawn_depends_on_the_prompt(codec):
+def test_what_is_sampled_depends_on_the_prompt(codec):
     """By the likeliest codes, which nothing else makes different."""
     prompts = [synthetic(1, RATE, seed=seed)[0] for seed in (0, 1)]
-    one, other = (codec.sample(20, prompt=prompt, how=Sampling(temperature=0.0))[0] for prompt in prompts)
+    one, other = (codec.sample(20, prompt=prompt, sampling=Sampling(temperature=0.0))[0] for prompt in prompts)
     assert one.shape == other.shape == (70 * HOP,)
     assert not np.array_equal(one[-5 * HOP :], other[-5 * HOP :])
 
 
-def test_new_sound_is_drawn_whole(codec):
+def test_new_sound_is_whole(codec):
     """Stop codes end a frame early to save bits, which nobody asked for here."""
     embeddings = codec.model.bottleneck.additive_codebooks()[1]
-    drawn = codec.sample_codes(100).pop().streams[1]
-    common = int(np.bincount(drawn.ravel()).argmax())
+    sampled = codec.sample_codes(100).pop().streams[1]
+    common = int(np.bincount(sampled.ravel()).argmax())
     kept = embeddings[common].clone()
     try:
         embeddings[common] = 0.0
@@ -157,7 +157,7 @@ def test_a_speaker_and_guidance_are_heard(sample):
     assert len({bytes_of(name) for name in listing()}) == 4
 
 
-def test_what_can_be_drawn_can_be_narrowed(sample):
+def test_what_can_be_sampled_can_be_narrowed(sample):
     """Temperature 0, the likeliest code alone, and next to no probability are one and the same; the seed is idle."""
     for name, *options in (
         ("cold.wav", "--temperature", 0),
@@ -284,7 +284,7 @@ def test_a_score_is_told_by_token_codebook_and_second(score, codec, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [(one["file"], one["tokens"]) for one in found] == [("ann.wav", 3 * 127), ("both.wav", 2 * 3 * 52)]
     for one, wav in zip(found, wavs.values(), strict=True):
-        bits = codec.score(ArraySource(wav, RATE), 3)
+        bits = codec.score(ArraySource(wav, RATE), n_codebooks=3)
         total = sum(part.sum() for part in bits)
         assert one["bits_per_token"] == pytest.approx(total / one["tokens"], abs=1e-4)
         assert one["bits_per_second"] == pytest.approx(total / (wav.size / RATE), abs=0.01)

@@ -1,18 +1,49 @@
-"""vqaudio: a codec and generator for audio, built on the VQ-VAE."""
+"""vqaudio: a codec and generator for audio, built on the VQ-VAE.
+
+::
+
+    load          a model in use, by name or by file: a Codec
+    Codec         sound to codes to the bytes of a .vq file and back, and new sound
+    Codes         a sound as integers
+    models        which models there are, and what for
+    open_vq       a .vq file, open: what it holds, and whether it is damaged
+    VqaudioError  what is raised where the caller can put something right
+
+Nothing is imported before it is asked for: importing torch alone takes seconds.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vqaudio.cli.facts import models as models
+    from vqaudio.codec.codec import Codec as Codec
     from vqaudio.codec.codec import load as load
+    from vqaudio.codec.codes import Codes as Codes
+    from vqaudio.codec.opened import open_vq as open_vq
+    from vqaudio.errors import VqaudioError as VqaudioError
 
 __version__ = "0.6.0"  # the one place: pyproject.toml reads it here
 
+__all__ = ["Codec", "Codes", "VqaudioError", "__version__", "load", "models", "open_vq"]
+
+_HOMES = {
+    "Codec": "vqaudio.codec.codec",
+    "Codes": "vqaudio.codec.codes",
+    "VqaudioError": "vqaudio.errors",
+    "load": "vqaudio.codec.codec",
+    "models": "vqaudio.cli.facts",
+    "open_vq": "vqaudio.codec.opened",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "load":
-        from vqaudio.codec.codec import load
-
-        return load
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'vqaudio' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

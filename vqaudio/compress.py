@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
 
 import click
 
@@ -20,6 +19,7 @@ from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_
 from vqaudio.cli.options import Delimiter, Seconds, refuse_given, refuse_together
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
+from vqaudio.codec.options import CHUNK_SECONDS, CodingOptions
 from vqaudio.container import ENTROPY_MODES
 from vqaudio.errors import RateError, VqaudioError
 from vqaudio.files import atomic_write, input_name
@@ -51,7 +51,7 @@ SOUND_OPTIONS = ("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "
     "--chunk",
     "chunk",
     type=Seconds(0.1, 60),
-    default=5.0,
+    default=CHUNK_SECONDS,
     show_default=True,
     metavar="TIME",
     help="of sound in a chunk; of a recording that goes on, so much is held back",
@@ -154,14 +154,19 @@ def main(
         )
     if len(sounds) < len(jobs):
         refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
-    how = {"chunk_seconds": chunk, "entropy": entropy, "condition": condition}
-    if kbps is None or fast:
-        how["rdo"] = rdo
+    wanted = CodingOptions(
+        n_codebooks=codebooks,
+        kbps=None if fast else kbps,
+        entropy=entropy,
+        condition=condition,
+        rdo=rdo,
+        chunk_seconds=chunk,
+    )
     with open_inputs(sounds, None if raw is None else RawFormat.parse(*raw)) as inputs:
         sound = None
         if sounds:
-            rate = None if kbps is None else Rate(kbps, fast)
-            sound = _sound_converter((model or DEFAULT_MODEL, device, prior), codebooks, rate, how, inputs, files.quiet)
+            loaded = (model or DEFAULT_MODEL, device, prior)
+            sound = _sound_converter(loaded, wanted, kbps if fast else None, inputs, files.quiet)
 
         def convert(job: Job) -> Outcome:
             if sound is not None and not suffix_of(job.source):
@@ -192,37 +197,31 @@ def _refuse_other_kind(target: Path) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Rate:
-    """What ``--kbps`` asks for, kb/s; ``fast``: by codebooks alone."""
-
-    kbps: float
-    fast: bool
-
-
 def _sound_converter(
     loaded: tuple[str, str, Path | None],
-    codebooks: int | None,
-    rate: Rate | None,
-    how: dict[str, Any],
+    options: CodingOptions,
+    fitting_kbps: float | None,
     inputs: Inputs,
     quiet: bool,
 ) -> Callable[[Job], SoundDone]:
-    """What compresses sound: ``loaded`` is for :func:`vqaudio.codec.codec.load`, ``how`` for :meth:`Codec.write`."""
+    """What compresses sound.
+
+    ``loaded`` is a model, a device and a prior. With ``fitting_kbps``, as many codebooks are used as fit it before
+    their codes are made shorter.
+    """
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
     from vqaudio.codec.rate_control import LEAST
 
-    codec = load(*loaded)
+    model, device, prior = loaded
+    codec = load(model, device, prior=prior)
     codec.check_encodes()
-    n_codebooks = codec.check_codebooks(codebooks)
+    codec.check_codebooks(options.n_codebooks)
+    asked = fitting_kbps if options.kbps is None else options.kbps
 
-    def write(sound: Source, file: IO[bytes], done: Callable[[float], object]) -> int:
-        if rate is None:
-            return codec.write(sound, file, n_codebooks, done=done, **how)
-        if rate.fast:
-            fitting = codec.codebooks_for(rate.kbps / sound.channels)
-            return codec.write(sound, file, fitting, done=done, **how)
-        return codec.write_at_rate(sound, file, rate.kbps, done=done, **how)
+    def options_for(sound: Source) -> CodingOptions:
+        if fitting_kbps is None:
+            return options
+        return replace(options, n_codebooks=codec.codebooks_for(fitting_kbps / sound.channels))
 
     def convert(job: Job) -> SoundDone:
         started = time.perf_counter()
@@ -230,15 +229,15 @@ def _sound_converter(
             total = sound.n_samples / sound.sample_rate if sound.n_samples < ENDLESS else None
             with seconds_bar(total, job.source.name, quiet) as bar, atomic_write(job.target) as file:
                 try:
-                    size = write(sound, file, bar.update)
+                    size = codec.write(sound, file, options=options_for(sound), done=bar.update)
                 except RateError as error:
                     raise RateError(f"{sound.name}: {error}") from None
             seconds = sound.n_samples / sound.sample_rate
             problems = () if inputs.ended_by else sound.problems
         inputs.tell(sound, job.target, quiet)
         done = SoundDone(seconds, time.perf_counter() - started, size, problems)
-        if rate is not None and not quiet and done.kbps < LEAST * rate.kbps:
-            print(f"note: {sound.name}: {done.kbps:.2f} kb/s is as near as it comes to {rate.kbps:g}", file=sys.stderr)
+        if asked is not None and not quiet and done.kbps < LEAST * asked:
+            print(f"note: {sound.name}: {done.kbps:.2f} kb/s is as near as it comes to {asked:g}", file=sys.stderr)
         return done
 
     return convert

@@ -16,6 +16,7 @@ from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, run_jobs, seco
 from vqaudio.cli.outcomes import SoundDone
 from vqaudio.cli.program import Command
 from vqaudio.codec.opened import open_vq
+from vqaudio.codec.options import CodingOptions
 
 if TYPE_CHECKING:
     from vqaudio.codec.codec import Codec
@@ -70,7 +71,7 @@ def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet:
     with FileSource(job.source) as sound:
         seconds = sound.n_samples / sound.sample_rate
         with seconds_bar(2 * seconds, job.source.name, quiet) as bar:
-            codec.write(sound, coded, codebooks, done=bar.update, entropy="none")
+            codec.write(sound, coded, options=CodingOptions(n_codebooks=codebooks, entropy="none"), done=bar.update)
             coded.seek(0)
             loss = write_sound(codec.open(open_vq(coded, name=str(job.source)), speaker), job.target, done=bar.update)
     if loss:

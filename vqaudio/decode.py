@@ -45,10 +45,8 @@ def main(
     if not jobs:
         return 0
     chosen = model or _shipped(origin.codec, source)
-    from vqaudio.codec.codec import (  # after the arguments are known to be good: torch takes seconds to import
-        Codes,
-        load,
-    )
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codes import Codes
 
     codec = load(chosen, device)
     if (codec.fingerprint, codec.streams) != (origin.codec, origin.streams):

@@ -71,7 +71,7 @@ def main(
 
         chosen = model or model_of(stored)
         if chosen not in codecs:
-            codecs[chosen] = load(chosen, device, prior)
+            codecs[chosen] = load(chosen, device, prior=prior)
         return codecs[chosen]
 
     def convert(job: Job) -> Outcome:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
+import sys
+from types import ModuleType
 from typing import Any
 
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.facts import facts_of
+from vqaudio.cli.facts import models
 from vqaudio.cli.program import Command
-from vqaudio.registry import DEFAULT_MODEL, MODELS, find, fingerprint, models_here
 
 
 @click.command("models", cls=Command, example="--json")
@@ -24,8 +23,7 @@ def main(as_json: bool) -> int:
     Decoders have a fingerprint, and a version before it where versions are counted. In a checkout, models that are not
     shipped any more are listed as well: they decode only.
     """
-    tables = sorted((MODELS / "series").glob("*.safetensors"))
-    facts = [*map(_of_sound, models_here()), *map(_of_tables, tables)]
+    facts = models()
     if as_json:
         print(json.dumps(facts, indent=2))
         return 0
@@ -36,28 +34,14 @@ def main(as_json: bool) -> int:
     return 0
 
 
-def _of_sound(name: str) -> dict[str, Any]:
-    path = find(name)
-    known = {"name": name, "default": name == DEFAULT_MODEL, "for": "sound", "about": _about(path)}
-    return known | facts_of(path)
+class _Callable(ModuleType):
+    """Importing this module makes it ``vqaudio.models``, which is a function that lists models, and still is one so."""
+
+    def __call__(self) -> list[dict[str, Any]]:
+        return models()
 
 
-def _of_tables(path: Path) -> dict[str, Any]:
-    return {
-        "name": path.stem,
-        "for": "tables",
-        "about": _about(path),
-        "fingerprint": fingerprint(path),
-        "bytes": path.stat().st_size,
-    }
-
-
-def _about(path: Path) -> str:
-    """How the model's card begins, up to the first colon or the end of the sentence."""
-    if not path.with_suffix(".md").exists():  # not written yet
-        return ""
-    paragraph = path.with_suffix(".md").read_text(encoding="utf-8").split("\n\n")[1]
-    return re.split(r"[:.](?:\s|$)", " ".join(paragraph.split()))[0]
+sys.modules[__name__].__class__ = _Callable
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:

@@ -32,16 +32,21 @@ if TYPE_CHECKING:
     "--seconds",
     type=Seconds(0, 3600, min_open=True),
     metavar="TIME",
-    help="to draw, up to an hour (default: as the prior learned from)",
+    help="how long, up to an hour (default: as the prior learned from)",
 )
 @click.option("--speaker", metavar="NAME", help="in whose voice; --list-speakers names them")
 @click.option("--label", metavar="L", help="of which class, where the model knows any; --list-labels names them")
 @click.option("--prompt", type=options.PATH, metavar="IN", help="a recording to go on from; it is part of the output")
 @options.codebooks
 @click.option("--temperature", type=float, default=0.9, show_default=True, metavar="T", help="0 for the likeliest")
-@click.option("--top-k", type=int, default=0, metavar="K", help="draw among the K likeliest codes (default: all)")
+@click.option("--top-k", type=int, default=0, metavar="K", help="sample among the K likeliest codes (default: all)")
 @click.option(
-    "--top-p", type=float, default=0.95, show_default=True, metavar="P", help="draw among those of probability P"
+    "--top-p",
+    type=float,
+    default=0.95,
+    show_default=True,
+    metavar="P",
+    help="sample among the likeliest codes that together have probability P",
 )
 @click.option(
     "--guidance",
@@ -53,7 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, default=0, metavar="N", help="the same one gives the same codes everywhere")
 @click.option(
-    "--count", type=click.IntRange(1, 1024), default=1, metavar="N", help="samples to draw, into OUT-1, OUT-2, ..."
+    "--count", type=click.IntRange(1, 1024), default=1, metavar="N", help="how many samples, into OUT-1, OUT-2, ..."
 )
 @options.model(DEFAULT_MODEL)
 @options.own_prior
@@ -83,7 +88,7 @@ def main(
     force: bool,
     quiet: bool,
 ) -> int:
-    """Draw new sound from a model's prior: of a speaker, of a class, or after a recording.
+    """Sample new sound from a model's prior: of a speaker, of a class, or after a recording.
 
     OUT is a WAV, FLAC, W64 or OGG, or - for standard output (default: sample.wav).
     """
@@ -95,7 +100,7 @@ def main(
         known_suffix(target)
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(model, device, prior)
+    codec = load(model, device, prior=prior)
     for name in listed:
         print("\n".join(codec.prior.fields.get(name, ())) or f"{codec.name} knows no {name}s")
     if listed:
@@ -105,7 +110,7 @@ def main(
     usual = codec.prior.seconds  # this reads the prior, so that the speed does not count it
     seconds = usual if seconds is None else seconds
     started = time.perf_counter()
-    sounds = _drawn(codec, seconds, codebooks, count, condition, how, prompt, quiet)
+    sounds = _sampled(codec, seconds, codebooks, count, condition, how, prompt, quiet)
     for target, sound in zip(targets, sounds, strict=True):
         write_array(sound, codec.sample_rate, target)
     if not quiet:
@@ -123,7 +128,7 @@ def _targets(out: Path, count: int) -> list[Path]:
     return [out.with_stem(f"{out.stem}-{number}") for number in range(1, count + 1)]
 
 
-def _drawn(
+def _sampled(
     codec: Codec,
     seconds: float,
     codebooks: int | None,
@@ -138,7 +143,15 @@ def _drawn(
     heard = None if prompt is None else read_mono(prompt, codec.sample_rate)
     n_frames = max(1, round(seconds * codec.frame_rate))
     with tqdm(total=n_frames, desc="sampling", unit="frame", disable=True if quiet else None, leave=False) as bar:
-        return codec.sample(n_frames, codebooks, count, condition, how, heard, bar.update)
+        return codec.sample(
+            n_frames,
+            n_codebooks=codebooks,
+            count=count,
+            condition=condition,
+            sampling=how,
+            prompt=heard,
+            done=bar.update,
+        )
 
 
 if __name__ == "__main__":

@@ -40,12 +40,12 @@ def main(
     from vqaudio.audio.file_source import FileSource
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(model, device, prior)
+    codec = load(model, device, prior=prior)
     found: list[dict[str, Any]] = []
     problems: list[str] = []
     for path in sounds:
         with FileSource(path) as sound:
-            bits = codec.score(sound, codebooks, condition)
+            bits = codec.score(sound, n_codebooks=codebooks, condition=condition)
             seconds = sound.channels * sound.n_samples / sound.sample_rate
         problems.extend(sound.problems)
         tokens = sum(part.size for part in bits)

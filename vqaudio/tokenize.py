@@ -221,7 +221,7 @@ def _codec(wanted: Wanted) -> Codec:
 def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) -> list[Row]:
     """One recording's rows, one for each number of codebooks; version 0 is the recording as it is."""
     from vqaudio.audio.resampling import read_mono
-    from vqaudio.codec.blocks import encode_ways
+    from vqaudio.codec.blocks import encode_variants
     from vqaudio.codec.rate_distortion import code_cost_search
     from vqaudio.tokens import Row
 
@@ -242,7 +242,7 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
         if version and wanted.costs[1] and random.random() < COSTLY:
             cost = float(np.exp(random.uniform(*np.log(wanted.costs))))
         ways.append((count, code_cost_search(codec.model.bottleneck, count, code_cost=cost) if cost else None))
-    return [Row(*known, codes) for codes in encode_ways(codec.model, sound, ways)]
+    return [Row(*known, codes) for codes in encode_variants(codec.model, sound, ways)]
 
 
 def varied(

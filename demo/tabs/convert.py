@@ -10,9 +10,9 @@ from demo import inputs, models, outputs, pictures, recordings, work
 from vqaudio.errors import ModelError
 
 TITLE = "Convert"
-NO_VOICES = (
-    "None of the models here has been trained with voices to choose from, so nothing can be converted. A model with "
-    "voices can be given when the page is started: `python -m demo --model voices.safetensors`"
+NO_SPEAKERS = (
+    "None of the models here has been trained with speakers to choose from, so nothing can be converted. A model with "
+    "speakers can be given when the page is started: `python -m demo --model voices.safetensors`"
 )
 
 
@@ -20,13 +20,13 @@ def build(page: gr.Blocks) -> None:
     """Lay out the tab."""
     choices = models.with_speakers()
     if not choices:
-        gr.Markdown(NO_VOICES, elem_classes="note")
+        gr.Markdown(NO_SPEAKERS, elem_classes="note")
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
             recording = inputs.recording()
         with gr.Column(scale=3, min_width=300):
             model = inputs.model(choices)
-            speaker = _voices(model.value)
+            speaker = _speakers(model.value)
             with gr.Row():
                 go = gr.Button("Convert", variant="primary", interactive=bool(choices))
                 place_of_stop = gr.Column(scale=0, min_width=96)
@@ -43,15 +43,15 @@ def build(page: gr.Blocks) -> None:
     )
     with place_of_stop:
         inputs.stop_button("convert", [event])
-    model.change(_voices, model, speaker, queue=False, show_progress="hidden", api_visibility="private")
+    model.change(_speakers, model, speaker, queue=False, show_progress="hidden", api_visibility="private")
 
 
-def _voices(model: str | None) -> gr.Dropdown:
+def _speakers(model: str | None) -> gr.Dropdown:
     known = models.speakers(model) if model else ()
     return gr.Dropdown(
         list(known),
         value=known[0] if known else None,
-        label="Voice",
+        label="Speaker",
         info=f"one of {len(known)}" if known else None,
         interactive=bool(known),
         allow_custom_value=True,
@@ -72,14 +72,14 @@ def convert(
     """
     with work.Job("convert", request, progress) as job:
         if not model:
-            raise ModelError(NO_VOICES)
+            raise ModelError(NO_SPEAKERS)
         if not speaker:
-            raise ModelError(f"No voice is chosen: take one of {', '.join(models.speakers(model))}")
+            raise ModelError(f"No speaker is chosen: take one of {', '.join(models.speakers(model))}")
         sound = recordings.read(recording)
         job.step(0.1, "loading the model")
         codec = models.codec(model)
         job.step(0.3, "converting")
-        wav = codec.convert(sound.wav, sound.sample_rate, speaker)
+        wav = codec.convert(sound.wav, sound.sample_rate, speaker=speaker)
         job.step(0.8, "drawing")
         converted = recordings.Recording(sound.name, wav, sound.sample_rate)
         folder, stem = outputs.new_folder(), Path(sound.name).stem or "recording"

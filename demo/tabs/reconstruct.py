@@ -9,6 +9,7 @@ import gradio as gr
 import numpy as np
 
 from demo import facts, hear, inputs, models, outputs, pictures, recordings, work
+from vqaudio.codec.options import CodingOptions
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE
 from vqaudio.evaluation.opus import Opus
@@ -93,8 +94,13 @@ def reconstruct(
         job.step(0.05, "loading the model")
         codec = models.codec(model)
         file = io.BytesIO()
-        codec.write(sound.source, file, n_codebooks, done=job.part(0.1, 0.4, sound.seconds, "packing codes"))
-        codes = codec.encode(sound.wav, sound.sample_rate, n_codebooks)  # those in the file
+        codec.write(
+            sound.source,
+            file,
+            options=CodingOptions(n_codebooks=n_codebooks),
+            done=job.part(0.1, 0.4, sound.seconds, "packing codes"),
+        )
+        codes = codec.encode(sound.wav, sound.sample_rate, n_codebooks=n_codebooks)  # those in the file
         job.step(0.5, "decoding")
         decoded = recordings.Recording(sound.name, codec.decode(codes), sound.sample_rate)
         job.step(0.8, "drawing")

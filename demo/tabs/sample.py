@@ -31,13 +31,13 @@ def build(page: gr.Blocks) -> None:
                 speaker, label = (_field(model.value, field, title) for field, title in FIELDS.items())
             seconds = gr.Slider(1, MAX_SECONDS, 3, step=0.5, label="Seconds", buttons=[])
             count = gr.Slider(1, MAX_COUNT, 2, step=1, label="How many at once", buttons=[])
-            with gr.Accordion("How they are drawn", open=False):
+            with gr.Accordion("How they are sampled", open=False):
                 n_codebooks = _codebooks(model.value)
                 temperature = gr.Slider(
                     0, 2, 0.9, step=0.05, label="Temperature: 0 is always the likeliest", buttons=[]
                 )
                 top_p = gr.Slider(
-                    0.05, 1, 1, step=0.01, label="Top-p: draw among codes of this probability", buttons=[]
+                    0.05, 1, 1, step=0.01, label="Top-p: sample among codes of this probability", buttons=[]
                 )
                 with gr.Row(equal_height=True):
                     seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**53)
@@ -45,7 +45,7 @@ def build(page: gr.Blocks) -> None:
             with gr.Accordion("Continue my recording", open=False):
                 prompt = inputs.recording("What to go on from")
             with gr.Row():
-                go = gr.Button("Draw", variant="primary")
+                go = gr.Button("Sample", variant="primary")
                 place_of_stop = gr.Column(scale=0, min_width=96)
         with gr.Column(scale=3, min_width=300):
             players = [outputs.player(f"Sample {n + 1}", visible=n < count.value) for n in range(MAX_COUNT)]
@@ -97,7 +97,7 @@ def describe(model: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Slider]:
 
 
 def _no_prior() -> str:
-    return "None of the models here has a prior, so nothing can be drawn: train one (recipes/)."
+    return "None of the models here has a prior, so nothing can be sampled: train one (recipes/)."
 
 
 @work.spoken
@@ -115,7 +115,7 @@ def sample(
     request: gr.Request,
     progress: gr.Progress = work.PROGRESS,
 ) -> list[str | None]:
-    """Draw sounds that nobody made, each of so many seconds; with a prompt, they begin with its end.
+    """Sample sounds that nobody made, each of so many seconds; with a prompt, they begin with its end.
 
     Returns as many sounds as were asked for, and None for the players left over.
     """
@@ -124,7 +124,7 @@ def sample(
             raise ModelError(_no_prior())
         if not 1 <= count <= MAX_COUNT or not 0 < seconds <= MAX_SECONDS:
             raise VqaudioError(
-                f"{count} sounds of {seconds:g} s asked for: at most {MAX_COUNT} of {MAX_SECONDS} s are drawn at once"
+                f"{count} sounds of {seconds:g} s asked for: at most {MAX_COUNT} of {MAX_SECONDS} s are sampled at once"
             )
         how = Sampling(temperature=temperature, top_p=top_p, seed=int(seed))
         sound = None if prompt is None else recordings.read(prompt)
@@ -134,8 +134,16 @@ def sample(
         given = {"speaker": speaker, "label": label}
         condition = ",".join(f"{field}={name}" for field, name in given.items() if name) or NONE
         n_frames = max(1, round(seconds * codec.frame_rate))
-        report = job.part(0.0, 1.0, n_frames, "drawing codes")
-        wavs = codec.sample(n_frames, n_codebooks, count, condition, how, before, report)
+        report = job.part(0.0, 1.0, n_frames, "sampling codes")
+        wavs = codec.sample(
+            n_frames,
+            n_codebooks=n_codebooks,
+            count=count,
+            condition=condition,
+            sampling=how,
+            prompt=before,
+            done=report,
+        )
         folder, name = outputs.new_folder(), Path(sound.name).stem if sound else speaker or label or "sample"
         paths = [
             outputs.write_wav(folder / f"{name}-seed-{how.seed}-{number}.wav", wav[None], codec.sample_rate)

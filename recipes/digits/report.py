@@ -99,7 +99,7 @@ def draw(codec: Codec, clips: int, how: Sampling) -> tuple[Spoken, list[NDArray[
     codes = []
     n_frames = round(codec.prior.seconds * codec.frame_rate)
     for label, speaker in tqdm(pairs, "sampling", disable=None):
-        found = codec.sample_codes(n_frames, None, clips, f"label={label},speaker={speaker}", how)
+        found = codec.sample_codes(n_frames, count=clips, condition=f"label={label},speaker={speaker}", sampling=how)
         codes += [np.stack([stream[0] for stream in one.streams]) for one in found]
         sounds += [codec.decode(one)[0] for one in found]
         labels["label"] += [label] * clips

@@ -171,7 +171,7 @@ def samples(
         rows.append((name, f"{title}, counted codes", rate, sounds))
         if member.codec.prior_file is not None:
             digits = list(member.codec.prior.fields["label"])[:: max(1, 10 // count)][:count]
-            told = [member.codec.sample(frames, condition=f"label={digit}", how=HOW)[0] for digit in digits]
+            told = [member.codec.sample(frames, condition=f"label={digit}", sampling=HOW)[0] for digit in digits]
             rows.append((f"{name}_prior", f"{title}, prior, {', '.join(digits)}", rate, told))
     figure, axes = picture(out, (2.2 * count, 1.5 * len(rows)), len(rows), count)
     for row, (name, title, rate, sounds) in zip(axes, rows, strict=True):

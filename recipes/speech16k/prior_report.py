@@ -89,7 +89,10 @@ def sizes(codec: Codec, recordings: Sequence[Recording]) -> list[str]:
         "|---|" + "---:|" * (len(MODES) + 2),
     ]
     for number in [*range(1, min(4, codec.n_codebooks)), codec.n_codebooks]:
-        total = {mode: sum(len(codec.compress(s, codec.sample_rate, number, mode)) for s in sounds) for mode in MODES}
+        total = {
+            mode: sum(len(codec.compress(s, codec.sample_rate, n_codebooks=number, entropy=mode)) for s in sounds)
+            for mode in MODES
+        }
         rates = " | ".join(f"{total[mode] * 8 / seconds / 1000:.3f}" for mode in MODES)
         saved_share = " | ".join(f"{1 - total[mode] / total['none']:.1%}" for mode in MODES[1:])
         lines.append(f"| {number} | {rates} | {saved_share} |")
@@ -172,7 +175,7 @@ def voices(codec: Codec, recordings: Sequence[Recording], how: Sampling, out: Pa
     names = sorted(set(learned.speakers))
     for name in tqdm(names, "sampling", disable=None):
         frames = round(CLIP_SECONDS * codec.frame_rate)
-        found = codec.sample(frames, None, CLIPS, f"speaker={name}", how)
+        found = codec.sample(frames, count=CLIPS, condition=f"speaker={name}", sampling=how)
         drawn.sounds += found
         drawn.speakers += [name] * len(found)
         write_array(found[0], codec.sample_rate, out / f"{name}.wav")
@@ -222,7 +225,7 @@ def copies(codec: Codec, rows: Sequence[Row], how: Sampling) -> list[str]:
     frames = round(COPY_SECONDS * codec.frame_rate)
     full = [row for row in rows if len(row.codes) == codec.n_codebooks and row.version == 0 and row.corpus != "digits"]
     learned, kept = ([np.stack(row.codes) for row in full if row.split == split] for split in ("train", "valid"))
-    found = codec.sample_codes(20 * frames, None, 10, how=how)
+    found = codec.sample_codes(20 * frames, count=10, sampling=how)
     drawn: list[NDArray[np.int32]] = [np.stack([stream[0] for stream in one.streams]) for one in found]
     near = memorization(spans_of(drawn, frames), spans_of(kept, frames)[:200], training=learned)
     return [

@@ -87,7 +87,7 @@ def reconstruct(page: Page, codec: Codec, clips: Sequence[Path]) -> None:
         wave = read_mono(path, SAMPLE_RATE)
         sounds = [("original", path.stem, wave)]
         for count in sorted({1, (most + 1) // 2, most}, reverse=True):
-            made = codec.decode(codec.encode(wave, SAMPLE_RATE, count))[0]
+            made = codec.decode(codec.encode(wave, SAMPLE_RATE, n_codebooks=count))[0]
             label = f"{count} codebook{'s' if count > 1 else ''}, {codec.kbps(count):.2f} kb/s"
             sounds.append((label, f"{path.stem}-{count}", made))
         page.group(path.stem, sounds)
@@ -100,7 +100,7 @@ def sample(page: Page, codec: Codec, voices: Sequence[str], draws: int) -> None:
     frames = round(codec.prior.seconds * codec.frame_rate)
     for voice in tqdm(["", *voices], "sampling", disable=None):
         condition = f"speaker={voice}" if voice else NONE
-        drawn = codec.sample_codes(frames, None, draws, condition, HOW)
+        drawn = codec.sample_codes(frames, count=draws, condition=condition, sampling=HOW)
         name = voice or "nobody"
         sounds = [
             (f"sample {number}", f"sample-{name}-{number}", codec.decode(codes, voice)[0])
@@ -118,7 +118,7 @@ def convert(page: Page, codec: Codec, clips: Sequence[Path], voices: Sequence[st
     )
     for path in tqdm(clips, "converting", disable=None):
         wave = read_mono(path, SAMPLE_RATE)
-        codes = codec.encode(wave, SAMPLE_RATE, 1)
+        codes = codec.encode(wave, SAMPLE_RATE, n_codebooks=1)
         made = [(f"as {voice}", f"{path.stem}-as-{voice}", codec.decode(codes, voice)[0]) for voice in voices]
         page.group(path.stem, [("original", f"{path.stem}-before", wave), *made])
 

@@ -61,14 +61,17 @@ def test_ends_are_as_loud_as_inside_a_longer_clip(n_codebooks):
     The syllables are made, and nothing that it has heard: of real ones the median is within 2.1 dB from 20 ms on.
     """
     codec, longer, edge = vqaudio.load(), synthetic(4, RATE, seed=3), round(0.01 * RATE)
-    inside = codec.decode(codec.encode(longer, RATE, n_codebooks))
+    inside = codec.decode(codec.encode(longer, RATE, n_codebooks=n_codebooks))
     energy = np.square(longer[0]).reshape(-1, edge).mean(axis=1)
     loud = [at * edge for at in np.flatnonzero(energy > np.quantile(energy, 0.7)) if 50 < at < 300][::25]
     for seconds, within in ((0.01, 6), (0.06, 3 if n_codebooks == 9 else 6)):
         found: list[float] = []
         for start in loud:
             place = slice(start, start + round(seconds * RATE))
-            alone, expected = codec.decode(codec.encode(longer[:, place], RATE, n_codebooks)), inside[:, place]
+            alone, expected = (
+                codec.decode(codec.encode(longer[:, place], RATE, n_codebooks=n_codebooks)),
+                inside[:, place],
+            )
             parts = slice(None, edge), slice(-edge, None)
             found += [np.square(alone[:, part]).mean() / np.square(expected[:, part]).mean() for part in parts]
         assert abs(10 * np.log10(np.median(found))) < within, seconds

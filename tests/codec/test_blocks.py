@@ -13,8 +13,9 @@ from torch import Tensor
 
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec import blocks
-from vqaudio.codec.blocks import Block, Decoded, encode_blocks, encode_ways
+from vqaudio.codec.blocks import Block, encode_blocks, encode_variants
 from vqaudio.codec.codec import Codec
+from vqaudio.codec.decoding import DecodedBlocks
 from vqaudio.codec.rate_distortion import code_cost_search
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, ChunkCodes, Stream
@@ -42,13 +43,15 @@ def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
 
 def decode(
     codec: Codec, codes: ChunkCodes, n_samples: int, block_frames: int, lost: frozenset[int] = frozenset()
-) -> Decoded:
+) -> DecodedBlocks:
     def block(index: int) -> Block | None:
         cut = slice(index * block_frames, (index + 1) * block_frames)
         plain = (PLAIN,) * codes[0].shape[0]
         return None if index in lost else Block([stream[:, cut] for stream in codes], plain)
 
-    return Decoded(codec.model, codec.silence, block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
+    return DecodedBlocks(
+        codec.model, codec.silence, block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes)
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- block sizes
@@ -224,11 +227,11 @@ def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, secon
     monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
     wav, bottleneck = synthetic(seconds, RATE), codec.model.bottleneck
     every = codec.n_codebooks
-    found = encode_ways(
+    found = encode_variants(
         codec.model, wav[0], [(every, None), (2, None), (2, code_cost_search(bottleneck, 2, code_cost=1e-3))]
     )
     for codes, (count, cost) in zip(found, [(every, 0.0), (2, 0.0), (2, 1e-3)], strict=True):
-        expected = codec.encode(wav, RATE, count, cost, with_margin=False).streams
+        expected = codec.encode(wav, RATE, n_codebooks=count, code_cost=cost, with_margin=False).streams
         assert not untied(codec, ArraySource(wav, RATE), expected, [part[None] for part in codes])
 
 
@@ -240,7 +243,7 @@ def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, 
     codec, wav = codec_of(model, silence=[0, 0, 0]), synthetic(1.5, RATE)
     with torch.no_grad():
         model.bottleneck.initialise(model.encoder(torch.from_numpy(wav)[None]))
-    (found,) = encode_ways(model, wav[0], [(3, None)])
+    (found,) = encode_variants(model, wav[0], [(3, None)])
     expected = codec.encode(wav, RATE, with_margin=False).streams
     assert [len(part) for part in found] == [part.shape[1] for part in expected]
     for ours, theirs in zip(found, expected, strict=True):
@@ -250,7 +253,7 @@ def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, 
 
 def test_what_is_not_loud_enough_for_the_model_is_lifted_in_every_way():
     codec, wav = tiny_codec(), 2.0**-12 * synthetic(2, RATE)
-    (found,) = encode_ways(codec.model, wav[0], [(codec.n_codebooks, None)])
+    (found,) = encode_variants(codec.model, wav[0], [(codec.n_codebooks, None)])
     codes = codec.encode(wav, RATE, with_margin=False)
     assert codes.levels
     assert np.mean(np.stack(found) == np.concatenate(codes.streams)) > 0.97

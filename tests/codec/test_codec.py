@@ -16,8 +16,10 @@ import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.resampling import resample
-from vqaudio.codec.codec import Codec, Codes
+from vqaudio.codec.codec import Codec
+from vqaudio.codec.codes import Codes
 from vqaudio.codec.opened import open_vq
+from vqaudio.codec.options import CodingOptions
 from vqaudio.container import SoundHeader, Writer
 from vqaudio.errors import AudioError, ContainerError, ModelError, RateError, VqaudioError
 from vqaudio.model.bottleneck import Identity
@@ -55,7 +57,7 @@ def test_every_length_up_to_5000_samples(codec, rate):
     for n_samples in range(1, 5001):
         channels = n_samples % 3 + 1
         file = io.BytesIO()
-        codec.write(ArraySource(wav[:channels, :n_samples], rate), file, chunk_seconds=0.3)
+        codec.write(ArraySource(wav[:channels, :n_samples], rate), file, options=CodingOptions(chunk_seconds=0.3))
         sound = codec.open(open_vq(file, name="x.vq"))
         assert (whole(sound).shape, sound.sample_rate) == ((channels, n_samples), rate)
 
@@ -98,7 +100,7 @@ def test_codes_are_the_same_whatever_brings_the_sound(codec):
 def test_files_with_other_chunks_hold_the_same_codes_and_sound(codec, chunk_seconds):
     wav = synthetic(8, RATE)
     file = io.BytesIO()
-    codec.write(ArraySource(wav, RATE), file, chunk_seconds=chunk_seconds)
+    codec.write(ArraySource(wav, RATE), file, options=CodingOptions(chunk_seconds=chunk_seconds))
     opened = codec.open(open_vq(file, name="x.vq"))
     assert opened.stored.reader.header.chunk_seconds == pytest.approx(chunk_seconds)
     codes = codec.encode(wav, RATE)
@@ -119,9 +121,9 @@ def test_fewer_codebooks_are_the_first_of_all(codec):
     full, two = codec.encode(wav, RATE), codec.encode(wav, RATE, n_codebooks=2)
     assert len(two.streams) == 2
     assert all(map(np.array_equal, two.streams, full.streams))
-    np.testing.assert_array_equal(codec.decode(two), codec.decompress(codec.compress(wav, RATE, 2))[0])
+    np.testing.assert_array_equal(codec.decode(two), codec.decompress(codec.compress(wav, RATE, n_codebooks=2))[0])
     assert not np.array_equal(codec.decode(two), codec.decode(full))
-    assert len(codec.compress(wav, RATE, 2)) < 0.7 * len(codec.compress(wav, RATE))
+    assert len(codec.compress(wav, RATE, n_codebooks=2)) < 0.7 * len(codec.compress(wav, RATE))
 
 
 def test_equal_channels_are_stored_once(codec):
@@ -171,8 +173,8 @@ def test_rates(codec):
 def test_impossible_numbers_of_codebooks(codec, number):
     message = f"{number} codebooks asked for, but tiny has 1 to 4"
     for call in (
-        lambda: codec.encode(synthetic(0.1, RATE), RATE, number),
-        lambda: codec.compress(synthetic(0.1, RATE), RATE, number),
+        lambda: codec.encode(synthetic(0.1, RATE), RATE, n_codebooks=number),
+        lambda: codec.compress(synthetic(0.1, RATE), RATE, n_codebooks=number),
         lambda: codec.kbps(number),
     ):
         with pytest.raises(ModelError, match=message):
@@ -183,7 +185,7 @@ def test_a_rate_can_be_asked_for(codec):
     wav = synthetic(10.0, RATE)
     assert codec.compress(wav, RATE, kbps=0.7) == codec.compress(wav, RATE, n_codebooks=2)
     with pytest.raises(ModelError, match="expected one of them"):
-        codec.compress(wav, RATE, 2, kbps=0.7)
+        codec.compress(wav, RATE, n_codebooks=2, kbps=0.7)
     with pytest.raises(RateError, match="the smallest file of these"):
         codec.compress(wav, RATE, kbps=0.2)
 
@@ -251,7 +253,7 @@ def test_models_and_devices_that_are_not_there():
 def small_file(codec: Codec, rate: int = RATE) -> bytes:
     """Four chunks of half a second, one channel, one codebook."""
     file = io.BytesIO()
-    codec.write(ArraySource(synthetic(1.9, rate), rate), file, n_codebooks=1, chunk_seconds=0.5)
+    codec.write(ArraySource(synthetic(1.9, rate), rate), file, options=CodingOptions(n_codebooks=1, chunk_seconds=0.5))
     return file.getvalue()
 
 

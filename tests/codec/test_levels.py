@@ -11,8 +11,8 @@ from tools import MODEL, heard, reader, synthetic, tiny_codec
 
 import vqaudio
 from vqaudio.audio.array_source import ArraySource
-from vqaudio.codec.codec import Codes
-from vqaudio.codec.levels import gain_and_offset, measure, put_back, taken_out
+from vqaudio.codec.codes import Codes
+from vqaudio.codec.levels import gain_and_offset, measure, remove_level, restore_level
 from vqaudio.codec.opened import open_vq
 from vqaudio.container import PLAIN, Level
 from vqaudio.decompress import main as decompress
@@ -48,11 +48,11 @@ def test_levels_bring_sound_where_models_know_it(gain, offset, exponent):
     assert level.exponent == exponent
     assert peak == pytest.approx(gain, rel=0.01)
     assert (level.offset != 0) == (offset != 0)
-    coded = taken_out(sound, level)
+    coded = remove_level(sound, level)
     assert (coded is sound) == (level == PLAIN)
     assert np.abs(coded).max() <= 1.2501
     assert abs(coded.mean()) < 0.01
-    back = put_back(coded, [level] * 3, 320)
+    back = restore_level(coded, [level] * 3, 320)
     np.testing.assert_allclose(back, sound, rtol=1e-5, atol=1e-7 * max(1, abs(offset)) + 1e-6 * gain)
 
 
@@ -74,8 +74,8 @@ def test_levels_change_without_a_step():
         mixed += share * (sound - offset) / gain
     decoded = mixed.astype(np.float32)
     halves = (
-        put_back(decoded[:1600], [before, before, after], 320),
-        put_back(decoded[1600:], [before, after, after], 320),
+        restore_level(decoded[:1600], [before, before, after], 320),
+        restore_level(decoded[1600:], [before, after, after], 320),
     )
     np.testing.assert_allclose(np.concatenate(halves), sound, rtol=0, atol=1e-5)
 
@@ -83,8 +83,8 @@ def test_levels_change_without_a_step():
 @pytest.mark.parametrize(("gain", "offset"), [(16.0, 0.0), (1.0, 0.5), (1e-4, 0.0)])
 def test_sound_at_any_level_comes_back_as_it_does_within_full_scale(gain, offset):
     codec, wav = vqaudio.load(), 2 * synthetic(2, RATE)
-    plain = codec.decompress(codec.compress(wav, RATE, 3))[0]
-    data = codec.compress(gain * wav + np.float32(offset), RATE, 3, entropy="none")
+    plain = codec.decompress(codec.compress(wav, RATE, n_codebooks=3))[0]
+    data = codec.compress(gain * wav + np.float32(offset), RATE, n_codebooks=3, entropy="none")
     found = (codec.decompress(data)[0] - offset) / gain
     assert abs(10 * np.log10(np.square(found).mean() / np.square(plain).mean())) < 1.5
     assert abs(np.corrcoef(found[0], wav[0])[0, 1] - np.corrcoef(plain[0], wav[0])[0, 1]) < 0.05

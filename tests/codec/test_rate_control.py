@@ -14,6 +14,7 @@ from tools import MODEL, one_line, reader, synthetic, tiny_codec, wav_bytes
 import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
+from vqaudio.codec.options import CodingOptions
 from vqaudio.codec.rate_control import LEAST
 from vqaudio.compress import main as compress
 from vqaudio.errors import ModelError, RateError
@@ -61,7 +62,7 @@ def test_files_are_as_large_as_was_asked(codec, channels, share):
 
 def test_in_short_chunks(codec):
     wav, made = synthetic(SECONDS, RATE, seed=6), io.BytesIO()
-    size = codec.write_at_rate(ArraySource(wav, RATE), made, 0.8, chunk_seconds=0.5)
+    size = codec.write(ArraySource(wav, RATE), made, options=CodingOptions(kbps=0.8, chunk_seconds=0.5))
     assert size == len(made.getvalue())
     assert LEAST * 0.8 <= rate_of(made.getvalue()) <= 0.8
     assert reader(made.getvalue()).n_chunks == 11
@@ -69,7 +70,12 @@ def test_in_short_chunks(codec):
 
 def test_progress_ends_where_the_sound_does(codec):
     found: list[float] = []
-    codec.write_at_rate(ArraySource(synthetic(SECONDS, RATE), RATE), io.BytesIO(), 0.7, 0.5, found.append)
+    codec.write(
+        ArraySource(synthetic(SECONDS, RATE), RATE),
+        io.BytesIO(),
+        options=CodingOptions(kbps=0.7, chunk_seconds=0.5),
+        done=found.append,
+    )
     assert sum(found) == pytest.approx(SECONDS)
 
 
@@ -101,7 +107,7 @@ def test_more_than_all_codebooks_take_is_all_codebooks(codec, prior, capsys):
 def test_without_a_prior_codebooks_are_chosen(codec, mode):
     """The most that fit, with all bytes: one more would not."""
     wav = synthetic(SECONDS, RATE)
-    sizes = [len(codec.compress(wav, RATE, n, mode)) for n in (1, 2, 3, 4)]
+    sizes = [len(codec.compress(wav, RATE, n_codebooks=n, entropy=mode)) for n in (1, 2, 3, 4)]
     for n, size in enumerate(sizes, 1):
         asked = size * 8 / SECONDS / 1000
         assert n_codebooks(codec.compress(wav, RATE, entropy=mode, kbps=asked + 1e-6)) == n
@@ -115,7 +121,7 @@ def test_what_arrives_has_the_codebooks_whose_codes_fit(codec):
     """0.3 kb/s each; two channels have half of the rate each."""
     for channels, asked, expected in ((1, 0.95, 3), (2, 1.3, 2)):
         file = io.BytesIO()
-        codec.write_at_rate(Arriving(synthetic(2.0, RATE, channels), RATE), file, asked)
+        codec.write(Arriving(synthetic(2.0, RATE, channels), RATE), file, options=CodingOptions(kbps=asked))
         assert n_codebooks(file.getvalue()) == expected
 
 
@@ -128,7 +134,7 @@ def test_the_command_does_as_the_api(codec, prior, capsys):
     assert Path("out.vq").read_bytes() == codec.compress(wav, RATE, kbps=0.7)
     assert "note" not in capsys.readouterr().err
     assert compress(["in.wav", "fast.vq", *options, "--kbps", "0.7", "--fast", "--quiet"]) == 0
-    assert Path("fast.vq").read_bytes() == codec.compress(wav, RATE, 2)
+    assert Path("fast.vq").read_bytes() == codec.compress(wav, RATE, n_codebooks=2)
     assert compress(["in.wav", "small.vq", *options, "--kbps", "0.01"]) == 1
     assert one_line(capsys, "error: in.wav: 0.01 kb/s asked for, but the smallest file")
     assert not Path("small.vq").exists()

@@ -16,6 +16,7 @@ import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.costs import CodeCosts
+from vqaudio.codec.options import CodingOptions
 from vqaudio.codec.rate_distortion import RateDistortionSearch, smallest
 from vqaudio.intnet.intervals import bits_of
 
@@ -111,6 +112,6 @@ def test_a_file_as_from_a_pipe(codec, channels):
     wav = synthetic(3.3, RATE, channels=channels)
     files = [io.BytesIO(), io.BytesIO()]
     for source, file in zip((ArraySource(wav, RATE), Arriving(wav, RATE)), files, strict=True):
-        codec.write(source, file, chunk_seconds=0.5, rdo=0.1)
+        codec.write(source, file, options=CodingOptions(chunk_seconds=0.5, rdo=0.1))
     assert files[0].getvalue() == files[1].getvalue()
     assert not math.isclose(len(files[0].getvalue()), len(codec.compress(wav, RATE)), rel_tol=0.05)

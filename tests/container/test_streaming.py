@@ -17,6 +17,7 @@ from tools import MODEL, reader, synthetic, tiny_codec
 
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.opened import StoredSound, open_vq
+from vqaudio.codec.options import CodingOptions
 from vqaudio.container.streaming import StreamingReader
 from vqaudio.decompress import main
 from vqaudio.errors import ContainerError
@@ -29,7 +30,9 @@ RATE = 16000
 def packed(seconds: float = 3.3, rate: int = RATE, **how: object) -> bytes:
     """A file with chunks of a second."""
     file = io.BytesIO()
-    tiny_codec().write(ArraySource(synthetic(seconds, rate), rate), file, chunk_seconds=1.0, **how)  # type: ignore[arg-type]
+    tiny_codec().write(
+        ArraySource(synthetic(seconds, rate), rate), file, options=CodingOptions(chunk_seconds=1.0, **how)
+    )  # type: ignore[arg-type]
     return file.getvalue()
 
 

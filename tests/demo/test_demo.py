@@ -438,12 +438,12 @@ def test_a_look_inside(client):
 
 
 @pytest.mark.slow
-def test_samples_are_drawn_and_go_on_from_a_recording(client):
-    drawn = client.predict(DEFAULT_MODEL, "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
+def test_new_sound_is_sampled_and_continues_a_recording(client):
+    sampled = client.predict(DEFAULT_MODEL, "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
     again = client.predict(DEFAULT_MODEL, "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
-    assert [path is None for path in drawn] == [False, False, True, True]
-    assert [heard(Path(path))[0].shape for path in drawn[:2]] == [(1, 16000)] * 2
-    assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in zip(drawn[:2], again[:2], strict=True))
+    assert [path is None for path in sampled] == [False, False, True, True]
+    assert [heard(Path(path))[0].shape for path in sampled[:2]] == [(1, 16000)] * 2
+    assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in zip(sampled[:2], again[:2], strict=True))
     digit = client.predict("digits", "jackson", "7", 1, 1, 1, 0.9, 1, 7, None, api_name="/sample")
     assert heard(Path(digit[0]))[0].size
     longer = client.predict(DEFAULT_MODEL, "", "", 1, 1, 1, 0.9, 1, 7, upload(VOWELS), api_name="/sample")

@@ -29,16 +29,16 @@ PATIENCE = 90_000  # ms, on a machine that is busy with other tests
 FLAGS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 
 
-STOP_WHILE_DRAWING = """() => new Promise(resolve => {
+STOP_WHILE_SAMPLING = """() => new Promise(resolve => {
     const tab = [...document.querySelectorAll('[role=tabpanel]')].find(panel => panel.offsetParent)
     const press = name => [...tab.querySelectorAll('button')].find(one => one.textContent.trim() === name).click()
     const watch = new MutationObserver(() => {
-        if (tab.textContent.includes('drawing codes')) { watch.disconnect(); press('Stop'); resolve() }
+        if (tab.textContent.includes('sampling codes')) { watch.disconnect(); press('Stop'); resolve() }
     })
     watch.observe(tab, {childList: true, subtree: true, characterData: true})
-    press('Draw')
+    press('Sample')
 })"""
-"""Within the page, since drawing takes a second or two, which a busy machine may need for a click from outside."""
+"""Within the page, since sampling takes a second or two, which a busy machine may need for a click from outside."""
 
 
 @pytest.fixture(scope="module")
@@ -188,21 +188,21 @@ def test_an_example_and_the_microphone_are_recordings_too(visit):
 
 
 @pytest.mark.slow
-def test_samples_are_drawn(visit):
+def test_new_sound_is_sampled(visit):
     visit.open("Sample")
-    visit.press("Draw")
+    visit.press("Sample")
     visit.players(2)
     visit.shot("sample")
 
 
 @pytest.mark.slow
-def test_drawing_is_stopped(visit):
+def test_sampling_is_stopped(visit):
     visit.open("Sample")
     for name, value in (("Seconds", 10), ("How many at once", 4)):
         visit.tab.get_by_label(f"number input for {name}").fill(str(value))
         visit.page.keyboard.press("Tab")
-    visit.page.evaluate(STOP_WHILE_DRAWING)
-    playwright.expect(visit.tab.get_by_text("drawing codes")).to_have_count(0)
+    visit.page.evaluate(STOP_WHILE_SAMPLING)
+    playwright.expect(visit.tab.get_by_text("sampling codes")).to_have_count(0)
     visit.players(0)
     visit.open("Convert")  # which works at once: nothing runs on unseen
     visit.upload(VOWELS)

@@ -21,7 +21,9 @@ from vqaudio import info
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec, load
 from vqaudio.codec.opened import open_vq
+from vqaudio.codec.options import CodingOptions
 from vqaudio.codec.rate_distortion import RateDistortionSearch, code_cost_search, perceptual_weights
+from vqaudio.codec.writing import entropy_coder
 from vqaudio.compress import main as compress
 from vqaudio.container import Chunk, Reader, SoundHeader, Stream, Writer
 from vqaudio.container.chunk import RAW
@@ -67,7 +69,9 @@ def _here(tmp_path, monkeypatch):
 def stored(toys: Toys, wav: np.ndarray, mode: str = "prior", chunk_seconds: float = 0.5, **options: object) -> bytes:
     """A sound as a file, in short chunks."""
     file = io.BytesIO()
-    toys.codec.write(ArraySource(wav, RATE), file, None, chunk_seconds, entropy=mode, **options)  # type: ignore[arg-type]
+    toys.codec.write(
+        ArraySource(wav, RATE), file, options=CodingOptions(chunk_seconds=chunk_seconds, entropy=mode, **options)
+    )  # type: ignore[arg-type]
     return file.getvalue()
 
 
@@ -149,7 +153,7 @@ def test_a_file_without_sound(toys, mode):
     codec, file = toys.codec, io.BytesIO()
     prior = fingerprint(toys.prior) if mode == "prior" else None
     header = SoundHeader(codec.fingerprint, RATE, RATE, codec.hop_length, 250, 2, codec.streams, mode, prior)
-    Writer(file, header, codec._coder(mode, 4, "none")).close(0)
+    Writer(file, header, entropy_coder(codec, mode, 4, condition="none")).close(0)
     assert codec.decompress(file.getvalue())[0].shape == (2, 0)
     with pytest.raises(AudioError, match="holds no samples"):
         codec.compress(np.zeros((2, 0), np.float32), RATE, entropy=mode)
@@ -157,7 +161,7 @@ def test_a_file_without_sound(toys, mode):
 
 def test_fewer_codebooks(toys):
     for count in (1, 3):
-        file = {mode: toys.codec.compress(toys.bob, RATE, count, mode) for mode in MODES}
+        file = {mode: toys.codec.compress(toys.bob, RATE, n_codebooks=count, entropy=mode) for mode in MODES}
         sounds = [toys.codec.decompress(data)[0] for data in file.values()]
         assert all(np.array_equal(sound, sounds[0]) for sound in sounds)
         assert len(file["prior"]) < len(file["none"])
@@ -494,7 +498,7 @@ def test_a_score_is_what_a_file_takes(toys, condition):
 def test_a_score_counts_every_chunk_from_a_cold_start(toys):
     """Two chunks of the same sound, and two channels of it: each costs the same."""
     wav = np.concatenate([np.zeros((1, 2 * 80000), np.float32)] * 2)
-    bits = toys.codec.score(ArraySource(wav, RATE), 2)
+    bits = toys.codec.score(ArraySource(wav, RATE), n_codebooks=2)
     assert [part.shape for part in bits] == [(2, 502)] * 2
     for part in bits:
         np.testing.assert_array_equal(part[0], part[1])

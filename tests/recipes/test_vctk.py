@@ -449,6 +449,6 @@ def test_the_full_configs_train_and_convert(data_folder, tmp_path, name):
     assert main([str(config), *smallest, *settings]) == 0
     codec = vqaudio.load(run / "model.safetensors")
     sound = (0.1 * np.sin(np.arange(16000) / 10)).astype(np.float32)
-    voices = [codec.convert(sound, 16000, speaker) for speaker in codec.speakers]
+    voices = [codec.convert(sound, 16000, speaker=speaker) for speaker in codec.speakers]
     assert len(voices) == 2
     assert all(voice.shape == (1, 16000) and np.isfinite(voice).all() for voice in voices)

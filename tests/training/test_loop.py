@@ -520,7 +520,7 @@ def test_a_decoder_learns_the_voices_in_training(tmp_path):
     ann, bob, nobody = (codec.decode(codes, name) for name in ("ann", "bob", ""))
     assert not np.array_equal(ann, bob)
     assert not np.array_equal(ann, nobody)
-    np.testing.assert_array_equal(codec.convert(sound(RATE), RATE, "ann"), ann)
+    np.testing.assert_array_equal(codec.convert(sound(RATE), RATE, speaker="ann"), ann)
 
 
 def test_a_model_without_voices_can_learn_some(tmp_path):

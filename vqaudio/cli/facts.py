@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,39 @@ from vqaudio.config.reading import parse
 from vqaudio.container import Stream
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.prior.entropy import prior_of
-from vqaudio.registry import decoder_of, fingerprint
+from vqaudio.registry import DEFAULT_MODEL, MODELS, decoder_of, find, fingerprint, models_here
+
+
+def models() -> list[dict[str, Any]]:
+    """The models that are here, and what for: of sound, with all that :func:`facts_of` tells, then of tables.
+
+    ``about`` is how a model's card begins, up to the first colon or the end of the sentence.
+    """
+    tables = sorted((MODELS / "series").glob("*.safetensors"))
+    return [*map(_of_sound, models_here()), *map(_of_tables, tables)]
+
+
+def _of_sound(name: str) -> dict[str, Any]:
+    path = find(name)
+    known = {"name": name, "default": name == DEFAULT_MODEL, "for": "sound", "about": _about(path)}
+    return known | facts_of(path)
+
+
+def _of_tables(path: Path) -> dict[str, Any]:
+    return {
+        "name": path.stem,
+        "for": "tables",
+        "about": _about(path),
+        "fingerprint": fingerprint(path),
+        "bytes": path.stat().st_size,
+    }
+
+
+def _about(path: Path) -> str:
+    if not path.with_suffix(".md").exists():  # not written yet
+        return ""
+    paragraph = path.with_suffix(".md").read_text(encoding="utf-8").split("\n\n")[1]
+    return re.split(r"[:.](?:\s|$)", " ".join(paragraph.split()))[0]
 
 
 def facts_of(path: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ bounded stretch of time, so that blocks join without a seam, and memory does not
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.audio.array_source import ArraySource
-from vqaudio.audio.edges import Mirrored, mirrored
+from vqaudio.audio.edges import Mirrored
 from vqaudio.audio.resampling import FILTER_REACH, resample
-from vqaudio.audio.source import Source, Window, padded_window
-from vqaudio.codec.levels import measure, put_back, taken_out
+from vqaudio.audio.source import Source, Window
+from vqaudio.codec.levels import measure, remove_level
 from vqaudio.container import ChunkCodes, Level, Stream
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import CodeSearch
@@ -38,8 +37,7 @@ With random cuts in voiced speech, nine codebooks and 1 s, the first 10 ms are w
 longer clip in 98 % of cases, and in 86 % without a margin; their correlation with the original is 0.87, or 0.79.
 """
 WHOLE_FRAMES = 1000
-"""Of a window of :func:`encode_ways`: networks are quickest on such, and what they hold is small."""
-_CACHED_BLOCKS = 3
+"""Of a window of :func:`encode_variants`: networks are quickest on such, and what they hold is small."""
 Made = TypeVar("Made")
 
 
@@ -71,7 +69,7 @@ def aligned(n_frames: int, streams: Sequence[Stream]) -> int:
 
 
 @dataclass(frozen=True)
-class Opened:
+class SoundBlock:
     """A block before it is coded: the sound in it and its context, float32 ``(channels, samples)``.
 
     Attributes:
@@ -88,7 +86,7 @@ class Opened:
     seconds: float
 
 
-def open_blocks(model: Autoencoder, sound: Source, block_frames: int, margin: int = 0) -> Iterator[Opened]:
+def sound_blocks(model: Autoencoder, sound: Source, block_frames: int, margin: int = 0) -> Iterator[SoundBlock]:
     """Each block of ``block_frames`` frames, one after the other; see :func:`encode_blocks`."""
     hop, context = model.config.hop_length, aligned(model.encoder_context, model.bottleneck.streams)
     inside = Mirrored(at_rate(sound, model.config.sample_rate), (context + 1) * hop + margin)
@@ -106,9 +104,9 @@ def open_blocks(model: Autoencoder, sound: Source, block_frames: int, margin: in
             level, peak = measure(channel[: (kept + 2 * context) * hop], loudest[number])
             loudest[number] = max(loudest[number], peak)
             levels.append(level)
-            window[number] = taken_out(channel, level)
+            window[number] = remove_level(channel, level)
         begin, end = max(0, first * hop - margin), min(inside.n_samples, (first + kept) * hop - margin)
-        yield Opened(index, window, tuple(levels), kept, max(0, end - begin) / inside.sample_rate)
+        yield SoundBlock(index, window, tuple(levels), kept, max(0, end - begin) / inside.sample_rate)
 
 
 @torch.inference_mode()
@@ -129,7 +127,7 @@ def encode_blocks(
     block. ``search`` makes codes of features in place of a bottleneck that looks at one frame at a time, for
     ``at_once`` blocks side by side: more are quicker, and come later.
     """
-    opened = open_blocks(model, sound, block_frames, margin)
+    opened = sound_blocks(model, sound, block_frames, margin)
     while several := list(islice(opened, at_once if search is not None else 1)):
         for block, codes in zip(several, _codes(model, several, n_streams, search), strict=True):
             yield Block(codes, block.levels)
@@ -138,14 +136,14 @@ def encode_blocks(
 
 
 def _codes(
-    model: Autoencoder, several: list[Opened], n_streams: int, search: CodeSearch | None
+    model: Autoencoder, several: list[SoundBlock], n_streams: int, search: CodeSearch | None
 ) -> Iterator[ChunkCodes]:
     streams = model.bottleneck.streams[:n_streams]
     if search is not None:
-        heard = hear(model, several)
-        tokens = search(heard.features, heard.sound, max(block.kept for block in several))
+        batch = block_features(model, several)
+        tokens = search(batch.features, batch.sound, max(block.kept for block in several))
         found = [part.to("cpu", torch.int32).numpy() for part in tokens]
-        for block, rows in zip(several, heard.rows, strict=True):
+        for block, rows in zip(several, batch.rows, strict=True):
             cut = zip(streams, found, strict=True)
             yield [codes[rows, : stream.codes_in(block.kept)] for stream, codes in cut]
         return
@@ -155,7 +153,7 @@ def _codes(
 
 
 @dataclass(frozen=True)
-class Heard:
+class BlockFeatures:
     """What the bottleneck is told of some blocks, all as long as a full one; equal channels of a block are there once.
 
     Attributes:
@@ -169,32 +167,32 @@ class Heard:
 
 
 @torch.inference_mode()
-def hear(model: Autoencoder, several: Sequence[Opened]) -> Heard:
+def block_features(model: Autoencoder, several: Sequence[SoundBlock]) -> BlockFeatures:
     """Blocks through the encoder, one by one, so that how many there are changes nothing."""
     device = next(model.parameters()).device
     context = aligned(model.encoder_context, model.bottleneck.streams)
-    heard: list[tuple[Tensor, Tensor, int]] = []
+    encoded: list[tuple[Tensor, Tensor, int]] = []
     rows = []
     for block in several:
 
-        def listen(channel: Window) -> int:
+        def encode(channel: Window) -> int:
             waveform = torch.from_numpy(channel)[None, None].to(device)
             with _full_float32(device):
-                heard.append(model.without_context(model.encoder(waveform), waveform, context))
-            return len(heard) - 1
+                encoded.append(model.without_context(model.encoder(waveform), waveform, context))
+            return len(encoded) - 1
 
-        rows.append(_each_channel(block.window, listen))
-    features, sounds, _ = zip(*heard, strict=True)
-    return Heard(torch.cat(features), torch.cat(sounds), rows)
+        rows.append(_each_channel(block.window, encode))
+    features, sounds, _ = zip(*encoded, strict=True)
+    return BlockFeatures(torch.cat(features), torch.cat(sounds), rows)
 
 
 @torch.inference_mode()
-def encode_ways(
-    model: Autoencoder, sound: Window, ways: Sequence[tuple[int, CodeSearch | None]]
+def encode_variants(
+    model: Autoencoder, sound: Window, variants: Sequence[tuple[int, CodeSearch | None]]
 ) -> list[list[NDArray[np.int32]]]:
-    """A sound ``(samples,)`` at the model's rate to codes in several ways, its features computed once.
+    """A sound ``(samples,)`` at the model's rate to codes in several variants, its features computed once.
 
-    Each way is a number of streams, and what chooses codes if not the nearest are wanted; it gives int32 arrays
+    Each variant is a number of streams, and what chooses codes if not the nearest are wanted; it gives int32 arrays
     ``(codes,)`` per stream, without a margin. Not for files: windows are as long as the sound, up to ``WHOLE_FRAMES``,
     so that where two codes are nearly as near, it may take the one that :func:`encode_blocks` does not.
     """
@@ -205,19 +203,19 @@ def encode_ways(
     n_frames, step = -(-len(sound) // hop), aligned(WHOLE_FRAMES, streams)
     inside = Mirrored(ArraySource(sound, model.config.sample_rate), (before + 1) * hop)
     device, loudest = next(model.parameters()).device, 0.0
-    found: list[list[list[NDArray[np.int32]]]] = [[] for _ in ways]
+    found: list[list[list[NDArray[np.int32]]]] = [[] for _ in variants]
     for first in range(0, n_frames, step):
         kept = min(step, n_frames - first)
         last = aligned(first + kept, streams)
         (channel,) = inside.read((first - before) * hop, (last + after) * hop)
         level, peak = measure(channel, loudest)
         loudest = max(loudest, peak)
-        heard = torch.from_numpy(taken_out(channel, level))[None, None].to(device)
+        waveform = torch.from_numpy(remove_level(channel, level))[None, None].to(device)
         with _full_float32(device):
-            features = model.encoder(heard)[..., before - own : before + last - first + own]
-            heard = heard[..., (before - own) * hop : (before + last - first + own) * hop]
-            for parts, (n_streams, search) in zip(found, ways, strict=True):
-                tokens = model.encode_features(features, heard, n_streams, own, search)
+            features = model.encoder(waveform)[..., before - own : before + last - first + own]
+            waveform = waveform[..., (before - own) * hop : (before + last - first + own) * hop]
+            for parts, (n_streams, search) in zip(found, variants, strict=True):
+                tokens = model.encode_features(features, waveform, n_streams, own, search)
                 parts.append(_kept(tokens, streams[:n_streams], kept))
     return [[np.concatenate(parts) for parts in zip(*blocks, strict=True)] for blocks in found]
 
@@ -250,143 +248,3 @@ def _each_channel(window: NDArray[np.generic], work: Callable[[Window], Made]) -
             results[key] = work(np.ascontiguousarray(channel))
         order.append(results[key])
     return order
-
-
-class Decoded:
-    """The sound that codes stand for, at the model's rate: a :class:`vqaudio.audio.source.Source`.
-
-    ``block_of(index)`` gives a block, or None for one that is lost: it is silent, and its neighbours, which would have
-    seen its codes, see those of silence. The first frame begins ``margin`` samples before the sound. ``speaker`` is the
-    number of the voice to decode to, 0 for none. Codes go on mirrored beyond the ends, or as silence with ``fading``.
-    """
-
-    def __init__(
-        self,
-        model: Autoencoder,
-        silence: list[int],
-        block_of: Callable[[int], Block | None],
-        channels: int,
-        n_samples: Callable[[], int],
-        block_frames: int,
-        n_streams: int,
-        speaker: int = 0,
-        margin: int = 0,
-        fading: bool = False,
-    ):
-        self.model, self.block_of, self.block_frames, self.speaker = model, block_of, block_frames, speaker
-        self.streams: tuple[Stream, ...] = model.bottleneck.streams[:n_streams]
-        self.silence = silence[:n_streams]
-        self.sample_rate = model.config.sample_rate
-        self.channels, self._length, self.margin, self.fading = channels, n_samples, margin, fading
-        self.context = aligned(model.decoder_context, self.streams)
-        self._blocks: OrderedDict[int, Window] = OrderedDict()
-
-    @property
-    def n_samples(self) -> int:
-        """Samples in each channel: see :attr:`vqaudio.audio.source.Source.n_samples`."""
-        return self._length()
-
-    @property
-    def n_frames(self) -> int:
-        """Frames that so many samples take, with the margin at either end."""
-        return -(-(self.n_samples + 2 * self.margin) // self.model.config.hop_length)
-
-    @property
-    def n_blocks(self) -> int:
-        """Blocks that so many frames take."""
-        return -(-self.n_frames // self.block_frames)
-
-    def read(self, start: int, stop: int) -> Window:
-        """Samples ``start`` to ``stop`` as float32 ``(channels, stop - start)``; zeros outside the sound."""
-        return padded_window(self, start, stop, self._inside)
-
-    def _inside(self, first: int, last: int) -> Window:
-        size = self.block_frames * self.model.config.hop_length
-        first, last = first + self.margin, last + self.margin
-        window = np.empty((self.channels, last - first), np.float32)
-        for index in range(first // size, -(-last // size)):
-            begin, end = max(first, index * size), min(last, (index + 1) * size)
-            window[:, begin - first : end - first] = self._block(index)[:, begin - index * size : end - index * size]
-        return window
-
-    def _block(self, index: int) -> Window:
-        if index not in self._blocks:
-            self._blocks[index] = self._decode(index)
-            if len(self._blocks) > _CACHED_BLOCKS:
-                self._blocks.popitem(last=False)
-        return self._blocks[index]
-
-    @torch.inference_mode()
-    def _decode(self, index: int) -> Window:
-        hop, frames = self.model.config.hop_length, self.block_frames
-        own = self.block_of(index)
-        if own is None:
-            return np.zeros((self.channels, frames * hop), np.float32)
-        device = next(self.model.parameters()).device
-        for later in range(index + 1, index + 1 + -(-self.context // frames)):
-            if later < self.n_blocks:  # of what is still arriving, the end may be met here
-                self.block_of(later)
-        places = [self._places(index, stream) for stream in self.streams]
-        seen = {beside for beside in (index - 1, index + 1) if 0 <= beside < self.n_blocks}
-        for stream, place in zip(self.streams, places, strict=True):
-            seen |= set(np.unique(place[place >= 0] // (frames // stream.stride)).tolist())
-        blocks = {block: self.block_of(block) for block in sorted(seen | {index})}
-        windows = self._windows(places, blocks)
-        around = [(blocks.get(block) or own).levels for block in (index - 1, index, index + 1)]
-        speaker = torch.tensor([self.speaker], device=device)
-        sounds: dict[bytes, Window] = {}
-        block = np.empty((self.channels, frames * hop), np.float32)
-        for channel in range(self.channels):
-            tokens = [window[channel] for window in windows]
-            key = b"".join(codes.tobytes() for codes in tokens)
-            if key not in sounds:
-                made = self.model.decode([torch.from_numpy(codes)[None].to(device) for codes in tokens], speaker)
-                sounds[key] = made[0, 0, self.context * hop : (self.context + frames) * hop].float().cpu().numpy()
-            block[channel] = put_back(sounds[key], [levels[channel] for levels in around], hop)
-        return block
-
-    def _places(self, index: int, stream: Stream) -> NDArray[np.int64]:
-        """Which of all codes of a stream stand in a block and its context: -1 for silence."""
-        first, total = (index * self.block_frames - self.context) // stream.stride, stream.codes_in(self.n_frames)
-        places = np.arange(first, first + (self.block_frames + 2 * self.context) // stream.stride)
-        return np.where((places >= 0) & (places < total), places, -1) if self.fading else mirrored(places, total)
-
-    def _windows(self, places: list[NDArray[np.int64]], blocks: dict[int, Block | None]) -> list[NDArray[np.int64]]:
-        """Each stream's codes ``(channels, codes)`` at its places, silence's where their block is lost."""
-        windows = []
-        for number, (stream, place) in enumerate(zip(self.streams, places, strict=True)):
-            window = np.full((self.channels, len(place)), self.silence[number], np.int64)
-            index, within = np.divmod(place, self.block_frames // stream.stride)
-            for neighbour, block in blocks.items():
-                if block is not None:
-                    here = index == neighbour
-                    window[:, here] = block.codes[number][:, within[here]]
-            windows.append(window)
-        return windows
-
-
-def coded_samples(n_samples: int, sample_rate: int, coded_rate: int) -> int:
-    """Samples at ``coded_rate`` (Hz) that a sound of ``n_samples`` samples at ``sample_rate`` takes."""
-    return -(-n_samples * coded_rate // sample_rate)
-
-
-def decoded(
-    model: Autoencoder,
-    silence: list[int],
-    block_of: Callable[[int], Block | None],
-    channels: int,
-    n_samples: Callable[[], int],
-    sample_rate: int,
-    block_frames: int,
-    n_streams: int,
-    speaker: int = 0,
-    margin: int = 0,
-    fading: bool = False,
-) -> Source:
-    """:class:`Decoded` with the sample rate and the length that were coded, which may not be known yet."""
-
-    def inside() -> int:
-        return coded_samples(n_samples(), sample_rate, model.config.sample_rate)
-
-    sound = Decoded(model, silence, block_of, channels, inside, block_frames, n_streams, speaker, margin, fading)
-    return resample(sound, sample_rate, n_samples) if fading else at_rate(sound, sample_rate, n_samples)

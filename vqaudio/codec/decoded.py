@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vqaudio.audio.resampling import BLOCK_SECONDS, FILTER_REACH
 from vqaudio.audio.source import MAX_RATE, MIN_RATE, Window
-from vqaudio.codec.blocks import Block, decoded
+from vqaudio.codec.blocks import Block
+from vqaudio.codec.decoding import decoded_source
 from vqaudio.codec.opened import StoredSound
 from vqaudio.container import Damage, SoundHeader
 from vqaudio.errors import ContainerError
@@ -42,7 +43,7 @@ class DecodedSound:
             self._reach += FILTER_REACH / min(header.source_rate, header.coded_rate)
         shape = (header.channels, lambda: stored.n_samples, header.source_rate, header.chunk_frames)
         fading = header.version == 1
-        self._inside = decoded(
+        self._inside = decoded_source(
             model, silence, self._block_of, *shape, len(header.streams), speaker, header.margin, fading
         )
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.audio.source import Source
-from vqaudio.codec.blocks import hear, open_blocks
+from vqaudio.codec.blocks import block_features, sound_blocks
 from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, perceptual_weights
 from vqaudio.codec.rate_distortion import BEAM_WIDTH as FULL_BEAM_WIDTH
 from vqaudio.container import SoundHeader
@@ -138,11 +138,11 @@ class Sample:
     ):
         self.bottleneck, self.prior, self.condition, self.n_frames = model.bottleneck, prior, condition, n_frames
         step = -(-n_frames // (block_frames * max(1, SAMPLED // sound.channels)))
-        opened = list(islice(open_blocks(model, sound, block_frames, margin), step // 2, None, step))
-        heard = hear(model, opened)
-        self.features, self.perceptual_weights = heard.features, perceptual_weights(heard.sound, block_frames)
+        opened = list(islice(sound_blocks(model, sound, block_frames, margin), step // 2, None, step))
+        batch = block_features(model, opened)
+        self.features, self.perceptual_weights = batch.features, perceptual_weights(batch.sound, block_frames)
         self.kept = torch.zeros(len(self.features), block_frames)
-        for block, rows in zip(opened, heard.rows, strict=True):
+        for block, rows in zip(opened, batch.rows, strict=True):
             self.kept[rows, : block.kept] = 1.0
         self.share = n_frames / sum(block.kept for block in opened)
         bits = np.cumsum([stream.bits for stream in model.bottleneck.streams])

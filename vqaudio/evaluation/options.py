@@ -132,7 +132,7 @@ def prepare(setup: Setup, *packages: str) -> Prepared:
     selection = select(setup.folder, setup.split, limit=setup.limit, min_seconds=setup.min_seconds)
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 
-    codec = load(setup.model or DEFAULT_MODEL, setup.device, setup.prior)
+    codec = load(setup.model or DEFAULT_MODEL, setup.device, prior=setup.prior)
     systems = [*_own_systems(codec, setup), *peers]
     for line in (_describe(selection, setup.min_seconds), *notes):
         if not setup.quiet:

@@ -68,7 +68,9 @@ class OwnCodec:
 
     def run(self, clip: Wave) -> Coded:
         """See :class:`System`."""
-        data = self.codec.compress(clip[None], SAMPLE_RATE, self.n_codebooks, self.entropy, rdo=self.rdo)
+        data = self.codec.compress(
+            clip[None], SAMPLE_RATE, n_codebooks=self.n_codebooks, entropy=self.entropy, rdo=self.rdo
+        )
         decoded, _ = self.codec.decompress(data)
         return Coded(fit_length(decoded[0], len(clip)), len(data))
 

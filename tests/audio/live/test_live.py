@@ -26,6 +26,7 @@ from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.live.inputs import open_inputs
 from vqaudio.audio.live.source import PipeSource, RawFormat, open_pipe
+from vqaudio.codec.options import CodingOptions
 from vqaudio.compress import main
 from vqaudio.errors import AudioError, FileError
 from vqaudio.files import pipe as pipes
@@ -305,22 +306,22 @@ def test_codes_are_those_of_the_file(rate, n_samples, channels):
     assert soundfile.info(io.BytesIO(data)).frames == n_samples
     from_pipe, from_file = io.BytesIO(), io.BytesIO()
     with piped(sized(data, 0xFFFFFFFF)) as sound:
-        tiny_codec().write(sound, from_pipe, chunk_seconds=1.0)
+        tiny_codec().write(sound, from_pipe, options=CodingOptions(chunk_seconds=1.0))
         assert sound.n_samples == n_samples
     with FileSource(io.BytesIO(data)) as sound:
-        tiny_codec().write(sound, from_file, chunk_seconds=1.0)
+        tiny_codec().write(sound, from_file, options=CodingOptions(chunk_seconds=1.0))
     assert from_pipe.getvalue() == from_file.getvalue()
 
 
 def test_codes_are_those_of_the_file_where_a_sound_ends_with_a_window():
     codec = tiny_codec()
     for extra in range(-1, 2):
-        n_samples = (codec._chunk_frames(1.0) + codec.model.encoder_context) * codec.hop_length + extra
+        n_samples = (codec.chunk_frames(1.0) + codec.model.encoder_context) * codec.hop_length + extra
         wav = tones(1, n_samples)
         from_pipe, from_array = io.BytesIO(), io.BytesIO()
         with piped(encoded(wav, subtype="FLOAT")) as sound:
-            codec.write(sound, from_pipe, chunk_seconds=1.0)
-        codec.write(ArraySource(wav, RATE), from_array, chunk_seconds=1.0)
+            codec.write(sound, from_pipe, options=CodingOptions(chunk_seconds=1.0))
+        codec.write(ArraySource(wav, RATE), from_array, options=CodingOptions(chunk_seconds=1.0))
         assert from_pipe.getvalue() == from_array.getvalue()
 
 
@@ -334,7 +335,7 @@ def test_a_chunk_is_written_once_it_and_its_context_have_come(rate, feeder):
 
     def compress() -> None:
         with Pipe(feeder.path) as pipe, open_pipe(pipe, RawFormat(rate, 1, "PCM_16")) as sound, open(far, "wb") as file:
-            codec.write(sound, file, chunk_seconds=1.0)
+            codec.write(sound, file, options=CodingOptions(chunk_seconds=1.0))
 
     thread = threading.Thread(target=compress)
     thread.start()
@@ -402,7 +403,7 @@ def test_a_signal_ends_a_recording_and_keeps_it(number, feeder, tmp_path, capsys
     data = (tmp_path / "out.vq").read_bytes()
     assert reader(data).has_trailer
     expected = io.BytesIO()
-    tiny_codec().write(FileSource(io.BytesIO(encoded(wav))), expected, chunk_seconds=1)
+    tiny_codec().write(FileSource(io.BytesIO(encoded(wav))), expected, options=CodingOptions(chunk_seconds=1))
     assert data == expected.getvalue()
     name = {signal.SIGINT: "Ctrl-C"}.get(number, number.name)
     said = capsys.readouterr().err
@@ -511,7 +512,7 @@ def test_a_recording_is_whole_whenever_it_is_ended(number, tmp_path):
         assert before <= found.n_samples <= recorder.samples()
         expected = io.BytesIO()
         with FileSource(io.BytesIO(encoded(wav[:, : found.n_samples]))) as sound:
-            tiny_codec().write(sound, expected, chunk_seconds=0.5)
+            tiny_codec().write(sound, expected, options=CodingOptions(chunk_seconds=0.5))
         assert data == expected.getvalue()
         decoded, _ = tiny_codec().decompress(data)
         assert decoded.shape == (1, found.n_samples)

@@ -63,8 +63,8 @@ def test_files_with_fewer_streams_than_groups_are_no_files_of_the_model() -> Non
     )
     codec, wav = codec_of(Autoencoder(config).eval()), synthetic(0.1, RATE)
     with pytest.raises(ModelError, match="1 codebooks asked for, but made-here has 2 to 4"):
-        codec.compress(wav, RATE, 1)
-    data = codec.compress(wav, RATE, 2)
+        codec.compress(wav, RATE, n_codebooks=1)
+    data = codec.compress(wav, RATE, n_codebooks=2)
     assert codec.decompress(data)[0].shape == wav.shape
     codec.least_codebooks = 3  # as if the file were by another program, with fewer than there can be
     with pytest.raises(ContainerError, match="its header does not describe the model"):

@@ -12,8 +12,9 @@ from tiny_priors import toy_prior
 from tools import codec_of, synthetic, whole
 
 from vqaudio.audio.array_source import ArraySource
-from vqaudio.codec.blocks import Block, Decoded, aligned, encode_blocks
+from vqaudio.codec.blocks import Block, aligned, encode_blocks
 from vqaudio.codec.codec import Codec, load
+from vqaudio.codec.decoding import DecodedBlocks
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, Stream
 from vqaudio.errors import ModelError
@@ -129,7 +130,7 @@ def heard(codec: Codec, codes: list[np.ndarray], n_samples: int, frames: int) ->
         ]
         return Block(cut, (PLAIN,))
 
-    return whole(Decoded(codec.model, codec.silence, block, 1, lambda: n_samples, frames, len(codes)))
+    return whole(DecodedBlocks(codec.model, codec.silence, block, 1, lambda: n_samples, frames, len(codes)))
 
 
 def seam(sound: np.ndarray, other: np.ndarray) -> float:
@@ -240,14 +241,18 @@ def test_the_prior_goes_along_both_levels(saved: Path, prior: Path) -> None:
     n_frames = -(-(wav.shape[1] + 2 * codec.margin) // HOP)
     assert [part.shape for part in bits] == [(1, -(-n_frames // 2)), (1, n_frames)]
     assert all(float(part.mean()) < 3.5 for part in bits)  # 4 as they are
-    (drawn,) = codec.sample_codes(41, condition="speaker=bob", how=Sampling(seed=1))
+    (drawn,) = codec.sample_codes(41, condition="speaker=bob", sampling=Sampling(seed=1))
     assert [part.shape for part in drawn.streams] == [(1, 21), (1, 41)]
     assert codec.decode(drawn).shape == (1, 41 * HOP)
 
 
 def test_levels_cannot_be_left_out(saved: Path, prior: Path) -> None:
     codec, wav = load(saved, prior=prior), synthetic(0.1, RATE)
-    for call in (lambda: codec.compress(wav, RATE, 1), lambda: codec.kbps(1), lambda: codec.sample_codes(4, 1)):
+    for call in (
+        lambda: codec.compress(wav, RATE, n_codebooks=1),
+        lambda: codec.kbps(1),
+        lambda: codec.sample_codes(4, n_codebooks=1),
+    ):
         with pytest.raises(ModelError, match="1 codebooks asked for, but two has 2 to 2"):
             call()
     assert codec.kbps(2) == pytest.approx((4 + 4 / 2) * 0.5)
