@@ -68,7 +68,13 @@ def keep(model: Path, prior: Path | None) -> list[Path]:
     version = source.decoder_version or 1  # what does not say it was shipped before versions were counted
     wanted = source.fingerprint, registry.Decoder(version, decoder.fingerprint)
     if not kept[0].exists() or (registry.fingerprint(kept[0]), registry.decoder_of(kept[0])) != wanted:
-        checkpoint.save(checkpoint.without_encoder(source), kept[0], source.training, source, version)
+        checkpoint.save(
+            checkpoint.without_encoder(source),
+            kept[0],
+            training=source.training,
+            codes_of=source,
+            decoder_version=version,
+        )
     if prior is not None:
         kept.append(registry.LEGACY / "priors" / prior.name)
         kept[1].parent.mkdir(exist_ok=True)

@@ -19,18 +19,19 @@ from tools import GOLDEN, MODEL, heard, one_line, reader, tiny_codec
 
 import vqaudio
 from vqaudio import compress, decompress, info, models, registry
+from vqaudio.codec.opened import open_vq
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.prior import entropy
 from vqaudio.registry import Retired, decoder_of, fingerprint
 
 sys.path.insert(0, str(GOLDEN))
-from make_speech import EVERY
+from make_release import EVERY, RELEASES
 
 KEPT, PRIORS = registry.LEGACY, entropy.PRIORS
 OLD = "speech-16k-v3"
-SHIPPED = GOLDEN / "speech-0.6.0.vq"
-SPEECH = sorted(set(GOLDEN.glob("speech-*.vq")) - {SHIPPED})
+SHIPPED = RELEASES / "0.6.0" / "prior.vq"
+SPEECH = sorted(set(RELEASES.glob("*/prior.vq")) - {SHIPPED})
 
 
 @pytest.fixture
@@ -80,7 +81,9 @@ def old(shipped, monkeypatch) -> Path:
     folder.mkdir()
     source = checkpoint.load(MODEL)
     path = folder / "old.safetensors"
-    checkpoint.save(checkpoint.without_encoder(source), path, source.training, source, 1)
+    checkpoint.save(
+        checkpoint.without_encoder(source), path, training=source.training, codes_of=source, decoder_version=1
+    )
     return path
 
 
@@ -97,7 +100,7 @@ def plays_as_it_did(file: Path) -> None:
     assert expected.std() > 0.03
 
 
-@pytest.mark.parametrize("file", SPEECH, ids=lambda path: path.stem)
+@pytest.mark.parametrize("file", SPEECH, ids=lambda path: path.parent.name)
 def test_files_of_earlier_releases_play_in_a_checkout(file, shipped, kept, monkeypatch):
     in_a_checkout(monkeypatch)
     plays_as_it_did(file)
@@ -110,7 +113,7 @@ def test_a_file_of_the_shipped_model_plays(tmp_path, monkeypatch):
     plays_as_it_did(SHIPPED)
 
 
-@pytest.mark.parametrize("file", SPEECH, ids=lambda path: path.stem)
+@pytest.mark.parametrize("file", SPEECH, ids=lambda path: path.parent.name)
 def test_an_installed_package_says_what_such_a_file_needs_and_takes_it(file, shipped, kept, capsys):
     given = ["--model", f"legacy/{OLD}.safetensors", "--prior", f"legacy/priors/{OLD}.int8.safetensors"]
     assert decompress.main([str(file), "out.wav"]) == 1
@@ -345,6 +348,7 @@ def test_the_demo_plays_files_of_models_that_are_kept(old):
 
     data = tiny_codec().compress(sound(4000), RATE)
     assert "old" not in offered.names()
-    assert offered.codec_of(io.BytesIO(data), "x.vq").fingerprint == tiny_codec().fingerprint
+    with open_vq(io.BytesIO(data), name="x.vq") as stored:
+        assert offered.codec_of(stored).fingerprint == tiny_codec().fingerprint
     with pytest.raises(ModelError, match="old: no such model here"):
         offered.codec("old")

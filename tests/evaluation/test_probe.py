@@ -18,7 +18,7 @@ RANDOM = np.random.default_rng(0)
 @pytest.fixture
 def codec(tmp_path):
     torch.manual_seed(0)
-    checkpoint.save(Autoencoder(spectral_config()), tmp_path / "tiny.safetensors", {})
+    checkpoint.save(Autoencoder(spectral_config()), tmp_path / "tiny.safetensors")
     return vqaudio.load(tmp_path / "tiny.safetensors")
 
 
