@@ -30,7 +30,7 @@ from vqaudio.config.model import SpectralEncoderConfig
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.layers import Unit
+from vqaudio.model.layers import ResidualUnit
 
 RECORDINGS = 100
 SECONDS = 8
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     pairs = list(zip(layers, source.model.encoder.layers, strict=True))
     heard = list(speech(options.folder, config.sample_rate, config.hop_length))  # then what each layer makes of it
     for index, (layer, whole) in enumerate(tqdm(pairs, leave=False, disable=None)):
-        if isinstance(whole, Unit) and layer.expand.out_features < whole.expand.out_features:
+        if isinstance(whole, ResidualUnit) and layer.expand.out_features < whole.expand.out_features:
             prune(whole, layer.expand.out_features, products(whole, heard))
         layers[index] = whole
         heard = [whole(one) for one in heard]
@@ -78,7 +78,7 @@ def speech(folder: Path, sample_rate: int, hop_length: int) -> Iterator[Tensor]:
         yield torch.from_numpy(sound[: len(sound) // hop_length * hop_length])[None, None]
 
 
-def products(unit: Unit, heard: list[Tensor]) -> Tensor:
+def products(unit: ResidualUnit, heard: list[Tensor]) -> Tensor:
     """Means over all frames of the products of a unit's hidden channels: ``(hidden, hidden)``, float64.
 
     ``heard`` is what reaches the unit, for each sound ``(1, channels, frames)``.
@@ -95,7 +95,7 @@ def products(unit: Unit, heard: list[Tensor]) -> Tensor:
 
 
 @contextmanager
-def hidden_of(unit: Unit) -> Iterator[list[Tensor]]:
+def hidden_of(unit: ResidualUnit) -> Iterator[list[Tensor]]:
     """A list that gets what reaches the unit's last layer, whenever it is called."""
     seen: list[Tensor] = []
 
@@ -107,7 +107,7 @@ def hidden_of(unit: Unit) -> Iterator[list[Tensor]]:
     handle.remove()
 
 
-def prune(unit: Unit, kept: int, products: Tensor) -> None:
+def prune(unit: ResidualUnit, kept: int, products: Tensor) -> None:
     """Keep so many hidden channels of a unit; its last layer makes of them what it made of all, as nearly as it can."""
     weight = unit.contract.weight.double()
     energy = products.diagonal() * weight.square().sum(0)

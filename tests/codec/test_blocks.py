@@ -160,7 +160,9 @@ def test_equal_channels_are_computed_once(monkeypatch):
     calls: Counter[str] = Counter()
     for name in ("encode", "decode"):
         method = getattr(codec.model, name)
-        monkeypatch.setattr(codec.model, name, lambda *given, n=name, m=method: calls.update([n]) or m(*given))
+        monkeypatch.setattr(
+            codec.model, name, lambda *given, n=name, m=method, **more: calls.update([n]) or m(*given, **more)
+        )
     codes = encode(codec, np.concatenate([wav, wav, -wav, wav]), 50)
     decode(codec, codes, wav.shape[1], 50).read(0, RATE)
     assert calls == {"encode": 2, "decode": 2}

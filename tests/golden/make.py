@@ -17,7 +17,7 @@ import vqaudio
 from vqaudio.config.bottleneck import ResidualConfig
 from vqaudio.config.model import ModelConfig, SpectralDecoderConfig, SpectralEncoderConfig
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.layers import Unit
+from vqaudio.model.layers import ResidualUnit
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -40,7 +40,7 @@ def tiny_model() -> Autoencoder:
     model = Autoencoder(CONFIG).eval()
     with torch.no_grad():
         for module in model.modules():
-            if isinstance(module, Unit):
+            if isinstance(module, ResidualUnit):
                 module.expand.weight *= 10
                 module.contract.weight *= 10
         head = model.decoder.head

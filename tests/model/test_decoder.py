@@ -30,7 +30,7 @@ STRIDED = [
 
 @pytest.mark.parametrize(("config", "hop"), SPECTRAL + STRIDED)
 def test_span_is_what_a_frame_depends_on(config: SpectralDecoderConfig | StridedDecoderConfig, hop: int) -> None:
-    decoder = randomised(build_decoder(config, 3, hop))
+    decoder = randomised(build_decoder(config, 3, hop_length=hop))
     frame, frames = frames_around_decoder(decoder)
     latents = torch.randn(1, 3, frames, dtype=torch.double, requires_grad=True)
     made = decoder(latents)
@@ -44,7 +44,7 @@ def test_span_is_what_a_frame_depends_on(config: SpectralDecoderConfig | Strided
 
 @pytest.mark.parametrize(("config", "hop"), [SPECTRAL[0], STRIDED[0]])
 def test_nothing_outside_the_span_changes_a_bit(config: SpectralDecoderConfig | StridedDecoderConfig, hop: int) -> None:
-    decoder = build_decoder(config, 3, hop)
+    decoder = build_decoder(config, 3, hop_length=hop)
     frame, frames = frames_around_decoder(decoder)
     latents = torch.randn(1, 3, frames)
     other = torch.randn(1, 3, frames)
@@ -57,14 +57,14 @@ def test_nothing_outside_the_span_changes_a_bit(config: SpectralDecoderConfig | 
 
 def test_default_spans_by_hand() -> None:
     """Seven convolutions of 7 (3 to a side each), and windows of four frames that reach two to a side."""
-    assert build_decoder(SpectralDecoderConfig(), 64, 320).span == Span(7 * 3 + 2, 7 * 3 + 2)
+    assert build_decoder(SpectralDecoderConfig(), 64, hop_length=320).span == Span(7 * 3 + 2, 7 * 3 + 2)
     assert StridedDecoder(StridedDecoderConfig(), 64).span == Span(5, 5)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 5])
 def test_upsampling_keeps_its_place(stride: int) -> None:
     """Every reach behind the layer, and the inputs that this takes, by brute force."""
-    layer = randomised(Upsample(1, 1, stride))
+    layer = randomised(Upsample(1, 1, stride=stride))
     x = torch.randn(1, 1, 15, dtype=torch.double, requires_grad=True)
     made = layer(x)
     assert made.shape == (1, 1, 15 * stride)

@@ -10,7 +10,7 @@ from tiny_models import HOP, waveforms
 from vqaudio.config.model import SpectralEncoderConfig, StridedEncoderConfig
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.encoder import SpectralEncoder, StridedEncoder, build_encoder
-from vqaudio.model.layers import Unit
+from vqaudio.model.layers import ResidualUnit
 
 SMALL = {"stem_channels": 6, "channels": 8, "expansion": 1}
 SPECTRAL = [
@@ -55,7 +55,7 @@ def test_nothing_outside_the_span_changes_a_bit(config: SpectralEncoderConfig | 
 def test_units_before_the_learned_stride_look_ahead_in_shorter_frames() -> None:
     """Window 64 over hop 16 (24 to a side), 3 columns of 16, a stride of 2 (1 column); then 1 column of 32 samples."""
     encoder = SpectralEncoder(SPECTRAL[3], 4)
-    assert [layer.look_ahead for layer in encoder.layers if isinstance(layer, Unit)] == [3, 0, 1]
+    assert [layer.look_ahead for layer in encoder.layers if isinstance(layer, ResidualUnit)] == [3, 0, 1]
     assert encoder.span.right == 24 + 16 * (3 + 1) + 32 * 1
     assert encoder.span.left == 24 + 16 * (0 + 1) + 32 * (3 + 2)
 

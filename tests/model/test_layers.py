@@ -8,7 +8,16 @@ import torch
 from tiny_models import RATE, waveforms
 from torch.nn import functional
 
-from vqaudio.model.layers import Analysis, ChannelNorm, SameConv1d, Span, Synthesis, Unit, at_least_float32, same_span
+from vqaudio.model.layers import (
+    ChannelNorm,
+    InverseSTFT,
+    ResidualUnit,
+    SameConv1d,
+    Span,
+    SpectralAnalysis,
+    at_least_float32,
+    same_span,
+)
 
 WINDOWS = [(64, 32), (64, 16), (96, 32), (90, 15)]  # 2, 4, 3 and 6 windows over each sample
 
@@ -28,7 +37,7 @@ def test_spans_of_layers_in_a_row() -> None:
 
 @pytest.mark.parametrize(("kernel_size", "stride"), [(1, 1), (3, 1), (4, 1), (4, 2), (6, 3), (10, 5), (5, 5)])
 def test_same_convolution_keeps_its_place(kernel_size: int, stride: int) -> None:
-    layer = SameConv1d(1, 1, kernel_size, stride).double()
+    layer = SameConv1d(1, 1, kernel_size=kernel_size, stride=stride).double()
     torch.nn.init.ones_(layer.weight)
     x = torch.zeros(1, 1, 20 * stride, dtype=torch.double, requires_grad=True)
     made = layer(x)
@@ -41,7 +50,7 @@ def test_same_convolution_keeps_its_place(kernel_size: int, stride: int) -> None
 
 def test_a_stride_that_skips_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="kernel_size 3 is below the stride 4"):
-        SameConv1d(1, 1, 3, 4)
+        SameConv1d(1, 1, kernel_size=3, stride=4)
 
 
 def test_normalisation_looks_at_one_frame_only() -> None:
@@ -55,7 +64,7 @@ def test_normalisation_looks_at_one_frame_only() -> None:
 
 
 def test_unit_is_residual_and_spans_its_kernel() -> None:
-    unit = Unit(6, 5, 2, depth=3)
+    unit = ResidualUnit(6, 5, expansion=2, depth=3)
     assert unit.span == Span(2, 2)
     x = torch.randn(1, 6, 11, requires_grad=True)
     unit(x)[0, :, 5].square().sum().backward()
@@ -66,7 +75,7 @@ def test_unit_is_residual_and_spans_its_kernel() -> None:
 
 @pytest.mark.parametrize("look_ahead", [0, 1, 2, 4])
 def test_a_unit_sees_as_far_ahead_as_it_is_told(look_ahead: int) -> None:
-    unit = Unit(6, 5, 2, depth=3, look_ahead=look_ahead)
+    unit = ResidualUnit(6, 5, expansion=2, depth=3, look_ahead=look_ahead)
     assert unit.span == Span(4 - look_ahead, look_ahead)
     x = torch.randn(1, 6, 13, requires_grad=True)
     made = unit(x)
@@ -76,7 +85,7 @@ def test_a_unit_sees_as_far_ahead_as_it_is_told(look_ahead: int) -> None:
 
 
 def test_half_a_kernel_ahead_is_the_default_to_the_bit() -> None:
-    plain, told = Unit(6, 5, 2, depth=3), Unit(6, 5, 2, depth=3, look_ahead=2)
+    plain, told = ResidualUnit(6, 5, expansion=2, depth=3), ResidualUnit(6, 5, expansion=2, depth=3, look_ahead=2)
     told.load_state_dict(plain.state_dict())
     x = torch.randn(2, 6, 9)
     assert torch.equal(plain(x), told(x))
@@ -96,7 +105,7 @@ def test_analysis_of_a_sine_at_a_bin() -> None:
     window, hop, k, amplitude, phase = 64, 16, 8, 0.5, 0.7
     n = np.arange(20 * hop)
     sine = amplitude * np.cos(2 * np.pi * k * n / window + phase)
-    made = Analysis(window, hop).double()(torch.from_numpy(sine)[None, None])
+    made = SpectralAnalysis(window, hop).double()(torch.from_numpy(sine)[None, None])
     bins = window // 2 + 1
     assert made.shape == (1, 3 * bins, 20)
     real, imaginary, log_magnitude = made[0].split(bins)
@@ -112,7 +121,7 @@ def test_analysis_of_a_sine_at_a_bin() -> None:
 
 def test_analysis_of_silence_is_finite_in_value_and_gradient() -> None:
     silence = torch.zeros(1, 1, 320, requires_grad=True)
-    made = Analysis(64, 16)(silence)
+    made = SpectralAnalysis(64, 16)(silence)
     assert float(made[0, -1, 0].detach()) == pytest.approx(0.2 * np.log(1e-5))
     made.square().sum().backward()
     assert bool(torch.isfinite(silence.grad).all())
@@ -121,7 +130,7 @@ def test_analysis_of_silence_is_finite_in_value_and_gradient() -> None:
 def test_analysis_is_a_strided_convolution() -> None:
     """The FFT takes the same sum as a convolution with windowed cosines and sines."""
     window, hop = 64, 16
-    analysis = Analysis(window, hop).double()
+    analysis = SpectralAnalysis(window, hop).double()
     sound = waveforms(2, 20 * hop).double()
     angle = 2 * np.pi * np.outer(np.arange(window // 2 + 1), np.arange(window)) / window
     basis = np.concatenate([np.cos(angle), -np.sin(angle)]) * hann(window) * 2 / window**0.5
@@ -147,7 +156,7 @@ def numpy_stft(signal: np.ndarray, window: int, hop: int) -> np.ndarray:
 def test_synthesis_inverts_a_consistent_spectrum(window: int, hop: int) -> None:
     signal = np.random.default_rng(0).uniform(-1, 1, 40 * hop)
     spectrum = torch.from_numpy(numpy_stft(signal, window, hop)).to(torch.complex64)
-    made = Synthesis(window, hop)(spectrum[None])
+    made = InverseSTFT(window, hop)(spectrum[None])
     assert made.shape == (1, 1, 40 * hop)
     middle = slice(window, -window)
     assert np.abs(made[0, 0, middle].numpy() - signal[middle]).max() < 1e-5
@@ -166,12 +175,14 @@ def test_synthesis_is_a_transposed_convolution(window: int, hop: int) -> None:
     parts = torch.cat([spectrum.real, spectrum.imag], dim=1)
     full = functional.conv_transpose1d(parts, torch.from_numpy(basis)[:, None], stride=hop) / torch.from_numpy(envelope)
     start = (window - hop) // 2
-    assert torch.allclose(Synthesis(window, hop).double()(spectrum), full[..., start : start + frames * hop], atol=1e-5)
+    assert torch.allclose(
+        InverseSTFT(window, hop).double()(spectrum), full[..., start : start + frames * hop], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("window", "hop"), WINDOWS)
 def test_synthesis_spans_the_frames_it_says(window: int, hop: int) -> None:
-    synthesis = Synthesis(window, hop).double()
+    synthesis = InverseSTFT(window, hop).double()
     spectrum = torch.randn(1, window // 2 + 1, 15, dtype=torch.complex128, requires_grad=True)
     made = synthesis(spectrum)
     made[0, 0, 7 * hop : 8 * hop].square().sum().backward()
@@ -184,11 +195,11 @@ def test_a_sine_through_both_bases_keeps_its_pitch() -> None:
     window, hop, k = 64, 16, 8
     time = torch.arange(40 * hop) / RATE
     sine = torch.sin(2 * torch.pi * (k * RATE / window) * time)
-    seen = Analysis(window, hop)(sine[None, None])[0, 2 * (window // 2 + 1) :, 20]
+    seen = SpectralAnalysis(window, hop)(sine[None, None])[0, 2 * (window // 2 + 1) :, 20]
     assert int(seen.argmax()) == k
     spectrum = torch.zeros(1, window // 2 + 1, 40, dtype=torch.complex64)
     turns = 2 * torch.pi * k * hop / window * torch.arange(40)
     spectrum[0, k] = torch.polar(torch.full((40,), window / 4), turns)
-    made = Synthesis(window, hop)(spectrum)[0, 0, 10 * hop : 30 * hop]
+    made = InverseSTFT(window, hop)(spectrum)[0, 0, 10 * hop : 30 * hop]
     strongest = int(torch.fft.rfft(made).abs().argmax())
     assert strongest == k * len(made) // window

@@ -21,7 +21,7 @@ from vqaudio.config.training import TrainConfig
 from vqaudio.errors import VqaudioError
 from vqaudio.model import checkpoint
 from vqaudio.model.encoder import build_encoder
-from vqaudio.model.layers import Unit
+from vqaudio.model.layers import ResidualUnit
 
 
 def test_the_speech_encoder_hears_at_most_60_ms_ahead_of_a_frames_end():
@@ -90,12 +90,12 @@ def test_a_lighter_encoder_makes_nearly_the_same_features(tmp_path):
     assert lighter.main([str(sounds), str(start), str(out), *sizes]) == 0
     made, before = checkpoint.load(out), checkpoint.load(start)
     assert made.fingerprint == before.fingerprint
-    units = [[layer for layer in one.encoder.layers if isinstance(layer, Unit)] for one in (made.model, model)]
+    units = [[layer for layer in one.encoder.layers if isinstance(layer, ResidualUnit)] for one in (made.model, model)]
     assert all(2 * few.expand.out_features == many.expand.out_features for few, many in zip(*units, strict=True))
     unseen = torch.from_numpy(sound(50 * HOP, seed=9))[None]
     worse = copy.deepcopy(made.model.encoder)
     for layer in worse.layers:
-        if isinstance(layer, Unit):
+        if isinstance(layer, ResidualUnit):
             layer.contract.weight.data.zero_()
     features, found, without = (part(unseen) for part in (before.model.encoder, made.model.encoder, worse))
     assert (found - features).square().mean() < 0.1 * (without - features).square().mean()

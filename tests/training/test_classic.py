@@ -23,7 +23,7 @@ from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import VQ, GroupedVQ
 from vqaudio.model.decoder import build_decoder
 from vqaudio.model.encoder import build_encoder
-from vqaudio.model.layers import LappedAnalysis, LappedSynthesis
+from vqaudio.model.layers import MDCT, InverseMDCT
 from vqaudio.training.classic import fit_components, fit_mixture, frames_of
 from vqaudio.training.data import Crops
 from vqaudio.training.loop import Trainer
@@ -42,15 +42,15 @@ def frames() -> np.ndarray:
 @pytest.mark.parametrize("hop", [2, 8, 80])
 def test_lapped_frames_are_orthonormal_coordinates(hop):
     wave = waveforms(2, 12 * hop)
-    frames = LappedAnalysis(hop)(wave)
+    frames = MDCT(hop)(wave)
     assert frames.shape == (2, hop, 12)
-    made = LappedSynthesis(hop)(frames)
+    made = InverseMDCT(hop)(frames)
     inside = slice(hop // 2, 12 * hop - hop // 2)
     torch.testing.assert_close(made[..., inside], wave[..., inside], atol=1e-6, rtol=0)
     some = torch.randn(1, hop, 5)
     quiet = torch.nn.functional.pad(some, (1, 1))
-    torch.testing.assert_close(LappedSynthesis(hop)(quiet).norm(), some.norm())
-    torch.testing.assert_close(LappedAnalysis(hop)(LappedSynthesis(hop)(quiet)), quiet, atol=1e-5, rtol=0)
+    torch.testing.assert_close(InverseMDCT(hop)(quiet).norm(), some.norm())
+    torch.testing.assert_close(MDCT(hop)(InverseMDCT(hop)(quiet)), quiet, atol=1e-5, rtol=0)
 
 
 def test_a_lapped_frame_by_hand():
@@ -63,7 +63,7 @@ def test_a_lapped_frame_by_hand():
         )
         for k in range(2)
     ]
-    assert LappedAnalysis(2)(wave)[0, :, 1].tolist() == pytest.approx(wanted, abs=1e-6)
+    assert MDCT(2)(wave)[0, :, 1].tolist() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_spans_are_what_frames_see():
@@ -71,7 +71,7 @@ def test_spans_are_what_frames_see():
     frame, count = frames_around_encoder(encoder)
     seen = touched(encoder, frame, count)
     assert (int(seen.min()), int(seen.max())) == (frame * HOP - HOP // 2, (frame + 1) * HOP - 1 + HOP // 2)
-    decoder = randomised(build_decoder(FramesDecoderConfig(), 4, HOP))
+    decoder = randomised(build_decoder(FramesDecoderConfig(), 4, hop_length=HOP))
     frame, count = frames_around_decoder(decoder)
     latents = torch.randn(1, 4, count, dtype=torch.double, requires_grad=True)
     decoder(latents)[0, 0, frame * HOP : (frame + 1) * HOP].square().sum().backward()

@@ -18,7 +18,7 @@ from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder, Reconstruction
 from vqaudio.model.bottleneck.residual import ResidualVQ
-from vqaudio.model.layers import Unit
+from vqaudio.model.layers import ResidualUnit
 from vqaudio.training import codec, losses
 from vqaudio.training.codec import CodecTask
 from vqaudio.training.loop import Trainer
@@ -31,7 +31,7 @@ def start(tmp_path: Path) -> Path:
     """A model to start from, whose units each do something."""
     model = tiny_model(seed=3)
     for module in model.modules():
-        if isinstance(module, Unit):
+        if isinstance(module, ResidualUnit):
             nn.init.normal_(module.scale)
             nn.init.normal_(module.expand.weight)
             nn.init.normal_(module.contract.weight)
@@ -55,7 +55,7 @@ def started(start: Path, **parts: dict[str, Any]) -> Autoencoder:
 
 
 def kernels(module: nn.Module) -> list[Tensor]:
-    return [unit.mix_time.weight.detach() for unit in module.modules() if isinstance(unit, Unit)]
+    return [unit.mix_time.weight.detach() for unit in module.modules() if isinstance(unit, ResidualUnit)]
 
 
 # ---------------------------------------------------------------------------------------- kernels of another look-ahead
@@ -86,7 +86,7 @@ def test_an_impulse_is_heard_at_the_frames_that_are_left(start):
     impulse[..., 4] = 1.0
     heard = []
     for model in (checkpoint.load(start).model, started(start, encoder={"look_ahead": (0, 0)})):
-        unit = next(module for module in model.encoder.modules() if isinstance(module, Unit))
+        unit = next(module for module in model.encoder.modules() if isinstance(module, ResidualUnit))
         padded = nn.functional.pad(impulse, (unit.span.left, unit.span.right))
         heard.append(unit.mix_time(padded) - unit.mix_time.bias[:, None])
     old, new = heard
@@ -126,7 +126,7 @@ def test_a_deeper_model_begins_as_the_same_function(start, parts):
 def test_added_units_can_learn(start):
     trainer = Trainer(run_from(start, {"encoder": {"units": 2}, "decoder": {"units": 3}}, steps=3), progress=False)
     added = [
-        [module for module in part.modules() if isinstance(module, Unit)][-1]
+        [module for module in part.modules() if isinstance(module, ResidualUnit)][-1]
         for part in (trainer.model.encoder, trainer.model.decoder)
     ]
     assert all((unit.scale == 0).all() for unit in added)
@@ -184,9 +184,9 @@ def decoded_from(task: CodecTask, step: int) -> tuple[Tensor, Tensor]:
     """Features of the crops of a step, and the latents that the decoder was given for them."""
     given: list[Tensor] = []
 
-    def network(waveform: Tensor, quantize: bool, speaker: Tensor, latents: Tensor) -> Reconstruction:
+    def network(waveform: Tensor, quantize: bool, *, speaker: Tensor, latents: Tensor) -> Reconstruction:
         given.append(latents)
-        return task.model(waveform, quantize, speaker, latents)
+        return task.model(waveform, quantize, speaker=speaker, latents=latents)
 
     torch.manual_seed(step)
     task.batch(network, step, 0, 0.0)

@@ -178,7 +178,7 @@ def block_features(model: Autoencoder, several: Sequence[SoundBlock]) -> BlockFe
         def encode(channel: Window) -> int:
             waveform = torch.from_numpy(channel)[None, None].to(device)
             with _full_float32(device):
-                encoded.append(model.without_context(model.encoder(waveform), waveform, context))
+                encoded.append(model.without_context(model.encoder(waveform), waveform, context=context))
             return len(encoded) - 1
 
         rows.append(_each_channel(block.window, encode))
@@ -215,7 +215,7 @@ def encode_variants(
             features = model.encoder(waveform)[..., before - own : before + last - first + own]
             waveform = waveform[..., (before - own) * hop : (before + last - first + own) * hop]
             for parts, (n_streams, search) in zip(found, variants, strict=True):
-                tokens = model.encode_features(features, waveform, n_streams, own, search)
+                tokens = model.encode_features(features, waveform, n_streams=n_streams, context=own, search=search)
                 parts.append(_kept(tokens, streams[:n_streams], kept))
     return [[np.concatenate(parts) for parts in zip(*blocks, strict=True)] for blocks in found]
 
@@ -223,7 +223,7 @@ def encode_variants(
 def _encode_window(model: Autoencoder, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
     device, context = next(model.parameters()).device, aligned(model.encoder_context, model.bottleneck.streams)
     with _full_float32(device):
-        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context)
+        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context=context)
     return _kept(tokens, model.bottleneck.streams[:n_streams], kept)
 
 

@@ -39,20 +39,27 @@ class Autoencoder(nn.Module):
     ``decode_only`` has no encoder, and raises ModelError where that would be asked.
     """
 
-    def __init__(self, config: ModelConfig, decode_only: bool = False):
+    def __init__(self, config: ModelConfig, *, decode_only: bool = False):
         super().__init__()
         self.config, self.decode_only = config, decode_only
         self.encoder: Encoder = AbsentEncoder()
         if not decode_only:
-            self.encoder = build_encoder(config.encoder, config.latent_dim, config.activation)
+            self.encoder = build_encoder(config.encoder, config.latent_dim, activation=config.activation)
         self.bottleneck = build_bottleneck(config.bottleneck, config.latent_dim)
-        voices = (len(config.speakers), config.speaker_dim)
-        self.decoder = build_decoder(config.decoder, config.latent_dim, config.hop_length, config.activation, *voices)
+        self.decoder = build_decoder(
+            config.decoder,
+            config.latent_dim,
+            hop_length=config.hop_length,
+            activation=config.activation,
+            n_speakers=len(config.speakers),
+            speaker_dim=config.speaker_dim,
+        )
 
     def forward(
         self,
         waveform: Tensor,
         quantize: bool = True,
+        *,
         speaker: Tensor | None = None,
         latents: Tensor | None = None,
     ) -> Reconstruction:
@@ -74,6 +81,7 @@ class Autoencoder(nn.Module):
         self,
         waveform: Tensor,
         n_streams: int | None = None,
+        *,
         context: int = 0,
         search: CodeSearch | None = None,
     ) -> list[Tensor]:
@@ -83,24 +91,27 @@ class Autoencoder(nn.Module):
         makes codes of the features, and of the sound that they are of, in place of a bottleneck that looks at one
         frame at a time.
         """
-        return self.encode_features(self.encoder(waveform), waveform, n_streams, context, search)
+        return self.encode_features(
+            self.encoder(waveform), waveform, n_streams=n_streams, context=context, search=search
+        )
 
     def encode_features(
         self,
         features: Tensor,
         waveform: Tensor,
+        *,
         n_streams: int | None = None,
         context: int = 0,
         search: CodeSearch | None = None,
     ) -> list[Tensor]:
         """The same from what the encoder made of ``waveform``, for codes of one sound in several ways."""
-        kept, heard, own = self.without_context(features, waveform, context)
+        kept, heard, own = self.without_context(features, waveform, context=context)
         if search is not None:
             return search(kept, heard, kept.shape[-1])
         found = zip(self.bottleneck.encode(kept, n_streams), self.bottleneck.streams, strict=False)
         return [codes[:, own // stream.stride : codes.shape[1] - own // stream.stride] for codes, stream in found]
 
-    def without_context(self, features: Tensor, waveform: Tensor, context: int) -> tuple[Tensor, Tensor, int]:
+    def without_context(self, features: Tensor, waveform: Tensor, *, context: int) -> tuple[Tensor, Tensor, int]:
         """Features and waveform without the frames at both ends that were for the encoder alone.
 
         And how many of the ``context`` are left for the bottleneck: none where it looks at one frame at a time.
@@ -138,8 +149,3 @@ class Autoencoder(nn.Module):
         shared = math.lcm(*(stream.stride for stream in self.bottleneck.streams)) - 1
         encoder = self.encoder.span
         return encoder.left + encoder.right + (1 + frame.left + frame.right + 2 * shared) * self.config.hop_length
-
-    @property
-    def receptive_seconds(self) -> float:
-        """:attr:`receptive_field` in seconds."""
-        return self.receptive_field / self.config.sample_rate

@@ -184,7 +184,7 @@ def silence_codes(model: Autoencoder) -> list[int]:
 
 def _build(config: ModelConfig, tensors: dict[str, Tensor], decode_only: bool) -> Autoencoder:
     """A float32 model in evaluation mode from stored tensors; codebooks' averages start anew from their embeddings."""
-    model = Autoencoder(config, decode_only)
+    model = Autoencoder(config, decode_only=decode_only)
     floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     absent = {name: tensor for name, tensor in model.state_dict().items() if name.endswith(_LEARNING_ONLY)}
     for name in absent:

@@ -1,6 +1,6 @@
 """Latents to waveform: ``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``.
 
-A decoder may be told who speaks, so that codes need not say it: voices are numbered from 1, 0 is one that is not known.
+A decoder may be told who speaks, so that codes need not say it: speakers are numbered from 1, 0 is an unknown one.
 
 ``span`` is in frames: the latents that one frame's samples depend on, beside its own.
 """
@@ -14,18 +14,18 @@ from vqaudio.config.model import DecoderConfig, FramesDecoderConfig, SpectralDec
 from vqaudio.model.layers import (
     ACTIVATIONS,
     ChannelNorm,
-    LappedSynthesis,
+    InverseMDCT,
+    InverseSTFT,
+    ResidualUnit,
     SameConv1d,
     Span,
-    Synthesis,
-    Unit,
     at_least_float32,
     full_precision,
 )
 
 
 class Decoder(nn.Module):
-    """What decoders share: layers at the frame rate and up, the voices that they know, the span of latents."""
+    """What decoders share: layers at the frame rate and up, the speakers that they know, the span of latents."""
 
     span: Span
     layers: nn.Sequential
@@ -42,7 +42,7 @@ class Decoder(nn.Module):
                 speaker = torch.zeros(latents.shape[0], dtype=torch.long, device=latents.device)
             condition = self.speaker_embedding(speaker)
         for layer in self.layers:
-            latents = layer(latents, condition) if isinstance(layer, Unit) else layer(latents)
+            latents = layer(latents, condition) if isinstance(layer, ResidualUnit) else layer(latents)
         return latents
 
     def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
@@ -63,6 +63,7 @@ class SpectralDecoder(Decoder):
         self,
         config: SpectralDecoderConfig,
         latent_dim: int,
+        *,
         hop_length: int,
         activation: str = "gelu",
         n_speakers: int = 0,
@@ -71,15 +72,24 @@ class SpectralDecoder(Decoder):
         super().__init__(n_speakers, speaker_dim)
         channels = config.channels
         self.bins = config.window // 2 + 1
-        first = SameConv1d(latent_dim, channels, config.kernel_size)
-        shape = (channels, config.kernel_size, config.expansion, config.units)
-        units = [Unit(*shape, activation, speaker_dim if n_speakers else 0) for _ in range(config.units)]
+        first = SameConv1d(latent_dim, channels, kernel_size=config.kernel_size)
+        units = [
+            ResidualUnit(
+                channels,
+                config.kernel_size,
+                expansion=config.expansion,
+                depth=config.units,
+                activation=activation,
+                condition_dim=speaker_dim if n_speakers else 0,
+            )
+            for _ in range(config.units)
+        ]
         self.layers = nn.Sequential(first, ChannelNorm(channels), *units, ChannelNorm(channels))
         self.head = nn.Linear(channels, 2 * self.bins)
         nn.init.trunc_normal_(self.head.weight, std=0.02)
         nn.init.constant_(self.head.bias[: self.bins], -1.0)
         nn.init.zeros_(self.head.bias[self.bins :])
-        self.synthesis = Synthesis(config.window, hop_length)
+        self.synthesis = InverseSTFT(config.window, hop_length)
         self.span = first.span
         for unit in units:
             self.span = self.span.then(unit.span)
@@ -103,6 +113,7 @@ class StridedDecoder(Decoder):
         self,
         config: StridedDecoderConfig,
         latent_dim: int,
+        *,
         activation: str = "gelu",
         n_speakers: int = 0,
         speaker_dim: int = 64,
@@ -111,15 +122,24 @@ class StridedDecoder(Decoder):
         widths = [config.base_channels * 2**power for power in range(len(config.strides), -1, -1)]
         widths = [min(width, config.max_channels) for width in widths]
         depth = max(1, config.units * len(config.strides))
-        first = SameConv1d(latent_dim, widths[0], config.kernel_size)
-        layers: list[SameConv1d | Upsample | Unit] = [first]
+        first = SameConv1d(latent_dim, widths[0], kernel_size=config.kernel_size)
+        layers: list[SameConv1d | Upsample | ResidualUnit] = [first]
         for stride, narrower, width in zip(config.strides, widths[1:], widths[:-1], strict=True):
-            layers.append(Upsample(width, narrower, stride, activation))
-            shape = (narrower, config.kernel_size, config.expansion, depth)
-            layers += [Unit(*shape, activation, speaker_dim if n_speakers else 0) for _ in range(config.units)]
+            layers.append(Upsample(width, narrower, stride=stride, activation=activation))
+            layers += [
+                ResidualUnit(
+                    narrower,
+                    config.kernel_size,
+                    expansion=config.expansion,
+                    depth=depth,
+                    activation=activation,
+                    condition_dim=speaker_dim if n_speakers else 0,
+                )
+                for _ in range(config.units)
+            ]
         self.layers = nn.Sequential(*layers)
         self.activation = ACTIVATIONS[activation]
-        self.last = SameConv1d(widths[-1], 1, config.kernel_size)
+        self.last = SameConv1d(widths[-1], 1, kernel_size=config.kernel_size)
         self.span = self.last.span
         for layer in reversed(layers):  # from samples back to frames
             self.span = layer.before(self.span) if isinstance(layer, Upsample) else layer.span.then(self.span)
@@ -135,8 +155,8 @@ class FramesDecoder(Decoder):
 
     def __init__(self, latent_dim: int, hop_length: int):
         super().__init__(0, 0)
-        self.layers = nn.Sequential(SameConv1d(latent_dim, hop_length, 1))
-        self.overlap = LappedSynthesis(hop_length)
+        self.layers = nn.Sequential(SameConv1d(latent_dim, hop_length, kernel_size=1))
+        self.overlap = InverseMDCT(hop_length)
         self.span = self.overlap.span
 
     def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
@@ -151,7 +171,7 @@ class Upsample(nn.ConvTranspose1d):
     Input ``i`` reaches outputs ``i * stride - stride // 2`` to ``(i + 2) * stride - stride // 2 - 1``.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, activation: str = "gelu"):
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int, activation: str = "gelu"):
         super().__init__(in_channels, out_channels, 2 * stride, stride)
         self.activation = ACTIVATIONS[activation]
 
@@ -172,14 +192,16 @@ class Upsample(nn.ConvTranspose1d):
 def build_decoder(
     config: DecoderConfig,
     latent_dim: int,
+    *,
     hop_length: int,
     activation: str = "gelu",
     n_speakers: int = 0,
     speaker_dim: int = 64,
 ) -> Decoder:
     """The decoder that a config describes, for frames of ``hop_length`` samples."""
-    if isinstance(config, SpectralDecoderConfig):
-        return SpectralDecoder(config, latent_dim, hop_length, activation, n_speakers, speaker_dim)
     if isinstance(config, FramesDecoderConfig):
         return FramesDecoder(latent_dim, hop_length)
-    return StridedDecoder(config, latent_dim, activation, n_speakers, speaker_dim)
+    speakers = {"n_speakers": n_speakers, "speaker_dim": speaker_dim}
+    if isinstance(config, SpectralDecoderConfig):
+        return SpectralDecoder(config, latent_dim, hop_length=hop_length, activation=activation, **speakers)
+    return StridedDecoder(config, latent_dim, activation=activation, **speakers)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vqaudio.config.model import EncoderConfig, FramesEncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
 from vqaudio.errors import ModelError
-from vqaudio.model.layers import ACTIVATIONS, Analysis, ChannelNorm, LappedAnalysis, SameConv1d, Span, Unit
+from vqaudio.model.layers import ACTIVATIONS, MDCT, ChannelNorm, ResidualUnit, SameConv1d, Span, SpectralAnalysis
 
 
 class Encoder(nn.Module):
@@ -47,28 +47,35 @@ class Encoder(nn.Module):
 class SpectralEncoder(Encoder):
     """A fixed windowed Fourier basis as the first strided convolution, one learned stride, then units."""
 
-    def __init__(self, config: SpectralEncoderConfig, latent_dim: int, activation: str = "gelu"):
-        analysis = Analysis(config.window, config.hop)
+    def __init__(self, config: SpectralEncoderConfig, latent_dim: int, *, activation: str = "gelu"):
+        analysis = SpectralAnalysis(config.window, config.hop)
         stem, channels = config.stem_channels, config.channels
         depth = config.stem_units + config.units
         ahead = iter(config.look_ahead or [None] * depth)
 
         def unit(width: int, expansion: int) -> tuple[nn.Module, Span, int]:
-            layer = Unit(width, config.kernel_size, expansion, depth, activation, look_ahead=next(ahead))
+            layer = ResidualUnit(
+                width,
+                config.kernel_size,
+                expansion=expansion,
+                depth=depth,
+                activation=activation,
+                look_ahead=next(ahead),
+            )
             return layer, layer.span, 1
 
-        down = SameConv1d(stem, channels, 2 * config.stride, config.stride)
+        down = SameConv1d(stem, channels, kernel_size=2 * config.stride, stride=config.stride)
         super().__init__(
             [
                 (analysis, analysis.span, config.hop),
-                (SameConv1d(analysis.out_channels, stem, 1), Span(), 1),
+                (SameConv1d(analysis.out_channels, stem, kernel_size=1), Span(), 1),
                 (ChannelNorm(stem), Span(), 1),
                 *(unit(stem, config.stem_expansion or config.expansion) for _ in range(config.stem_units)),
                 (down, down.span, config.stride),
                 (ChannelNorm(channels), Span(), 1),
                 *(unit(channels, config.expansion) for _ in range(config.units)),
                 (ChannelNorm(channels), Span(), 1),
-                (SameConv1d(channels, latent_dim, 1), Span(), 1),
+                (SameConv1d(channels, latent_dim, kernel_size=1), Span(), 1),
             ],
             latent_dim,
         )
@@ -77,20 +84,22 @@ class SpectralEncoder(Encoder):
 class StridedEncoder(Encoder):
     """Every stride learned: van den Oord et al., "Neural Discrete Representation Learning", 2017, section 4.3."""
 
-    def __init__(self, config: StridedEncoderConfig, latent_dim: int, activation: str = "gelu"):
+    def __init__(self, config: StridedEncoderConfig, latent_dim: int, *, activation: str = "gelu"):
         width = config.base_channels
-        first = SameConv1d(1, width, config.kernel_size)
+        first = SameConv1d(1, width, kernel_size=config.kernel_size)
         layers: list[tuple[nn.Module, Span, int]] = [(first, first.span, 1)]
         depth = max(1, config.units * len(config.strides))
         for stride in config.strides:
             wider = min(2 * width, config.max_channels)
-            down = SameConv1d(width, wider, 2 * stride, stride)
+            down = SameConv1d(width, wider, kernel_size=2 * stride, stride=stride)
             layers += [(Activation(activation), Span(), 1), (down, down.span, stride)]
             for _ in range(config.units):
-                unit = Unit(wider, config.kernel_size, config.expansion, depth, activation)
+                unit = ResidualUnit(
+                    wider, config.kernel_size, expansion=config.expansion, depth=depth, activation=activation
+                )
                 layers.append((unit, unit.span, 1))
             width = wider
-        layers += [(ChannelNorm(width), Span(), 1), (SameConv1d(width, latent_dim, 1), Span(), 1)]
+        layers += [(ChannelNorm(width), Span(), 1), (SameConv1d(width, latent_dim, kernel_size=1), Span(), 1)]
         super().__init__(layers, latent_dim)
 
 
@@ -103,8 +112,8 @@ class FramesEncoder(Encoder):
     """
 
     def __init__(self, config: FramesEncoderConfig, latent_dim: int):
-        frames = LappedAnalysis(config.hop)
-        project = SameConv1d(config.hop, latent_dim, 1)
+        frames = MDCT(config.hop)
+        project = SameConv1d(config.hop, latent_dim, kernel_size=1)
         super().__init__([(frames, frames.span, config.hop), (project, Span(), 1)], latent_dim)
         self.normalise = nn.Identity()
 
@@ -136,10 +145,10 @@ class AbsentEncoder(Encoder):
         raise ModelError("this model decodes only, its encoder is not here: use another model")
 
 
-def build_encoder(config: EncoderConfig, latent_dim: int, activation: str = "gelu") -> Encoder:
+def build_encoder(config: EncoderConfig, latent_dim: int, *, activation: str = "gelu") -> Encoder:
     """The encoder that a config describes."""
     if isinstance(config, SpectralEncoderConfig):
-        return SpectralEncoder(config, latent_dim, activation)
+        return SpectralEncoder(config, latent_dim, activation=activation)
     if isinstance(config, FramesEncoderConfig):
         return FramesEncoder(config, latent_dim)
-    return StridedEncoder(config, latent_dim, activation)
+    return StridedEncoder(config, latent_dim, activation=activation)

@@ -46,7 +46,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Unit(nn.Module):
+class ResidualUnit(nn.Module):
     """A residual unit: depthwise convolution over time, then two dense layers over channels.
 
     Source: Liu et al., "A ConvNet for the 2020s", 2022, fig. 4, in one dimension as in Vocos (Siuzdak, 2023).
@@ -62,6 +62,7 @@ class Unit(nn.Module):
         self,
         channels: int,
         kernel_size: int,
+        *,
         expansion: int,
         depth: int,
         activation: str = "gelu",
@@ -126,7 +127,7 @@ class SameConv1d(nn.Conv1d):
     Errors: ``kernel_size`` must be at least ``stride``, or inputs would be skipped.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1):
+    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int, stride: int = 1):
         if kernel_size < stride:
             raise ValueError(f"kernel_size {kernel_size} is below the stride {stride}: samples would be skipped")
         super().__init__(in_channels, out_channels, kernel_size, stride)
@@ -143,7 +144,7 @@ class SameConv1d(nn.Conv1d):
         return super().forward(functional.pad(x, (self.span.left, self.span.right)))
 
 
-class Analysis(nn.Module):
+class SpectralAnalysis(nn.Module):
     """A strided convolution with a fixed Fourier basis: the short-time spectrum, compressed.
 
     ``(batch, 1, samples)`` to ``(batch, 3 * (window // 2 + 1), samples / hop)``: real and imaginary part of
@@ -180,7 +181,7 @@ class Analysis(nn.Module):
         return torch.cat(parts, dim=-1).transpose(1, 2)
 
 
-class Synthesis(nn.Module):
+class InverseSTFT(nn.Module):
     """The inverse short-time Fourier transform as a transposed convolution with a fixed basis.
 
     ``(batch, window // 2 + 1, frames)`` complex to ``(batch, 1, frames * hop)``, windows overlapped and added with
@@ -219,7 +220,7 @@ class Synthesis(nn.Module):
         return waveform[:, None, start : start + count * self.hop]
 
 
-class LappedAnalysis(nn.Module):
+class MDCT(nn.Module):
     """Frames of a waveform as coordinates in an orthonormal basis whose functions fade into their neighbours'.
 
     ``(batch, 1, samples)`` to ``(batch, hop, samples / hop)``: a frame is ``2 * hop`` samples under half a sine,
@@ -234,7 +235,7 @@ class LappedAnalysis(nn.Module):
     def __init__(self, hop: int):
         super().__init__()
         self.hop = hop
-        self.register_buffer("basis", lapped_basis(hop), persistent=False)
+        self.register_buffer("basis", mdct_basis(hop), persistent=False)
 
     @property
     def span(self) -> Span:
@@ -248,8 +249,8 @@ class LappedAnalysis(nn.Module):
         return frames.transpose(1, 2)
 
 
-class LappedSynthesis(nn.Module):
-    """The inverse of :class:`LappedAnalysis`: ``(batch, hop, frames)`` to ``(batch, 1, frames * hop)``.
+class InverseMDCT(nn.Module):
+    """The inverse of :class:`MDCT`: ``(batch, hop, frames)`` to ``(batch, 1, frames * hop)``.
 
     Each half hop is the sum of two frames' fades, which mirror it in time in opposite senses. At either end of a signal
     one of them is missing, and half a hop is not what it was.
@@ -260,7 +261,7 @@ class LappedSynthesis(nn.Module):
     def __init__(self, hop: int):
         super().__init__()
         self.hop = hop
-        self.register_buffer("basis", lapped_basis(hop).T.contiguous(), persistent=False)
+        self.register_buffer("basis", mdct_basis(hop).T.contiguous(), persistent=False)
 
     @property
     def span(self) -> Span:
@@ -276,7 +277,7 @@ class LappedSynthesis(nn.Module):
         return waveform
 
 
-def lapped_basis(hop: int) -> Tensor:
+def mdct_basis(hop: int) -> Tensor:
     """``(2 * hop, hop)``: ``sqrt(2 / M) sin(π (n + 1/2) / 2M) cos(π (n + (M + 1) / 2) (k + 1/2) / M)``, M the hop."""
     time, number = torch.arange(2 * hop, dtype=torch.float64)[:, None], torch.arange(hop, dtype=torch.float64)
     taper = torch.sin(torch.pi * (time + 0.5) / (2 * hop))

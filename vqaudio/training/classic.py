@@ -23,7 +23,7 @@ from vqaudio.errors import ConfigError
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import VQ, Bottleneck, GroupedVQ
 from vqaudio.model.bottleneck.codebook import Codebook
-from vqaudio.model.layers import LappedAnalysis, SameConv1d
+from vqaudio.model.layers import MDCT, SameConv1d
 
 Floats = NDArray[np.floating]
 LEAST_GAIN = 1e-3  # nats per frame, below which EM has converged
@@ -50,7 +50,7 @@ class Fitted:
 @torch.inference_mode()
 def frames_of(sounds: Iterable[NDArray[np.float32]], hop: int) -> NDArray[np.float32]:
     """Sounds ``(samples,)`` to lapped frames ``(n, hop)``, as :class:`vqaudio.model.encoder.FramesEncoder` does."""
-    analysis = LappedAnalysis(hop)
+    analysis = MDCT(hop)
     parts = []
     for sound in sounds:
         padded = np.pad(sound, (0, -len(sound) % hop))

@@ -20,7 +20,7 @@ from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder, Reconstruction
 from vqaudio.model.bottleneck.base import score_function
 from vqaudio.model.checkpoint import Checkpoint
-from vqaudio.model.layers import Span, Unit
+from vqaudio.model.layers import ResidualUnit, Span
 from vqaudio.registry import encoder_remedy
 from vqaudio.training.adversarial import Adversary
 from vqaudio.training.data import Crops, speakers_in
@@ -135,7 +135,9 @@ class CodecTask(Task):
         crops = self.ahead.batch(step, rank, self.device)
         target = crops.target
         latents = self._searched(crops.source) if self._codes_are_frozen else None
-        made: Reconstruction = network(crops.source, step >= self.config.quantize_after, crops.speaker, latents)
+        made: Reconstruction = network(
+            crops.source, step >= self.config.quantize_after, speaker=crops.speaker, latents=latents
+        )
         self._pair = None
         if self.adversary is not None and self.adversary.due(fraction):
             total, terms = self._steered(self.adversary, made.waveform, target)
@@ -221,12 +223,12 @@ def _fitted(tensors: dict[str, Tensor], part: str, start: nn.Sequential, end: nn
     old = 0
     for new, layer in enumerate(end):
         before = start[old] if old < len(start) else None
-        if isinstance(layer, Unit) and not isinstance(before, Unit):
+        if isinstance(layer, ResidualUnit) and not isinstance(before, ResidualUnit):
             own = {**layer.state_dict(), "scale": torch.zeros_like(layer.scale)}
         else:
             found = f"{prefix}{old}."
             own = {name[len(found) :]: value for name, value in tensors.items() if name.startswith(found)}
-            if isinstance(layer, Unit) and isinstance(before, Unit):
+            if isinstance(layer, ResidualUnit) and isinstance(before, ResidualUnit):
                 own["mix_time.weight"] = _moved(own["mix_time.weight"], before.span, layer.span)
             old += 1
         fitted |= {f"{prefix}{new}.{name}": value for name, value in own.items()}

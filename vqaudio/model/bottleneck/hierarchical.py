@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, streams_of
 from vqaudio.model.bottleneck.vq import VQ
-from vqaudio.model.layers import SameConv1d, Span, Unit
+from vqaudio.model.layers import ResidualUnit, SameConv1d, Span
 
 
 class Hierarchical(Bottleneck):
@@ -124,8 +124,8 @@ class Down(nn.Module):
 
     def __init__(self, config: HierarchicalConfig, dim: int):
         super().__init__()
-        self.halve = SameConv1d(dim, dim, 4, 2)
-        self.unit = Unit(dim, config.kernel_size, config.expansion, depth=1)
+        self.halve = SameConv1d(dim, dim, kernel_size=4, stride=2)
+        self.unit = ResidualUnit(dim, config.kernel_size, expansion=config.expansion, depth=1)
         with torch.no_grad():
             self.halve.weight.mul_(0.1)[..., 1:3] += 0.5 * torch.eye(dim)[..., None]
 
@@ -141,8 +141,8 @@ class Level(nn.Module):
     def __init__(self, config: HierarchicalConfig, dim: int):
         super().__init__()
         self.book = VQ(config, dim)
-        self.up = Unit(dim, config.kernel_size, config.expansion, depth=1)
-        self.ask, self.join = SameConv1d(2 * dim, dim, 1), SameConv1d(2 * dim, dim, 1)
+        self.up = ResidualUnit(dim, config.kernel_size, expansion=config.expansion, depth=1)
+        self.ask, self.join = (SameConv1d(2 * dim, dim, kernel_size=1) for _ in range(2))
         with torch.no_grad():
             same = torch.eye(dim)
             for way, sign in ((self.ask, -1.0), (self.join, 1.0)):
