@@ -173,8 +173,16 @@ def main(
                 return sound(job)
             started = time.perf_counter()
             with rows_bar(None, job.source.name, files.quiet) as bar:
-                reading = (model, delimiter, decimal)
-                table, size = compress_file(job.source, job.target, bound, lossless, bar.update, *reading)
+                table, size = compress_file(
+                    job.source,
+                    job.target,
+                    max_error=bound,
+                    lossless=lossless,
+                    progress=bar.update,
+                    model=model,
+                    delimiter=delimiter,
+                    decimal=decimal,
+                )
             if not files.quiet:
                 for remark in table.remarks:
                     print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)

@@ -136,7 +136,7 @@ def _write_table(stored: StoredTable, job: Job, quiet: bool) -> TableDone:
     started = time.perf_counter()
     with rows_bar(stored.header.n_rows, job.source.name, quiet) as bar:
         table = stored.table(bar.update)
-    write_file(table, job.target, stored.name)
+    write_file(table, job.target, name=stored.name)
     return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started)
 
 

@@ -10,7 +10,7 @@ import math
 import random
 from pathlib import Path
 
-from vqaudio.series import MaxError, StoredTable, codec, compress, read_table, write_table
+from vqaudio.series import MaxError, StoredTable, compress, read_table, write_table, writer
 
 HERE = Path(__file__).parent
 
@@ -28,7 +28,7 @@ def main() -> None:
             f"2024-02-{1 + row // 24:02} {row % 24:02}:00:00,{cells},{two:.3f},{three!r},{row**2 % 97},{label}"
         )
     table = read_table(io.BytesIO("\n".join(lines).encode()), "table.csv", suffix=".csv")
-    codec.chunk_rows_for = lambda n_columns: 250
+    writer.chunk_rows_for = lambda n_columns: 250
     data, file = compress(table, MaxError(0.02)), io.BytesIO()
     write_table(StoredTable(data).table(), file, name="table.csv", suffix=".csv")
     (HERE / "table.vq").write_bytes(data)

@@ -15,7 +15,7 @@ import pytest
 from vqaudio.container.fields import DamageError, crc16_bytes, crc32_bytes, varint, zigzag
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import ContainerError
-from vqaudio.series import Column, StoredTable, Table, codec, compress, header, meta
+from vqaudio.series import Column, StoredTable, Table, compress, header, writer
 from vqaudio.series.prediction.predictor import LINEAR, Linear
 
 ORIGIN: dict[str, Any] = {"suffix": ".csv"}
@@ -168,7 +168,7 @@ def test_empty_tables_are_written_in_chunks_that_readers_believe(monkeypatch):
     monkeypatch.setattr(header, "CELLS_PER_BYTE", 64)
     flags = Column("x", "bool", np.zeros(20_000, bool), np.zeros(20_000, np.uint8))
     stored = StoredTable(compress(Table([flags], {"suffix": ".csv"})))
-    assert stored.header.chunk_rows == codec.SHORT_CHUNK_ROWS
+    assert stored.header.chunk_rows == writer.SHORT_CHUNK_ROWS
     assert not stored.table().columns[0].values.any()
 
 
@@ -228,5 +228,5 @@ def test_keys_that_the_first_readers_would_pass_over_make_them_refuse_the_file()
         column.nullable = nullable
         data = compress(Table([column], ORIGIN))
         described = json.loads(zlib.decompressobj().decompress(data[5:]))
-        assert (meta.LATER in described, "columns" in described) == (not nullable, nullable)
+        assert (header.LATER_NAME in described, "columns" in described) == (not nullable, nullable)
         assert StoredTable(data).table().columns[0].nullable == nullable

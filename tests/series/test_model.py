@@ -208,7 +208,7 @@ def test_a_model_that_is_missing_is_named(tmp_path):
     with pytest.raises(ModelError, match=f"{told}: give its file with --model"):
         StoredTable(data, "t.vq").table()
     with pytest.raises(ModelError, match=f"{told} and is not the one given \\({other.fingerprint}\\)"):
-        StoredTable(data, "t.vq", other).table()
+        StoredTable(data, "t.vq", model=other).table()
 
 
 def test_commands_take_a_model(tmp_path, monkeypatch, capsys):

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vqaudio.errors import ContainerError, SeriesError
-from vqaudio.series import Column, MaxError, StoredTable, Table, codec, compress, write_table
+from vqaudio.series import Column, MaxError, StoredTable, Table, compress, write_table, writer
 from vqaudio.series.cell_style import render_cells
 from vqaudio.series.encodings.bounds import within
 from vqaudio.series.encodings.grid import GridEncoding, find_grid
@@ -309,7 +309,7 @@ def test_a_table_without_rows_is_refused():
 
 @pytest.fixture
 def _short_chunks(monkeypatch):
-    monkeypatch.setattr(codec, "chunk_rows_for", lambda n_columns: 1000)
+    monkeypatch.setattr(writer, "chunk_rows_for", lambda n_columns: 1000)
 
 
 def long_table(rows: int = 2500) -> Table:

@@ -67,7 +67,7 @@ def open_vq(
         start = file.read(4)
         file.seek(0)
         if holds_table(start):
-            return StoredTable(file.read(), name, model_named(table_model) if table_model else None)
+            return StoredTable(file.read(), name, model=model_named(table_model) if table_model else None)
         return StoredSound(Reader(cast(Any, file), name), prior, closing.pop_all())
 
 

@@ -34,7 +34,7 @@ from vqaudio.series import (
     write_table,
 )
 from vqaudio.series.cell_style import find_style
-from vqaudio.series.codec import Chunk, Progress
+from vqaudio.series.stored import Chunk, Progress
 from vqaudio.series.table import FLOATS, INTEGERS
 
 Step = Callable[[str], object]
@@ -150,11 +150,11 @@ def round_trip(
         SeriesError: one that cannot be coded.
     """
     data = compress(original, max_error, lossless=max_error is None, model=model, name=name, progress=progress)
-    stored = StoredTable(data, name, model)
+    stored = StoredTable(data, name, model=model)
     chunks = list(stored.chunks())
     numbers, predictors = _numbers_and_predictors(chunks)
     decoded = stored.assembled(chunks)
-    bounds = [float(about.get("bound", 0)) for about in stored.header.meta["columns"]]
+    bounds = [column.bound for column in stored.schema.columns]
     kept = [at for at, column in enumerate(decoded.columns) if column.dtype in FLOATS + INTEGERS]
     if max_error is not None:  # clocks, which stay exact, burden nobody else
         kept = [at for at in kept if bounds[at] > 0] or kept

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, input_name, open_input
-from vqaudio.series.codec import Progress, compress
 from vqaudio.series.coding.model import model_for
 from vqaudio.series.encodings.bounds import MaxError
 from vqaudio.series.formats.suffixes import read_table, suffix_of, write_table
+from vqaudio.series.stored import Progress
 from vqaudio.series.table import Table
+from vqaudio.series.writer import compress
 
 
 def compress_file(
     source: Path,
     target: Path,
+    *,
     max_error: MaxError | None,
     lossless: bool,
     progress: Progress,
@@ -26,11 +28,15 @@ def compress_file(
 ) -> tuple[Table, int]:
     """Compress the table in a file; returns it, its remarks included, and the bytes that were written.
 
-    ``model`` is a name as for :func:`vqaudio.series.coding.model.model_for`; ``delimiter`` and ``decimal`` are those of
-    a CSV, if it does not tell them itself.
+    Args:
+        source: a table's file, or ``-``.
+        target: the ``.vq`` file.
+        max_error, lossless, progress: as for :func:`vqaudio.series.writer.compress`.
+        model: a name as for :func:`vqaudio.series.coding.model.model_for`.
+        delimiter, decimal: those of a CSV, if it does not tell them itself.
 
     Raises:
-        SeriesError: as :func:`vqaudio.series.codec.compress` does, or the file cannot be read.
+        SeriesError: as :func:`vqaudio.series.writer.compress` does, or the file cannot be read.
         FileError: either file cannot be opened.
     """
     name = input_name(source)
@@ -43,7 +49,7 @@ def compress_file(
     return table, len(data)
 
 
-def write_file(table: Table, target: Path, name: str) -> None:
+def write_file(table: Table, target: Path, *, name: str) -> None:
     """Write a table from the ``.vq`` file ``name`` in the format that the target asks for, or its own into a pipe.
 
     Raises:

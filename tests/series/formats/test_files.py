@@ -19,7 +19,7 @@ from tools import one_line
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
 from vqaudio.info import main as info
-from vqaudio.series import MaxError, StoredTable, codec, read_table
+from vqaudio.series import MaxError, StoredTable, read_table, writer
 from vqaudio.series import compress as compress_table
 
 
@@ -321,7 +321,7 @@ def test_what_is_said_of_a_table(capsys):
 
 
 def test_damage_is_told_and_what_is_left_is_written(capsys, monkeypatch):
-    monkeypatch.setattr(codec, "chunk_rows_for", lambda n_columns: 10)
+    monkeypatch.setattr(writer, "chunk_rows_for", lambda n_columns: 10)
     Path("in.csv").write_text("t,x\n" + "".join(f"{i},{i * i % 17}\n" for i in range(30)))
     assert compress(["in.csv", "out.vq", "--quiet"]) == 0
     data = bytearray(Path("out.vq").read_bytes())

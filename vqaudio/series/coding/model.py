@@ -117,7 +117,7 @@ def model_named(name: str | None) -> Model | None:
     return load(Path(str(name)))
 
 
-def find(wanted: str, given: Model | None) -> Model:
+def find_model(wanted: str, given: Model | None) -> Model:
     """The model with a fingerprint: the one that was given, or one that is shipped.
 
     Raises:

@@ -1,11 +1,8 @@
-"""What may stand in ``meta``, the JSON of a table's header, and how much of it; all else is refused by its name."""
+"""What a table's header says of its columns, as JSON (``meta``): how it is written, and what is refused by its name."""
 
 from __future__ import annotations
 
-import json
-import re
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
@@ -24,27 +21,13 @@ from pydantic import (
     model_validator,
 )
 
-from vqaudio.container.fields import DamageError
 from vqaudio.errors import ContainerError
-from vqaudio.series.encodings.base import ColumnEncoding
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
 from vqaudio.series.encodings.dictionary import DictionaryEncoding
 from vqaudio.series.encodings.float_bits import FloatBits, NearDecimals
 from vqaudio.series.encodings.grid import GridEncoding
 from vqaudio.series.encodings.integer import IntegerEncoding
-from vqaudio.series.table import FLOATS, storages_of
-
-MOST_TEXT, TEXT_PER_BYTE = 1 << 22, 128
-"""Bytes of JSON that are unpacked for any file, and for each of its bytes: alike descriptions of columns pack well."""
-MOST_CONTAINERS, CONTAINERS_PER_BYTE = 1 << 12, 4
-"""Lists and objects: about ten a column, which takes four bytes or more of each chunk."""
-MOST_ITEMS, ITEMS_PER_BYTE, ROWS_PER_ITEM = 1 << 16, 8, 8
-"""What stands in them: words, and cells that are kept as they stood."""
-MOST_DEPTH = 8
-LATER = "fields"
-"""What ``columns`` are called where a key is used that the first readers would pass over; so they refuse the file."""
-LATER_KEYS = {"bom", "quotes", "blank_lines", "ends", "bare", "nullable", "dictionary", "point"}
-
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+from vqaudio.series.table import FLOATS, Column, Dictionary, Table, storages_of
 
 Text = InstanceOf[str]  # pydantic's own strings hold no lone surrogates; names and words may
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
@@ -109,7 +92,7 @@ class Style(_Section):
         return self
 
 
-class DictionaryMeta(_Section):
+class DictionarySchema(_Section):
     """The index of a dictionary; its words are those of the encoding."""
 
     index: Integer
@@ -132,45 +115,69 @@ AnyEncoding = Annotated[
 ]
 
 
-class ColumnMeta(_Section):
+class ColumnSchema(_Section):
     """All of a column but its cells."""
 
     name: Text
     dtype: Text
-    stored: Text
-    way: AnyEncoding
+    storage: Annotated[Text, Field(alias="stored")]
+    tagged_encoding: Annotated[AnyEncoding, Field(alias="way")]
     bound: Annotated[float, Field(strict=True, ge=0)] = 0.0
     zone: Text = ""
     notes: Metadata = {}
     style: Style = Style()
     nullable: StrictBool = True
-    dictionary: DictionaryMeta | None = None
+    dictionary: DictionarySchema | None = None
 
     @property
     def encoding(self) -> ColumnEncoding:
         """How its values follow from numbers."""
-        return cast(ColumnEncoding, self.way[1])
+        return cast(ColumnEncoding, self.tagged_encoding[1])
+
+    def empty_column(self) -> Column:
+        """The column, without rows."""
+        dictionary = None
+        if self.dictionary is not None:
+            words = cast(DictionaryEncoding, self.encoding).words
+            dictionary = Dictionary(self.dictionary.index, self.dictionary.ordered, words)
+        return Column(
+            self.name,
+            self.dtype,
+            np.zeros(0, np.dtype(self.storage)),
+            np.zeros(0, np.uint8),
+            zone=self.zone,
+            notes=self.notes,
+            style=self.style.model_dump(exclude_unset=True),
+            nullable=self.nullable,
+            dictionary=dictionary,
+        )
+
+    def __str__(self) -> str:
+        zone = f" in {self.zone}" if self.zone else ""
+        bound = f"within {self.bound:g}" if self.bound else "exact"
+        words = " in a dictionary" if self.dictionary is not None else ""
+        return f"{self.name}: {self.dtype}{words}{zone}, {bound}"
 
     @model_validator(mode="after")
-    def _fits(self) -> ColumnMeta:
-        if self.stored not in storages_of(self.dtype):
-            raise ValueError(f"a column of {self.dtype} in {self.stored}")
+    def _fits(self) -> ColumnSchema:
+        if self.storage not in storages_of(self.dtype):
+            raise ValueError(f"a column of {self.dtype} in {self.storage}")
         kinds = {"grid", "near", "bits"} if self.dtype in FLOATS else {"whole"}
-        kinds = {"words"} if self.stored == "object" else kinds
-        if self.way[0] not in kinds or (self.dictionary is not None and self.way[0] != "words"):
-            raise ValueError(f"a column of {self.dtype} by way of {self.way[0]}")
+        kinds = {"words"} if self.storage == "object" else kinds
+        if self.tagged_encoding[0] not in kinds or (self.dictionary is not None and self.tagged_encoding[0] != "words"):
+            raise ValueError(f"a column of {self.dtype} encoded as {self.tagged_encoding[0]}")
         return self
 
 
-class Meta(_Section):
+class TableSchema(_Section):
     """All that a header says beside numbers."""
 
     origin: Origin
-    columns: Annotated[list[ColumnMeta], FailFast(), Field(min_length=1)]
+    columns: Annotated[list[ColumnSchema], FailFast(), Field(min_length=1)]
     model: Annotated[Text, Field(max_length=64)] = ""
 
     @model_validator(mode="after")
-    def _fits(self) -> Meta:
+    def _fits(self) -> TableSchema:
         arrays = self.origin.arrays
         if arrays is not None and any(len(shape) != shape[0] for shape in arrays.values()):
             raise ValueError("arrays have one dimension or two")
@@ -181,12 +188,16 @@ class Meta(_Section):
         return self
 
 
-def checked(meta: Any, n_rows: int) -> Meta:
-    """What a header says, or ContainerError for what is no table of so many rows."""
+def parse_schema(meta: Any, n_rows: int) -> TableSchema:
+    """What the JSON of a header says of a table with so many rows.
+
+    Raises:
+        ContainerError: it describes no such table.
+    """
     try:
         if n_rows < 1:
             raise ValueError("it has no rows")
-        return Meta.model_validate(meta, context={"n_rows": n_rows})
+        return TableSchema.model_validate(meta, context={"n_rows": n_rows})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -195,48 +206,18 @@ def checked(meta: Any, n_rows: int) -> Meta:
         raise ContainerError(f"the header describes no table ({error}); update vqaudio") from None
 
 
-# ----------------------------------------------------------------------------------------------------- to and from JSON
+def describe(table: Table, columns: Sequence[EncodedColumn]) -> dict[str, Any]:
+    """The JSON of a header for a table whose columns are encoded so."""
+    described = [_describe_column(column, encoded) for column, encoded in zip(table.columns, columns, strict=True)]
+    return {"origin": table.origin, "columns": described}
 
 
-def packed(meta: Mapping[str, Any]) -> bytes:
-    """``meta`` as it stands in a file."""
-    used = {*meta["origin"]}.union(*(set(column) | set(column.get("style", {})) for column in meta["columns"]))
-    if used & LATER_KEYS:
-        meta = {LATER if key == "columns" else key: value for key, value in meta.items()}
-    text = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return zlib.compress(text, 9)
-
-
-def unpacked(data: bytes, n_rows: int, n_bytes: int) -> Any:
-    """What :func:`packed` was given, in a file of so many rows and bytes, its amount checked; or DamageError."""
-    most = MOST_TEXT + TEXT_PER_BYTE * n_bytes
-    unpacker = zlib.decompressobj()
-    try:
-        text = unpacker.decompress(data, most)
-    except zlib.error as error:
-        raise DamageError(str(error)) from None
-    if unpacker.unconsumed_tail:
-        raise DamageError(f"it describes itself in more than {most} bytes")
-    _check_amount(_STRING.sub(b"", text), n_rows, n_bytes)
-    try:
-        meta = json.loads(text.decode("utf-8", "surrogatepass"))
-    except ValueError as error:
-        raise DamageError(str(error)) from None
-    if isinstance(meta, dict) and LATER in meta and "columns" not in meta:
-        meta["columns"] = meta.pop(LATER)
-    return meta
-
-
-def _check_amount(bare: bytes, n_rows: int, n_bytes: int) -> None:
-    """Refuse what would take much more memory than the file; ``bare`` is JSON without its strings."""
-    signs = np.frombuffer(bare, np.uint8)
-    steps = np.isin(signs, np.frombuffer(b"[{", np.uint8)).astype(np.int8)
-    n_containers = int(np.count_nonzero(steps))
-    steps[np.isin(signs, np.frombuffer(b"]}", np.uint8))] = -1
-    depth = int(steps.cumsum(dtype=np.int32).max(initial=0))
-    if depth > MOST_DEPTH:
-        raise DamageError(f"it describes itself in lists {depth} deep, expected {MOST_DEPTH} at most")
-    most_containers = MOST_CONTAINERS + CONTAINERS_PER_BYTE * n_bytes
-    most_items = MOST_ITEMS + ITEMS_PER_BYTE * n_bytes + n_rows // ROWS_PER_ITEM
-    if n_containers > most_containers or bare.count(b",") > most_items:
-        raise DamageError(f"it describes itself in more parts than a file of {n_bytes} bytes needs")
+def _describe_column(column: Column, encoded: EncodedColumn) -> dict[str, Any]:
+    """All of a column but its cells."""
+    encoding = [encoded.encoding.kind, encoded.encoding.as_json()]
+    about = {"name": column.name, "dtype": column.dtype, "stored": column.values.dtype.name, "way": encoding}
+    extras = {"zone": column.zone, "notes": column.notes, "style": column.style, "bound": encoded.bound}
+    if column.dictionary is not None:
+        extras["dictionary"] = {"index": column.dictionary.index, "ordered": column.dictionary.ordered}
+    extras = {key: value for key, value in extras.items() if value}
+    return about | extras | ({} if column.nullable else {"nullable": False})
