@@ -1,6 +1,6 @@
 """Takes a model out of the package, and keeps what decodes its files in ``legacy/``.
 
-    python recipes/retire.py NAME
+    python -m recipes.retire NAME
 
 ``legacy/`` gets the model without its encoder, its integer prior, and its card. The registry must know it before that
 (``RETIRED``, and ``KEPT_PRIORS`` where it has a prior): otherwise this says what to add there, and does nothing.

@@ -1,6 +1,6 @@
 """Puts a trained model into the package, under a name.
 
-    python recipes/ship.py MODEL NAME [--prior PRIOR]
+    python -m recipes.ship MODEL NAME [--prior PRIOR]
 
 MODEL is ``model.safetensors`` of a run, PRIOR the ``model.int8.safetensors`` of a prior over its codes; its network in
 floating point comes along. A NAME that is shipped already stands for codes that stay: MODEL must make the same, and

@@ -1,6 +1,6 @@
 """Lists the Free Spoken Digit Dataset as a manifest: who says which digit, and which takes are for validation.
 
-    python recipes/digits/prepare.py FOLDER OUT
+    python -m recipes.digits.prepare FOLDER OUT [--takes 0 5 6]
 
 FOLDER holds files named DIGIT_SPEAKER_TAKE.wav (or .flac), in folders or not, as github.com/Jakobovski/free-spoken-
 digit-dataset has them. OUT/manifest.csv names them. Takes 0 to 4 of every speaker and digit are for validation, as that
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from vqaudio.audio.recordings import MANIFEST, Recording, manifest_of
@@ -22,15 +23,16 @@ NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<take>\d+)\.(wav|flac)"
 COLUMNS = ("path", "corpus", "speaker", "label", "split")
 
 
-def recordings(folder: Path) -> list[Recording]:
-    """The dataset, in the order of its paths.
+def recordings(folder: Path, takes: Collection[int] | None = None) -> list[Recording]:
+    """The dataset, or some takes of every digit by every speaker, in the order of its paths.
 
     Raises:
         VqaudioError: no recordings in the folder.
     """
     found = []
     for path in sorted(folder.rglob("*")):
-        if match := NAME.fullmatch(path.name):
+        match = NAME.fullmatch(path.name)
+        if match and (takes is None or int(match["take"]) in takes):
             split = "valid" if int(match["take"]) < 5 else "train"
             found.append(Recording(path.resolve(), "digits", split, match["speaker"], match["digit"]))
     if not found:
@@ -44,8 +46,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="prepare.py", description="List the Free Spoken Digit Dataset as a manifest.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--takes", type=int, nargs="+", metavar="N", help="list these alone (default: all)")
     options = parser.parse_args(argv)
-    listed = recordings(options.folder)
+    listed = recordings(options.folder, options.takes)
     options.out.mkdir(parents=True, exist_ok=True)
     manifest = options.out / MANIFEST
     with atomic_write(manifest) as file:

@@ -1,6 +1,6 @@
 """Judges the digits model: can others tell what it says, and in whose voice? Writes report.md, sounds and a picture.
 
-    python recipes/digits/report.py RUN
+    python -m recipes.digits.report RUN
 
 RUN is the folder of the recipe (runs/digits): data/, tokens/, codec/ and prior/ are read, report/ is written.
 """

@@ -1,6 +1,6 @@
 """Trains the networks of the family, and fits its ancestors; what is there already stays.
 
-    python recipes/family/fit.py OUT [--minutes M] [--quick]
+    python -m recipes.family.fit OUT [--minutes M] [--quick]
 
 OUT/data/manifest.csv lists the recordings; each system gets a folder with its model.safetensors.
 """
@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from systems import SYSTEMS, System, of_split
 from tqdm import tqdm
 
+from recipes.family.systems import SYSTEMS, System, of_split
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.model import checkpoint

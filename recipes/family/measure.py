@@ -12,9 +12,9 @@ import numpy as np
 import soxr
 import torch
 from numpy.typing import NDArray
-from systems import System
 
 import vqaudio
+from recipes.family.systems import System
 from vqaudio.codec.codec import Codec
 from vqaudio.config.bottleneck import GaussianConfig
 from vqaudio.evaluation import require

@@ -1,6 +1,6 @@
 """Compares the family: one table, a reading of it, pictures and sounds.
 
-    python recipes/family/report.py OUT [--quick]
+    python -m recipes.family.report OUT [--quick]
 
 OUT holds what fit.py has made, and gets report.md, figures.json, pictures and sounds/. What was measured stays.
 """
@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pictures
-from measure import Figures, Member, bits_per_sample, denoising, estimators, levels_in_use, measure
-from reading import findings
-from systems import HERE, SYSTEMS, counted_up, of_split
 from tqdm import tqdm
 
+from recipes.family import plots
+from recipes.family.findings import findings
+from recipes.family.measure import Figures, Member, bits_per_sample, denoising, estimators, levels_in_use, measure
+from recipes.family.systems import HERE, SYSTEMS, counted_up, of_split
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.evaluation import require
@@ -68,15 +68,15 @@ def main(argv: list[str] | None = None) -> int:
     noise = denoising([members[name] for name in DENOISERS], clips, WEIGHTS)
     with atomic_write(cache) as file:
         file.write(json.dumps(known | {"levels": levels, "denoising": noise, "estimators": varied}, indent=2).encode())
-    pictures.rate_distortion(out, figures)
-    pictures.denoised(out, noise, {name: figures[name]["title"] for name in DENOISERS})
+    plots.rate_distortion(out, figures)
+    plots.denoised(out, noise, {name: figures[name]["title"] for name in DENOISERS})
     sounds = [read_mono(item.path, rate) for item in unseen]
-    pictures.latents(out, [members[name] for name in SCATTERED], sounds, [item.label for item in unseen])
-    pictures.interpolation(out, [members[name] for name in INTERPOLATED], sounds[0], sounds[-1])
+    plots.latents(out, [members[name] for name in SCATTERED], sounds, [item.label for item in unseen])
+    plots.interpolation(out, [members[name] for name in INTERPOLATED], sounds[0], sounds[-1])
     making = [one for name, one in members.items() if figures[name].get("kl") and not name.startswith("pca")]
     codes = {one.system.name: [one.codes(clip) for clip in learned] for one in making if one.codec.streams}
-    pictures.samples(out, making, codes)
-    pictures.decoded(out, list(members.values()), clips[0])
+    plots.samples(out, making, codes)
+    plots.decoded(out, list(members.values()), clips[0])
     mixture = members["gmm"].codec.training
     text = written(
         figures,

@@ -1,6 +1,6 @@
 """What a change is worth: short runs from one model, each annealed to its end, scored on speakers kept for validation.
 
-    python recipes/speech16k/ablation.py [--minutes 8] [--start MODEL] [ROW ...]
+    python -m recipes.speech16k.ablation [--minutes 8] [--start MODEL] [ROW ...]
 
 Prints a Markdown row of PESQ-WB / STOI for each of ROWS: from 1, 3 and 8 codebooks and, to see what the autoencoder
 alone can do, without quantization. Finished runs in runs/ablation/ are scored without training them again.

@@ -18,7 +18,7 @@ python=${PYTHON:-python3}
 pack() {
     local folder=${1:-${VQAUDIO_DATA:-../shared/data}/speech}
     rm -rf .gpu && mkdir -p .gpu
-    "$python" $here/pack.py "$folder" .gpu
+    "$python" -m recipes.speech16k.pack "$folder" .gpu
     # What an installation of torch, torchaudio and lightning lacks. Python there: $THERE (3.12).
     local get=("$python" -m pip download --quiet --only-binary=:all: --dest .gpu/wheels --python-version "${THERE:-3.12}"
         --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64)

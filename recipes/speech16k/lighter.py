@@ -1,6 +1,6 @@
 """Makes a model's encoder lighter: fewer hidden channels in its units, the same bottleneck and decoder.
 
-    python recipes/speech16k/lighter.py FOLDER MODEL OUT
+    python -m recipes.speech16k.lighter FOLDER MODEL OUT
 
 Unit by unit, the hidden channels that matter least on training speech are left out, and the layer after them is fitted
 to what the whole unit made there. FOLDER holds recordings; MODEL and OUT are .safetensors files. The codes mean what
@@ -32,7 +32,6 @@ from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.layers import ResidualUnit
 
-RECORDINGS = 100
 SECONDS = 8
 RIDGE = 1e-4  # of the mean energy of a channel
 
@@ -47,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--stem-expansion", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--expansion", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--recordings", type=int, default=100, help="to look at (default: %(default)s)")
     options = parser.parse_args(argv)
     if min(options.stem_expansion, options.expansion) < 1:
         parser.error("expected --stem-expansion and --expansion of 1 or more")
@@ -60,20 +60,22 @@ def main(argv: list[str] | None = None) -> int:
     lighter.decoder.load_state_dict(source.model.decoder.state_dict())
     layers = lighter.encoder.layers
     pairs = list(zip(layers, source.model.encoder.layers, strict=True))
-    heard = list(speech(options.folder, config.sample_rate, config.hop_length))  # then what each layer makes of it
+    heard = list(
+        speech(options.folder, config.sample_rate, config.hop_length, options.recordings)
+    )  # then what each layer makes of it
     for index, (layer, whole) in enumerate(tqdm(pairs, leave=False, disable=None)):
         if isinstance(whole, ResidualUnit) and layer.expand.out_features < whole.expand.out_features:
             prune(whole, layer.expand.out_features, products(whole, heard))
         layers[index] = whole
-        heard = [whole(one) for one in heard]
+        heard = [whole(one) for one in heard]  # what reaches the next layer
     checkpoint.save(lighter, options.out, training=source.training, codes_of=source)
     return 0
 
 
-def speech(folder: Path, sample_rate: int, hop_length: int) -> Iterator[Tensor]:
+def speech(folder: Path, sample_rate: int, hop_length: int, count: int) -> Iterator[Tensor]:
     """The beginnings of some training recordings, each ``(1, 1, samples)``."""
     paths = [item.path for item in list_recordings(folder) if item.split == "train"]
-    for index in np.random.default_rng(0).permutation(len(paths))[:RECORDINGS]:
+    for index in np.random.default_rng(0).permutation(len(paths))[:count]:
         sound = read_mono(paths[index], sample_rate)[: SECONDS * sample_rate]
         yield torch.from_numpy(sound[: len(sound) // hop_length * hop_length])[None, None]
 

@@ -1,6 +1,6 @@
 """Makes a decoder between two of the same codes: weights on the line from a faithful one to a natural one.
 
-    python recipes/speech16k/mix.py FAITHFUL NATURAL SHARE OUT
+    python -m recipes.speech16k.mix FAITHFUL NATURAL SHARE OUT
 
 SHARE is the natural one's: 0 is the faithful one, 1 the natural one, and what lies beyond goes on from there, so that
 the natural one can be had back from a mixture and the faithful one. Decoders that a run led to from another lie in one

@@ -1,6 +1,6 @@
 """Puts a folder of recordings into shards small enough to be sent, each a fair sample of the whole.
 
-    python recipes/speech16k/pack.py FOLDER OUT [--shard-mib 36 58]
+    python -m recipes.speech16k.pack FOLDER OUT [--shard-mib 36 58]
 
 OUT/0/shard.tgz, OUT/1/shard.tgz, ... hold Opus files at 16 kHz for training (those that are Opus already as they are,
 others coded at 32 kb/s), a few validation recordings as WAV, and each a manifest of its own: part-0.csv, ...

@@ -1,6 +1,6 @@
 """Judges a prior of speech: bytes saved, bits lost to integers and on unseen speech, voices, copies. Writes report.md.
 
-    python recipes/speech16k/prior_report.py FOLDER TOKENS NETWORK [--model NAME] [--prior PATH] [--out OUT]
+    python -m recipes.speech16k.prior_report FOLDER TOKENS NETWORK [--model NAME] [--prior PATH] [--out OUT]
 
 FOLDER holds the recordings with their manifest, TOKENS what the prior learned from, NETWORK is the network in floating
 point; its quantized export is the one that ships with the model, or PATH.

@@ -1,6 +1,6 @@
 """How faithful and how natural the decoders between two of the same codes are, on some validation clips.
 
-    python recipes/speech16k/shares.py FAITHFUL NATURAL [FOLDER] [--shares 0 0.5 0.7 1] [--every 3]
+    python -m recipes.speech16k.shares FAITHFUL NATURAL [FOLDER] [--shares 0 0.5 0.7 1] [--every 3]
 
 Clips of 2 s or more, their first 8 s, decoded in one piece by 9 and by 3 codebooks: means of PESQ-WB, STOI and
 Distill-MOS (extra ``judges``). FOLDER: without it $VQAUDIO_DATA/speech, or ../shared/data/speech.
@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mix import mix
 from numpy.typing import NDArray
 
+from recipes.speech16k.mix import mix
 from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command

@@ -1,6 +1,6 @@
 """VCTK on disk: finds release 0.92 or 0.80 in a folder, or downloads 0.92 where that is asked for.
 
-    python recipes/vctk/corpus.py ROOT [--download]
+    python -m recipes.vctk.corpus ROOT [--download]
 
 Source: Yamagishi, Veaux and MacDonald, "CSTR VCTK Corpus", version 0.92, University of Edinburgh, 2019,
 doi:10.7488/ds/2645. The archive's size and SHA-256 are those that TensorFlow Datasets and torchaudio check.
@@ -26,7 +26,7 @@ SIZE = 11_747_302_977  # bytes
 SHA256 = "f96258be9fdc2cbff6559541aae7ea4f59df3fcaf5cf963aae5ca647357e359c"
 ARCHIVE = "VCTK-Corpus-0.92.zip"
 UNPACKED = "VCTK-Corpus-0.92"
-HOW_TO_DOWNLOAD = "bash recipes/vctk/run.sh --stage 0 downloads release 0.92 (11.7 GB)"
+HOW_TO_DOWNLOAD = "bash recipes/vctk/run.sh --download fetches release 0.92 (11.7 GB)"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """VCTK made ready: 16 kHz, without the silence around speech, split by speaker and by sentence, with statistics.
 
-    python recipes/vctk/prepare.py ROOT OUT
+    python -m recipes.vctk.prepare ROOT OUT
 
 Writes OUT/SPLIT/SPEAKER/NAME.flac, OUT/manifest.csv, OUT/statistics.md and OUT/statistics.png. Recordings that are
 there already are kept.
@@ -25,10 +25,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from corpus import Corpus, Utterance, described, find
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from recipes.vctk.corpus import Corpus, Utterance, described, find
 from vqaudio.audio.recordings import MANIFEST, Recording, manifest_of
 from vqaudio.audio.resampling import read_mono
 from vqaudio.audio.sink import write_array

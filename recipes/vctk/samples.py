@@ -1,6 +1,6 @@
 """What the models sound like: reconstructions, samples and conversions, as WAV, pictures and a page to listen through.
 
-    python recipes/vctk/samples.py FOLDER OUT --model CODEC --prior PRIOR
+    python -m recipes.vctk.samples FOLDER OUT --model CODEC --prior PRIOR
 
 FOLDER holds recordings that nothing was trained on. OUT gets ``index.html``, and each sound as ``.wav`` beside its
 spectrogram, a ``.png``.
@@ -93,23 +93,23 @@ def reconstruct(page: Page, codec: Codec, clips: Sequence[Path]) -> None:
         page.group(path.stem, sounds)
 
 
-def sample(page: Page, codec: Codec, voices: Sequence[str], draws: int) -> None:
+def sample(page: Page, codec: Codec, speakers: Sequence[str], count: int) -> None:
     """Sounds that nobody said: by the prior alone, then with prior and decoder told the same speaker."""
     how = f"temperature {HOW.temperature:g}, top-p {HOW.top_p:g}, guidance {HOW.guidance:g}"
-    page.section("Samples", f"Codes drawn from the prior ({how}): nobody said this.")
+    page.section("Samples", f"Codes sampled from the prior ({how}): nobody said this.")
     frames = round(codec.prior.seconds * codec.frame_rate)
-    for voice in tqdm(["", *voices], "sampling", disable=None):
-        condition = f"speaker={voice}" if voice else NONE
-        drawn = codec.sample_codes(frames, count=draws, condition=condition, sampling=HOW)
-        name = voice or "nobody"
+    for speaker in tqdm(["", *speakers], "sampling", disable=None):
+        condition = f"speaker={speaker}" if speaker else NONE
+        drawn = codec.sample_codes(frames, count=count, condition=condition, sampling=HOW)
+        name = speaker or "nobody"
         sounds = [
-            (f"sample {number}", f"sample-{name}-{number}", codec.decode(codes, voice)[0])
+            (f"sample {number}", f"sample-{name}-{number}", codec.decode(codes, speaker)[0])
             for number, codes in enumerate(drawn, start=1)
         ]
-        page.group(f"in the voice of {voice}" if voice else "no speaker asked for", sounds)
+        page.group(f"in the voice of {speaker}" if speaker else "no speaker asked for", sounds)
 
 
-def convert(page: Page, codec: Codec, clips: Sequence[Path], voices: Sequence[str]) -> None:
+def convert(page: Page, codec: Codec, clips: Sequence[Path], speakers: Sequence[str]) -> None:
     """The same codes in several voices (van den Oord et al., 2017, section 4.3)."""
     page.section(
         "Conversions",
@@ -119,7 +119,7 @@ def convert(page: Page, codec: Codec, clips: Sequence[Path], voices: Sequence[st
     for path in tqdm(clips, "converting", disable=None):
         wave = read_mono(path, SAMPLE_RATE)
         codes = codec.encode(wave, SAMPLE_RATE, n_codebooks=1)
-        made = [(f"as {voice}", f"{path.stem}-as-{voice}", codec.decode(codes, voice)[0]) for voice in voices]
+        made = [(f"as {name}", f"{path.stem}-as-{name}", codec.decode(codes, name)[0]) for name in speakers]
         page.group(path.stem, [("original", f"{path.stem}-before", wave), *made])
 
 
@@ -137,17 +137,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--prior", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=6, help="recordings (default: %(default)s)")
-    parser.add_argument("--voices", type=int, default=4, help="to draw and to convert to (default: %(default)s)")
-    parser.add_argument("--draws", type=int, default=3, help="samples of each (default: %(default)s)")
+    parser.add_argument("--speakers", type=int, default=4, help="to sample and to convert to (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=3, help="of each (default: %(default)s)")
     options = parser.parse_args(argv)
     clips = select(options.folder, limit=options.clips, min_seconds=1.0).paths
     codec = vqaudio.load(options.model, prior=options.prior)
-    voices = spread(codec.speakers, options.voices)
+    speakers = spread(codec.speakers, options.speakers)
     with new_folder(options.out) as folder:
         page = Page(folder)
         reconstruct(page, codec, clips)
-        sample(page, codec, voices, options.draws)
-        convert(page, codec, clips, voices)
+        sample(page, codec, speakers, options.samples)
+        convert(page, codec, clips, speakers)
         page.write(codec)
     print(options.out / "index.html")
     return 0

@@ -1,6 +1,6 @@
 """Judges a model that changes voices: who is heard, what is left of the words, what the codes know. Writes report.md.
 
-    python recipes/voices16k/report.py MODEL OUT [--folder FOLDER]
+    python -m recipes.voices16k.report MODEL OUT [--folder FOLDER] [--quick]
 
 FOLDER (default: $VQAUDIO_DATA/speech, or ../shared/data/speech) holds the recordings with their manifest, and in
 digits/ the Free Spoken Digit Dataset. OUT gets report.md, report.json and sounds/.
@@ -42,7 +42,7 @@ SHORTEST, LONGEST = 1.0, 10.0  # seconds of what is converted
 CLIPS, CLIP_SECONDS = 16, 2.0  # of each speaker, for the judge to learn from
 CORPORA = ("librispeech", "vctk")  # whose validation speakers are converted
 TAKE = re.compile(r"(\d)_([a-z]+)_(\d+)\.(?:flac|wav)")  # digit, speaker, take
-TAKES = 20  # of each digit by each speaker
+TAKES, QUICK_TAKES = 20, 2  # of each digit by each speaker
 KEPT = 3  # speakers whose conversions are kept as sounds
 VERDICT = ("target", "source", "other", "of_targets")
 
@@ -54,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("model", help="a shipped model, or a file")
     parser.add_argument("out", type=Path)
     parser.add_argument("--folder", type=Path, default=data_folder())
+    parser.add_argument("--quick", action="store_true", help="few speakers and digits: shows that everything runs")
     options = parser.parse_args(argv)
     codec = vqaudio.load(options.model)
     if codec.sample_rate != SAMPLE_RATE or not codec.speakers:
@@ -64,6 +65,8 @@ def main(argv: list[str] | None = None) -> int:
     recordings = list_recordings(options.folder)
     targets = speakers([r for r in recordings if r.split == "train" and r.speaker in codec.speakers], TARGET_SECONDS)
     sources = speakers([r for r in recordings if r.split == "valid" and r.corpus in CORPORA], 2 * SHORTEST)
+    if options.quick:
+        targets, sources = targets[:2], sources[:1]
     if len(targets) < 2 or not sources:
         raise VqaudioError(
             f"{options.folder}: {len(targets)} training speakers with {TARGET_SECONDS:g} s or more and {len(sources)} "
@@ -75,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         "model": {"name": codec.name, "kbps": codec.kbps(codec.n_codebooks), "speakers": len(codec.speakers)},
         "voices": voices(heard, targets, sources),
         "words": words(heard, {one.name: one for one in [*targets, *sources]}),
-        "probe": probe(codec, options.folder / "digits"),
+        "probe": probe(codec, options.folder / "digits", QUICK_TAKES if options.quick else TAKES),
     }
     keep(options.out / "sounds", heard, targets)
     text = written(figures)
@@ -248,21 +251,21 @@ def stretch(sounds: Sequence[Wave], size: int, random: np.random.Generator) -> W
 # -------------------------------------------------------------------------------------------------------------- probe
 
 
-def probe(codec: Codec, folder: Path) -> dict[str, Any]:
+def probe(codec: Codec, folder: Path, takes: int) -> dict[str, Any]:
     """How well digit and speaker are told from codes and from mel spectra; nothing without the dataset."""
     named = [(path, TAKE.fullmatch(path.name)) for path in sorted(folder.rglob("*"))]
-    rows = [(path, *match.group(1, 2, 3)) for path, match in named if match and int(match[3]) < TAKES]
+    rows = [(path, *match.group(1, 2, 3)) for path, match in named if match and int(match[3]) < takes]
     if not rows:
         return {}
     sounds = [trim_silence(read_mono(path, SAMPLE_RATE), SAMPLE_RATE) for path, *_ in rows]
     sounds = [sound / max(np.float32(1e-9), np.abs(sound).max()) for sound in sounds]  # level tells nothing
-    digits, people, takes = ([row[column] for row in rows] for column in (1, 2, 3))
+    digits, people, numbers = ([row[column] for row in rows] for column in (1, 2, 3))
     figures: dict[str, Any] = {"recordings": len(rows), "digits": len(set(digits)), "speakers": len(set(people))}
     for name, features in (("codes", code_features(codec, sounds)), ("mel", mel_features(sounds))):
         figures[name] = {
             "numbers": features.shape[1],
             "digit": estimate(predicted_right(features, digits, groups=people), people),
-            "speaker": estimate(predicted_right(features, people, groups=takes), people),
+            "speaker": estimate(predicted_right(features, people, groups=numbers), people),
         }
     return figures
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from recipe_scripts import run_recipe
 from tiny_models import RATE, frames_config
 from tools import synthetic
 
+from recipes.family import measure
+from recipes.family.findings import below, findings
+from recipes.family.systems import SYSTEMS, System, counted_up
+from vqaudio.audio.recordings import Recording
 from vqaudio.config.training import LossConfig
 from vqaudio.container import Stream
 from vqaudio.errors import VqaudioError
@@ -24,21 +24,8 @@ from vqaudio.prior.context import ContextPrior
 from vqaudio.training.classic import fit_components, frames_of
 from vqaudio.training.losses import ReconstructionLoss
 
-FOLDER = Path(__file__).parents[2] / "recipes" / "family"
 
-
-@pytest.fixture
-def recipe(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The recipe's scripts can be imported, as when one of them runs."""
-    monkeypatch.syspath_prepend(FOLDER)
-    import measure
-
-    return measure
-
-
-def test_every_system_has_a_config_that_holds(recipe, tmp_path):
-    from systems import SYSTEMS
-
+def test_every_system_has_a_config_that_holds(tmp_path):
     for system in SYSTEMS:
         if system.fit:
             assert system.fitted().bottleneck.kind == system.bottleneck["kind"]
@@ -50,31 +37,29 @@ def test_every_system_has_a_config_that_holds(recipe, tmp_path):
     assert {system.noise for system in SYSTEMS} == {0.0, 0.25, 0.5, 0.75}
 
 
-def test_gaussian_nats_by_hand(recipe):
+def test_gaussian_nats_by_hand():
     """Two samples with errors 1 and 3 under variance 4: each log(2π 4)/2 + e²/8."""
     wanted = math.log(2 * math.pi * 4) + (1 + 9) / 8
-    assert recipe.gaussian_nats(5.0, 4.0, 2) == pytest.approx(wanted)
+    assert measure.gaussian_nats(5.0, 4.0, 2) == pytest.approx(wanted)
     uniform = math.log(2.0)  # on -1 to 1, as 16-bit samples are: 16 bits each
-    assert recipe.bits_per_sample(80 * uniform, 80) == pytest.approx(16.0)
+    assert measure.bits_per_sample(80 * uniform, 80) == pytest.approx(16.0)
 
 
-def test_the_bound_of_codes_by_hand(recipe, tmp_path):
+def test_the_bound_of_codes_by_hand(tmp_path):
     """KL is the logarithm of the alphabet; what is unsaid costs log(2π e σ²)/2 a sample where σ² is as learned."""
-    from systems import System
-
     wave = synthetic(2.0, RATE)
     fitted = fit_components(frames_config(6, kind="vq", codebook_size=16), frames_of(wave, 32))
     (tmp_path / "one").mkdir()
     checkpoint.save(fitted.model, tmp_path / "one" / "model.safetensors", training={"seconds": 3.0})
-    member = recipe.Member(System("one", "One", {"kind": "vq"}, 6), tmp_path)
+    member = measure.Member(System("one", "One", {"kind": "vq"}, 6), tmp_path)
     clip = wave[0, : 900 * 32]
-    figures = recipe.likelihood(member, clip, clip)
+    figures = measure.likelihood(member, clip, clip)
     made = member.again(clip)
     variance = float(np.square(made - clip, dtype=np.float64).mean())
     assert figures["kl"] == pytest.approx(math.log(16))
     wanted = math.log(16) + 16 * (math.log(2 * math.pi * variance) + 1)
     assert figures["bound"] == pytest.approx(wanted, abs=0.1)
-    every = recipe.measure(member, [clip, clip], [clip])
+    every = measure.measure(member, [clip, clip], [clip])
     assert every["kbps"] == pytest.approx(4 * RATE / 32 / 1000)
     assert 0 < every["counted_kbps"] < every["kbps"]
     assert every["counted_bound"] - every["bound"] == pytest.approx(
@@ -84,9 +69,7 @@ def test_the_bound_of_codes_by_hand(recipe, tmp_path):
     assert (every["seconds"], every["used"]) == (3.0, 1.0)
 
 
-def test_a_vae_pays_for_what_it_draws(recipe, tmp_path):
-    from systems import System
-
+def test_a_vae_pays_for_what_it_draws(tmp_path):
     torch.manual_seed(0)
     model = fit_components(frames_config(6), frames_of(synthetic(1.0, RATE), 32)).model
     gaussian = frames_config(6, kind="gaussian")
@@ -94,39 +77,36 @@ def test_a_vae_pays_for_what_it_draws(recipe, tmp_path):
     made.load_state_dict(model.state_dict() | made.bottleneck.state_dict(prefix="bottleneck."))
     (tmp_path / "vae").mkdir()
     checkpoint.save(made, tmp_path / "vae" / "model.safetensors")
-    member = recipe.Member(System("vae", "VAE", {"kind": "gaussian"}, 6), tmp_path)
+    member = measure.Member(System("vae", "VAE", {"kind": "gaussian"}, 6), tmp_path)
     clip = synthetic(1.0, RATE)[0]
-    figures = recipe.likelihood(member, clip, clip)
+    figures = measure.likelihood(member, clip, clip)
     mean, log_variance = member.model.bottleneck.posterior(member.latents(clip))
     wanted = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()
     assert figures["kl"] == pytest.approx(float(wanted), rel=1e-4)
-    drawn = recipe.squared_error(member.passed(clip, draw=True), clip)
-    assert drawn > recipe.squared_error(member.passed(clip), clip)
+    drawn = measure.squared_error(member.passed(clip, draw=True), clip)
+    assert drawn > measure.squared_error(member.passed(clip), clip)
     assert figures["bound"] == pytest.approx(figures["kl"] + 16 * (math.log(2 * math.pi * drawn) + 1))
     crops = [clip[:4992], clip[4992:9984], clip[9984:14976]]
     loss = ReconstructionLoss(LossConfig(margin_seconds=0.0), RATE)
-    varied = recipe.estimators(member, crops, loss, 8)
+    varied = measure.estimators(member, crops, loss, 8)
     assert 0 < 10 * varied["pathwise"] < varied["score"]
-    assert recipe.estimators(member, crops, loss, 8) == varied
+    assert measure.estimators(member, crops, loss, 8) == varied
 
 
-def test_drawn_codes_follow_the_counts(recipe):
+def test_drawn_codes_follow_the_counts():
     """After 0 always came 1, after 1 always 2, after 2 always 0; of every other stream's codes only 3."""
     prior = ContextPrior((Stream(4, 2), Stream(4, 1)), 1)
     cycle = np.tile([0, 1, 2], 400)
     prior.learn([[np.full(600, 3)], [cycle]])
-    coarse, fine = recipe.drawn(prior, 60, seed=1)
+    coarse, fine = measure.drawn(prior, 60, seed=1)
     assert (coarse.shape, fine.shape) == ((1, 30), (1, 60))
     assert (coarse == 3).float().mean() > 0.9
     follows = (fine[0, 1:] == (fine[0, :-1] + 1) % 3).float().mean()
     assert follows > 0.85
 
 
-def test_clips_count_up(recipe, tmp_path):
+def test_clips_count_up(tmp_path):
     import soundfile
-    from systems import counted_up
-
-    from vqaudio.audio.recordings import Recording
 
     recordings = []
     for speaker, level in (("ann", 0.1), ("bob", 0.2)):
@@ -142,10 +122,7 @@ def test_clips_count_up(recipe, tmp_path):
         counted_up(recordings[:5], 8000, 1)
 
 
-def test_findings_follow_the_figures(recipe):
-    from reading import below, findings
-    from systems import SYSTEMS
-
+def test_findings_follow_the_figures():
     assert (below(1.0, 2.0), below(2.0, 1.0), below(1.0, 1.005), below(-3.0, -2.0)) == (True, False, None, True)
     same = {"snr_db": 1.0, "log_mel": 0.5, "nll": -3.0, "bound": -2.0, "used": 0.5, "active_units": 32}
     figures = {
@@ -176,9 +153,8 @@ def test_findings_follow_the_figures(recipe):
 @pytest.mark.slow
 def test_the_family_goes_from_recordings_to_a_report(data_folder, tmp_path):
     out = tmp_path / "out"
-    environment = os.environ | {"OUT": str(out), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = ["bash", str(FOLDER / "run.sh"), "--quick", str(data_folder / "speech" / "digits")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
+    arguments = data_folder / "speech" / "digits", "--quick", "--out", out
+    done = run_recipe("family", *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     report = (out / "report.md").read_text()
     assert "Made with --quick" in report
@@ -195,6 +171,6 @@ def test_the_family_goes_from_recordings_to_a_report(data_folder, tmp_path):
     pictures = ("rate_distortion", "latents", "denoising", "interpolation", "samples")
     assert all((out / f"{name}.png").stat().st_size > 10_000 and f"({name}.png)" in report for name in pictures)
     assert len(list((out / "sounds").glob("*.wav"))) > 35
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
+    again = run_recipe("family", *arguments, "--stage", "report")
     assert again.returncode == 0, again.stderr[-2000:]
     assert json.loads((out / "figures.json").read_text()) == figures

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure import Figures, Member, Streams, drawn
 
+from recipes.family.measure import Figures, Member, Streams, drawn
 from vqaudio.audio.sink import write_array
 from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import trim_silence

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from measure import Figures
+from recipes.family.measure import Figures
 
 ALIKE = 0.01  # figures of one run each, which differ by less than this share, say nothing
 AT_1_KBPS = (

@@ -1,6 +1,6 @@
 """Gives each codebook after the first a stop code, in place of the code that speech uses least.
 
-    python recipes/speech16k/ends.py FOLDER MODEL OUT
+    python -m recipes.speech16k.stop_codes FOLDER MODEL OUT
 
 A frame that takes it ends there: where the prior makes it cheap, ``compress --rdo`` spends codebooks on the frames
 that need them. FOLDER holds recordings, of which the training ones are counted; MODEL and OUT are .safetensors files.
@@ -23,22 +23,21 @@ from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.bottleneck import ResidualVQ
 
-RECORDINGS = 300
-
 
 @command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="ends.py", description="Give codebooks a stop code.")
+    parser = argparse.ArgumentParser(prog="stop_codes.py", description="Give codebooks a stop code.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--recordings", type=int, default=300, help="to look at (default: %(default)s)")
     options = parser.parse_args(argv)
     codec = vqaudio.load(options.model)
     if not isinstance(codec.model.bottleneck, ResidualVQ):
         raise ModelError(f"{options.model}: has no residual codebooks")
     paths = [item.path for item in list_recordings(options.folder) if item.split == "train"]
-    chosen = np.random.default_rng(0).permutation(len(paths))[:RECORDINGS]
+    chosen = np.random.default_rng(0).permutation(len(paths))[: options.recordings]
     counts = np.zeros((codec.n_codebooks, codec.streams[0].alphabet), np.int64)
     for path in tqdm([paths[index] for index in chosen], "counting", unit="file", leave=False, disable=None):
         codes = codec.encode(read_mono(path, codec.sample_rate), codec.sample_rate)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from recipe_scripts import RECIPES, script
 from tiny_models import RATE, sound
 
+from recipes.speech16k import pack
+from recipes.stages import RECIPES
 from vqaudio.audio.recordings import list_recordings
 from vqaudio.model import checkpoint
 from vqaudio.registry import DEFAULT_MODEL
@@ -38,7 +39,7 @@ def packed(folder: Path, out: Path, shard_mib: float) -> None:
     arguments = sys.argv
     sys.argv = ["pack.py", str(folder), str(out), "--shard-mib", str(shard_mib)]
     try:
-        script("speech16k/pack.py").main()
+        pack.main()
     finally:
         sys.argv = arguments
 

@@ -1,0 +1,1 @@
+"""How each shipped model was trained and measured, a folder each; ``stages`` runs them all."""
