@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("network", type=Path)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--prior", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs/speech-16k-v4-prior/report"))
+    parser.add_argument("--out", type=Path, default=Path("runs/speech16k/prior/report"))
     parser.add_argument("--temperature", type=float, default=0.9)
     parser.add_argument("--top-p", type=float, default=0.95)
     parser.add_argument("--guidance", type=float, default=1.5)
