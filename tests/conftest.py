@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from feeding import Feeder
 from tiny_models import TINY_CONFIGS, tiny_model
 
 from vqaudio.codec import codec
@@ -54,3 +56,10 @@ def data_folder() -> Path:
     if not (folder / "speech").is_dir():
         pytest.skip(f"no recordings: {folder / 'speech'} is missing; set VQAUDIO_DATA to the folder that holds speech/")
     return folder
+
+
+@pytest.fixture
+def feeder() -> Iterator[Feeder]:
+    feeder = Feeder()
+    yield feeder
+    feeder.close()

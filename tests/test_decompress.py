@@ -43,7 +43,8 @@ def packed(rate: int = RATE, seconds: float = SECONDS, channels: int = 1, chunk_
 def broken_in(data: bytes, seconds: float) -> bytes:
     """The file with a byte changed in the chunk that holds a moment."""
     found = reader(data)
-    index = found.chunk_of(round(seconds * found.header.source_rate))
+    ranges = map(found.time_range, range(found.n_chunks))
+    index = next(index for index, (start, stop) in enumerate(ranges) if start <= seconds < stop)
     place = found._offsets[index] + found._sizes[index] // 2
     return data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :]
 

@@ -98,13 +98,6 @@ class Reader:
         end = self.n_samples / self.header.source_rate
         return min(max(0.0, start), end), min(stop, end)
 
-    def chunk_of(self, sample: int) -> int:
-        """The chunk that holds a sample (counted at the source rate); the nearest one for a sample outside the file."""
-        header = self.header
-        place = sample * header.coded_rate + header.margin * header.source_rate
-        index = place // (header.source_rate * header.hop_length * header.chunk_frames)
-        return max(0, min(index, self.n_chunks - 1))
-
     def __iter__(self) -> Iterator[Chunk]:
         for first in range(0, self.n_chunks, AT_ONCE):
             yield from self.chunks(range(first, min(first + AT_ONCE, self.n_chunks)))
