@@ -145,7 +145,7 @@ def main(
     for_tables = bound is not None or lossless or bool(delimiter or decimal)
     if files.out_dir is None and len(files.paths) == 2:
         _refuse_other_kind(files.paths[1])
-    jobs = list_jobs(files, TABLES if for_tables else SUFFIXES, ".vq")
+    jobs = list_jobs(files, TABLES if for_tables else SUFFIXES, out_suffix=".vq")
     sounds = [job.source for job in jobs if not suffix_of(job.source)]
     if sounds and for_tables:
         raise click.UsageError(
@@ -172,7 +172,7 @@ def main(
             if sound is not None and not suffix_of(job.source):
                 return sound(job)
             started = time.perf_counter()
-            with rows_bar(None, job.source.name, files.quiet) as bar:
+            with rows_bar(None, job.source.name, quiet=files.quiet) as bar:
                 table, size = compress_file(
                     job.source,
                     job.target,
@@ -186,9 +186,9 @@ def main(
             if not files.quiet:
                 for remark in table.remarks:
                     print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)
-            return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started, size)
+            return TableDone.of(table.n_rows, len(table.columns), elapsed=time.perf_counter() - started, size=size)
 
-        return run_jobs(jobs, convert, files.quiet)
+        return run_jobs(jobs, convert, quiet=files.quiet)
 
 
 def _refuse_other_kind(target: Path) -> None:
@@ -235,7 +235,7 @@ def _sound_converter(
         started = time.perf_counter()
         with inputs.sound(job.source) as sound:
             total = sound.n_samples / sound.sample_rate if sound.n_samples < ENDLESS else None
-            with seconds_bar(total, job.source.name, quiet) as bar, atomic_write(job.target) as file:
+            with seconds_bar(total, job.source.name, quiet=quiet) as bar, atomic_write(job.target) as file:
                 try:
                     size = codec.write(sound, file, options=options_for(sound), done=bar.update)
                 except RateError as error:

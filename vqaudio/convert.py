@@ -41,7 +41,7 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
     """
     if not list_speakers and not speaker:
         raise click.UsageError("--speaker NAME is needed; --list-speakers prints whom there is")
-    jobs = [] if list_speakers else list_jobs(files, SUFFIXES, ".wav", beside=False)
+    jobs = [] if list_speakers else list_jobs(files, SUFFIXES, out_suffix=".wav", may_omit_output=False)
     for job in jobs:
         known_suffix(job.target)
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
@@ -59,7 +59,7 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
         seconds, problems = _convert(codec, job, speaker, codebooks, files.quiet)
         return SoundDone(seconds, time.perf_counter() - started, problems=problems)
 
-    return run_jobs(jobs, convert, files.quiet)
+    return run_jobs(jobs, convert, quiet=files.quiet)
 
 
 def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet: bool) -> tuple[float, tuple[str, ...]]:
@@ -70,7 +70,7 @@ def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet:
     coded = io.BytesIO()
     with FileSource(job.source) as sound:
         seconds = sound.n_samples / sound.sample_rate
-        with seconds_bar(2 * seconds, job.source.name, quiet) as bar:
+        with seconds_bar(2 * seconds, job.source.name, quiet=quiet) as bar:
             codec.write(sound, coded, options=CodingOptions(n_codebooks=codebooks, entropy="none"), done=bar.update)
             coded.seek(0)
             loss = write_sound(codec.open(open_vq(coded, name=str(job.source)), speaker), job.target, done=bar.update)

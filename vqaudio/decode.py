@@ -67,7 +67,7 @@ def main(
         write_array(sound[0], codec.sample_rate, job.target)
         return SoundDone(n_samples / codec.sample_rate, time.perf_counter() - started)
 
-    return run_jobs(jobs, convert, quiet)
+    return run_jobs(jobs, convert, quiet=quiet)
 
 
 def _shipped(codec: str, source: Path) -> Path:

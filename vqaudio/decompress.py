@@ -62,7 +62,7 @@ def main(
 
     Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty cells in its place.
     """
-    jobs = list_jobs(files, {".vq"}, _out_suffix)
+    jobs = list_jobs(files, {".vq"}, out_suffix=_out_suffix)
     codecs: dict[str | Path, Codec] = {}
     damaged = False
 
@@ -95,7 +95,7 @@ def main(
             damaged = True
         return outcome
 
-    status = run_jobs(jobs, convert, files.quiet)
+    status = run_jobs(jobs, convert, quiet=files.quiet)
     return 1 if damaged else status
 
 
@@ -122,7 +122,7 @@ def _write_sound(
     started, rate = time.perf_counter(), sound.sample_rate
     first, stop = _samples(sound, *span)
     total = (stop - first) / rate if stop < ENDLESS else None
-    with seconds_bar(total, job.source.name, quiet) as bar:
+    with seconds_bar(total, job.source.name, quiet=quiet) as bar:
         loss = write_sound(sound, job.target, first, stop, subtype, bar.update)
     if loss:
         print(f"warning: {loss}", file=sys.stderr)
@@ -134,10 +134,10 @@ def _write_sound(
 def _write_table(stored: StoredTable, job: Job, quiet: bool) -> TableDone:
     """Decode a table into the target."""
     started = time.perf_counter()
-    with rows_bar(stored.header.n_rows, job.source.name, quiet) as bar:
+    with rows_bar(stored.header.n_rows, job.source.name, quiet=quiet) as bar:
         table = stored.table(bar.update)
     write_file(table, job.target, name=stored.name)
-    return TableDone.of(table.n_rows, len(table.columns), time.perf_counter() - started)
+    return TableDone.of(table.n_rows, len(table.columns), elapsed=time.perf_counter() - started)
 
 
 def _samples(sound: DecodedSound, start: float | None, end: float | None) -> tuple[int, int]:

@@ -242,7 +242,7 @@ def tokens_of(wanted: Wanted, folder: Path, version: int, recording: Recording) 
         if version and wanted.costs[1] and random.random() < COSTLY:
             cost = float(np.exp(random.uniform(*np.log(wanted.costs))))
         ways.append((count, code_cost_search(codec.model.bottleneck, count, code_cost=cost) if cost else None))
-    return [Row(*known, codes) for codes in encode_variants(codec.model, sound, ways)]
+    return [Row(*known, codes) for codes in encode_variants(codec.model, sound, variants=ways)]
 
 
 def varied(

@@ -17,12 +17,20 @@ def test_slow_work_has_a_speed_too(seconds, elapsed, said):
 def test_lines():
     assert str(SoundDone(2.0, 0.5)) == "2.00 s, 4.00 x real time"
     assert str(SoundDone(2.0, 0.5, 1000)) == "2.00 s, 1000 bytes, 4.00 kb/s, 4.00 x real time"
-    assert str(TableDone.of(10, 3, 2.0, 15)) == "10 rows of 3 columns, 15 bytes, 4.00 bits a value, 15 values/s"
-    assert str(TableDone.of(10, 3, 2.0)) == "10 rows of 3 columns, 15 values/s"
+    assert (
+        str(TableDone.of(10, 3, elapsed=2.0, size=15))
+        == "10 rows of 3 columns, 15 bytes, 4.00 bits a value, 15 values/s"
+    )
+    assert str(TableDone.of(10, 3, elapsed=2.0)) == "10 rows of 3 columns, 15 values/s"
 
 
 def test_totals_of_sounds_and_of_tables():
-    done = [SoundDone(1.0, 1.0, 100), TableDone.of(2, 2, 1.0, 8), SoundDone(3.0, 1.0, 400), TableDone.of(1, 4, 1.0, 8)]
+    done = [
+        SoundDone(1.0, 1.0, 100),
+        TableDone.of(2, 2, elapsed=1.0, size=8),
+        SoundDone(3.0, 1.0, 400),
+        TableDone.of(1, 4, elapsed=1.0, size=8),
+    ]
     assert totals(done) == [
         "2 sounds: 4.00 s, 500 bytes, 1.00 kb/s, 2.00 x real time",
         "2 tables: 8 values, 16 bytes, 16.00 bits a value, 4 values/s",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec import blocks
 from vqaudio.codec.blocks import Block, encode_blocks, encode_variants
 from vqaudio.codec.codec import Codec
-from vqaudio.codec.decoding import DecodedBlocks
+from vqaudio.codec.decoding import CodedBlocks, DecodedBlocks
 from vqaudio.codec.rate_distortion import code_cost_search
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, ChunkCodes, Stream
@@ -37,7 +38,7 @@ def frames_in(codec: Codec, seconds: float) -> int:
 
 
 def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
-    found = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames, codec.n_codebooks)
+    found = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=block_frames, n_streams=codec.n_codebooks)
     return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in found), strict=True)]
 
 
@@ -49,9 +50,8 @@ def decode(
         plain = (PLAIN,) * codes[0].shape[0]
         return None if index in lost else Block([stream[:, cut] for stream in codes], plain)
 
-    return DecodedBlocks(
-        codec.model, codec.silence, block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes)
-    )
+    coded = CodedBlocks(block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
+    return DecodedBlocks(codec.model, coded, silence=codec.silence)
 
 
 # ------------------------------------------------------------------------------------------------------- block sizes
@@ -145,8 +145,8 @@ def test_each_block_reads_itself_and_its_neighbours():
     codec, wav = tiny_codec(), synthetic(6, RATE)
     sound = decode(codec, encode(codec, wav, 50), wav.shape[1], 50)
     asked: Counter[int] = Counter()
-    block_of = sound.block_of
-    sound.block_of = lambda index: asked.update([index]) or block_of(index)
+    block_of = sound.codes.block_of
+    sound.codes = replace(sound.codes, block_of=lambda index: asked.update([index]) or block_of(index))
     sound.read(2 * RATE + 10, 3 * RATE - 10)
     assert set(asked) == {1, 2, 3}
     assert max(asked.values()) <= 2
@@ -172,7 +172,7 @@ def test_equal_channels_are_computed_once(monkeypatch):
 def test_progress_adds_up_to_the_sound():
     codec, done = tiny_codec(), []
     wav = synthetic(2.3456, RATE)
-    list(encode_blocks(codec.model, ArraySource(wav, RATE), 50, 1, done.append))
+    list(encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=50, n_streams=1, done=done.append))
     assert len(done) == 3
     assert sum(done) == pytest.approx(wav.shape[1] / RATE)
 
@@ -216,7 +216,7 @@ def test_streams_of_different_strides(n_samples):
     data = codec.compress(wav, RATE)
     np.testing.assert_array_equal(codec.decompress(data)[0], codec.decode(codec.encode(wav, RATE)))
     assert expected.shape == wav.shape
-    found = encode_blocks(model, ArraySource(wav, RATE), 6, 2)
+    found = encode_blocks(model, ArraySource(wav, RATE), block_frames=6, n_streams=2)
     small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in found), strict=True)]
     assert all(map(np.array_equal, small, codes.streams))
 
@@ -230,7 +230,7 @@ def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, secon
     wav, bottleneck = synthetic(seconds, RATE), codec.model.bottleneck
     every = codec.n_codebooks
     found = encode_variants(
-        codec.model, wav[0], [(every, None), (2, None), (2, code_cost_search(bottleneck, 2, code_cost=1e-3))]
+        codec.model, wav[0], variants=[(every, None), (2, None), (2, code_cost_search(bottleneck, 2, code_cost=1e-3))]
     )
     for codes, (count, cost) in zip(found, [(every, 0.0), (2, 0.0), (2, 1e-3)], strict=True):
         expected = codec.encode(wav, RATE, n_codebooks=count, code_cost=cost, with_margin=False).streams
@@ -245,7 +245,7 @@ def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, 
     codec, wav = codec_of(model, silence=[0, 0, 0]), synthetic(1.5, RATE)
     with torch.no_grad():
         model.bottleneck.initialise(model.encoder(torch.from_numpy(wav)[None]))
-    (found,) = encode_variants(model, wav[0], [(3, None)])
+    (found,) = encode_variants(model, wav[0], variants=[(3, None)])
     expected = codec.encode(wav, RATE, with_margin=False).streams
     assert [len(part) for part in found] == [part.shape[1] for part in expected]
     for ours, theirs in zip(found, expected, strict=True):
@@ -255,7 +255,7 @@ def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, 
 
 def test_what_is_not_loud_enough_for_the_model_is_lifted_in_every_way():
     codec, wav = tiny_codec(), 2.0**-12 * synthetic(2, RATE)
-    (found,) = encode_variants(codec.model, wav[0], [(codec.n_codebooks, None)])
+    (found,) = encode_variants(codec.model, wav[0], variants=[(codec.n_codebooks, None)])
     codes = codec.encode(wav, RATE, with_margin=False)
     assert codes.levels
     assert np.mean(np.stack(found) == np.concatenate(codes.streams)) > 0.97

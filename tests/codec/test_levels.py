@@ -52,7 +52,7 @@ def test_levels_bring_sound_where_models_know_it(gain, offset, exponent):
     assert (coded is sound) == (level == PLAIN)
     assert np.abs(coded).max() <= 1.2501
     assert abs(coded.mean()) < 0.01
-    back = restore_level(coded, [level] * 3, 320)
+    back = restore_level(coded, [level] * 3, hop_length=320)
     np.testing.assert_allclose(back, sound, rtol=1e-5, atol=1e-7 * max(1, abs(offset)) + 1e-6 * gain)
 
 
@@ -74,8 +74,8 @@ def test_levels_change_without_a_step():
         mixed += share * (sound - offset) / gain
     decoded = mixed.astype(np.float32)
     halves = (
-        restore_level(decoded[:1600], [before, before, after], 320),
-        restore_level(decoded[1600:], [before, after, after], 320),
+        restore_level(decoded[:1600], [before, before, after], hop_length=320),
+        restore_level(decoded[1600:], [before, after, after], hop_length=320),
     )
     np.testing.assert_allclose(np.concatenate(halves), sound, rtol=0, atol=1e-5)
 

@@ -14,7 +14,7 @@ EXTRAS = {
 """Names to import, by the extra that brings them."""
 
 
-def need(extra: str, what: str, later: Collection[str] = ()) -> None:
+def need(extra: str, what: str, *, later: Collection[str] = ()) -> None:
     """Do nothing where all packages of an extra are installed; ``what`` is it that needs them.
 
     ``later`` names those of them that are not needed always: who needs one asks for it there.

@@ -42,7 +42,9 @@ class Files:
     quiet: bool
 
 
-def file_options(kind: str, made: str, shown: str = "IN [OUT]") -> Callable[[Callable[..., int]], Callable[..., int]]:
+def file_options(
+    kind: str, made: str, *, shown: str = "IN [OUT]"
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """The arguments that a command gets as ``files``, ``shown`` in its usage as they may be."""
     added = (
         click.argument("paths", nargs=-1, type=PATH, metavar=shown),
@@ -73,10 +75,12 @@ OutSuffix = str | Callable[[Path], str]
 """The suffix of outputs, or what tells it of an input."""
 
 
-def list_jobs(files: Files, suffixes: Collection[str], out_suffix: OutSuffix, beside: bool = True) -> list[Job]:
+def list_jobs(
+    files: Files, suffixes: Collection[str], *, out_suffix: OutSuffix, may_omit_output: bool = True
+) -> list[Job]:
     """Pairs of input and output; folders are searched for files with one of ``suffixes``.
 
-    Where no output is named, it is put ``beside`` the input.
+    Where no output is named, it is put into the folder of the input, unless it must be (``may_omit_output``).
 
     Raises:
         VqaudioError: not IN OUT, an empty folder, and as :func:`settle`.
@@ -86,7 +90,7 @@ def list_jobs(files: Files, suffixes: Collection[str], out_suffix: OutSuffix, be
         jobs = [job for path in paths for job in _into(files.out_dir, path, suffixes, out_suffix)]
     elif len(paths) == 2:
         jobs = [Job(*paths)]
-    elif len(paths) == 1 and beside and str(paths[0]) != "-":
+    elif len(paths) == 1 and may_omit_output and str(paths[0]) != "-":
         folder = paths[0] if paths[0].is_dir() else paths[0].parent
         jobs = _into(folder, paths[0], suffixes, out_suffix)
     else:
@@ -131,7 +135,7 @@ def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSu
     return [Job(file, folder / named(file).relative_to(path), makes_folders=True) for file in files]
 
 
-def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], quiet: bool) -> int:
+def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], *, quiet: bool) -> int:
     """Convert each; a failure is reported and the rest goes on. Returns the exit status.
 
     Says what became of each, and of all together. What an input lacked is a warning, ``quiet`` or not, and makes the
@@ -175,7 +179,7 @@ def _names(job: Job) -> str:
     return f"{source} -> {target}"
 
 
-def seconds_bar(total: float | None, name: str, quiet: bool) -> tqdm[Any]:
+def seconds_bar(total: float | None, name: str, *, quiet: bool) -> tqdm[Any]:
     """A progress bar over seconds of sound, of which ``total`` may not be known; hidden off terminals."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
     if total is None:
@@ -183,6 +187,6 @@ def seconds_bar(total: float | None, name: str, quiet: bool) -> tqdm[Any]:
     return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)
 
 
-def rows_bar(total: int | None, name: str, quiet: bool) -> tqdm[Any]:
+def rows_bar(total: int | None, name: str, *, quiet: bool) -> tqdm[Any]:
     """A progress bar over the rows of a table; hidden where standard error is no terminal."""
     return tqdm(total=total, desc=name, unit=" rows", unit_scale=True, leave=False, disable=True if quiet else None)

@@ -44,7 +44,7 @@ class TableDone:
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, n_rows: int, n_columns: int, elapsed: float, size: int = 0) -> TableDone:
+    def of(cls, n_rows: int, n_columns: int, *, elapsed: float, size: int = 0) -> TableDone:
         """One table."""
         return cls(n_rows * n_columns, elapsed, size, (n_rows, n_columns))
 

@@ -54,7 +54,7 @@ def margin_of(sample_rate: int) -> int:
     return round(MARGIN_SECONDS * sample_rate)
 
 
-def at_rate(sound: Source, sample_rate: int, n_samples: Callable[[], int] | None = None) -> Source:
+def at_rate(sound: Source, sample_rate: int, *, n_samples: Callable[[], int] | None = None) -> Source:
     """:func:`vqaudio.audio.resampling.resample` of a sound that is mirrored beyond its ends, as far as needed."""
     if sample_rate == sound.sample_rate:
         return resample(sound, sample_rate, n_samples)
@@ -86,7 +86,7 @@ class SoundBlock:
     seconds: float
 
 
-def sound_blocks(model: Autoencoder, sound: Source, block_frames: int, margin: int = 0) -> Iterator[SoundBlock]:
+def sound_blocks(model: Autoencoder, sound: Source, *, block_frames: int, margin: int = 0) -> Iterator[SoundBlock]:
     """Each block of ``block_frames`` frames, one after the other; see :func:`encode_blocks`."""
     hop, context = model.config.hop_length, aligned(model.encoder_context, model.bottleneck.streams)
     inside = Mirrored(at_rate(sound, model.config.sample_rate), (context + 1) * hop + margin)
@@ -113,6 +113,7 @@ def sound_blocks(model: Autoencoder, sound: Source, block_frames: int, margin: i
 def encode_blocks(
     model: Autoencoder,
     sound: Source,
+    *,
     block_frames: int,
     n_streams: int,
     done: Callable[[float], object] | None = None,
@@ -127,7 +128,7 @@ def encode_blocks(
     block. ``search`` makes codes of features in place of a bottleneck that looks at one frame at a time, for
     ``at_once`` blocks side by side: more are quicker, and come later.
     """
-    opened = sound_blocks(model, sound, block_frames, margin)
+    opened = sound_blocks(model, sound, block_frames=block_frames, margin=margin)
     while several := list(islice(opened, at_once if search is not None else 1)):
         for block, codes in zip(several, _codes(model, several, n_streams, search), strict=True):
             yield Block(codes, block.levels)
@@ -188,7 +189,7 @@ def block_features(model: Autoencoder, several: Sequence[SoundBlock]) -> BlockFe
 
 @torch.inference_mode()
 def encode_variants(
-    model: Autoencoder, sound: Window, variants: Sequence[tuple[int, CodeSearch | None]]
+    model: Autoencoder, sound: Window, *, variants: Sequence[tuple[int, CodeSearch | None]]
 ) -> list[list[NDArray[np.int32]]]:
     """A sound ``(samples,)`` at the model's rate to codes in several variants, its features computed once.
 

@@ -91,7 +91,7 @@ class Codec(LoadedModel):
                 residual ones.
         """
         return coding.encode(
-            self, wav, sample_rate, n_codebooks=n_codebooks, code_cost=code_cost, with_margin=with_margin
+            self, wav, sample_rate=sample_rate, n_codebooks=n_codebooks, code_cost=code_cost, with_margin=with_margin
         )
 
     def decode(self, codes: Codes, speaker: str = "") -> Window:
@@ -103,7 +103,7 @@ class Codec(LoadedModel):
             ModelError: more streams than the model has, codes beyond its codebooks, not as many as the sound needs, or
                 a speaker whom the model does not know.
         """
-        return coding.decode(self, codes, speaker)
+        return coding.decode(self, codes, speaker=speaker)
 
     def convert(self, wav: Any, sample_rate: int, *, speaker: str, n_codebooks: int | None = None) -> Window:
         """What is said in one sound, in the voice of ``speaker``: float32 ``(channels, samples)`` at the same rate.
@@ -231,7 +231,7 @@ class Codec(LoadedModel):
             AudioError: the sound cannot be read. ContainerError: chunks too long for so many channels.
             RateError: the sound cannot be coded at so low a rate; the message says at which it can.
         """
-        return write(self, sound, file, options, done)
+        return write(self, sound, file=file, options=options, done=done)
 
     def decompress(self, data: bytes) -> tuple[Window, int]:
         """The bytes of a ``.vq`` file to sound: float32 ``(channels, samples)``, and its rate in Hz.
@@ -272,4 +272,4 @@ class Codec(LoadedModel):
             raise ContainerError(f"{name}: its header does not describe the model that it names: it is damaged")
         if self.given_prior is not None:
             stored.reader.coder_for = coders(self.given_prior)
-        return DecodedSound(self.model, self.silence, stored, number)
+        return DecodedSound(self.model, stored, silence=self.silence, speaker=number)

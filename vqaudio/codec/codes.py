@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.source import Window
 from vqaudio.codec.blocks import Block, encode_blocks
-from vqaudio.codec.decoding import coded_samples, decoded_source
+from vqaudio.codec.decoding import CodedBlocks, coded_samples, decoded_source
 from vqaudio.codec.loaded import LoadedModel
 from vqaudio.codec.rate_distortion import code_cost_search
 from vqaudio.container import PLAIN, Level
@@ -43,7 +43,7 @@ class Codes:
 
 
 def encode(
-    model: LoadedModel, wav: Any, sample_rate: int, *, n_codebooks: int | None, code_cost: float, with_margin: bool
+    model: LoadedModel, wav: Any, *, sample_rate: int, n_codebooks: int | None, code_cost: float, with_margin: bool
 ) -> Codes:
     """See :meth:`vqaudio.Codec.encode`."""
     model.check_encodes()
@@ -51,14 +51,18 @@ def encode(
     n_streams = model.check_codebooks(n_codebooks)
     search = code_cost_search(model.model.bottleneck, n_streams, code_cost=code_cost) if code_cost else None
     margin = model.margin if with_margin else 0
-    blocks = list(encode_blocks(model.model, sound, model.chunk_frames(), n_streams, search=search, margin=margin))
+    blocks = list(
+        encode_blocks(
+            model.model, sound, block_frames=model.chunk_frames(), n_streams=n_streams, search=search, margin=margin
+        )
+    )
     streams = [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
     levels = tuple(block.levels for block in blocks)
     plain = all(level == PLAIN for chunk in levels for level in chunk)
     return Codes(streams, sample_rate, sound.n_samples, margin, () if plain else levels)
 
 
-def decode(model: LoadedModel, codes: Codes, speaker: str) -> Window:
+def decode(model: LoadedModel, codes: Codes, *, speaker: str) -> Window:
     """See :meth:`vqaudio.Codec.decode`."""
     number = model.check_speaker(speaker)
     n_streams = model.check_codebooks(len(codes.streams))
@@ -70,8 +74,8 @@ def decode(model: LoadedModel, codes: Codes, speaker: str) -> Window:
         cut = [part[:, at : at + size] for part, (at, size) in zip(codes.streams, cuts, strict=True)]
         return Block(cut, codes.levels[index] if codes.levels else (PLAIN,) * channels)
 
-    shape = (channels, lambda: codes.n_samples, codes.sample_rate, frames, n_streams)
-    sound = decoded_source(model.model, model.silence, block, *shape, speaker=number, margin=codes.margin)
+    coded = CodedBlocks(block, channels, lambda: codes.n_samples, frames, n_streams, codes.margin)
+    sound = decoded_source(model.model, coded, sample_rate=codes.sample_rate, silence=model.silence, speaker=number)
     return sound.read(0, codes.n_samples)
 
 
@@ -82,7 +86,7 @@ def _check(model: LoadedModel, codes: Codes) -> None:
         ModelError: they are not.
     """
     channels = codes.streams[0].shape[0]
-    inside = coded_samples(codes.n_samples, codes.sample_rate, model.sample_rate)
+    inside = coded_samples(codes.n_samples, sample_rate=codes.sample_rate, coded_rate=model.sample_rate)
     n_frames = -(-(inside + 2 * codes.margin) // model.hop_length)
     for stream, values in zip(model.streams, codes.streams, strict=False):
         if values.shape != (channels, stream.codes_in(n_frames)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vqaudio.audio.resampling import BLOCK_SECONDS, FILTER_REACH
 from vqaudio.audio.source import MAX_RATE, MIN_RATE, Window
 from vqaudio.codec.blocks import Block
-from vqaudio.codec.decoding import decoded_source
+from vqaudio.codec.decoding import CodedBlocks, decoded_source
 from vqaudio.codec.opened import StoredSound
 from vqaudio.container import Damage, SoundHeader
 from vqaudio.errors import ContainerError
@@ -28,7 +28,7 @@ class DecodedSound:
         ContainerError: a sample rate or a chunk beyond what can be handled.
     """
 
-    def __init__(self, model: Autoencoder, silence: list[int], stored: StoredSound, speaker: int = 0):
+    def __init__(self, model: Autoencoder, stored: StoredSound, *, silence: list[int], speaker: int = 0):
         header = stored.header
         if not MIN_RATE <= header.source_rate <= MAX_RATE:
             found = f"its sample rate is {header.source_rate} Hz"
@@ -41,16 +41,24 @@ class DecodedSound:
         self._reach = model.decoder_context / model.config.frame_rate
         if header.source_rate != header.coded_rate:
             self._reach += FILTER_REACH / min(header.source_rate, header.coded_rate)
-        shape = (header.channels, lambda: stored.n_samples, header.source_rate, header.chunk_frames)
-        fading = header.version == 1
-        self._inside = decoded_source(
-            model, silence, self._block_of, *shape, len(header.streams), speaker, header.margin, fading
+        coded = CodedBlocks(
+            self._block_of,
+            header.channels,
+            lambda: stored.n_samples,
+            header.chunk_frames,
+            len(header.streams),
+            header.margin,
+            fading=header.version == 1,
         )
+        self._inside = decoded_source(model, coded, sample_rate=header.source_rate, silence=silence, speaker=speaker)
 
     @property
     def n_samples(self) -> int:
         """In each channel; ``ENDLESS`` while the end of the file has not arrived."""
         return self.stored.n_samples
+
+    def __repr__(self) -> str:
+        return f"<DecodedSound of {self.stored!r}>"
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as float32 ``(channels, stop - start)``; zeros outside the sound."""

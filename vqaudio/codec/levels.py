@@ -66,7 +66,7 @@ def remove_level(channel: Window, level: Level) -> Window:
     return ((channel.astype(np.float64) - offset) / gain).astype(np.float32)
 
 
-def restore_level(coded: Window, levels: Sequence[Level], hop_length: int) -> Window:
+def restore_level(coded: Window, levels: Sequence[Level], *, hop_length: int) -> Window:
     """The samples of one channel of a block, ``(samples,)``, from what was decoded.
 
     ``levels`` are those of the block before, of the block, and of the block after. Where they differ, the samples at a

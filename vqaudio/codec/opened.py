@@ -59,7 +59,8 @@ def open_vq(
             name = name or input_name(source)
             pipe = closing.enter_context(Pipe(source))
             if not holds_table(pipe.peek(4)):
-                return StoredSound(closing.enter_context(StreamingReader(pipe)), prior, closing.pop_all())
+                reader = closing.enter_context(StreamingReader(pipe))
+                return StoredSound(reader, prior=prior, closing=closing.pop_all())
             file = closing.enter_context(copy_to_temporary(pipe, name))
         else:
             name = name or input_name(source)
@@ -68,7 +69,7 @@ def open_vq(
         file.seek(0)
         if holds_table(start):
             return StoredTable(file.read(), name, model=model_named(table_model) if table_model else None)
-        return StoredSound(Reader(cast(Any, file), name), prior, closing.pop_all())
+        return StoredSound(Reader(cast(Any, file), name), prior=prior, closing=closing.pop_all())
 
 
 class StoredSound(StoredFile):
@@ -80,7 +81,7 @@ class StoredSound(StoredFile):
 
     suffix = ".wav"
 
-    def __init__(self, reader: Reader, prior: Path | None = None, closing: ExitStack | None = None):
+    def __init__(self, reader: Reader, *, prior: Path | None = None, closing: ExitStack | None = None):
         super().__init__(reader.name, closing)
         self.reader = reader
         reader.coder_for = coders(prior)

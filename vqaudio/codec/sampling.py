@@ -35,7 +35,9 @@ def sample_codes(
     if prompt is not None:
         step = math.lcm(*(stream.stride for stream in model.streams)) * model.hop_length
         whole = prompt[: len(prompt) // step * step]  # a last code that is half silence would be gone on from
-        before = encode(model, whole, model.sample_rate, n_codebooks=n_streams, code_cost=0.0, with_margin=False)
+        before = encode(
+            model, whole, sample_rate=model.sample_rate, n_codebooks=n_streams, code_cost=0.0, with_margin=False
+        )
         given, levels = [part[0].astype(np.int64) for part in before.streams], before.levels
     stops = [codes.cpu().numpy() for codes in model.model.bottleneck.stop_codes()[:n_streams]]
     stop_codes = stops if len(stops) == n_streams else None
@@ -55,7 +57,9 @@ def score(model: LoadedModel, sound: Source, *, n_codebooks: int | None, conditi
     model.check_encodes()
     n_streams, prior = model.check_codebooks(n_codebooks), model.prior
     bits: list[list[NDArray[np.float64]]] = [[] for _ in range(n_streams)]
-    for block in encode_blocks(model.model, sound, model.chunk_frames(), n_streams, margin=model.margin):
+    for block in encode_blocks(
+        model.model, sound, block_frames=model.chunk_frames(), n_streams=n_streams, margin=model.margin
+    ):
         found = prior.intervals([part.astype(np.int64) for part in block.codes], condition)
         for parts, (_, frequencies) in zip(bits, found, strict=True):
             parts.append(bits_of(frequencies))

@@ -14,8 +14,9 @@ from vqaudio.codec.blocks import encode_blocks
 from vqaudio.codec.decoded import refuse_large
 from vqaudio.codec.loaded import LoadedModel
 from vqaudio.codec.options import CodingOptions
-from vqaudio.codec.rate_control import Bounds, Sample, fit, fit_codebooks, framing
+from vqaudio.codec.rate_control import Bounds, fit, fit_codebooks, framing
 from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, supports_rdo
+from vqaudio.codec.rate_estimate import RateEstimate
 from vqaudio.container import SoundHeader, Writer
 from vqaudio.errors import ModelError
 from vqaudio.files.pipe import ENDLESS
@@ -30,7 +31,7 @@ MOST_IN_MEMORY = 2**24
 Done = Callable[[float], object]
 
 
-def write(model: LoadedModel, sound: Source, file: IO[bytes], options: CodingOptions, done: Done | None) -> int:
+def write(model: LoadedModel, sound: Source, *, file: IO[bytes], options: CodingOptions, done: Done | None) -> int:
     """See :meth:`vqaudio.Codec.write`."""
     model.check_encodes()
     if options.kbps is not None:
@@ -70,8 +71,8 @@ def _write_blocks(
     for block in encode_blocks(
         model.model,
         sound,
-        header.chunk_frames,
-        len(header.streams),
+        block_frames=header.chunk_frames,
+        n_streams=len(header.streams),
         done=done,
         search=search,
         margin=model.margin,
@@ -109,11 +110,19 @@ def _write_at_rate(
         prior = None if coder is None else coder.prior
         if isinstance(prior, IntegerPrior) and supports_rdo(model.model.bottleneck, most):
             n_frames = header.n_frames(sound.n_samples)
-            sample = Sample(model.model, prior, sound, header.chunk_frames, n_frames, model.margin, options.condition)
-            made = fit(sample, framing(header, sound.n_samples), bounds, attempt)
+            estimate = RateEstimate(
+                model.model,
+                sound,
+                prior=prior,
+                block_frames=header.chunk_frames,
+                n_frames=n_frames,
+                margin=model.margin,
+                condition=options.condition,
+            )
+            made = fit(estimate, framing=framing(header, sound.n_samples), bounds=bounds, attempt=attempt)
         else:
             fitting = sum(model.kbps(n) * sound.channels <= kbps for n in range(model.least_codebooks, most + 1))
-            made = fit_codebooks(model.least_codebooks - 1 + fitting, bounds, attempt)
+            made = fit_codebooks(model.least_codebooks - 1 + fitting, bounds=bounds, attempt=attempt)
         size = made.tell()
         made.seek(0)
         shutil.copyfileobj(made, file)
@@ -125,7 +134,7 @@ def _described(
 ) -> tuple[SoundHeader, PriorCoder | None]:
     """The header of a file, and what codes its chunks."""
     entropy = options.entropy or ("none" if model.prior_file is None else "prior")
-    coder = entropy_coder(model, entropy, n_streams, condition=options.condition)
+    coder = entropy_coder(model, entropy, n_streams=n_streams, condition=options.condition)
     header = SoundHeader(
         codec=model.fingerprint,
         source_rate=sound.sample_rate,
@@ -143,7 +152,7 @@ def _described(
     return header, coder
 
 
-def entropy_coder(model: LoadedModel, entropy: str, n_streams: int, *, condition: str) -> PriorCoder | None:
+def entropy_coder(model: LoadedModel, entropy: str, *, n_streams: int, condition: str) -> PriorCoder | None:
     """What codes chunks in an entropy mode; None for the mode ``none``.
 
     Raises:

@@ -14,7 +14,7 @@ from tools import codec_of, synthetic, whole
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.blocks import Block, aligned, encode_blocks
 from vqaudio.codec.codec import Codec, load
-from vqaudio.codec.decoding import DecodedBlocks
+from vqaudio.codec.decoding import CodedBlocks, DecodedBlocks
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, Stream
 from vqaudio.errors import ModelError
@@ -118,7 +118,7 @@ def tiny(kind: str = "spectral", levels: int = 2) -> Autoencoder:
 
 
 def coded(codec: Codec, wav: np.ndarray, frames: int) -> list[np.ndarray]:
-    blocks = encode_blocks(codec.model, ArraySource(wav, RATE), frames, codec.n_codebooks)
+    blocks = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=frames, n_streams=codec.n_codebooks)
     return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
 
 
@@ -130,7 +130,8 @@ def heard(codec: Codec, codes: list[np.ndarray], n_samples: int, frames: int) ->
         ]
         return Block(cut, (PLAIN,))
 
-    return whole(DecodedBlocks(codec.model, codec.silence, block, 1, lambda: n_samples, frames, len(codes)))
+    coded = CodedBlocks(block, 1, lambda: n_samples, frames, len(codes))
+    return whole(DecodedBlocks(codec.model, coded, silence=codec.silence))
 
 
 def seam(sound: np.ndarray, other: np.ndarray) -> float:
