@@ -18,10 +18,12 @@ from tiny_models import HOP, RATE, sound, tiny_model
 from tools import GOLDEN, MODEL, heard, one_line, reader, tiny_codec
 
 import vqaudio
-from vqaudio import compress, decompress, info, models, registry
+from vqaudio import compress, decompress, info, registry
+from vqaudio.cli import facts
 from vqaudio.codec.opened import open_vq
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
+from vqaudio.models import main as list_models
 from vqaudio.prior import entropy
 from vqaudio.registry import Retired, decoder_of, fingerprint
 
@@ -43,7 +45,7 @@ def shipped(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(registry, "MODELS", folder)
     monkeypatch.setattr(registry, "LEGACY", tmp_path / "nowhere")
     monkeypatch.setattr(registry, "DEFAULT_MODEL", "new")
-    monkeypatch.setattr(models, "MODELS", folder)
+    monkeypatch.setattr(facts, "MODELS", folder)
     monkeypatch.setattr(entropy, "LEGACY", tmp_path / "nowhere")
     monkeypatch.setattr(entropy, "PRIORS", folder / "priors")
     monkeypatch.chdir(tmp_path)
@@ -186,11 +188,11 @@ def test_a_name_that_is_not_shipped_any_more_says_what_to_do(old):
 def test_lists_say_that_it_decodes_only(old, shipped, capsys):
     (shipped / "new.md").write_text("# new\n\nSomething to test with: nothing else.\n")
     old.with_suffix(".md").write_text("# old\n\nSomething that was: nothing else.\n")
-    assert models.main([]) == 0
+    assert list_models([]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("old "))
     assert f"  1 {decoder_of(old).fingerprint}  " in line
     assert line.endswith("decodes only, its files are still about")
-    assert models.main(["--json"]) == 0
+    assert list_models(["--json"]) == 0
     assert {one["name"]: one["decode_only"] for one in json.loads(capsys.readouterr().out)} == {
         "new": False,
         "old": True,

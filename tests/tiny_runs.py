@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 from tiny_models import RATE, spectral_config
@@ -19,6 +20,8 @@ from vqaudio.config.reading import dump_json
 from vqaudio.config.training import TrainConfig
 
 ALWAYS = 1e-6  # minutes between saves: after every step
+
+
 SMALL_ADVERSARIAL = {"start": 0.4, "pretrain_steps": 2, "windows": (256, 128), "channels": 4}
 
 
@@ -85,3 +88,19 @@ def run_python(*arguments: str, timeout: float = 600.0) -> subprocess.CompletedP
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command printed for its failure."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0].removeprefix("error: ")
+
+
+def run_from(start: Path, parts: dict[str, dict[str, Any]] | None = None, **changes: Any) -> TrainConfig:
+    """A run that starts from a model, with changed values of its parts."""
+    model = spectral_config().model_dump()
+    for part, values in (parts or {}).items():
+        model[part] |= values
+    config = toy_config(start.parent, init_from=str(start), quantize_after=0, **changes)
+    return TrainConfig.model_validate(config.model_dump() | {"model": model})

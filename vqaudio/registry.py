@@ -51,11 +51,11 @@ class Retired:
         """What to do to decode its files, and those that were coded with the prior of that fingerprint."""
         file = f"{self.name}.safetensors"
         if not self.is_kept:
-            return recovery(self.commit, file, "--model ")
+            return recovery(self.commit, file, option="--model ")
         return _from_checkout(f"--model legacy/{file}", *([] if prior is None else _kept_prior(prior)))
 
 
-def recovery(commit: str, file: str, option: str) -> str:
+def recovery(commit: str, file: str, *, option: str) -> str:
     """How to get a file of ``vqaudio/models`` from a commit of the project's repository, and how to use it.
 
     ``option`` is what to write before the file's name.
@@ -91,7 +91,7 @@ def prior_remedy(prior: str) -> str:
     if prior in KEPT_PRIORS:
         return _from_checkout(*_kept_prior(prior))
     if prior in RETIRED_PRIORS:
-        return recovery(*RETIRED_PRIORS[prior], "--prior ")
+        return recovery(*RETIRED_PRIORS[prior], option="--prior ")
     return "give the prior's file with --prior"
 
 
@@ -100,7 +100,7 @@ def encoder_remedy(fingerprint: str, option: str = "--model ") -> str:
     if fingerprint not in RETIRED:
         return "use another model"
     model = RETIRED[fingerprint]
-    return f"use {model.successor}; or, {recovery(model.commit, f'{model.name}.safetensors', option)}"
+    return f"use {model.successor}; or, {recovery(model.commit, f'{model.name}.safetensors', option=option)}"
 
 
 def shipped_models() -> list[str]:

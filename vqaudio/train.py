@@ -56,13 +56,13 @@ def main(
     if isinstance(run, TrainConfig):
         list_recordings(data_folder(run.data.folder))  # says so at once where there are none
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds
-    from vqaudio.training.processes import part
+    from vqaudio.training.processes import leave
 
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    trainer = Trainer(run, minutes, resume, progress=not quiet)
+    trainer = Trainer(run, minutes=minutes, resume=resume, progress=not quiet)
     path = trainer.run()
-    part()
+    leave()
     if trainer.fabric.is_global_zero and not quiet:
         print(path)
     return 0

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
             fit(system, options.out, 2 if options.quick else EM_STEPS)
         else:
             minutes = None if options.quick else options.minutes
-            Trainer(system.run(options.out, options.quick), minutes, resume=True).run()
+            Trainer(system.run(options.out, options.quick), minutes=minutes, resume=True).run()
     return 0
 
 
@@ -57,7 +57,7 @@ def fit(system: System, out: Path, em_steps: int) -> None:
     record: dict[str, float | list[float]] = {"frames": len(frames)}
     if system.fit == "mixture":
         chosen = np.random.default_rng(0).permutation(len(frames))[:FRAMES_FOR_EM]
-        fitted = fit_mixture(config, frames[chosen], em_steps)
+        fitted = fit_mixture(config, frames[chosen], iterations=em_steps)
         assert fitted.responsibility is not None
         record |= {"log_likelihood": fitted.log_likelihood}
         record["responsibility"] = float(fitted.responsibility(unseen).mean())

@@ -186,8 +186,8 @@ def test_they_go_on_from_a_saved_state_bit_for_bit(tmp_path):
 
     first, second = adversary(config), adversary(config)
     learn(first, 5)
-    save_state(tmp_path / "state", *parts(first), {})
-    load_state(tmp_path / "state", *parts(second))
+    save_state(tmp_path / "state", parts(first)[0], optimizers=parts(first)[1], numbers={})
+    load_state(tmp_path / "state", parts(second)[0], optimizers=parts(second)[1])
     assert second.steps == 5
     assert second.norms.counts.tolist() == [4, 4, 4]
     for ours in (first, second):

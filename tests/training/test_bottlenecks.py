@@ -70,7 +70,7 @@ def test_the_encoder_learns_from_what_its_draws_lead_to(tmp_path: Path, estimato
     task = task_of(tmp_path, estimator)
     task.device = torch.device("cpu")
     torch.manual_seed(1)
-    made = task.batch(task.model.train(), 0, 0, 0.0)
+    made = task.batch(task.model.train(), 0, rank=0, fraction=0.0)
     made.loss.backward()
     assert all(float(weight.grad.abs().max()) > 0 for weight in task.model.encoder.parameters())
     terms = sum(getattr(task.config.loss, name) * made.logs[name] for name in ("mel", "magnitude", "complex"))

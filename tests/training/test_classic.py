@@ -238,7 +238,7 @@ def test_the_encoder_alone_hears_noise(tmp_path):
 
     def crops(noise: float) -> Crops:
         settings = DataConfig(folder=str(tmp_path), crop_seconds=0.5, batch_size=4, noise=noise)
-        return Crops(settings, spectral_config(), "train")
+        return Crops(settings, spectral_config(), split="train")
 
     clean, noisy = crops(0.0).batch(3), crops(0.5).batch(3)
     assert clean.source is clean.target

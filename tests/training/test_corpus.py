@@ -58,15 +58,15 @@ def test_recordings_lie_one_after_another(paths):
 
 def test_no_recordings_are_an_empty_corpus(tmp_path):
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
-        made = read_corpus([], RATE, cache)
+        made = read_corpus([], RATE, cache=cache)
         assert (made.samples.shape, made.ends.tolist()) == ((0,), [0])
 
 
 def test_no_file_is_read_a_second_time(paths, reads, tmp_path):
     plain = read_corpus(paths, RATE)
-    first = read_corpus(paths, RATE, tmp_path / "deep" / "cache")
+    first = read_corpus(paths, RATE, cache=tmp_path / "deep" / "cache")
     reads.clear()
-    second = read_corpus(paths, RATE, tmp_path / "deep" / "cache")
+    second = read_corpus(paths, RATE, cache=tmp_path / "deep" / "cache")
     assert not reads
     assert_equal(plain, first)
     assert_equal(plain, second)
@@ -84,23 +84,23 @@ def change_time(paths: list[Path]) -> list[Path]:
 
 @pytest.mark.parametrize("change", [change_content, change_time, lambda paths: paths[::-1], lambda paths: paths[:2]])
 def test_other_recordings_are_read_anew(paths, reads, tmp_path, change):
-    read_corpus(paths, RATE, tmp_path / "cache")
+    read_corpus(paths, RATE, cache=tmp_path / "cache")
     changed = change(paths)
     reads.clear()
-    made = read_corpus(changed, RATE, tmp_path / "cache")
+    made = read_corpus(changed, RATE, cache=tmp_path / "cache")
     assert reads == changed
     assert_equal(made, read_corpus(changed, RATE))
 
 
 def test_another_rate_is_another_corpus(paths, tmp_path):
-    read_corpus(paths, RATE, tmp_path / "cache")
-    assert_equal(read_corpus(paths, RATE // 2, tmp_path / "cache"), read_corpus(paths, RATE // 2))
+    read_corpus(paths, RATE, cache=tmp_path / "cache")
+    assert_equal(read_corpus(paths, RATE // 2, cache=tmp_path / "cache"), read_corpus(paths, RATE // 2))
 
 
 def test_what_is_kept_is_not_changed_by_its_users(paths, tmp_path):
-    first = read_corpus(paths, RATE, tmp_path / "cache")
+    first = read_corpus(paths, RATE, cache=tmp_path / "cache")
     first.samples[:] = 7  # as a tensor over the same memory could
-    assert_equal(read_corpus(paths, RATE, tmp_path / "cache"), read_corpus(paths, RATE))
+    assert_equal(read_corpus(paths, RATE, cache=tmp_path / "cache"), read_corpus(paths, RATE))
 
 
 @pytest.mark.parametrize("writes", [0, 1])
@@ -116,26 +116,26 @@ def test_a_run_killed_while_writing_leaves_nothing_that_is_taken_for_whole(paths
 
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        read_corpus(paths, RATE, tmp_path / "cache")
+        read_corpus(paths, RATE, cache=tmp_path / "cache")
     monkeypatch.setattr(os, "replace", replace)
     assert [Path(name).suffix for name in done] == [".npy"] * writes
-    assert_equal(read_corpus(paths, RATE, tmp_path / "cache"), read_corpus(paths, RATE))
+    assert_equal(read_corpus(paths, RATE, cache=tmp_path / "cache"), read_corpus(paths, RATE))
 
 
 @pytest.mark.parametrize("cached", [False, True])
 def test_missing_and_damaged_files_are_named(paths, tmp_path, cached):
     cache = tmp_path / "cache" if cached else None
     with pytest.raises(FileError, match=r"absent\.wav: no such file; check the name"):
-        read_corpus([*paths, tmp_path / "absent.wav"], RATE, cache)
+        read_corpus([*paths, tmp_path / "absent.wav"], RATE, cache=cache)
     paths[2].write_text("no audio at all")
     with pytest.raises(AudioError, match=r"2\.wav: "):
-        read_corpus(paths, RATE, cache)
+        read_corpus(paths, RATE, cache=cache)
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_a_folder_is_named(paths):
     with pytest.raises(FileError, match=r"data\.cache: .*0\.wav cannot be a folder .*; name another"):
-        read_corpus(paths, RATE, paths[0])
+        read_corpus(paths, RATE, cache=paths[0])
 
 
 def test_many_files_are_read_by_other_processes_to_the_same_end(paths, reads, monkeypatch, tmp_path):

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 def crops_of(folder: Path, split: str = "train", seed: int = 0, **settings: object) -> Crops:
     config = DataConfig(folder=str(folder), **{"crop_seconds": 0.1, "batch_size": 4} | settings)
-    return Crops(config, spectral_config(), split, seed)
+    return Crops(config, spectral_config(), split=split, seed=seed)
 
 
 def pitch(crop: torch.Tensor) -> float:
@@ -111,7 +111,7 @@ def test_crops_depend_on_seed_step_and_rank_alone(folder):
     assert torch.equal(crops_of(folder).batch(7, 1).target, batch)
     others = [first.batch(8, 1).target, first.batch(7, 0).target, crops_of(folder, seed=1).batch(7, 1).target]
     assert not any(torch.equal(batch, other) for other in others)
-    assert first.batch(7, 1, 6).target.shape == (6, 1, 1600)
+    assert first.batch(7, 1, size=6).target.shape == (6, 1, 1600)
 
 
 def test_crops_are_whole_frames(folder):
@@ -121,7 +121,7 @@ def test_crops_are_whole_frames(folder):
 
 
 def test_a_split_is_heard_alone(folder):
-    batch = crops_of(folder, "valid", **PLAIN).batch(0, 0, 16).target
+    batch = crops_of(folder, "valid", **PLAIN).batch(0, 0, size=16).target
     assert all(pitch(crop) == pytest.approx(200, abs=8) for crop in batch)
 
 
@@ -129,13 +129,13 @@ def test_a_split_is_heard_alone(folder):
 def test_corpora_share_by_weight_and_else_by_duration(folder, weights, share):
     crops = crops_of(folder, weights=weights, **PLAIN)
     assert crops.seconds == pytest.approx(6.0)
-    high = np.mean([pitch(crop) > 1000 for crop in crops.batch(0, 0, 200).target])
+    high = np.mean([pitch(crop) > 1000 for crop in crops.batch(0, 0, size=200).target])
     assert high == pytest.approx(share, abs=0.11)  # three standard deviations
 
 
 def test_corpora_that_are_not_named_are_not_heard(folder):
     crops = crops_of(folder, corpora=("low",), **PLAIN)
-    assert all(pitch(crop) < 1000 for crop in crops.batch(0, 0, 50).target)
+    assert all(pitch(crop) < 1000 for crop in crops.batch(0, 0, size=50).target)
     assert crops.seconds < crops_of(folder, **PLAIN).seconds
 
 
@@ -146,8 +146,12 @@ def test_speed_moves_the_pitch(folder):
 
 def test_levels(folder):
     moved = crops_of(folder, level_probability=1.0, level_db=(-30.0, -30.0), speed_probability=0.0)
-    assert all(level_db(crop) == pytest.approx(-30, abs=0.1) for crop in moved.batch(0, 0, 32).target)
-    loud = crops_of(folder, level_probability=1.0, level_db=(10.0, 10.0), speed_probability=0.0).batch(0, 0, 32).target
+    assert all(level_db(crop) == pytest.approx(-30, abs=0.1) for crop in moved.batch(0, 0, size=32).target)
+    loud = (
+        crops_of(folder, level_probability=1.0, level_db=(10.0, 10.0), speed_probability=0.0)
+        .batch(0, 0, size=32)
+        .target
+    )
     assert loud.abs().max() <= 1.0
 
 
@@ -170,7 +174,7 @@ def test_crops_say_who_speaks(folder):
 
     def heard(**settings: object) -> list[tuple[int, bool]]:
         config = DataConfig(folder=str(folder), crop_seconds=0.1, level_probability=0.0, **settings)
-        batch = Crops(config, model, "train").batch(0, 0, 40)
+        batch = Crops(config, model, split="train").batch(0, 0, size=40)
         return [(int(who), pitch(crop) > 1000) for who, crop in zip(batch.speaker, batch.target, strict=True)]
 
     told = heard(speed_probability=0.0, unknown_speaker=0.0)
@@ -182,7 +186,7 @@ def test_crops_say_who_speaks(folder):
 
 def test_both_polarities_are_heard(folder):
     write(folder / "high" / "a.wav", np.full(2 * RATE, 0.25))
-    means = crops_of(folder, weights={"low": 0.0}, **PLAIN).batch(0, 0, 32).target.mean(-1)
+    means = crops_of(folder, weights={"low": 0.0}, **PLAIN).batch(0, 0, size=32).target.mean(-1)
     assert means.min() < -0.1
     assert means.max() > 0.1
 
@@ -193,7 +197,7 @@ def test_silence_is_mostly_drawn_again(tmp_path):
         write(tmp_path / f"{name}.wav", sound)
 
     def silent(**settings: object) -> float:
-        batch = crops_of(tmp_path, **PLAIN, **settings).batch(0, 0, 200).target
+        batch = crops_of(tmp_path, **PLAIN, **settings).batch(0, 0, size=200).target
         return float(np.mean([crop.abs().max().item() < 1e-3 for crop in batch]))
 
     assert silent(silence_db=-200.0) > 0.6
@@ -203,7 +207,7 @@ def test_silence_is_mostly_drawn_again(tmp_path):
 def test_recordings_shorter_than_a_crop_are_padded(tmp_path):
     for name in "ab":
         write(tmp_path / f"{name}.wav", tone(500, 0.02))
-    batch = crops_of(tmp_path, **PLAIN).batch(0, 0, 16).target
+    batch = crops_of(tmp_path, **PLAIN).batch(0, 0, size=16).target
     assert torch.isfinite(batch).all()
     assert 0 < (batch != 0).sum(-1).max() <= 320
 
@@ -224,10 +228,10 @@ def test_recordings_without_samples_are_never_drawn(folder, monkeypatch):
     (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
     samples = to_int16(tone(500).astype(np.float32))
     ends = np.array([0, 0, len(samples), len(samples)])
-    monkeypatch.setattr(data, "read_corpus", lambda *_: Corpus(samples, ends))
+    monkeypatch.setattr(data, "read_corpus", lambda *_, **__: Corpus(samples, ends))
     crops = crops_of(folder, weights={"empty": 5.0}, silence_db=-200.0, **PLAIN)
     assert crops.seconds == pytest.approx(2.0)
-    assert all(pitch(crop) == pytest.approx(500, abs=12) for crop in crops.batch(0, 0, 64).target)
+    assert all(pitch(crop) == pytest.approx(500, abs=12) for crop in crops.batch(0, 0, size=64).target)
     monkeypatch.setattr(data, "read_corpus", lambda *_: Corpus(samples[:0], np.zeros(4, np.int64)))
     with pytest.raises(AudioError, match="no recordings in the split 'train'"):
         crops_of(folder)
@@ -243,11 +247,11 @@ def test_crops_from_a_cache_are_the_same(folder, tmp_path):
 def test_varied_crops_are_what_is_to_come_out_and_stay_within_full_scale(folder):
     shares = {"noisy": 1.0, "noise_db": (0.0, 0.0), "reverberant": 1.0, "equalised": 1.0, "level_probability": 1.0}
     crops = crops_of(folder, level_db=(-3.0, -3.0), **shares)
-    batch = crops.batch(0, 0, 16)
+    batch = crops.batch(0, 0, size=16)
     assert batch.source is batch.target
     assert batch.target.abs().max() <= 1.0
-    assert not torch.equal(batch.target, crops_of(folder).batch(0, 0, 16).target)
-    assert torch.equal(crops.batch(0, 0, 16).target, batch.target)
+    assert not torch.equal(batch.target, crops_of(folder).batch(0, 0, size=16).target)
+    assert torch.equal(crops.batch(0, 0, size=16).target, batch.target)
 
 
 def test_crops_are_made_where_the_recordings_are(folder):
@@ -290,7 +294,7 @@ def test_validation_hears_the_recordings_as_they_are(tmp_path):
     model = spectral_config().model_copy(update={"speakers": ("ann",)})
     recording = to_int16(read_mono(tmp_path / "kept.wav", RATE)).astype(np.float32) / 32768
     padded = np.pad(recording, 400)
-    kept, learned = (Crops(config, model, split).batch(0) for split in ("valid", "train"))
+    kept, learned = (Crops(config, model, split=split).batch(0) for split in ("valid", "train"))
     for crop in kept.target[:, 0].numpy():
         inside = crop[400:-400]
         place = int(np.correlate(padded, inside, "valid").argmax())

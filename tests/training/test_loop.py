@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 import errno
-import json
 import math
 import os
-import re
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from lightning.fabric.loggers.csv_logs import CSVLogger
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny_models import RATE, sound, spectral_config, tiny_model
-from tiny_runs import ALWAYS, SMALL_ADVERSARIAL, logged, numbers, run_python, toy_config, written
-from torch import nn
+from tiny_models import spectral_config, tiny_model
+from tiny_runs import ALWAYS, SMALL_ADVERSARIAL, error_of, logged, numbers, run_python, toy_config, written
 
-import vqaudio
-from vqaudio.config.bottleneck import VQConfig
-from vqaudio.config.training import TrainConfig
-from vqaudio.errors import AudioError, ModelError
+from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
-from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.train import main
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.loop import Trainer
-from vqaudio.training.optimization import Average, learning_rate, make_optimizer, set_rate
-from vqaudio.training.state import load_state, save_state
-from vqaudio.training.validation import code_usage, si_sdr
-
-
-def error_of(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command printed for its failure."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    return lines[0].removeprefix("error: ")
-
 
 # -------------------------------------------------------------------------------------------- what a run leaves behind
 
@@ -99,6 +79,7 @@ def test_a_run_shows_its_losses_and_nothing_else(finished):
 
 
 # ------------------------------------------------------------------------------------------------------------- resume
+
 
 KILLER = """
 import os, signal, sys
@@ -257,75 +238,6 @@ def test_a_disk_too_full_for_logs_is_said_in_a_line(tmp_path, capsys, monkeypatc
     assert message.startswith(f"{config.out}: No space left on device")
 
 
-def test_missing_recordings_are_noticed_before_anything_is_written(tmp_path, capsys):
-    path = written(toy_config(tmp_path), tmp_path)
-    assert main([path, "--set", f"data.folder={tmp_path / 'absent'}"]) == 1
-    assert "absent: no such folder; set data.folder" in error_of(capsys)
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_missing_folder_is_noticed_before_torch_is_imported(tmp_path):
-    path = written(toy_config(tmp_path), tmp_path)
-    code = "import sys; from vqaudio.train import main; status = main(sys.argv[1:]); print('torch' in sys.modules)"
-    done = run_python("-c", code, path, "--data", str(tmp_path / "absent"))
-    assert done.stdout == "False\n"
-    assert done.stderr.startswith(f"error: {tmp_path / 'absent'}: no such folder; ")
-
-
-def test_a_config_with_weights_learns_from_anybodys_folder(tmp_path, capsys):
-    config = toy_config(tmp_path, steps=1)
-    weighted = config.model_copy(update={"data": config.data.model_copy(update={"weights": {"theirs": 1.0}})})
-    path = written(weighted, tmp_path)
-    mine = tmp_path / "it's: mine"
-    Path(config.data.folder).rename(mine)
-    assert main([path, "--data", str(mine), "--set", "data.weights={theirs: 1}"]) == 1
-    assert "data.weights names theirs" in error_of(capsys)
-    assert main([path, "--data", str(mine), "--device", "cpu", "--quiet"]) == 0
-    assert capsys.readouterr() == ("", "")
-    stored = json.loads(Path(config.out, "config.json").read_text())["data"]
-    assert (stored["folder"], stored["weights"]) == (str(mine), {})
-
-
-def test_a_terminal_gets_a_bar(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    config = toy_config(tmp_path, steps=2)
-    assert main([written(config, tmp_path)]) == 0
-    said = capsys.readouterr()
-    assert said.out == f"{config.out}/model.safetensors\n"
-    bars = [line for line in re.split("[\r\n]", said.err) if "training:" in line]
-    assert all(name in bars[-1] for name in ("2/2", "loss=", "mel=", "complex=", " s/s"))
-
-
-def test_what_this_machine_lacks_is_said_in_a_line(tmp_path, capsys):
-    if torch.cuda.is_available():
-        pytest.skip("this machine has what the test wants it to lack")
-    assert main([written(toy_config(tmp_path, accelerator="cuda"), tmp_path)]) == 1
-    assert error_of(capsys).startswith("cannot train with accelerator 'cuda', devices 1")
-
-
-def test_unknown_keys_are_named_before_torch_is_imported(tmp_path):
-    path = written(toy_config(tmp_path), tmp_path)
-    code = (
-        "import sys; from vqaudio.train import main; "
-        "status = main(sys.argv[1:]); print('torch' in sys.modules or 'lightning' in sys.modules); sys.exit(status)"
-    )
-    done = run_python("-c", code, path, "--set", "model.encoder.chanels=3")
-    assert (done.returncode, done.stdout) == (1, "False\n")
-    assert done.stderr == f"error: {path}: model.encoder.chanels: unknown key, remove it or correct its name\n"
-
-
-def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "lightning", None)
-    assert main([written(toy_config(tmp_path), tmp_path)]) == 1
-    assert error_of(capsys) == "train needs lightning: pip install 'vqaudio[train]'"
-
-
-@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf"])
-def test_minutes_must_be_a_length(tmp_path, capsys, minutes):
-    assert main([written(toy_config(tmp_path), tmp_path), f"--minutes={minutes}"]) == 1
-    assert "expected a number above 0" in error_of(capsys)
-
-
 # -------------------------------------------------------------------------------------------------- ways to stop
 
 
@@ -407,255 +319,3 @@ def test_bfloat16_keeps_weights_and_codebooks_in_float32(tmp_path):
     assert {tensor.dtype for tensor in trainer.model.state_dict().values()} == {torch.float32}
     rows = logged(trainer.config.out)
     assert all(math.isfinite(value) for row in rows.values() for value in row.values())
-
-
-# ------------------------------------------------------------------------------------------- where a run starts from
-
-
-def test_a_run_can_start_from_a_model(tmp_path):
-    start = tmp_path / "start.safetensors"
-    checkpoint.save(tiny_model(seed=3), start)
-    embeddings = load_file(start)["bottleneck.codebooks.0.entries"].float()
-    trainer = Trainer(toy_config(tmp_path, init_from=str(start), steps=1, quantize_after=0), progress=False)
-    codebook = next(module for module in trainer.model.modules() if isinstance(module, Codebook))
-    torch.testing.assert_close(codebook.embedding, embeddings)
-    trainer.run()
-    moved = (codebook.embedding - embeddings).norm(dim=1) / embeddings.norm(dim=1)
-    assert moved.max() > 0  # it learns
-    assert moved.median() < 0.5  # and goes on from where it was: codes that nobody chose stay, or are re-seeded
-
-
-def with_bottleneck(config: TrainConfig, **changes: Any) -> TrainConfig:
-    bottleneck = config.model.bottleneck.model_copy(update=changes)
-    return config.model_copy(update={"model": config.model.model_copy(update={"bottleneck": bottleneck})})
-
-
-def test_a_run_may_learn_otherwise_than_the_model_it_starts_from(tmp_path):
-    start = tmp_path / "start.safetensors"
-    checkpoint.save(tiny_model(seed=3), start)
-    config = toy_config(tmp_path, init_from=str(start), steps=1, quantize_after=0)
-    trainer = Trainer(with_bottleneck(config, dropout=0.125, commitment=3.0), progress=False)
-    assert (trainer.model.bottleneck.dropout, trainer.model.bottleneck.commitment) == (0.125, 3.0)
-    with pytest.raises(ModelError, match=r"start\.safetensors does not fit this run's model .*size mismatch"):
-        Trainer(with_bottleneck(config, codebook_size=7), progress=False)
-
-
-def test_codebooks_can_be_added(tmp_path):
-    start = tmp_path / "start.safetensors"
-    checkpoint.save(tiny_model(seed=3), start)
-    config = toy_config(tmp_path, init_from=str(start), steps=4, quantize_after=0)
-    trainer = Trainer(with_bottleneck(config, n_codebooks=5), progress=False)
-    embeddings = [book.embedding.clone() for book in trainer.model.bottleneck.codebooks]
-    old = tiny_model(seed=3).bottleneck.codebooks
-    for mine, theirs in zip(embeddings, old, strict=False):
-        torch.testing.assert_close(mine, theirs.embedding, rtol=1e-3, atol=1e-3)  # stored as float16
-    trainer.run()
-    for book, before in zip(trainer.model.bottleneck.codebooks, embeddings, strict=True):
-        assert (book.embedding != before).any()
-    fewer = with_bottleneck(config.model_copy(update={"out": str(tmp_path / "fewer")}), n_codebooks=2)
-    with pytest.raises(ModelError, match="does not fit"):
-        Trainer(fewer, progress=False)
-
-
-def test_a_new_encoder_for_the_same_codes(tmp_path):
-    start = tmp_path / "start.safetensors"
-    checkpoint.save(tiny_model(seed=3), start)
-    config = toy_config(tmp_path, init_from=str(start), steps=3, quantize_after=0, frozen=["bottleneck", "decoder"])
-    made = checkpoint.load(Trainer(with_bottleneck(config, search=12), progress=False).run())
-    before = checkpoint.load(start)
-    moved = {
-        name.partition(".")[0]
-        for name, tensor in made.model.state_dict().items()
-        if not torch.equal(tensor, before.model.state_dict()[name])
-    }
-    assert moved == {"encoder"}
-    assert (made.fingerprint, made.silence) == (before.fingerprint, before.silence)
-    data = vqaudio.load(start).compress(sound(4000), RATE)
-    found, expected = (vqaudio.load(path).decompress(data)[0] for path in (config.out + "/model.safetensors", start))
-    assert np.array_equal(found, expected)
-
-
-def test_a_decoder_that_learns_alone_plays_the_files_of_the_one_before(tmp_path):
-    start = tmp_path / "start.safetensors"
-    checkpoint.save(tiny_model(seed=3), start)
-    config = toy_config(tmp_path, init_from=str(start), steps=2, quantize_after=0, frozen=["bottleneck"])
-    made = checkpoint.load(Trainer(config, progress=False).run())
-    assert made.fingerprint == checkpoint.load(start).fingerprint
-    for name, tensor in checkpoint.load(start).model.bottleneck.state_dict().items():
-        assert torch.equal(made.model.bottleneck.state_dict()[name], tensor)
-
-
-def test_another_kind_of_bottleneck_starts_from_data(tmp_path):
-    start = tmp_path / "start.safetensors"
-    checkpoint.save(tiny_model(seed=3), start)
-    config = toy_config(tmp_path, init_from=str(start), steps=1, quantize_after=0)
-    model = config.model.model_copy(update={"bottleneck": VQConfig(codebook_size=7)})
-    trainer = Trainer(config.model_copy(update={"model": model}), progress=False)
-    encoder = tiny_model(seed=3).encoder.state_dict()
-    for name, tensor in trainer.model.encoder.state_dict().items():
-        torch.testing.assert_close(tensor, encoder[name], rtol=1e-3, atol=1e-3)  # stored as float16
-    trainer.run()
-    assert len(trainer.model.bottleneck.streams) == 1
-
-
-# ------------------------------------------------------------------------------------------------------------- voices
-
-
-def with_speakers(folder: Path, corpora: str = "toys") -> TrainConfig:
-    """Toy recordings with names: ann and bob in training, cat in validation, one nameless."""
-    config = toy_config(folder, speaker_corpora=[corpora], steps=4)
-    rows = [("0.wav", "toys", "train", "bob"), ("1.wav", "toys", "train", "ann"), ("2.wav", "other", "train", "")]
-    rows.append(("3.wav", "toys", "valid", "cat"))
-    lines = [",".join(row) for row in [("path", "corpus", "split", "speaker"), *rows]]
-    (folder / "sounds" / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
-    return config
-
-
-def test_a_decoder_learns_the_voices_in_training(tmp_path):
-    trainer = Trainer(with_speakers(tmp_path), progress=False)
-    trainer.run()
-    codec = vqaudio.load(tmp_path / "run" / "model.safetensors")
-    assert codec.speakers == ("ann", "bob")
-    codes = codec.encode(sound(RATE), RATE)
-    ann, bob, nobody = (codec.decode(codes, name) for name in ("ann", "bob", ""))
-    assert not np.array_equal(ann, bob)
-    assert not np.array_equal(ann, nobody)
-    np.testing.assert_array_equal(codec.convert(sound(RATE), RATE, speaker="ann"), ann)
-
-
-def test_a_model_without_voices_can_learn_some(tmp_path):
-    start = tmp_path / "start.safetensors"
-    checkpoint.save(tiny_model(seed=3), start)
-    config = with_speakers(tmp_path).model_copy(update={"init_from": str(start)})
-    trainer = Trainer(config, progress=False)
-    assert trainer.model.decoder.speaker_embedding.weight.shape == (3, 64)
-
-
-def test_corpora_without_names_are_refused(tmp_path):
-    with pytest.raises(AudioError, match=r"speaker_corpora names other, but .* has no training speaker with a name"):
-        Trainer(with_speakers(tmp_path, "other"), progress=False)
-
-
-# -------------------------------------------------------------------------------------------------------- small parts
-
-
-def test_the_learning_rate_warms_up_and_falls_as_a_cosine():
-    config = TrainConfig(learning_rate=1.0, final_learning_rate=0.1, warmup_steps=4)
-    assert [learning_rate(config, step, 0.0) for step in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
-    assert [learning_rate(config, 100, part) for part in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.55, 0.1])
-
-
-@pytest.mark.parametrize("kind", ["adamw", "soap", "muon"])
-def test_only_matrices_decay(kind):
-    model = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
-    decay, keep = make_optimizer(model, TrainConfig(optimizer=kind, weight_decay=0.5)).param_groups
-    assert [id(p) for p in decay["params"]] == [id(model[0].weight)]
-    assert decay["weight_decay"] == 0.5
-    assert {id(p) for p in keep["params"]} == {id(model[0].bias), id(model[1].weight), id(model[1].bias)}
-    assert keep["weight_decay"] == 0
-
-
-def test_muon_turns_a_matrix_by_an_orthogonal_step_and_leaves_the_rest_to_adam():
-    """A first step of Adam is the rate; Muon's has singular values near 1, times 0.2 sqrt(16) of the rate."""
-    layer = nn.Linear(16, 16)
-    optimizer = make_optimizer(layer, TrainConfig(optimizer="muon", weight_decay=0.0))
-    set_rate(optimizer, 0.01)
-    before = {name: parameter.detach().clone() for name, parameter in layer.named_parameters()}
-    layer(torch.randn(32, 16)).square().mean().backward()
-    optimizer.step()
-    moved = {name: (parameter - before[name]).detach() for name, parameter in layer.named_parameters()}
-    torch.testing.assert_close(moved["bias"].abs(), torch.full((16,), 0.01), rtol=1e-3, atol=0)
-    sizes = torch.linalg.svdvals(moved["weight"]) / (0.01 * 0.2 * 16**0.5)
-    assert 0.5 < sizes.median() < 1.3
-    assert sizes.max() < 1.3
-    set_rate(optimizer, 0.0)
-    kept = layer.weight.detach().clone()
-    optimizer.step()
-    assert torch.equal(layer.weight, kept)
-
-
-def test_soap_goes_straight_down_a_narrow_valley_askew():
-    """Adam cannot tell a valley's direction from the axes of its weights; a rotation to the gradients' own axes can."""
-    turn = torch.linalg.qr(torch.randn(16, 16))[0]
-    stretched = turn @ torch.diag(torch.logspace(0, -3, 16)) @ turn.T
-    start, goal = torch.randn(16, 24), torch.randn(16, 24)
-
-    def left_over(kind):
-        layer = nn.Linear(24, 16, bias=False)
-        layer.weight.data.copy_(start)
-        optimizer = make_optimizer(layer, TrainConfig(optimizer=kind, betas=(0.9, 0.95), weight_decay=0.0))
-        for step in range(300):
-            set_rate(optimizer, 0.05 * (1 - step / 300))
-            optimizer.zero_grad()
-            (stretched @ (layer.weight - goal)).square().sum().backward()
-            optimizer.step()
-        return float((layer.weight.detach() - goal).norm() / goal.norm())
-
-    assert left_over("soap") < 0.5 * left_over("adamw")
-
-
-@pytest.mark.parametrize("kind", ["adamw", "soap", "muon"])
-def test_an_optimizer_goes_on_from_its_saved_state(tmp_path, kind):
-    def made():
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Conv1d(4, 8, 3), nn.Conv1d(8, 8, 3, groups=8), nn.Linear(36, 600))
-        return model, make_optimizer(model, TrainConfig(optimizer=kind))
-
-    def learn(model, optimizer, steps):
-        for step in steps:
-            torch.manual_seed(step)
-            optimizer.zero_grad()
-            model(torch.randn(2, 4, 40)).square().mean().backward()
-            optimizer.step()
-
-    model, optimizer = made()
-    learn(model, optimizer, range(23))
-    save_state(tmp_path / "state", {"model": model}, {"optimizer": optimizer}, {"step": 23})
-    learn(model, optimizer, range(23, 45))
-    resumed, fresh = made()
-    assert load_state(tmp_path / "state", {"model": resumed}, {"optimizer": fresh})[0] == {"step": 23}
-    learn(resumed, fresh, range(23, 45))
-    for one, other in zip(model.parameters(), resumed.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-    another = {"adamw": "soap", "soap": "muon", "muon": "adamw"}[kind]
-    other_kind = make_optimizer(resumed, TrainConfig(optimizer=another))
-    with pytest.raises(ModelError, match="was written by a run with another optimizer"):
-        load_state(tmp_path / "state", {"model": resumed}, {"optimizer": other_kind})
-
-
-def test_the_average_follows_weights_and_buffers():
-    model = nn.BatchNorm1d(2)
-    average = Average(model, 0.75)
-    assert not any(parameter.requires_grad for parameter in average.model.parameters())
-    with torch.no_grad():
-        model.weight.add_(4.0)
-        model.running_mean.add_(8.0)
-        model.num_batches_tracked.add_(3)
-    average.update(model)
-    assert average.model.weight.tolist() == [2.0, 2.0]
-    assert average.model.running_mean.tolist() == [2.0, 2.0]
-    assert average.model.num_batches_tracked == 3
-
-
-def test_the_average_is_what_is_kept(tmp_path):
-    trainer = Trainer(toy_config(tmp_path, steps=2, weight_ema=0.9), progress=False)
-    path = trainer.run()
-    kept = load_file(path)
-    average, last = (
-        {checkpoint.stored_name(name): tensor for name, tensor in model.state_dict().items()}
-        for model in (trainer.best, trainer.model)
-    )
-    assert all(torch.equal(tensor, average[name].half()) for name, tensor in kept.items())
-    assert any(not torch.equal(tensor, last[name].half()) for name, tensor in kept.items())
-
-
-def test_code_usage_by_hand():
-    codes = torch.tensor([0, 0, 1, 1])
-    assert code_usage(codes, 8, "_1") == {"perplexity_1": pytest.approx(2.0), "used_1": 0.25}
-    assert code_usage(torch.arange(8), 8) == {"perplexity": pytest.approx(8.0), "used": 1.0}
-
-
-def test_si_sdr_by_hand():
-    target = torch.tensor([[1.0, 1.0, -1.0, -1.0]])
-    noise = torch.tensor([[0.1, -0.1, 0.1, -0.1]])  # at right angles to it, 20 dB below
-    assert si_sdr(3.0 * (target + noise), target).item() == pytest.approx(20.0, abs=1e-3)

@@ -58,7 +58,7 @@ def frames_of(sounds: Iterable[NDArray[np.float32]], hop: int) -> NDArray[np.flo
     return np.concatenate(parts)
 
 
-def fit_components(config: ModelConfig, frames: Floats, seed: int = 0) -> Fitted:
+def fit_components(config: ModelConfig, frames: Floats, *, seed: int = 0) -> Fitted:
     """Principal components of frames ``(n, hop)``, and k-means for the codebooks of whatever bottleneck there is.
 
     With ``identity`` that is PCA, with one component a group of ``grouped`` a PCA codec (k-means along one axis is the
@@ -77,7 +77,7 @@ def fit_components(config: ModelConfig, frames: Floats, seed: int = 0) -> Fitted
     return Fitted(model, components.score_samples)
 
 
-def fit_mixture(config: ModelConfig, frames: Floats, iterations: int = 30, seed: int = 0) -> Fitted:
+def fit_mixture(config: ModelConfig, frames: Floats, *, iterations: int = 30, seed: int = 0) -> Fitted:
     """A mixture of as many Gaussians as the codebook of ``vq`` has embeddings, by EM from k-means' centres.
 
     All components have one covariance, by which principal components are whitened: the likeliest component is then that

@@ -42,7 +42,7 @@ def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
     return rounded
 
 
-def read_corpus(paths: Sequence[Path], sample_rate: int, cache: Path | None = None, title: str = "") -> Corpus:
+def read_corpus(paths: Sequence[Path], sample_rate: int, *, cache: Path | None = None, title: str = "") -> Corpus:
     """The recordings at ``sample_rate`` (Hz), mono, in the order of ``paths``; ``title`` is that of a bar, if any.
 
     With a folder ``cache`` they are kept there for this very list of files (names, sizes and times), and mapped into

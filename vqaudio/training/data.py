@@ -81,7 +81,7 @@ class Crops:
     are stretches of the recordings, to the sample.
     """
 
-    def __init__(self, config: DataConfig, model: ModelConfig, split: str, seed: int = 0, progress: bool = False):
+    def __init__(self, config: DataConfig, model: ModelConfig, *, split: str, seed: int = 0, progress: bool = False):
         self.varied = split == "train"
         self.config = config if self.varied else config.model_copy(update=NO_AUGMENTATION)
         if self.config.perturbed and find_spec("librosa") is None:
@@ -97,7 +97,7 @@ class Crops:
         chosen = [item for item in recordings if item.split == split and item.corpus in corpora]
         cache = None if config.cache is None else Path(config.cache)
         title = f"reading {split}" if progress else ""
-        corpus = read_corpus([item.path for item in chosen], self.sample_rate, cache, title)
+        corpus = read_corpus([item.path for item in chosen], self.sample_rate, cache=cache, title=title)
         self.starts, self.lengths = corpus.ends[:-1], np.diff(corpus.ends)
         if not self.lengths.any():
             raise AudioError(f"{folder}: no recordings in the split {split!r}; add some or set data.folder")
@@ -125,7 +125,7 @@ class Crops:
         """Move the recordings to a device, where crops are then made."""
         self.sound = self.sound.to(device)
 
-    def batch(self, step: int, rank: int = 0, size: int | None = None) -> CropBatch:
+    def batch(self, step: int, rank: int = 0, *, size: int | None = None) -> CropBatch:
         """The crops of one step, always the same for the same seed, step and rank (on one kind of device)."""
         config, random = self.config, np.random.default_rng([self.seed, step, rank])
         size = size or config.batch_size

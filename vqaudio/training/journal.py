@@ -48,7 +48,7 @@ class Journal:
         if self.bar is not None:
             self.bar.update()
 
-    def train(self, step: int, logs: Mapping[str, float], fraction: float) -> None:
+    def train(self, step: int, logs: Mapping[str, float], *, fraction: float) -> None:
         """Write a training step's figures, and show the main ones."""
         self.fabric.log_dict({f"train/{name}": value for name, value in logs.items()}, step)
         self._flush()
@@ -59,7 +59,7 @@ class Journal:
                 shown["done"] = f"{fraction:.0%}"
             self.bar.set_postfix(shown, refresh=False)
 
-    def valid(self, step: int, scores: Mapping[str, float], summary: str) -> None:
+    def valid(self, step: int, scores: Mapping[str, float], *, summary: str) -> None:
         """Write a validation's figures, and say the main ones in a line."""
         self.fabric.log_dict({f"valid/{name}": value for name, value in scores.items()}, step)
         self._flush()

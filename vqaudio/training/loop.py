@@ -22,7 +22,7 @@ from vqaudio.training.codec import CodecTask
 from vqaudio.training.folder import RunFolder
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.journal import Journal
-from vqaudio.training.optimization import Average, learning_rate, make_optimizer, set_rate
+from vqaudio.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
 from vqaudio.training.prior import PriorTask
 from vqaudio.training.processes import Ranks, launch
 from vqaudio.training.state import load_state, save_state
@@ -43,7 +43,7 @@ class Trainer:
             has not what the config asks for.
     """
 
-    def __init__(self, config: RunConfig, minutes: float | None = None, resume: bool = False, progress: bool = True):
+    def __init__(self, config: RunConfig, *, minutes: float | None = None, resume: bool = False, progress: bool = True):
         self.config, self.minutes, self.folder = config, minutes, RunFolder(config.out)
         self.folder.claim(resume)
         if isinstance(config, TrainConfig):
@@ -54,7 +54,7 @@ class Trainer:
         with self.ranks.together():
             self.task = make_task(config, self.journal.progress)
             self.model = self.task.model.to(self.fabric.device)
-            self.average = Average(self.model, config.weight_ema) if config.weight_ema else None
+            self.average = WeightAverage(self.model, config.weight_ema) if config.weight_ema else None
             self.task.setup(self.fabric)
             self.network, self.optimizer = self.fabric.setup(self.model, make_optimizer(self.model, config))
             if resume:
@@ -112,11 +112,11 @@ class Trainer:
         config, rank, fraction = self.config, self.fabric.global_rank, self.fraction
         torch.manual_seed(config.seed + 1_000_003 * self.step + rank)
         self.task.prepare(self.step, fraction)
-        if self.task.keep_now(fraction):
+        if self.task.keeps_now(fraction):
             self.ranks.first(lambda: self._keep(self.folder.before_adversarial))
-        rate = learning_rate(config, self.step, fraction)
+        rate = learning_rate(config, self.step, fraction=fraction)
         set_rate(self.optimizer, rate)
-        made = self.task.batch(self.network, self.step, rank, fraction)
+        made = self.task.batch(self.network, self.step, rank=rank, fraction=fraction)
         self.optimizer.zero_grad()
         self.fabric.backward(made.loss)
         norm: Any = self.fabric.clip_gradients(
@@ -150,7 +150,8 @@ class Trainer:
 
     def _save(self) -> None:
         numbers = {"step": self.step, "elapsed": self.elapsed, "heard": self.heard}
-        save_state(self.folder.state, *self._parts(), numbers)
+        modules, optimizers = self._parts()
+        save_state(self.folder.state, modules, optimizers=optimizers, numbers=numbers)
         self._keep(self.folder.latest)
 
     def _load(self) -> None:
@@ -158,7 +159,9 @@ class Trainer:
         if not self.fabric.broadcast(self.folder.state.is_file()):
             self.journal.say(f"{self.folder.state}: no such file, so there is nothing to resume: starting anew")
             return
-        numbers, new = load_state(self.folder.state, *self._parts(), optional=("average", *self.task.extras().modules))
+        modules, optimizers = self._parts()
+        optional = ("average", *self.task.extras().modules)
+        numbers, new = load_state(self.folder.state, modules, optimizers=optimizers, optional=optional)
         self.step, self.elapsed, self.heard = numbers["step"], numbers["elapsed"], numbers["heard"]
         if self.average is not None and "average" in new:
             self.average.model.load_state_dict(self.model.state_dict())
@@ -169,7 +172,7 @@ class Trainer:
         return self.model if self.average is None else self.average.model
 
     def _keep(self, path: Path) -> None:
-        self.task.save(self.best, path, {"steps": self.step})
+        self.task.save(self.best, path, record={"steps": self.step})
 
     def _export(self) -> None:
         record = {
@@ -180,17 +183,17 @@ class Trainer:
             "device": str(self.fabric.device),
             "processes": self.fabric.world_size,
         }
-        self.task.save(self.best, self.folder.model, record)
-        self.task.save_critics(self.folder.discriminators)
+        self.task.save(self.best, self.folder.model, record=record)
+        self.task.save_extras(self.folder.discriminators)
 
     def _log(self, logs: dict[str, Tensor | float]) -> None:
         figures = {name: float(value) for name, value in logs.items()}
         figures["audio_seconds_per_second"] = self.heard / max(self.elapsed, 1e-9)
-        self.journal.train(self.step, figures, self.fraction)
+        self.journal.train(self.step, figures, fraction=self.fraction)
 
     def _validate(self) -> None:
-        scores = self.task.validate(self.best, self.fabric, self.step)
-        self.journal.valid(self.step, scores, self.task.summary(scores))
+        scores = self.task.validate(self.best, self.fabric, step=self.step)
+        self.journal.valid(self.step, scores, summary=self.task.summary(scores))
 
 
 def make_task(config: RunConfig, progress: bool) -> Task:

@@ -43,14 +43,14 @@ class ReconstructionLoss(nn.Module):
         """
         estimate, target = self.trim(estimate), self.trim(target)
         windows = sample_windows() if self.config.sampled_scales and self.training else ALL_WINDOWS
-        made, wanted = ({window: stft(x, window) for window in windows} for x in (estimate, target))
+        spectra, targets = ({window: stft(x, window) for window in windows} for x in (estimate, target))
         terms: dict[str, Tensor] = {}
         if self.config.mel:
-            terms["mel"] = self.mel(made, wanted)
+            terms["mel"] = self.mel(spectra, targets)
         if self.config.magnitude:
-            terms["magnitude"] = self.magnitude(made, wanted)
+            terms["magnitude"] = self.magnitude(spectra, targets)
         if self.config.complex:
-            terms["complex"] = self.complex(made, wanted)
+            terms["complex"] = self.complex(spectra, targets)
         if self.config.waveform:
             terms["waveform"] = waveform_loss(estimate, target)
         total = sum((getattr(self.config, name) * term for name, term in terms.items()), estimate.new_zeros(()))
@@ -60,7 +60,7 @@ class ReconstructionLoss(nn.Module):
     def each(self, estimate: Tensor, target: Tensor) -> Tensor:
         """The sum of each item of a batch by itself, without gradient: ``(batch,)``."""
         pairs = zip(estimate[:, None], target[:, None], strict=True)
-        return torch.stack([self(one, wanted)[0] for one, wanted in pairs])
+        return torch.stack([self(one, other)[0] for one, other in pairs])
 
     def trim(self, waveform: Tensor) -> Tensor:
         """The middle of crops ``(batch, 1, samples)``, where the model had sound on both sides: ``(batch, fewer)``."""
@@ -93,16 +93,17 @@ class MelLoss(nn.Module):
         """Complex ``(batch, frames, bins)`` to ``(batch, frames, bands)``; a full-scale sine peaks near 0."""
         return (spectrum.abs() @ self.get_buffer(f"bank_{window}")).clamp(min=self.floor).log()
 
-    def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+    def forward(self, estimate: Spectra, target: Spectra) -> Tensor:
         """A scalar."""
-        share = {window: 1.0 / len(made) for window in made}
-        if len(made) < len(ALL_WINDOWS):  # drawn: each stands for its kind
+        share = {window: 1.0 / len(estimate) for window in estimate}
+        if len(estimate) < len(ALL_WINDOWS):  # drawn: each stands for its kind
             share = {
-                window: len(MEL_ONLY if window in MEL_ONLY else COMPLEX_WINDOWS) / len(ALL_WINDOWS) for window in made
+                window: len(MEL_ONLY if window in MEL_ONLY else COMPLEX_WINDOWS) / len(ALL_WINDOWS)
+                for window in estimate
             }
         distances = [
-            share[window] * (self.log_mel(made[window], window) - self.log_mel(wanted[window], window)).abs().mean()
-            for window in made
+            share[window] * (self.log_mel(estimate[window], window) - self.log_mel(target[window], window)).abs().mean()
+            for window in estimate
         ]
         return torch.stack(distances).sum()
 
@@ -140,11 +141,11 @@ class MagnitudeLoss(nn.Module):
         super().__init__()
         self.bins = bins
 
-    def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+    def forward(self, estimate: Spectra, target: Spectra) -> Tensor:
         """A scalar."""
         distances = []
-        for window in _among(COMPLEX_WINDOWS, made):
-            difference = compressed_magnitude(made[window]) - compressed_magnitude(wanted[window])
+        for window in _among(COMPLEX_WINDOWS, estimate):
+            difference = compressed_magnitude(estimate[window]) - compressed_magnitude(target[window])
             distances.append(self.bins.mean(difference.abs(), window))
         return torch.stack(distances).mean()
 
@@ -156,11 +157,11 @@ class ComplexLoss(nn.Module):
         super().__init__()
         self.bins = bins
 
-    def forward(self, made: Spectra, wanted: Spectra) -> Tensor:
+    def forward(self, estimate: Spectra, target: Spectra) -> Tensor:
         """A scalar."""
         distances = []
-        for window in _among(COMPLEX_WINDOWS, made):
-            difference = compress(made[window]) - compress(wanted[window])
+        for window in _among(COMPLEX_WINDOWS, estimate):
+            difference = compress(estimate[window]) - compress(target[window])
             distances.append(self.bins.mean((difference.square().sum(-1) + 1e-8).sqrt(), window))
         return torch.stack(distances).mean()
 
@@ -184,7 +185,7 @@ def waveform_loss(estimate: Tensor, target: Tensor) -> Tensor:
     return ((estimate - target) / level).abs().mean()
 
 
-def compress(spectrum: Tensor, power: float = 0.3, floor: float = 1e-4) -> Tensor:
+def compress(spectrum: Tensor, *, power: float = 0.3, floor: float = 1e-4) -> Tensor:
     """``|X|^0.3 exp(i arg X)``: complex ``(batch, frames, bins)`` to real and imaginary parts on a new last axis.
 
     Source: Braun & Tashev, "A consolidated view of loss functions for supervised deep learning-based speech
@@ -195,7 +196,7 @@ def compress(spectrum: Tensor, power: float = 0.3, floor: float = 1e-4) -> Tenso
     return parts * energy.pow((power - 1.0) / 2.0)
 
 
-def compressed_magnitude(spectrum: Tensor, power: float = 0.3, floor: float = 1e-4) -> Tensor:
+def compressed_magnitude(spectrum: Tensor, *, power: float = 0.3, floor: float = 1e-4) -> Tensor:
     """``|X|^0.3`` with a floor that keeps its gradient finite; shape as the spectrum's."""
     energy = torch.view_as_real(spectrum).square().sum(-1) + floor**2
     return energy.pow(power / 2.0)

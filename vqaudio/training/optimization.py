@@ -65,7 +65,7 @@ def _groups(
     ]
 
 
-def learning_rate(config: RunConfig, step: int, fraction: float) -> float:
+def learning_rate(config: RunConfig, step: int, *, fraction: float) -> float:
     """Linear warm-up, then a cosine to ``final_learning_rate`` (Loshchilov & Hutter, "SGDR", 2017, eq. 5).
 
     ``fraction`` is the share of the run that is over, from 0 to 1.
@@ -81,7 +81,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-class Average(Generic[M]):
+class WeightAverage(Generic[M]):
     """An exponential moving average of a model: what is judged and kept, where a config asks for one.
 
     Weights and codebooks are averaged together: averaging one without the other would mismatch them.

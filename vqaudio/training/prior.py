@@ -107,7 +107,7 @@ class PriorTask(Task):
         logits: list[Tensor] = network(batch.codes, batch.labels, heard)
         return logits
 
-    def batch(self, network: nn.Module, step: int, rank: int, fraction: float) -> Batch:
+    def batch(self, network: nn.Module, step: int, *, rank: int, fraction: float) -> Batch:
         """See :meth:`Task.batch`."""
         batch = self._moved(self.crops.batch(step, rank))
         bits = [sums / counts for sums, counts in code_bits(self._logits(network, batch), batch, self.model)]
@@ -118,7 +118,7 @@ class PriorTask(Task):
 
     # --------------------------------------------------------------------------------------------------- validation
 
-    def validate(self, model: nn.Module, fabric: Fabric, step: int) -> dict[str, float]:
+    def validate(self, model: nn.Module, fabric: Fabric, *, step: int) -> dict[str, float]:
         """Bits a code on unseen recordings, and on as many that were learned from, beside counts."""
         assert isinstance(model, WaveNet)
         training = model.training
@@ -194,7 +194,7 @@ class PriorTask(Task):
             )
         return "; ".join(parts)
 
-    def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
+    def save(self, model: nn.Module, path: Path, *, record: dict[str, Any]) -> None:
         """The network, and beside it its quantized export once its values are on grids."""
         assert isinstance(model, WaveNet)
         saved.save(model, self.codec, path, record)

@@ -196,7 +196,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def part() -> None:
+def leave() -> None:
     """End the group of processes, where there is one, together: its threads may not outlive the interpreter."""
     if distributed():
         dist.barrier()

@@ -21,6 +21,7 @@ _TENSOR = "tensor"  # stands for one in the JSON, with its name
 def save_state(
     path: Path,
     modules: Mapping[str, nn.Module],
+    *,
     optimizers: Mapping[str, torch.optim.Optimizer],
     numbers: dict[str, Any],
 ) -> None:
@@ -39,6 +40,7 @@ def save_state(
 def load_state(
     path: Path,
     modules: Mapping[str, nn.Module],
+    *,
     optimizers: Mapping[str, torch.optim.Optimizer],
     optional: Collection[str] = (),
 ) -> tuple[dict[str, Any], set[str]]:

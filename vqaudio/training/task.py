@@ -56,19 +56,19 @@ class Task(ABC):
         """Before a step; ``fraction`` of the run is over."""
 
     @abstractmethod
-    def batch(self, network: nn.Module, step: int, rank: int, fraction: float) -> Batch:
+    def batch(self, network: nn.Module, step: int, *, rank: int, fraction: float) -> Batch:
         """The loss of the batch of a step and a rank; ``network`` is the model, wrapped for its processes."""
 
     def after(self, fraction: float) -> dict[str, Tensor]:
         """After the model's weights have moved; returns more for the logs."""
         return {}
 
-    def keep_now(self, fraction: float) -> bool:
+    def keeps_now(self, fraction: float) -> bool:
         """Whether the model as it is now, before the next step, is to be kept beside the last one."""
         return False
 
     @abstractmethod
-    def validate(self, model: nn.Module, fabric: Fabric, step: int) -> dict[str, float]:
+    def validate(self, model: nn.Module, fabric: Fabric, *, step: int) -> dict[str, float]:
         """Scores on what is kept for validation; ``model`` is the average where there is one."""
 
     @abstractmethod
@@ -76,8 +76,8 @@ class Task(ABC):
         """The main scores in one line."""
 
     @abstractmethod
-    def save(self, model: nn.Module, path: Path, record: dict[str, Any]) -> None:
+    def save(self, model: nn.Module, path: Path, *, record: dict[str, Any]) -> None:
         """Write a model for use, with a record of its training."""
 
-    def save_critics(self, path: Path) -> None:  # noqa: B027 (most have none)
+    def save_extras(self, path: Path) -> None:  # noqa: B027 (most have none)
         """Write what learned beside the model, for others to train against."""

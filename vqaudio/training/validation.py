@@ -24,7 +24,9 @@ FIGURES = (
 
 
 @torch.inference_mode()
-def validate(model: Autoencoder, loss: ReconstructionLoss, crops: Crops, fabric: Fabric, step: int) -> dict[str, float]:
+def validate(
+    model: Autoencoder, loss: ReconstructionLoss, *, crops: Crops, fabric: Fabric, step: int
+) -> dict[str, float]:
     """Losses with and without quantization, code usage per codebook; sounds and pictures go to TensorBoard."""
     training = model.training
     model.eval()
@@ -33,7 +35,7 @@ def validate(model: Autoencoder, loss: ReconstructionLoss, crops: Crops, fabric:
     sums: dict[str, float] = {}
     tokens: list[list[Tensor]] = []
     for index in range(rounds):
-        batch = crops.batch(index, 0, BATCH).to(fabric.device)
+        batch = crops.batch(index, 0, size=BATCH).to(fabric.device)
         target = batch.target
         made = model(target, speaker=batch.speaker)
         tokens.append(made.tokens)
@@ -47,7 +49,7 @@ def validate(model: Autoencoder, loss: ReconstructionLoss, crops: Crops, fabric:
             _show(fabric, target, made.waveform, crops.sample_rate, step)
     for level, stream in enumerate(model.bottleneck.streams):
         codes = torch.cat([batch[level].flatten() for batch in tokens])
-        sums.update(code_usage(codes, stream.alphabet, f"_{level + 1}"))
+        sums.update(code_usage(codes, stream.alphabet, suffix=f"_{level + 1}"))
     model.train(training)
     return sums
 
@@ -65,7 +67,7 @@ def summary(scores: Mapping[str, float]) -> str:
     return ", ".join(parts)
 
 
-def code_usage(codes: Tensor, alphabet: int, suffix: str = "") -> dict[str, float]:
+def code_usage(codes: Tensor, alphabet: int, *, suffix: str = "") -> dict[str, float]:
     """Perplexity (``exp`` of the entropy in nats) and share of the alphabet seen in a tensor of codes."""
     counts = torch.bincount(codes.flatten().cpu(), minlength=alphabet).double()
     share = counts / counts.sum()

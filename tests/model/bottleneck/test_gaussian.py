@@ -41,7 +41,7 @@ def test_formulas_against_torch() -> None:
     normal = Normal(mean, (0.5 * log_variance).exp())
     expected = kl_divergence(normal, Normal(torch.zeros(()), torch.ones(())))
     assert torch.allclose(divergence(mean, log_variance), expected, atol=1e-5)
-    assert torch.allclose(log_density(latents, mean, log_variance), normal.log_prob(latents), atol=1e-5)
+    assert torch.allclose(log_density(latents, mean, log_variance=log_variance), normal.log_prob(latents), atol=1e-5)
 
 
 def test_the_loss_is_in_nats_per_frame() -> None:

@@ -67,7 +67,9 @@ class Gaussian(Bottleneck):
         if self.estimator == "pathwise":
             return BottleneckOutput(latents, [], loss, stats)
         latents = latents.detach()
-        return BottleneckOutput(latents, [], loss, stats, log_density(latents, mean, log_variance).sum((1, 2)))
+        return BottleneckOutput(
+            latents, [], loss, stats, log_density(latents, mean, log_variance=log_variance).sum((1, 2))
+        )
 
     def encode(self, features: Tensor, n_streams: int | None = None) -> list[Tensor]:
         """No tokens."""
@@ -86,7 +88,7 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1.0)
 
 
-def log_density(latents: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+def log_density(latents: Tensor, mean: Tensor, *, log_variance: Tensor) -> Tensor:
     """``log N(z; μ, σ²)`` in nats, of the arguments' shape."""
     squares = (latents - mean).square() / log_variance.exp()
     return -0.5 * (squares + log_variance + math.log(2.0 * math.pi))
