@@ -10,6 +10,17 @@
     VqaudioError  what is raised where the caller can put something right
 
 Nothing is imported before it is asked for: importing torch alone takes seconds.
+
+>>> import numpy as np
+>>> import vqaudio
+>>> codec = vqaudio.load("digits")
+>>> tone = np.sin(np.arange(16000) / 20).astype(np.float32)  # (samples,) or (channels, samples), full scale at ±1
+>>> data = codec.compress(tone, 16000)  # the bytes of a .vq file
+>>> wav, rate = codec.decompress(data)
+>>> wav.shape, rate
+((1, 16000), 16000)
+>>> [stream.shape for stream in codec.encode(tone, 16000).streams][:1]  # codes: (channels, frames) for each codebook
+[(1, 52)]
 """
 
 from __future__ import annotations

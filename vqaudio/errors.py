@@ -48,7 +48,11 @@ class SeriesError(VqaudioError):
 
 
 def choice(name: str, known: Iterable[str]) -> str:
-    """What to choose instead of ``name``: of a few all are told, of many the three that are most like it."""
+    """What to choose instead of ``name``: of a few all are told, of many the three that are most like it.
+
+    >>> choice("speach", ["speech", "digits"])
+    'did you mean speech? There are speech, digits'
+    """
     names = {each.lower(): each for each in known}
     few = len(names) <= FEW
     near = [names[each] for each in get_close_matches(name.lower(), names, 3, 0.6 if few else 0.0)]

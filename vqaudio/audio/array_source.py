@@ -16,6 +16,10 @@ class ArraySource:
 
     ``wav``: floats ``(channels, samples)`` or ``(samples,)``, an array or a tensor; float32 arrays are not copied.
 
+    >>> sound = ArraySource([0.5, -0.25], 16000)
+    >>> sound.read(-1, 3)  # silence outside
+    array([[ 0.  ,  0.5 , -0.25,  0.  ]], dtype=float32)
+
     Raises:
         AudioError: no samples, another shape or type, values that are not finite or far beyond full scale.
     """

@@ -14,7 +14,11 @@ from vqaudio.audio.source import Source, Window
 
 
 def mirrored(places: NDArray[Any], count: int) -> NDArray[Any]:
-    """For places anywhere the place in ``[0, count)`` that they mirror: -1 is 0 again, ``count`` is ``count - 1``."""
+    """For places anywhere the place in ``[0, count)`` that they mirror: -1 is 0 again, ``count`` is ``count - 1``.
+
+    >>> mirrored(np.arange(-2, 5), 3)
+    array([1, 0, 0, 1, 2, 2, 1])
+    """
     if not places.size or places[-1] < count:  # the end, of a sound whose end is not known yet, is far
         places = np.where(places < 0, -1 - places, places)
         if places.max(initial=0) < count:

@@ -38,7 +38,13 @@ class Cursor:
 
 
 def varint(value: int) -> bytes:
-    """Unsigned LEB128: 7 bits a byte, lowest first."""
+    """Unsigned LEB128: 7 bits a byte, lowest first.
+
+    >>> varint(300).hex()
+    'ac02'
+    >>> Cursor(varint(300)).varint()
+    300
+    """
     if not 0 <= value < 2**63:
         raise ValueError(f"{value} does not fit a varint of 9 bytes")
     encoded = bytearray()
@@ -49,7 +55,11 @@ def varint(value: int) -> bytes:
 
 
 def zigzag(value: int) -> int:
-    """0, -1, 1, -2, ... to 0, 1, 2, 3, ..."""
+    """0, -1, 1, -2, ... to 0, 1, 2, 3, ...
+
+    >>> [zigzag(value) for value in (0, -1, 1, -2)]
+    [0, 1, 2, 3]
+    """
     return 2 * value if value >= 0 else -2 * value - 1
 
 

@@ -21,6 +21,19 @@ class Writer:
     The header is written at once; then :meth:`write` for each chunk; then :meth:`close`, which leaves ``file`` open.
 
     ``coder`` is what the header's entropy mode needs: none for the mode ``none``.
+
+    >>> import io
+    >>> from vqaudio.container import Reader, SoundHeader, Stream
+    >>> streams = (Stream(alphabet=1024),)
+    >>> header = SoundHeader("00112233aabb", 16000, 16000, 320, chunk_frames=250, channels=1, streams=streams)
+    >>> file = io.BytesIO()
+    >>> writer = Writer(file, header)
+    >>> writer.write([np.array([[7, 512, 1023]])])  # bytes of the chunk
+    14
+    >>> writer.close(n_samples=3 * 320)  # bytes of the trailer
+    9
+    >>> Reader(file, "x.vq").chunk(0).codes
+    [array([[   7,  512, 1023]], dtype=int32)]
     """
 
     def __init__(self, file: BinaryIO, header: SoundHeader, coder: Coder | None = None):
