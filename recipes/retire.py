@@ -2,8 +2,9 @@
 
     python -m recipes.retire NAME
 
-``legacy/`` gets the model without its encoder, its integer prior, and its card. The registry must know it before that
-(``RETIRED``, and ``KEPT_PRIORS`` where it has a prior): otherwise this says what to add there, and does nothing.
+``legacy/`` gets the model without its encoder, its integer prior, its card and its figures. The registry must know it
+before that (``RETIRED``, and ``KEPT_PRIORS`` where it has a prior): otherwise this says what to add there, and does
+nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     model, prior = shipped(name)
     for path in keep(model, prior):
         print(f"{path}: {path.stat().st_size} bytes")
-    model.with_suffix(".md").rename(registry.LEGACY / f"{name}.md")
+    for page in (f"{name}.md", f"{name}.figures.json"):
+        if model.with_name(page).exists():
+            model.with_name(page).rename(registry.LEGACY / page)
     model.unlink()
     if prior is not None:
         prior.unlink()

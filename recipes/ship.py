@@ -4,7 +4,8 @@
 
 MODEL is ``model.safetensors`` of a run, PRIOR the ``model.int8.safetensors`` of a prior over its codes; its network in
 floating point comes along. A NAME that is shipped already stands for codes that stay: MODEL must make the same, and
-another decoder than before counts as the next version. Write ``vqaudio/models/NAME.md`` then, the model card.
+another decoder than before counts as the next version. Write ``vqaudio/models/NAME.md`` then, the model card, and its
+figures beside it (``recipes/figures.py``).
 """
 
 from __future__ import annotations
