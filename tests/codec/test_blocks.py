@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,9 +51,6 @@ def decode(
 
     coded = CodedBlocks(block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
     return DecodedBlocks(codec.model, coded, silence=codec.silence)
-
-
-# ------------------------------------------------------------------------------------------------------- block sizes
 
 
 @pytest.mark.parametrize(
@@ -112,49 +108,6 @@ def test_lengths_around_block_edges(codec):
         np.testing.assert_allclose(sound, expected, rtol=0, atol=SEAM, err_msg=str(n_samples))
 
 
-def test_sound_is_zero_outside_and_the_same_in_every_window():
-    codec, wav = tiny_codec(), synthetic(2.5, RATE, channels=2)
-    codes = encode(codec, wav, 50)
-    sound = whole(decode(codec, codes, wav.shape[1], 50))
-    padded = np.pad(sound, ((0, 0), (5000, 5000)))
-    for start, stop in ((-5000, 45000), (15_999, 16_001), (100, 100), (39_999, 41_000), (40_500, 41_000), (-700, -3)):
-        window = decode(codec, codes, wav.shape[1], 50).read(start, stop)
-        np.testing.assert_array_equal(window, padded[:, start + 5000 : stop + 5000])
-
-
-# ------------------------------------------------------------------------------------------------------------ damage
-
-
-def test_a_lost_block_is_silent_and_only_its_surroundings_change():
-    codec, wav = tiny_codec(), synthetic(5, RATE)
-    codes = encode(codec, wav, 50)
-    intact = whole(decode(codec, codes, wav.shape[1], 50))
-    damaged = whole(decode(codec, codes, wav.shape[1], 50, lost=frozenset({2})))
-    assert not damaged[:, 2 * RATE : 3 * RATE].any()
-    reach = codec.model.decoder_context * codec.hop_length
-    before, after = slice(None, 2 * RATE - reach), slice(3 * RATE + reach, None)
-    np.testing.assert_array_equal(damaged[:, before], intact[:, before])
-    np.testing.assert_array_equal(damaged[:, after], intact[:, after])
-    assert np.abs(damaged - intact)[:, 2 * RATE - reach : 2 * RATE].max() > 1e-3
-
-
-# -------------------------------------------------------------------------------------------------------------- work
-
-
-def test_each_block_reads_itself_and_its_neighbours():
-    codec, wav = tiny_codec(), synthetic(6, RATE)
-    sound = decode(codec, encode(codec, wav, 50), wav.shape[1], 50)
-    asked: Counter[int] = Counter()
-    block_of = sound.codes.block_of
-    sound.codes = replace(sound.codes, block_of=lambda index: asked.update([index]) or block_of(index))
-    sound.read(2 * RATE + 10, 3 * RATE - 10)
-    assert set(asked) == {1, 2, 3}
-    assert max(asked.values()) <= 2
-    before = asked.copy()
-    sound.read(2 * RATE, 3 * RATE)
-    assert asked == before  # what was decoded last is kept
-
-
 def test_equal_channels_are_computed_once(monkeypatch):
     codec, wav = tiny_codec(), synthetic(1, RATE)
     calls: Counter[str] = Counter()
@@ -175,9 +128,6 @@ def test_progress_adds_up_to_the_sound():
     list(encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=50, n_streams=1, done=done.append))
     assert len(done) == 3
     assert sum(done) == pytest.approx(wav.shape[1] / RATE)
-
-
-# ----------------------------------------------------------------------------------------------------------- strides
 
 
 class Slow(Bottleneck):
@@ -219,9 +169,6 @@ def test_streams_of_different_strides(n_samples):
     found = encode_blocks(model, ArraySource(wav, RATE), block_frames=6, n_streams=2)
     small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in found), strict=True)]
     assert all(map(np.array_equal, small, codes.streams))
-
-
-# ---------------------------------------------------------------------------------------------- in several ways at once
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(0.03, 1000), (2, 1000), (2, 23)])

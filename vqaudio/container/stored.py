@@ -47,7 +47,7 @@ class Damage:
         if self.chunk is None:
             return self.reason
         if self.unit == "rows":
-            return f"chunk {self.chunk} (rows {self.start + 1:g} to {self.stop:g} are lost): {self.reason}"
+            return f"chunk {self.chunk} (rows {self.start + 1:.0f} to {self.stop:.0f} are lost): {self.reason}"
         return f"chunk {self.chunk} ({self.start:.2f}-{self.stop:.2f} s): {self.reason}"
 
     def touches(self, start: float, stop: float) -> bool:

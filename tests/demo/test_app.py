@@ -4,49 +4,37 @@ from __future__ import annotations
 
 import ast
 import io
-import os
-import re
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import soundfile
 from demo_server import ROOT, Served, save_voices, serving
-from tools import MODEL, heard, synthetic, tiny_codec
+from tools import MODEL, heard, tiny_codec
 
-from vqaudio.audio.decoding.ffmpeg import FFmpegReader
-from vqaudio.audio.decoding.reader import Block
-from vqaudio.errors import AudioError, ModelError, SeriesError, VqaudioError
 from vqaudio.registry import DEFAULT_MODEL
 from vqaudio.series import MaxError, compress, read_table
 
 pytest.importorskip("gradio", reason="the demo needs gradio: pip install '.[demo]'", exc_type=ImportError)
-gradio_client = pytest.importorskip("gradio_client")
-httpx = pytest.importorskip("httpx")
 
 pytestmark = pytest.mark.filterwarnings("default")  # other people's packages warn as they like
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import gradio as gr
+    from demo import guard, recordings, tables
 
-    from demo import guard, models, outputs, recordings, tables, work
 
+gradio_client = pytest.importorskip("gradio_client")
+httpx = pytest.importorskip("httpx")
 VOWELS = ROOT / "examples" / "vowels.wav"
 ENDPOINTS = {"reconstruct", "measure", "decompress", "sample", "convert", "look", "series", "table"}
 STOPS = {f"stop_{name}" for name in ENDPOINTS - {"measure"}}
-
-
-# --------------------------------------------------------------------------------------------------------- the package
 
 
 def test_the_demo_is_a_thin_layer_over_public_names():
@@ -73,181 +61,9 @@ def test_the_page_is_built_quickly_and_without_torch():
     assert float(done.stdout) < 8
 
 
-# ----------------------------------------------------------------------------------------------------------- the parts
-
-
 def written(path: Path, seconds: float, rate: int = 8000, channels: int = 1, **how: str) -> str:
     soundfile.write(path, np.zeros((round(seconds * rate), channels), np.float32), rate, **how)
     return str(path)
-
-
-def test_recordings_are_read_whole(tmp_path):
-    wav = synthetic(0.5, 22050, channels=2)
-    soundfile.write(tmp_path / "a.wav", wav.T, 22050, "FLOAT")
-    sound = recordings.read(str(tmp_path / "a.wav"))
-    assert np.array_equal(sound.wav, wav)
-    assert (sound.name, sound.sample_rate, sound.seconds, sound.wav_bytes) == ("a.wav", 22050, 0.5, 44 + 4 * 11025)
-    assert sound.mono(16000).shape == (8000,)
-
-
-@pytest.mark.parametrize(
-    ("name", "seconds", "channels", "sentence"),
-    [
-        ("long.wav", recordings.MAX_SECONDS + 1, 1, "long.wav: lasts more than the 60 s"),
-        ("long.mp3", recordings.MAX_SECONDS + 5, 1, "long.mp3: lasts more than the 60 s"),
-        ("wide.wav", 0.1, 3, "wide.wav: has 3 channels"),
-    ],
-)
-def test_what_is_too_large_is_refused_by_name(tmp_path, name, seconds, channels, sentence):
-    with pytest.raises(AudioError, match=sentence) as caught:
-        recordings.read(written(tmp_path / name, seconds, channels=channels))
-    assert str(tmp_path) not in str(caught.value)
-
-
-@pytest.mark.parametrize("kind", ["wav", "mp3", "flac"])
-def test_what_is_too_long_is_not_decoded_to_its_end(tmp_path, monkeypatch, kind):
-    """Hours of silence fit into an upload; a FLAC may also leave its length out."""
-    path = Path(written(tmp_path / f"a.{kind}", 3 * recordings.MAX_SECONDS))
-    if kind == "flac":
-        data = bytearray(path.read_bytes())
-        data[21] &= 0xF0  # STREAMINFO: 36 bits of length, 0 where it is not known
-        data[22:26] = bytes(4)
-        path.write_bytes(data)
-    decoded = 0
-    blocks = FFmpegReader.blocks
-
-    def counting(self: FFmpegReader) -> Iterator[Block]:
-        nonlocal decoded
-        for rate, block in blocks(self):
-            decoded += len(block)
-            yield rate, block
-
-    monkeypatch.setattr(FFmpegReader, "blocks", counting)
-    with pytest.raises(AudioError, match="lasts more than"):
-        recordings.read(str(path))
-    assert decoded <= recordings.MAX_SECONDS * 8000 + 2 * 65536
-
-
-@pytest.mark.parametrize("data", [b"", b"RIFF nonsense", b"\x1a\x45\xdf\xa3 webm", b"text"])
-def test_a_broken_recording_is_one_sentence(tmp_path, data):
-    (tmp_path / "a.wav").write_bytes(data)
-    with pytest.raises(VqaudioError, match=r"^a\.wav: "):
-        recordings.read(str(tmp_path / "a.wav"))
-
-
-def test_no_recording_is_one_sentence():
-    with pytest.raises(VqaudioError, match="no recording yet"):
-        recordings.read(None)
-
-
-@pytest.mark.parametrize("name", ["/etc/passwd", "../x", str(MODEL), ""])
-def test_models_are_found_by_name_alone(name):
-    """Whoever calls must not make the server open files of its own."""
-    with pytest.raises(ModelError, match="no such model here; choose one of"):
-        models.codec(name)
-
-
-def test_the_made_up_table_is_always_the_same_and_has_what_tables_have():
-    assert tables.made_up() == tables.made_up()
-    table = read_table(io.BytesIO(tables.made_up().encode()), "a.csv", suffix=".csv")
-    assert [column.dtype for column in table.columns] == ["timestamp[s]", "float64", "float64", "float64", "int64"]
-    assert [int((~column.known).sum()) for column in table.columns] == [0, 0, 0, 100, 0]
-
-
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("long.csv", "long.csv: has 500,000 rows of 1 columns, and this page takes at most 400,000 cells"),
-        ("long.parquet", "long.parquet: has 500,000 rows of 1 columns"),
-        ("large.npz", "large.npz: holds 114 MiB once unpacked"),
-        ("broken.parquet", "broken.parquet: cannot be read as Parquet"),
-        ("broken.npz", "broken.npz: cannot be read as .npz"),
-        ("a.wav", "a.wav: is no table by its name"),
-    ],
-)
-def test_tables_that_are_too_large_or_none_are_refused_by_name(tmp_path, name, sentence):
-    path = tmp_path / name
-    if name == "long.csv":
-        path.write_text("1\n" * 500_000)
-    elif name == "long.parquet":
-        pq.write_table(pa.table({"x": np.zeros(500_000)}), path)
-    elif name == "large.npz":
-        np.savez_compressed(path, x=np.zeros(15_000_000))
-    else:
-        path.write_bytes(b"nonsense")
-    with pytest.raises(SeriesError, match=re.escape(sentence)) as caught:
-        tables.read(str(path))
-    assert str(tmp_path) not in str(caught.value)
-
-
-def test_a_stored_table_that_is_too_large_is_not_decoded(tmp_path):
-    """Zeros take next to no bytes, so that a small file can hold very many."""
-    path = tmp_path / "zeros.vq"
-    np.save(tmp_path / "zeros.npy", np.zeros(500_000, np.int8))
-    with (tmp_path / "zeros.npy").open("rb") as file:
-        path.write_bytes(compress(read_table(file, "zeros.npy", suffix=".npy")))
-    assert path.stat().st_size < 1000
-    with pytest.raises(SeriesError, match=r"zeros\.vq: has 500,000 rows"):
-        tables.read_stored(str(path))
-    with pytest.raises(VqaudioError, match=r"tiny\.vq: holds no table"):
-        tables.read_stored(str(ROOT / "tests" / "golden" / "tiny.vq"))
-
-
-def test_a_stop_reaches_the_visitor_and_the_kind_of_work_that_it_is_for():
-    ann, bob = SimpleNamespace(session_hash="ann"), SimpleNamespace(session_hash="bob")
-    jobs = [work.Job(kind, who, lambda *_, **__: None) for kind, who in (("a", ann), ("b", ann), ("a", bob))]
-    with jobs[0], jobs[1], jobs[2]:
-        work.stop("a")(ann)
-        assert [job.stopped.is_set() for job in jobs] == [True, False, False]
-        with pytest.raises(work.StoppedError):
-            jobs[0].step(0.5, "anything")
-        jobs[1].step(0.5, "anything")
-        work.stop()(ann)
-        assert [job.stopped.is_set() for job in jobs] == [True, True, False]
-    assert not work._running
-
-
-def test_failures_are_spoken():
-    @work.spoken
-    def handler(error: Exception) -> None:
-        raise error
-
-    with pytest.raises(gr.Error) as caught:
-        handler(VqaudioError("What was found."))
-    assert caught.value.message == "What was found."
-    with pytest.raises(gr.Error) as caught:
-        handler(RuntimeError("secret"))
-    assert "secret" not in caught.value.message
-    assert handler(work.StoppedError()) == gr.skip()
-
-
-def test_old_results_go(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    old, young = outputs.new_folder(), outputs.new_folder()
-    (old / "a.wav").write_bytes(b"x")
-    past = time.time() - outputs.KEEP_SECONDS - 1
-    os.utime(old, (past, past))
-    new = outputs.new_folder()
-    assert [folder.exists() for folder in (old, young, new)] == [False, True, True]
-
-
-@pytest.mark.parametrize(
-    ("value", "refused"),
-    [
-        ({"path": "https://example.com/a.wav"}, True),
-        ({"data": [1, {"path": " HTTP://example.com/a.wav", "meta": {}}]}, True),
-        ({"data": [[{"a": {"path": "ftp://example.com"}}]]}, True),
-        ({"data": [{"path": "/tmp/a.wav", "url": "http://127.0.0.1/file=/tmp/a.wav"}]}, False),
-        ({"path": 3}, False),
-        ("https://example.com", False),
-        (None, False),
-    ],
-)
-def test_addresses_in_place_of_files_are_found(value, refused):
-    assert guard.names_address(value) == refused
-
-
-# ------------------------------------------------------------------------------------------------------------- the API
 
 
 @pytest.fixture(scope="module")
@@ -473,25 +289,3 @@ def test_the_page_can_be_run_as_a_file(tmp_path):
         named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
         assert {name.strip("/") for name in named} == ENDPOINTS | STOPS
     assert not list(running.temporary.glob("vqaudio-demo-*"))
-
-
-def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path, monkeypatch):
-    """As ``--model runs/*/model.safetensors`` gives them; and a model that is trained anew is read anew."""
-    monkeypatch.setattr(models, "_offered", {})
-    monkeypatch.setattr(models, "_loaded", {})
-    data = MODEL.read_bytes()
-    for name in ("a/model", "b/model", "b/other"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / f"{name}.safetensors").write_bytes(data)
-    every = [tmp_path / f"{name}.safetensors" for name in ("a/model", "b/model")]
-    models.offer([*every, every[0]])
-    assert models.names()[:2] == ["a/model", "b/model"]
-    assert [models.path_of(name) for name in ("a/model", "b/model")] == every
-    first = models.codec("a/model")
-    assert models.codec("a/model") is first
-    every[0].write_bytes(data)
-    assert models.codec("a/model") is not first
-
-    monkeypatch.setattr(models, "_offered", {})
-    models.offer([every[0], tmp_path / "b" / "other.safetensors"])
-    assert models.names()[:2] == ["model", "other"]
