@@ -32,7 +32,7 @@ def main(
     device: str,
     as_json: bool,
 ) -> int:
-    """Print the bits that each codebook's tokens cost by the model's prior.
+    """Print the bits per token by the model's prior, of all codebooks and of each.
 
     They are counted in chunks, as files have them, over all channels of audio files. Sound like that which the prior
     learned from costs less. Exits with status 1 where a file is cut off or damaged; what is there is counted.

@@ -213,8 +213,8 @@ def encode_variants(
         loudest = max(loudest, peak)
         waveform = torch.from_numpy(remove_level(channel, level))[None, None].to(device)
         with _full_float32(device):
-            features = model.encoder(waveform)[..., before - own : before + last - first + own]
-            waveform = waveform[..., (before - own) * hop : (before + last - first + own) * hop]
+            encoded = model.encoder(waveform)
+            features, waveform = model.trimmed(encoded, waveform, left=before - own, right=after - own)
             for parts, (n_streams, search) in zip(found, variants, strict=True):
                 tokens = model.encode_features(features, waveform, n_streams=n_streams, context=own, search=search)
                 parts.append(_kept(tokens, streams[:n_streams], kept))

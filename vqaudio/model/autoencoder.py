@@ -118,9 +118,13 @@ class Autoencoder(nn.Module):
         """
         span = self.bottleneck.encode_span
         own = min(context, max(span.left, span.right))
-        edge, samples = context - own, (context - own) * self.config.hop_length
-        kept = features[..., edge : features.shape[-1] - edge]
-        return kept, waveform[..., samples : waveform.shape[-1] - samples], own
+        return *self.trimmed(features, waveform, left=context - own, right=context - own), own
+
+    def trimmed(self, features: Tensor, waveform: Tensor, *, left: int, right: int) -> tuple[Tensor, Tensor]:
+        """Features and waveform without so many frames at either end."""
+        hop = self.config.hop_length
+        kept = features[..., left : features.shape[-1] - right]
+        return kept, waveform[..., left * hop : waveform.shape[-1] - right * hop]
 
     def decode(self, tokens: list[Tensor], speaker: Tensor | None = None) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``; ``speaker`` as in :meth:`forward`."""
