@@ -59,7 +59,7 @@ def stop_button(kind: str, events: list[gr.events.Dependency]) -> gr.Button:
     return button
 
 
-@work.spoken
+@work.reports_errors
 def check(path: str | None) -> None:
     """Say at once what is wrong with an upload."""
     if path is not None:
@@ -67,7 +67,7 @@ def check(path: str | None) -> None:
             gr.Warning(problem, title="Part of it is missing")
 
 
-@work.spoken
+@work.reports_errors
 def pick(index: int, request: gr.Request, progress: gr.Progress = work.PROGRESS) -> str:
     """The example of a number, or, after the last of them, a made-up voice."""
     paths = list(examples().values())

@@ -86,7 +86,7 @@ def stop(kind: str | None = None) -> Callable[[gr.Request], None]:
     return handler
 
 
-def spoken(handler: Handler) -> Handler:
+def reports_errors(handler: Handler) -> Handler:
     """A handler whose expected failures are shown as their sentence; stopped, it leaves the page as it is."""
 
     @functools.wraps(handler)

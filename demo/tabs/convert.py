@@ -58,7 +58,7 @@ def _speakers(model: str | None) -> gr.Dropdown:
     )
 
 
-@work.spoken
+@work.reports_errors
 def convert(
     recording: str | None,
     model: str | None,

@@ -43,13 +43,13 @@ def build(page: gr.Blocks) -> None:
         trigger(describe, [model, level], level, queue=False, show_progress="hidden", api_visibility="private")
 
 
-@work.spoken
+@work.reports_errors
 def describe(model: str, level: int) -> gr.Slider:
     """The slider for a model's codebooks."""
     return inputs.codebooks(level, models.codec(model).n_codebooks, WHICH)
 
 
-@work.spoken
+@work.reports_errors
 def look(
     recording: str | None, model: str, level: int, request: gr.Request, progress: gr.Progress = work.PROGRESS
 ) -> tuple[list[facts.Fact], str | None, str | None, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from demo import facts, hear, inputs, models, outputs, pictures, recordings, work
+from demo import facts, inputs, models, outputs, pictures, playback, recordings, work
 from vqaudio.codec.options import CodingOptions
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE
@@ -74,13 +74,13 @@ def build(page: gr.Blocks) -> None:
             show_progress="hidden",
             api_visibility="private",
         )
-    hear.build()
+    playback.build()
 
 
 # ------------------------------------------------------------------------------------------------------------ handlers
 
 
-@work.spoken
+@work.reports_errors
 def reconstruct(
     recording: str | None, model: str, n_codebooks: int, request: gr.Request, progress: gr.Progress = work.PROGRESS
 ) -> tuple[str, str, str, str, list[facts.Fact], str, str]:
@@ -149,7 +149,7 @@ def costs(sound: recordings.Recording, n_bytes: int, n_tokens: int) -> list[fact
     return found
 
 
-@work.spoken
+@work.reports_errors
 def measure(
     original: str | None, decoded: str | None, request: gr.Request, progress: gr.Progress = work.PROGRESS
 ) -> list[facts.Fact]:
@@ -177,7 +177,7 @@ def _ready() -> tuple[gr.DownloadButton, gr.Button, list[facts.Fact]]:
     return gr.DownloadButton(interactive=True), gr.Button(interactive=True), []
 
 
-@work.spoken
+@work.reports_errors
 def rate_text(model: str, n_codebooks: int) -> str:
     """What so many codebooks take."""
     codec = models.codec(model)
@@ -186,7 +186,7 @@ def rate_text(model: str, n_codebooks: int) -> str:
     return f"**{kbps:.2f} kb/s**{saved}"
 
 
-@work.spoken
+@work.reports_errors
 def describe(model: str, n_codebooks: int) -> tuple[gr.Slider, str]:
     """The slider for a model's codebooks, and its rate. The page asks when it is up, so that the model loads then."""
     codec = models.codec(model)

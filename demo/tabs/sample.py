@@ -100,7 +100,7 @@ def _no_prior() -> str:
     return "None of the models here has a prior, so nothing can be sampled: train one (recipes/)."
 
 
-@work.spoken
+@work.reports_errors
 def sample(
     model: str | None,
     speaker: str,

@@ -91,14 +91,14 @@ def _build_opener() -> None:
 # ------------------------------------------------------------------------------------------------------------ handlers
 
 
-@work.spoken
+@work.reports_errors
 def check(path: str | None) -> None:
     """Say at once what is wrong with an upload."""
     if path is not None:
         tables.read(path)
 
 
-@work.spoken
+@work.reports_errors
 def series(
     table: str | None, percent: float, lossless: bool, request: gr.Request, progress: gr.Progress = work.PROGRESS
 ) -> tuple[list[facts.Fact], str, str, str]:
@@ -143,7 +143,7 @@ def costs(coded: RoundTrip, file_bytes: int) -> list[facts.Fact]:
     return found
 
 
-@work.spoken
+@work.reports_errors
 def open_table(
     vq_file: str | None, request: gr.Request, progress: gr.Progress = work.PROGRESS
 ) -> tuple[str, list[facts.Fact]]:

@@ -34,8 +34,8 @@ def test_a_stop_reaches_the_visitor_and_the_kind_of_work_that_it_is_for():
     assert not work._running
 
 
-def test_failures_are_spoken():
-    @work.spoken
+def test_failures_are_one_sentence():
+    @work.reports_errors
     def handler(error: Exception) -> None:
         raise error
 

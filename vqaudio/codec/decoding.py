@@ -108,7 +108,7 @@ class DecodedBlocks:
             if later < self.n_blocks:  # of what is still arriving, the end may be met here
                 self.codes.block_of(later)
         places = [self._places(index, stream) for stream in self.streams]
-        seen = {beside for beside in (index - 1, index + 1) if 0 <= beside < self.n_blocks}
+        seen = {neighbour for neighbour in (index - 1, index + 1) if 0 <= neighbour < self.n_blocks}
         for stream, place in zip(self.streams, places, strict=True):
             seen |= set(np.unique(place[place >= 0] // (frames // stream.stride)).tolist())
         blocks = {block: self.codes.block_of(block) for block in sorted(seen | {index})}

@@ -26,15 +26,15 @@ MOST_OFFSET = 0.5
 OFFSET_STEPS = 2.0**16
 
 
-def measure(heard: Window, loudest: float) -> tuple[Level, float]:
+def measure(samples: Window, loudest: float) -> tuple[Level, float]:
     """The level of one channel, from all the samples that its codes depend on, and its peak.
 
     ``loudest`` is the highest peak before: a pause after something louder is left as quiet as it is.
     """
-    mean = float(heard.mean(dtype=np.float64))
-    if abs(mean) <= MOST_OFFSET * float(heard.std(dtype=np.float64)):
+    mean = float(samples.mean(dtype=np.float64))
+    if abs(mean) <= MOST_OFFSET * float(samples.std(dtype=np.float64)):
         mean = 0.0
-    peak = max(float(heard.max()) - mean, mean - float(heard.min()))
+    peak = max(float(samples.max()) - mean, mean - float(samples.min()))
     loudest = max(loudest, peak)
     exponent = 0
     if peak > MOST_PEAK:

@@ -19,17 +19,17 @@ def build() -> None:
         with gr.Column(min_width=280):
             file = gr.File(label=".vq file", file_types=[".vq"], type="filepath", height=140)
         with gr.Column(min_width=280):
-            heard = outputs.player("Decoded")
+            player = outputs.player("Decoded")
             place_of_stop = gr.Row()
     figures = facts.tiles("Facts")
     event = file.upload(
-        decompress, file, [heard, figures], api_name="decompress", show_progress_on=[heard], **work.QUEUE
+        decompress, file, [player, figures], api_name="decompress", show_progress_on=[player], **work.QUEUE
     )
     with place_of_stop:
         inputs.stop_button("decompress", [event])
 
 
-@work.spoken
+@work.reports_errors
 def decompress(
     vq_file: str | None, request: gr.Request, progress: gr.Progress = work.PROGRESS
 ) -> tuple[str, list[facts.Fact]]:
