@@ -23,7 +23,7 @@ from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import VQ, GroupedVQ
 from vqaudio.model.decoder import build_decoder
 from vqaudio.model.encoder import build_encoder
-from vqaudio.model.layers import MDCT, InverseMDCT
+from vqaudio.model.transforms import MDCT, InverseMDCT
 from vqaudio.training.classic import fit_components, fit_mixture, frames_of
 from vqaudio.training.data import Crops
 from vqaudio.training.loop import Trainer

@@ -232,7 +232,7 @@ def test_recordings_without_samples_are_never_drawn(folder, monkeypatch):
     crops = crops_of(folder, weights={"empty": 5.0}, silence_db=-200.0, **PLAIN)
     assert crops.seconds == pytest.approx(2.0)
     assert all(pitch(crop) == pytest.approx(500, abs=12) for crop in crops.batch(0, 0, size=64).target)
-    monkeypatch.setattr(data, "read_corpus", lambda *_: Corpus(samples[:0], np.zeros(4, np.int64)))
+    monkeypatch.setattr(data, "read_corpus", lambda *_, **__: Corpus(samples[:0], np.zeros(4, np.int64)))
     with pytest.raises(AudioError, match="no recordings in the split 'train'"):
         crops_of(folder)
 

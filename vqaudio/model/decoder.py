@@ -14,14 +14,13 @@ from vqaudio.config.model import DecoderConfig, FramesDecoderConfig, SpectralDec
 from vqaudio.model.layers import (
     ACTIVATIONS,
     ChannelNorm,
-    InverseMDCT,
-    InverseSTFT,
     ResidualUnit,
     SameConv1d,
     Span,
     at_least_float32,
     full_precision,
 )
+from vqaudio.model.transforms import InverseMDCT, InverseSTFT
 
 
 class Decoder(nn.Module):

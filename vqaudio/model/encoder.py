@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from vqaudio.config.model import EncoderConfig, FramesEncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
 from vqaudio.errors import ModelError
-from vqaudio.model.layers import ACTIVATIONS, MDCT, ChannelNorm, ResidualUnit, SameConv1d, Span, SpectralAnalysis
+from vqaudio.model.layers import ACTIVATIONS, ChannelNorm, ResidualUnit, SameConv1d, Span
+from vqaudio.model.transforms import MDCT, SpectralAnalysis
 
 
 class Encoder(nn.Module):

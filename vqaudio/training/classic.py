@@ -23,7 +23,8 @@ from vqaudio.errors import ConfigError
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import VQ, Bottleneck, GroupedVQ
 from vqaudio.model.bottleneck.codebook import Codebook
-from vqaudio.model.layers import MDCT, SameConv1d
+from vqaudio.model.layers import SameConv1d
+from vqaudio.model.transforms import MDCT
 
 Floats = NDArray[np.floating]
 LEAST_GAIN = 1e-3  # nats per frame, below which EM has converged

@@ -1,4 +1,4 @@
-"""Configs: what is accepted, and that every refusal names the key."""
+"""Configs from YAML and JSON: what is accepted, and that every refusal names the key."""
 
 from __future__ import annotations
 
@@ -8,33 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from refusals import nested, refusal
 from tiny_models import TINY_CONFIGS
 
-from vqaudio.config.bottleneck import IdentityConfig, ResidualConfig, VQConfig
-from vqaudio.config.model import ModelConfig, SpectralEncoderConfig, StridedDecoderConfig, StridedEncoderConfig
+from vqaudio.config.bottleneck import VQConfig
+from vqaudio.config.model import ModelConfig
 from vqaudio.config.reading import dump_json, load_yaml, merged, override, parse, parse_run
 from vqaudio.config.training import RunConfig, TrainConfig
-from vqaudio.errors import ConfigError, VqaudioError
-
-
-def nested(path: str, value: Any) -> dict[str, Any]:
-    *parents, last = path.split(".")
-    data = {last: value}
-    for parent in reversed(parents):
-        data = {parent: data}
-    return data
-
-
-def refusal(data: Any, kind: type = TrainConfig) -> str:
-    with pytest.raises(ConfigError) as caught:
-        parse(kind, data, source="run.yaml")
-    message = str(caught.value)
-    assert message.startswith("run.yaml: ")
-    assert "\n" not in message
-    assert "Value error" not in message
-    return message.removeprefix("run.yaml: ")
-
+from vqaudio.errors import ConfigError
 
 # ---------------------------------------------------------------------------------------------------------- refusals
 
@@ -45,12 +26,6 @@ def test_unknown_keys_are_named_by_their_path(path: str) -> None:
     if "encoder" in path:
         data["model"]["encoder"]["kind"] = "spectral"
     assert refusal(data) == f"{path}: unknown key, remove it or correct its name"
-
-
-def test_only_weights_that_come_from_somewhere_can_be_frozen() -> None:
-    assert "decoder cannot be frozen without init_from" in refusal({"frozen": ["decoder"]})
-    assert "encoder and bottleneck cannot be frozen without init_from" in refusal({"frozen": ["encoder", "bottleneck"]})
-    assert "'encoder', 'bottleneck' or 'decoder'" in refusal({"frozen": ["head"], "init_from": "x"})
 
 
 BAD_VALUES = [
@@ -122,97 +97,6 @@ def test_unknown_and_absent_kinds() -> None:
     assert "'spectral', 'strided'" in unknown
     absent = refusal({"model": {"bottleneck": {"codebook_size": 8}}})
     assert absent.startswith("model.bottleneck: has no kind; add model.bottleneck.kind")
-
-
-def test_strides_that_do_not_agree() -> None:
-    strided = {"kind": "strided", "strides": [5, 4, 4]}
-    assert refusal({"model": {"decoder": strided}}) == (
-        "model: decoder.strides multiply to 80 but the encoder's hop_length is 320: make them equal"
-    )
-    for window in (320, 1000):
-        assert refusal({"decoder": {"kind": "spectral", "window": window}}, ModelConfig) == (
-            f"(top level): decoder.window is {window} but must be a multiple (2 or more) of the hop_length 320"
-        )
-
-
-def test_windows_that_would_skip_samples() -> None:
-    assert refusal({"model": {"encoder": {"kind": "spectral", "window": 100}}}) == (
-        "model.encoder: window is 100, below the hop 160: samples would be skipped"
-    )
-
-
-@pytest.mark.parametrize(
-    ("look_ahead", "words"),
-    [
-        ([2, 1, 0], "look_ahead has 3 numbers, but there are 6 units: give each one"),
-        ([], "look_ahead has 0 numbers, but there are 6 units"),
-        ([7, 0, 0, 0, 0, 0], "look_ahead is (7, 0, 0, 0, 0, 0), expected less than the kernel_size 7"),
-        ([0, -1, 0, 0, 0, 0], "found -1"),
-    ],
-)
-def test_each_unit_looks_ahead_within_its_kernel(look_ahead: list[int], words: str) -> None:
-    message = refusal({"model": {"encoder": {"kind": "spectral", "look_ahead": look_ahead}}})
-    assert message.startswith("model.encoder")
-    assert words in message
-
-
-def test_a_look_ahead_survives_being_written() -> None:
-    config = SpectralEncoderConfig(look_ahead=(2, 1, 0, 0, 0, 6))
-    assert parse(SpectralEncoderConfig, json.loads(dump_json(config))) == config
-
-
-def test_more_discriminators_than_there_are_cannot_be_drawn() -> None:
-    few = {"windows": [64], "periods": [2], "discriminators_per_step": 3}
-    reason = "discriminators_per_step is 3, but there are 2 discriminators: ask for fewer"
-    assert refusal({"adversarial": few}) == f"adversarial: {reason}"
-    assert (
-        parse(TrainConfig, {"adversarial": few | {"discriminators_per_step": 2}}).adversarial.discriminators_per_step
-        == 2
-    )
-
-
-def test_stop_codes_need_codebooks_that_no_gradient_moves() -> None:
-    stopping = {"kind": "residual", "stop_codes": True, "update": "loss"}
-    assert refusal({"model": {"bottleneck": stopping}}).startswith("model.bottleneck: stop_codes need update: ema")
-    parse(TrainConfig, {"model": {"bottleneck": stopping | {"update": "ema"}}})
-
-
-@pytest.mark.parametrize(
-    ("name", "pair"), [("speed_range", [1.2, 0.8]), ("level_db", [-10, -30]), ("noise_db", [20, 10])]
-)
-def test_ranges_ascend(name: str, pair: list[float]) -> None:
-    assert refusal({"data": {name: pair}}).startswith(f"data: {name} is ({pair[0]:.1f}, {pair[1]:.1f})")
-
-
-def test_a_section_cannot_change_once_read() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        VQConfig().codebook_size = 3  # type: ignore[misc]
-    assert issubclass(ConfigError, VqaudioError)
-
-
-# ------------------------------------------------------------------------------------------------------------ values
-
-
-def test_kinds_choose_the_section() -> None:
-    data = {
-        "encoder": {"kind": "strided", "strides": [5, 3]},
-        "decoder": {"kind": "strided", "strides": [15]},
-        "bottleneck": {"kind": "vq", "codebook_size": 7},
-    }
-    config = parse(ModelConfig, data)
-    assert config.encoder == StridedEncoderConfig(strides=(5, 3))
-    assert config.decoder == StridedDecoderConfig(strides=(15,))
-    assert config.bottleneck == VQConfig(codebook_size=7)
-    assert type(config.bottleneck) is VQConfig
-    assert type(parse(ModelConfig, {"bottleneck": {"kind": "residual"}}).bottleneck) is ResidualConfig
-    assert type(parse(ModelConfig, {"bottleneck": {"kind": "identity"}}).bottleneck) is IdentityConfig
-
-
-def test_frame_rates() -> None:
-    assert SpectralEncoderConfig().hop_length == 320
-    assert StridedEncoderConfig().hop_length == 320
-    assert StridedEncoderConfig(strides=()).hop_length == 1
-    assert (ModelConfig().hop_length, ModelConfig().frame_rate) == (320, 50.0)
 
 
 @pytest.mark.parametrize("kind", TINY_CONFIGS)
