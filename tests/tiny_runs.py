@@ -17,7 +17,7 @@ import torch
 from tiny_models import RATE, spectral_config
 
 from vqaudio.config.reading import dump_json
-from vqaudio.config.training import TrainConfig
+from vqaudio.config.training import RunConfig, TrainConfig
 
 ALWAYS = 1e-6  # minutes between saves: after every step
 
@@ -54,7 +54,7 @@ def toy_config(folder: Path, **changes: Any) -> TrainConfig:
     return TrainConfig.model_validate(values | changes)
 
 
-def written(config: TrainConfig, folder: Path) -> str:
+def written(config: RunConfig, folder: Path) -> str:
     """The path of the config as a file (JSON is YAML)."""
     path = folder / "config.yaml"
     path.write_text(dump_json(config), encoding="utf-8")
@@ -69,7 +69,7 @@ def logged(out: str | Path, version: int = 0) -> dict[int, dict[str, float]]:
         int(row["step"]): {
             name: float(value)
             for name, value in row.items()
-            if value and name.startswith("train/") and name != "train/audio_seconds_per_second"
+            if value and name.startswith("train/") and not name.endswith("_per_second")
         }
         for row in rows
     }

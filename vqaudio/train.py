@@ -24,7 +24,8 @@ from vqaudio.errors import ConfigError
     type=options.PATH,
     metavar="FOLDER",
     help="recordings of your own (or tokens, for a prior), in place of data.folder; folders in it share crops by their "
-    "length, in place of data.corpora and data.weights",
+    "length, in place of data.corpora and data.weights. For a model of series a table or a folder of them, in place of "
+    "data.tables",
 )
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="change a value: data.batch_size=4")
 @click.option("--minutes", type=float, help="length of the run and its schedule by time, instead of `steps`")
@@ -40,14 +41,13 @@ def main(
     device: str | None,
     quiet: bool,
 ) -> int:
-    """Train a codec on a folder of recordings, or a prior on a codec's tokens.
+    """Train a codec on a folder of recordings, a prior on a codec's tokens, or a model of series on tables.
 
     CONFIG.yaml is the run: model, data, losses, schedule. With `based_on: OTHER.yaml` it
     holds what differs from that one.
     """
     settings = load_yaml(config)
-    given = [] if data is None else [f"data.folder={json.dumps(str(data))}", "data.weights={}"]
-    given += [] if data is None or settings.get("kind") == "prior" else ["data.corpora=[]"]
+    given = [] if data is None else data_changes(data, settings.get("kind"))
     given += [] if device is None else [f"accelerator={device}"]
     run = parse_run(override(settings, [*given, *overrides]), source=config)
     if minutes is not None and not 0.0 < minutes < float("inf"):
@@ -66,6 +66,14 @@ def main(
     if trainer.fabric.is_global_zero and not quiet:
         print(path)
     return 0
+
+
+def data_changes(data: Path, kind: str | None) -> list[str]:
+    """What ``--data`` changes in a config of a kind."""
+    path = json.dumps(str(data))
+    found = f"data.tables=[{path}]" if kind == "series" else f"data.folder={path}"
+    corpora = [] if kind in ("prior", "series") else ["data.corpora=[]"]
+    return [found, "data.weights={}", *corpora]
 
 
 if __name__ == "__main__":

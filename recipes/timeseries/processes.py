@@ -1,8 +1,13 @@
-"""Made-up series of many kinds, so that a model sees more than there is data of. Each is float64 ``(rows,)``."""
+"""Made-up series of many kinds, so that a model sees more than there is data of. Each is float64 ``(rows,)``.
+
+python recipes/timeseries/processes.py FOLDER writes tables of one or two of them, for ``data.tables`` of a run.
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,3 +72,31 @@ def heartbeats(random: Random, rows: int) -> Series:
 
 
 PROCESSES: tuple[Callable[[Random, int], Series], ...] = (autoregressive, seasonal, walk, bursts, heartbeats)
+
+
+def table(random: Random) -> NDArray[np.float64]:
+    """One series, or two that hang together: float64 ``(rows, columns)``."""
+    rows = int(random.integers(2500, 10_000))
+    made = PROCESSES[random.integers(len(PROCESSES))](random, rows)
+    columns = [made]
+    if random.random() < 0.5:
+        noise = random.normal(0, made.std() * random.choice([0.03, 0.2]), rows)
+        columns.append(made * random.normal() + noise)
+    return np.stack(columns, axis=1)
+
+
+def main() -> None:
+    """Run the script."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="where the tables go, as .npy")
+    parser.add_argument("--count", type=int, default=60, help="of tables (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(options.seed)
+    for number in range(options.count):
+        np.save(options.folder / f"{number:03}.npy", table(random))
+
+
+if __name__ == "__main__":
+    main()

@@ -224,6 +224,11 @@ def test_absent_and_binary_files(tmp_path: Path) -> None:
         load_yaml(tmp_path / "binary.yaml")
 
 
+def test_a_run_of_no_known_kind_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^run\.yaml: kind: serie cannot be trained; did you mean series\?"):
+        parse_run({"kind": "serie"}, source="run.yaml")
+
+
 def test_the_recipes_parse() -> None:
     recipes = sorted((Path(__file__).parents[2] / "recipes").rglob("*.yaml"))
     assert recipes

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recipe_scripts import RECIPES, script
 from safetensors.numpy import save_file
 
 from vqaudio.compress import main as compress_main
@@ -22,7 +20,6 @@ from vqaudio.decompress import main as decompress_main
 from vqaudio.errors import ModelError
 from vqaudio.evaluation.series import VQAUDIO, WITHOUT_MODEL, evaluate
 from vqaudio.info import main as info_main
-from vqaudio.qat.fake_quantize import set_quantized
 from vqaudio.series import Column, StoredTable, Table, compress, model_named
 from vqaudio.series.chunk import ColumnChunk, encode_chunk
 from vqaudio.series.coding import learned, model
@@ -278,32 +275,7 @@ def test_threads_and_processors_make_no_difference():
     assert len(found) == 1
 
 
-# ------------------------------------------------------------------------------------------------------------ training
-
-
-def test_the_twin_of_a_trained_network_computes_the_same(monkeypatch):
-    monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
-    fit = script("timeseries/fit.py")
-    torch.manual_seed(0)
-    network = fit.Network(24)
-    seen = torch.randint(-127, 128, (300, N_FEATURES)).float()
-    set_quantized(network, quantized=False, observing=True)
-    network(seen)
-    set_quantized(network)
-    with torch.no_grad():
-        logits = network(seen) * 32
-    one = Model(network.tensors(), "0" * 12)
-    assert (one.logits(seen.numpy()) == logits.numpy()).all()
-    assert len(np.unique(logits)) > 20
-
-
-def test_a_network_too_wide_for_exact_sums_is_neither_fitted_nor_loaded(tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
-    fit = script("timeseries/fit.py")
-    monkeypatch.setattr(sys, "argv", ["fit.py", str(tmp_path / "wide.safetensors"), "--hidden", "1024"])
-    with pytest.raises(SystemExit):
-        fit.main()
-    assert "--hidden 1024: expected 1 to 512" in capsys.readouterr().err
+def test_a_network_too_wide_for_exact_sums_is_not_loaded(tmp_path):
     wide = tensors(hidden=1024) | {"second.weight": np.full((1024, 1024), 127, np.int8)}
     save_file(wide, tmp_path / "wide.safetensors", {"config": json.dumps({"kind": KIND})})
     with pytest.raises(ModelError, match="sums of 1024 products in second reach 20710400"):
@@ -320,28 +292,3 @@ def test_a_shipped_model_that_is_replaced_is_read_again(tmp_path, monkeypatch):
     assert second is not None
     assert second is model_named("mine")
     assert first.fingerprint != second.fingerprint == model.fingerprint(path)
-
-
-def test_each_process_makes_series_that_are_not_alike(monkeypatch):
-    monkeypatch.syspath_prepend(str(RECIPES / "timeseries"))
-    processes = script("timeseries/processes.py")
-    for process in processes.PROCESSES:
-        one, other = (process(np.random.default_rng(seed), 3000) for seed in (0, 1))
-        assert one.shape == (3000,)
-        assert np.isfinite(one).all()
-        assert one.std() > 0
-        assert not np.array_equal(one, other)
-
-
-@pytest.mark.slow
-def test_the_recipe_fits_a_model_to_a_table(tmp_path):
-    beats = script("timeseries/processes.py").heartbeats(np.random.default_rng(0), 20_000)
-    np.savetxt(tmp_path / "beats.csv", np.round(beats, 3), header="mv", comments="", fmt="%.3f")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"OUT": str(tmp_path / "out"), "MINUTES": "0.3", "PATH": path}
-    run = ["bash", str(RECIPES / "timeseries" / "run.sh"), str(tmp_path / "beats.csv")]
-    subprocess.run(run, env=environment, check=True, capture_output=True)
-    report = (tmp_path / "out" / "report.md").read_text()
-    lines = [line.split("|")[2] for line in report.splitlines() if line.startswith("| vqaudio")]
-    fitted, plain = (int(line.replace(",", "")) for line in lines)
-    assert fitted < 0.95 * plain

@@ -278,7 +278,7 @@ def test_sums_that_float32_may_not_hold_are_refused_wherever_a_network_is_made_o
     wide = QuantizedLinear(LARGEST_PRODUCTS, 1).requires_grad_(False)
     wide.weight = torch.nn.Parameter(torch.full((1, 1024), 127 / 128), requires_grad=False)
     with pytest.raises(ModelError, match=r"^wide: its sums reach \d+, and only those below 16777216"):
-        export_linear({}, "wide", wide, 5, 5)
+        export_linear({}, "wide", wide, input_exponent=5, output_exponent=5)
 
     tensors, config = export.quantized_export(tiny_wavenet(), CODEC)
     tensors["embed.weight"] = np.full((len(tensors["embed.weight"]), 1024), 127, np.int8)

@@ -12,10 +12,13 @@ from pydantic import ValidationError
 
 from vqaudio.config.prior import PriorTrainConfig
 from vqaudio.config.section import Section
+from vqaudio.config.series import SeriesTrainConfig
 from vqaudio.config.training import RunConfig, TrainConfig
-from vqaudio.errors import ConfigError
+from vqaudio.errors import ConfigError, choice
 
 T = TypeVar("T", bound=Section)
+RUNS: dict[str, type[RunConfig]] = {"codec": TrainConfig, "prior": PriorTrainConfig, "series": SeriesTrainConfig}
+"""By the kind of what is trained."""
 
 
 def parse(kind: type[T], data: Any, *, source: str = "config") -> T:
@@ -42,12 +45,15 @@ def parse(kind: type[T], data: Any, *, source: str = "config") -> T:
 
 
 def parse_run(data: dict[str, Any], *, source: str = "config") -> RunConfig:
-    """Check a run's config; its ``kind`` says what it trains: a codec by default, or a prior.
+    """Check a run's config; its ``kind`` says what it trains: a codec by default, a prior, or a model of series.
 
     Raises:
         ConfigError: as :func:`parse`.
     """
-    return parse(PriorTrainConfig if data.get("kind") == "prior" else TrainConfig, data, source=source)
+    kind = str(data.get("kind", "codec"))
+    if kind not in RUNS:
+        raise ConfigError(f"{source}: kind: {kind} cannot be trained; {choice(kind, RUNS)}")
+    return parse(RUNS[kind], data, source=source)
 
 
 def _keys(location: tuple[int | str, ...], data: Any) -> list[str]:

@@ -16,15 +16,23 @@ from vqaudio.qat.fake_quantize import FakeQuantize, QuantizedLinear
 Tensors = dict[str, NDArray[Any]]
 
 
-def export_linear(tensors: Tensors, name: str, layer: QuantizedLinear, see: FakeQuantize | int, out: int) -> None:
-    """The tensors of one matrix: weights, bias with half a step of the output, and shift of each output.
+def export_linear(
+    tensors: Tensors, name: str, layer: QuantizedLinear, *, input_exponent: int, output_exponent: int
+) -> None:
+    """Add the tensors of one layer: weights, bias with half a step of the output, and shift of each output.
+
+    Args:
+        tensors: of the integer network, by name.
+        name: of the layer there.
+        layer: that was trained.
+        input_exponent, output_exponent: of the grids of what goes in and comes out.
 
     Raises:
         ModelError: its sums may not be the same on every machine.
     """
     exponents = layer.exponents.double()
-    sums = exponents + (see if isinstance(see, int) else see.exponent.double())
-    shift = sums - out
+    sums = exponents + input_exponent
+    shift = sums - output_exponent
     bias = torch.zeros_like(sums) if layer.bias is None else layer.bias.double() * torch.pow(2.0, sums)
     half = torch.where(shift > 0, torch.pow(2.0, shift - 1), 0.0)
     tensors[f"{name}.weight"] = as_integers(layer.weight, exponents[:, None], INT8, np.int8)
@@ -37,9 +45,9 @@ def export_linear(tensors: Tensors, name: str, layer: QuantizedLinear, see: Fake
         )
 
 
-def exponent_of(steps: FakeQuantize) -> int:
-    """Of the grid that a part rounds to."""
-    return int(steps.exponent)
+def exponent_of(quantizer: FakeQuantize) -> int:
+    """Of the grid that values are quantized to."""
+    return int(quantizer.exponent)
 
 
 def as_integers(values: Tensor, exponent: Tensor | float, limit: int, dtype: Any) -> NDArray[Any]:

@@ -8,6 +8,7 @@ inference", 2018, section 3; the powers of two: Jain et al., "Trained quantizati
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -103,10 +104,30 @@ class QuantizedLinear(nn.Linear):
         return finest_exponent(self.weight.detach().abs().amax(1))
 
 
-def set_quantized(module: nn.Module, quantized: bool = True, observing: bool = False) -> None:
-    """Switch every part of a network."""
+def set_quantized(module: nn.Module, *, quantized: bool = True, observing: bool = False) -> None:
+    """Switch every part of a network: whether values lie on grids, and whether grids follow from what comes."""
     for part in module.modules():
         if isinstance(part, FakeQuantize | QuantizedLinear):
             part.quantized = quantized
         if isinstance(part, FakeQuantize):
             part.observing = observing
+
+
+@torch.no_grad()
+def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
+    """Find the grids of a network's values from those that it has while ``run`` runs it."""
+    set_quantized(module, quantized=False, observing=True)
+    run()
+    set_quantized(module, quantized=False)
+
+
+def is_calibrated(module: nn.Module) -> bool:
+    """Whether the grids of a network's values were found."""
+    return any(bool(part.peak) for part in module.modules() if isinstance(part, FakeQuantize))
+
+
+def forget_grids(module: nn.Module) -> None:
+    """Let the grids of a network's values be found anew."""
+    for part in module.modules():
+        if isinstance(part, FakeQuantize):
+            part.peak.zero_()

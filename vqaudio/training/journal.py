@@ -54,7 +54,8 @@ class Journal:
         self._flush()
         if self.bar is not None:
             shown = {name: f"{logs[name]:.3f}" for name in SHOWN if name in logs}
-            shown["sound"] = f"{logs['audio_seconds_per_second']:.0f} s/s"
+            if "audio_seconds_per_second" in logs:
+                shown["sound"] = f"{logs['audio_seconds_per_second']:.0f} s/s"
             if self.bar.total is None:
                 shown["done"] = f"{fraction:.0%}"
             self.bar.set_postfix(shown, refresh=False)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.config.prior import PriorTrainConfig
+from vqaudio.config.series import SeriesTrainConfig
 from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.training.codec import CodecTask
@@ -25,6 +26,7 @@ from vqaudio.training.journal import Journal
 from vqaudio.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
 from vqaudio.training.prior import PriorTask
 from vqaudio.training.processes import Ranks, launch
+from vqaudio.training.series import SeriesTask
 from vqaudio.training.state import load_state, save_state
 from vqaudio.training.task import Task
 
@@ -50,7 +52,7 @@ class Trainer:
             list_recordings(data_folder(config.data.folder))  # fails before other processes have started
         self.fabric = launch(config)
         self.ranks, self.journal = Ranks(self.fabric), Journal(self.fabric, progress)
-        self.step, self.elapsed, self.heard = 0, 0.0, 0.0  # steps, seconds at work, seconds of sound
+        self.step, self.elapsed, self.heard = 0, 0.0, 0.0  # steps, seconds at work, what was learned from
         with self.ranks.together():
             self.task = make_task(config, self.journal.progress)
             self.model = self.task.model.to(self.fabric.device)
@@ -127,7 +129,7 @@ class Trainer:
         more = self.task.after(fraction)
         if self.average is not None:
             self.average.update(self.model)
-        self.heard += made.seconds * self.fabric.world_size
+        self.heard += made.amount * self.fabric.world_size
         figures = {**made.logs, "gradient_norm": norm, **more}
         return {"learning_rate": rate} | {name: value.detach() for name, value in figures.items()}
 
@@ -177,8 +179,7 @@ class Trainer:
     def _export(self) -> None:
         record = {
             "steps": self.step,
-            "hours_heard": round(self.heard / 3600.0, 2),
-            "hours_of_recordings": round(self.task.hours, 2),
+            **self.task.record(self.heard),
             "minutes": round(self.elapsed / 60.0, 1),
             "device": str(self.fabric.device),
             "processes": self.fabric.world_size,
@@ -188,7 +189,7 @@ class Trainer:
 
     def _log(self, logs: dict[str, Tensor | float]) -> None:
         figures = {name: float(value) for name, value in logs.items()}
-        figures["audio_seconds_per_second"] = self.heard / max(self.elapsed, 1e-9)
+        figures[self.task.speed] = self.heard / max(self.elapsed, 1e-9)
         self.journal.train(self.step, figures, fraction=self.fraction)
 
     def _validate(self) -> None:
@@ -200,5 +201,7 @@ def make_task(config: RunConfig, progress: bool) -> Task:
     """What a config asks to train."""
     if isinstance(config, TrainConfig):
         return CodecTask(config, progress)
+    if isinstance(config, SeriesTrainConfig):
+        return SeriesTask(config, progress)
     assert isinstance(config, PriorTrainConfig)
     return PriorTask(config, progress)

@@ -21,7 +21,7 @@ from vqaudio.intnet.intervals import bits_of
 from vqaudio.model import checkpoint
 from vqaudio.prior.base import Prior
 from vqaudio.prior.context import ContextPrior
-from vqaudio.qat.fake_quantize import FakeQuantize, set_quantized
+from vqaudio.qat.fake_quantize import calibrate, forget_grids, is_calibrated, set_quantized
 from vqaudio.tokens import Origin, Row
 from vqaudio.training.crops import TokenBatch, TokenCrops, stacked
 from vqaudio.training.task import Batch, Task
@@ -73,9 +73,7 @@ class PriorTask(Task):
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(f"init_from: {path} does not fit this run's prior ({reason}); copy its config") from None
-        for part in self.model.modules():
-            if isinstance(part, FakeQuantize):
-                part.peak.zero_()  # its grids are found anew
+        forget_grids(self.model)
 
     def setup(self, fabric: Fabric) -> None:
         """See :meth:`Task.setup`."""
@@ -89,11 +87,9 @@ class PriorTask(Task):
         """From ``round_from`` on, let all values lie on grids, which follow from the values until then."""
         if fraction < self.config.round_from or self.model.embed.quantized:
             return
-        if not bool(self.model.context_quantizer.peak):  # else they were found before the run was resumed
-            set_quantized(self.model, quantized=False, observing=True)
-            with torch.no_grad():
-                for index in range(CALIBRATION_BATCHES):
-                    self._logits(self.model, self._moved(self.crops.batch(step, 1000 + index)))
+        if not is_calibrated(self.model):  # else grids were found before the run was resumed
+            batches = (self._moved(self.crops.batch(step, 1000 + index)) for index in range(CALIBRATION_BATCHES))
+            calibrate(self.model, lambda: [self._logits(self.model, batch) for batch in batches])
         set_quantized(self.model)
 
     def _moved(self, batch: TokenBatch) -> TokenBatch:
@@ -123,7 +119,7 @@ class PriorTask(Task):
         assert isinstance(model, WaveNet)
         training = model.training
         model.eval()
-        set_quantized(model, self.model.embed.quantized)  # an average of weights has not been told
+        set_quantized(model, quantized=self.model.embed.quantized)  # an average of weights has not been told
         scores: dict[str, float] = {}
         for count in self.crops.counts:
             for split, rows in self._chosen(count).items():
@@ -198,7 +194,7 @@ class PriorTask(Task):
         """The network, and beside it its quantized export once its values are on grids."""
         assert isinstance(model, WaveNet)
         saved.save(model, self.codec, path, record)
-        if bool(model.context_quantizer.peak):
+        if is_calibrated(model):
             export.save(model, self.codec, path.with_suffix(INT8_SUFFIX), self.config.data.crop_seconds)
 
 

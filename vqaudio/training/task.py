@@ -1,4 +1,4 @@
-"""What a run trains: everything that differs between the training of a codec and that of a prior."""
+"""What a run trains: everything that differs between the training of a codec, of a prior and of a model of series."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Batch:
     Attributes:
         loss: scalar, to minimise.
         logs: named scalars for logs.
-        seconds: sound in the batch.
+        amount: what the batch holds: seconds of sound, or whatever else is counted where none is heard.
     """
 
     loss: Tensor
     logs: dict[str, Tensor]
-    seconds: float
+    amount: float
 
 
 @dataclass
@@ -39,11 +39,13 @@ class Task(ABC):
 
     Attributes:
         model: the network, as it is saved.
-        hours: of recordings to train on.
+        hours: of recordings to train on, where it is sound that is heard.
+        speed: what logs call the amount of data for each second at work.
     """
 
     model: nn.Module
     hours: float
+    speed = "audio_seconds_per_second"
 
     def setup(self, fabric: Fabric) -> None:  # noqa: B027 (most have nothing else to set up)
         """The model is on its device; what else there is can be set up."""
@@ -74,6 +76,13 @@ class Task(ABC):
     @abstractmethod
     def summary(self, scores: dict[str, float]) -> str:
         """The main scores in one line."""
+
+    def record(self, amount: float) -> dict[str, float]:
+        """For the record of a model's training: how much it has learned from, and how much there was.
+
+        ``amount`` is the sum of all batches' amounts.
+        """
+        return {"hours_heard": round(amount / 3600.0, 2), "hours_of_recordings": round(self.hours, 2)}
 
     @abstractmethod
     def save(self, model: nn.Module, path: Path, *, record: dict[str, Any]) -> None:

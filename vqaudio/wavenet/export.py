@@ -39,19 +39,25 @@ def quantized_export(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Te
         "sigmoid": _table(lambda x: 1 / (1 + np.exp(-x))),
         "exp": exp_table(),
     }
-    export_linear(tensors, "embed", net.embed, net.embedding_quantizer, SUM[0])
+    embedding_exponent, context_exponent = exponent_of(net.embedding_quantizer), exponent_of(net.context_quantizer)
+    export_linear(tensors, "embed", net.embed, input_exponent=embedding_exponent, output_exponent=SUM[0])
     for index, layer in enumerate(cast(list[Layer], net.layers)):
         name = f"layers.{index}"
-        export_linear(tensors, f"{name}.gates", layer.gates, layer.input_quantizer, GATE[0])
-        sums = layer.gates.exponents + layer.input_quantizer.exponent - net.condition_quantizer.exponent
+        input_exponent = exponent_of(layer.input_quantizer)
+        export_linear(tensors, f"{name}.gates", layer.gates, input_exponent=input_exponent, output_exponent=GATE[0])
+        sums = layer.gates.exponents + input_exponent - net.condition_quantizer.exponent
         tensors[f"{name}.condition"] = as_integers(layer.condition.weight, sums[:, None], CONDITION[1], np.int16)
-        export_linear(tensors, f"{name}.out", layer.out, UNIT[0], SUM[0])
+        export_linear(tensors, f"{name}.out", layer.out, input_exponent=UNIT[0], output_exponent=SUM[0])
     for index, head in enumerate(cast(list[Head], net.heads)):
         name = f"heads.{index}"
-        export_linear(tensors, f"{name}.context", head.context, net.context_quantizer, SUM[0])
-        export_linear(tensors, f"{name}.before", head.before, net.embedding_quantizer, SUM[0])
-        export_linear(tensors, f"{name}.query", head.query, head.hidden_quantizer, exponent_of(head.query_quantizer))
-        export_linear(tensors, f"{name}.entries", head.output_projection, head.query_quantizer, LOGIT[0])
+        hidden_exponent, query_exponent = exponent_of(head.hidden_quantizer), exponent_of(head.query_quantizer)
+        for part, linear, given, made in (
+            ("context", head.context, context_exponent, SUM[0]),
+            ("before", head.before, embedding_exponent, SUM[0]),
+            ("query", head.query, hidden_exponent, query_exponent),
+            ("entries", head.output_projection, query_exponent, LOGIT[0]),
+        ):
+            export_linear(tensors, f"{name}.{part}", linear, input_exponent=given, output_exponent=made)
     config = {
         "codec": codec,
         "seconds": seconds,
