@@ -80,7 +80,7 @@ def prior_config(folder: Path, out: Path, **changes: Any) -> PriorTrainConfig:
         "steps": 12,
         "learning_rate": 0.02,
         "warmup_steps": 2,
-        "round_from": 0.5,
+        "quantize_from": 0.5,
         "log_every": 1,
         "accelerator": "cpu",
     }

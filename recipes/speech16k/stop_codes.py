@@ -21,7 +21,6 @@ from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
-from vqaudio.model.bottleneck import ResidualVQ
 
 
 @command
@@ -34,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--recordings", type=int, default=300, help="to look at (default: %(default)s)")
     options = parser.parse_args(argv)
     codec = vqaudio.load(options.model)
-    if not isinstance(codec.model.bottleneck, ResidualVQ):
+    if not codec.model.bottleneck.has_code_costs:
         raise ModelError(f"{options.model}: has no residual codebooks")
     paths = [item.path for item in list_recordings(options.folder) if item.split == "train"]
     chosen = np.random.default_rng(0).permutation(len(paths))[: options.recordings]

@@ -206,14 +206,14 @@ def test_values_lie_on_grids_from_their_time_on(toys, tmp_path, monkeypatch):
         return made
 
     monkeypatch.setattr(PriorTask, "_logits", spy)
-    Trainer(prior_config(toys, tmp_path / "run", round_from=0.25), progress=False).run()
+    Trainer(prior_config(toys, tmp_path / "run", quantize_from=0.25), progress=False).run()
     assert seen == 3 * [(False, False)] + 9 * [(True, True)]
     assert exponents[3] != exponents[2]
     assert exponents[3:] == 9 * [exponents[3]]
 
 
 def test_a_run_that_never_rounds_has_no_export(toys, tmp_path):
-    config = prior_config(toys, tmp_path / "run", steps=2, round_from=1.0)
+    config = prior_config(toys, tmp_path / "run", steps=2, quantize_from=1.0)
     Trainer(config, progress=False).run()
     assert saved.load(tmp_path / "run" / "model.safetensors").training["steps"] == 2
     assert not list((tmp_path / "run").glob("*.int8.safetensors"))
@@ -358,7 +358,7 @@ def test_a_coarse_stream_is_never_learned_alone(tmp_path):
 def test_labels_are_left_out_of_a_share_of_crops(tmp_path):
     rows = [counting(50, speaker="bob", label="7"), counting(50, first=100, speaker="ann")]
     for share in (0.0, 0.5, 1.0):
-        crops = crops_of(tmp_path, rows, fields=("speaker", "label"), unlabelled=share)
+        crops = crops_of(tmp_path, rows, fields=("speaker", "label"), label_dropout=share)
         assert crops.fields == {"speaker": ("ann", "bob"), "label": ("7",)}
         assert [crops.labels(one) for one in rows] == [[2, 1], [1, 0]]
         batches = [crops.batch(step) for step in range(60)]
@@ -487,7 +487,7 @@ def test_baselines_are_reported_beside_the_prior(finished):
         (["model.dilations=[]"], "model.dilations: "),
         (["data={}"], "data.folder: Field required"),
         (["fields=[name]"], "fields.0: "),
-        (["round_from=1.5"], "round_from: "),
+        (["quantize_from=1.5"], "quantize_from: "),
         (["data.folder=nowhere"], "nowhere: holds no tokens; write them with python -m vqaudio.tokenize"),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else "",

@@ -33,8 +33,10 @@ class TokenDataConfig(Section):
     )
     crop_seconds: float = Field(5.0, gt=0, description="also of what validation scores; best the chunks of files")
     batch_size: int = Field(16, ge=1, description="crops per process and step")
-    hidden: float = Field(0.1, ge=0, lt=1, description="share of frames hidden from those after them")
-    unlabelled: float = Field(0.5, ge=0, le=1, description="share of crops whose labels are left out, each by itself")
+    frame_dropout: float = Field(0.1, ge=0, lt=1, description="share of frames hidden from those after them")
+    label_dropout: float = Field(
+        0.5, ge=0, le=1, description="share of crops whose labels are left out, each by itself"
+    )
 
 
 class PriorTrainConfig(RunConfig):
@@ -46,4 +48,4 @@ class PriorTrainConfig(RunConfig):
     field_corpora: tuple[str, ...] = Field((), description="whose labels count; none: all that have one")
     model: WaveNetConfig = WaveNetConfig()
     data: TokenDataConfig
-    round_from: float = Field(0.7, ge=0, le=1, description="share of the run after which values are on their grids")
+    quantize_from: float = Field(0.7, ge=0, le=1, description="share of the run after which values are on their grids")

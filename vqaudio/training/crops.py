@@ -102,7 +102,7 @@ class TokenCrops:
         cut, labels = [], []
         for row in self._by_count[coded].sample(self.config.batch_size, random):
             cut.append(self._cut(row, n_streams, random))
-            left_out = random.random(len(self.fields)) < self.config.unlabelled
+            left_out = random.random(len(self.fields)) < self.config.label_dropout
             labels.append([0 if out else label for label, out in zip(self.labels(row), left_out, strict=True)])
         return stacked(cut, labels, self.streams[:n_streams], self.frames)
 

@@ -84,8 +84,8 @@ class PriorTask(Task):
     # ------------------------------------------------------------------------------------------------------- a step
 
     def prepare(self, step: int, fraction: float) -> None:
-        """From ``round_from`` on, let all values lie on grids, which follow from the values until then."""
-        if fraction < self.config.round_from or self.model.embed.quantized:
+        """From ``quantize_from`` on, let all values lie on grids, which follow from the values until then."""
+        if fraction < self.config.quantize_from or self.model.embed.quantized:
             return
         if not is_calibrated(self.model):  # else grids were found before the run was resumed
             batches = (self._moved(self.crops.batch(step, 1000 + index)) for index in range(CALIBRATION_BATCHES))
@@ -98,8 +98,8 @@ class PriorTask(Task):
 
     def _logits(self, network: nn.Module, batch: TokenBatch) -> list[Tensor]:
         heard = None
-        if self.config.data.hidden and network.training:
-            heard = (torch.rand_like(batch.inside) >= self.config.data.hidden).float()
+        if self.config.data.frame_dropout and network.training:
+            heard = (torch.rand_like(batch.inside) >= self.config.data.frame_dropout).float()
         logits: list[Tensor] = network(batch.codes, batch.labels, heard)
         return logits
 
