@@ -29,7 +29,7 @@ def new_folder() -> Path:
 
 def write_wav(path: Path, wav: Window, sample_rate: int) -> str:
     """``(channels, samples)`` as 16-bit WAV; returns the path as components take it."""
-    write_array(wav, sample_rate, path)
+    write_array(wav, path, sample_rate=sample_rate)
     return str(path)
 
 

@@ -36,7 +36,7 @@ class Recording:
     @property
     def source(self) -> ArraySource:
         """The sound as the codec reads it."""
-        return ArraySource(self.wav, self.sample_rate, self.name)
+        return ArraySource(self.wav, self.sample_rate, name=self.name)
 
     @property
     def seconds(self) -> float:
@@ -63,7 +63,7 @@ def read(path: str | None) -> Recording:
     if path is None:
         raise VqaudioError("There is no recording yet: upload one, record one or pick an example")
     name = Path(path).name  # never the path: messages are shown to visitors
-    with open_input(path) as file, FileSource(file, name, MAX_SECONDS) as sound:
+    with open_input(path) as file, FileSource(file, name, most_seconds=MAX_SECONDS) as sound:
         check_size(sound, name)
         return Recording(name, sound.read(0, sound.n_samples), sound.sample_rate, sound.problems)
 

@@ -20,4 +20,4 @@ class Arriving:
         if stop > self._wav.shape[1]:
             self.n_samples = self._wav.shape[1]
         whole = ArraySource(self._wav, self.sample_rate)
-        return padded_window(whole, start, stop, lambda first, last: self._wav[:, first:last])
+        return padded_window(whole, lambda first, last: self._wav[:, first:last], start=start, stop=stop)

@@ -242,7 +242,7 @@ def _sound_converter(
                     raise RateError(f"{sound.name}: {error}") from None
             seconds = sound.n_samples / sound.sample_rate
             problems = () if inputs.ended_by else sound.problems
-        inputs.tell(sound, job.target, quiet)
+        inputs.report(sound, job.target, quiet=quiet)
         done = SoundDone(seconds, time.perf_counter() - started, size, problems)
         if asked is not None and not quiet and done.kbps < LEAST * asked:
             print(f"note: {sound.name}: {done.kbps:.2f} kb/s is as near as it comes to {asked:g}", file=sys.stderr)

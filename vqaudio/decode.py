@@ -64,7 +64,7 @@ def main(
         codec.check_codebooks(len(codes))
         n_samples = n_frames_of(codes, codec.streams) * codec.hop_length
         sound = codec.decode(Codes([stream[None] for stream in codes], codec.sample_rate, n_samples), speaker)
-        write_array(sound[0], codec.sample_rate, job.target)
+        write_array(sound[0], job.target, sample_rate=codec.sample_rate)
         return SoundDone(n_samples / codec.sample_rate, time.perf_counter() - started)
 
     return run_jobs(jobs, convert, quiet=quiet)

@@ -123,7 +123,7 @@ def _write_sound(
     first, stop = _samples(sound, *span)
     total = (stop - first) / rate if stop < ENDLESS else None
     with seconds_bar(total, job.source.name, quiet=quiet) as bar:
-        loss = write_sound(sound, job.target, first, stop, subtype, bar.update)
+        loss = write_sound(sound, job.target, start=first, stop=stop, subtype=subtype, done=bar.update)
     if loss:
         print(f"warning: {loss}", file=sys.stderr)
     stop = min(stop, sound.n_samples)

@@ -112,7 +112,7 @@ def main(
     started = time.perf_counter()
     sounds = _sampled(codec, seconds, codebooks, count, condition, how, prompt, quiet)
     for target, sound in zip(targets, sounds, strict=True):
-        write_array(sound, codec.sample_rate, target)
+        write_array(sound, target, sample_rate=codec.sample_rate)
     if not quiet:
         elapsed = time.perf_counter() - started
         names = f"{targets[0]}" if len(targets) == 1 else f"{targets[0]} to {targets[-1].name}"

@@ -101,7 +101,7 @@ def coded(header: SoundHeader, seed: int) -> tuple[bytes, list[int], list[bytes]
     elif header.prior is not None:
         coder = cast(Any, coders()(header))
     file = io.BytesIO()
-    writer = Writer(file, header, coder)
+    writer = Writer(file, header, coder=coder)
     ends, codes = [file.tell()], []
     for frames in (header.chunk_frames,) * 3 + (header.chunk_frames - 2,):
         few = [random.integers(0, min(stream.alphabet, 3 + 60 * (seed % 2)), 2) for stream in header.streams]
@@ -147,7 +147,7 @@ class Codes(Subject):
 
     def check(self, data: bytes, forged: bool) -> str:
         """Every chunk that is read must be one that was written, of that number."""
-        reader = Reader(cast(Any, io.BytesIO(data)), "x.vq", self._coders)
+        reader = Reader(cast(Any, io.BytesIO(data)), "x.vq", coder_for=self._coders)
         if forged and self.is_long(reader):
             return LONG
         chunks = list(reader)

@@ -115,7 +115,7 @@ def keep(out: Path, drawn: Spoken, real: Spoken, rate: int) -> None:
     for sound, label, speaker in zip(drawn.sounds, drawn.labels["label"], drawn.labels["speaker"], strict=True):
         if (label, speaker) not in first:
             first[label, speaker] = sound
-            write_array(sound, rate, out / f"{label}_{speaker}.wav")
+            write_array(sound, out / f"{label}_{speaker}.wav", sample_rate=rate)
     known = dict(zip(zip(real.labels["label"], real.labels["speaker"], strict=True), real.sounds, strict=True))
     figure, axes = pyplot.subplots(4, len(digits), figsize=(1.6 * len(digits), 6), constrained_layout=True)
     for column, digit in enumerate(digits):

@@ -27,7 +27,7 @@ HOW = Sampling(temperature=0.9, top_p=0.95)  # by a trained prior
 def keep(path: Path, sound: Wave, rate: int) -> None:
     """A sound ``(samples,)`` as a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_array(sound, rate, path)
+    write_array(sound, path, sample_rate=rate)
 
 
 def picture(out: Path, size: tuple[float, float], rows: int = 1, columns: int = 1) -> Any:

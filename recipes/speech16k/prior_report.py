@@ -178,7 +178,7 @@ def voices(codec: Codec, recordings: Sequence[Recording], how: Sampling, out: Pa
         found = codec.sample(frames, count=CLIPS, condition=f"speaker={name}", sampling=how)
         drawn.sounds += found
         drawn.speakers += [name] * len(found)
-        write_array(found[0], codec.sample_rate, out / f"{name}.wav")
+        write_array(found[0], out / f"{name}.wav", sample_rate=codec.sample_rate)
     of_real, of_decoded = SoundClassifier(codec.sample_rate), SoundClassifier(codec.sample_rate)
     of_real.fit(learned.sounds, learned.speakers)
     of_decoded.fit(decoded[0].sounds, decoded[0].speakers)

@@ -147,7 +147,7 @@ def prepared(plan: Planned) -> Prepared:
         if len(sound) < LEAST_SECONDS * SAMPLE_RATE:
             return Prepared(plan, before, 0.0)
         plan.target.parent.mkdir(parents=True, exist_ok=True)
-        write_array(sound, SAMPLE_RATE, plan.target)
+        write_array(sound, plan.target, sample_rate=SAMPLE_RATE)
     return Prepared(plan, before, soundfile.info(plan.target).duration)
 
 

@@ -63,7 +63,7 @@ class Page:
         group = Group(title)
         loudest = max(float(mel_levels(wave).max()) for _, _, wave in sounds)
         for label, stem, wave in sounds:
-            write_array(wave, SAMPLE_RATE, self.folder / f"{stem}.wav")
+            write_array(wave, self.folder / f"{stem}.wav", sample_rate=SAMPLE_RATE)
             draw_spectrogram(wave, self.folder / f"{stem}.png", loudest=loudest)
             group.sounds.append((label, stem))
         self.sections[-1].groups.append(group)

@@ -162,7 +162,7 @@ def keep(folder: Path, heard: Sequence[Heard], targets: Sequence[Speaker]) -> No
             name = f"{item.source}_to_{item.target}" if item.target else f"source_{item.source}"
             sounds[name] = item.sound
     for name, sound in sounds.items():
-        write_array(sound, SAMPLE_RATE, folder / f"{name}.wav")
+        write_array(sound, folder / f"{name}.wav", sample_rate=SAMPLE_RATE)
 
 
 # ------------------------------------------------------------------------------------------------------------- voices

@@ -90,7 +90,7 @@ def test_no_more_is_read_than_the_window_and_the_delay_take(rate, new_rate, monk
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 44101, 192000])
 def test_there_and_back_has_exactly_the_original_length(n_samples, rate):
     source = ArraySource(np.full((1, n_samples), 0.5), rate)
-    back = resample(resample(source, RATE), rate, lambda: n_samples)
+    back = resample(resample(source, RATE), rate, n_samples=lambda: n_samples)
     assert back.n_samples == n_samples
     assert whole(back).shape == (1, n_samples)
     if n_samples > 4000:

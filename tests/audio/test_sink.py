@@ -30,7 +30,7 @@ SUBTYPES = {"PCM_U8": 2**-7, "PCM_16": 2**-15, "PCM_24": 2**-23, "PCM_32": 2**-2
 )
 def test_sink_round_trip(suffix, subtype, tmp_path):
     wav = tones(2, 10_001)
-    with SoundFileSink(tmp_path / f"a{suffix}", RATE, 2, 10_001, subtype) as sink:
+    with SoundFileSink(tmp_path / f"a{suffix}", RATE, channels=2, n_samples=10_001, subtype=subtype) as sink:
         for start, stop in windows(10_001, 4000, 0):
             sink.write(wav[:, start:stop])
     with FileSource(tmp_path / f"a{suffix}") as source:
@@ -44,7 +44,7 @@ def test_every_16_bit_value_comes_back_and_overload_is_clipped(suffix, tmp_path)
     values = np.arange(-(2**15), 2**15).astype(np.float32)
     loud = np.array([1.0, 1.5, -1.0, -3.0, 1e30], np.float32)
     wav = np.concatenate([values / 2**15, loud])
-    write_array(wav, RATE, tmp_path / f"a{suffix}")
+    write_array(wav, tmp_path / f"a{suffix}", sample_rate=RATE)
     result = soundfile.read(tmp_path / f"a{suffix}", dtype="int16")[0]
     np.testing.assert_array_equal(result[: values.size], values)
     np.testing.assert_array_equal(result[values.size :], [32767, 32767, -32768, -32768, 32767])
@@ -52,7 +52,7 @@ def test_every_16_bit_value_comes_back_and_overload_is_clipped(suffix, tmp_path)
 
 @pytest.mark.parametrize("n_samples", [1, 2, 5, 1000, 20_000])
 def test_ogg_has_the_exact_length(n_samples, tmp_path):
-    with SoundFileSink(tmp_path / "a.ogg", RATE, 1, n_samples) as sink:
+    with SoundFileSink(tmp_path / "a.ogg", RATE, channels=1, n_samples=n_samples) as sink:
         sink.write(tones(1, n_samples))
     assert soundfile.info(tmp_path / "a.ogg").frames == n_samples
 
@@ -60,7 +60,7 @@ def test_ogg_has_the_exact_length(n_samples, tmp_path):
 @pytest.mark.parametrize(("n_samples", "magic"), [(1000, b"RIFF"), (2**30 - 2000, b"RIFF"), (2**30, b"RF64")])
 def test_rf64_is_chosen_by_the_expected_length(n_samples, magic, tmp_path):
     wav = tones(2, 1000)
-    with SoundFileSink(tmp_path / "a.wav", RATE, 2, n_samples) as sink:
+    with SoundFileSink(tmp_path / "a.wav", RATE, channels=2, n_samples=n_samples) as sink:
         sink.write(wav)
     assert (tmp_path / "a.wav").read_bytes()[:4] == magic
     with FileSource(tmp_path / "a.wav") as source:
@@ -80,12 +80,15 @@ def test_rf64_is_chosen_by_the_expected_length(n_samples, magic, tmp_path):
 )
 def test_sink_refuses_what_the_file_cannot_hold(name, rate, channels, subtype, message, tmp_path):
     with pytest.raises(AudioError, match=message):
-        SoundFileSink(tmp_path / name, rate, channels, 10, subtype)
+        SoundFileSink(tmp_path / name, rate, channels=channels, n_samples=10, subtype=subtype)
     assert not list(tmp_path.iterdir())
 
 
 def test_sink_refuses_more_than_announced(tmp_path):
-    with pytest.raises(ValueError, match="11 samples"), SoundFileSink(tmp_path / "a.wav", RATE, 1, 10) as sink:
+    with (
+        pytest.raises(ValueError, match="11 samples"),
+        SoundFileSink(tmp_path / "a.wav", RATE, channels=1, n_samples=10) as sink,
+    ):
         sink.write(tones(1, 11))
     assert not list(tmp_path.iterdir())
 
@@ -114,7 +117,7 @@ def test_sink_on_a_full_disk_says_so_and_leaves_nothing(suffix, tmp_path, monkey
     monkeypatch.setattr(sink_module, "atomic_write", small_disk)
     with (
         pytest.raises(FileError, match="disk is full"),
-        SoundFileSink(tmp_path / f"a{suffix}", RATE, 1, 50_000) as sink,
+        SoundFileSink(tmp_path / f"a{suffix}", RATE, channels=1, n_samples=50_000) as sink,
     ):
         sink.write(tones(1, 50_000))
     assert not list(tmp_path.iterdir())
@@ -125,7 +128,7 @@ def test_sink_leaves_the_target_as_it_was_after_a_failure(tmp_path):
     target.write_bytes(b"old")
 
     def failing() -> None:
-        with SoundFileSink(target, RATE, 1, 10) as sink:
+        with SoundFileSink(target, RATE, channels=1, n_samples=10) as sink:
             sink.write(tones(1, 5))
             raise RuntimeError
 
@@ -136,7 +139,7 @@ def test_sink_leaves_the_target_as_it_was_after_a_failure(tmp_path):
 
 
 def test_sink_writes_into_devices_and_pipes(tmp_path):
-    with SoundFileSink("/dev/null", RATE, 1, 100) as sink:
+    with SoundFileSink("/dev/null", RATE, channels=1, n_samples=100) as sink:
         sink.write(tones(1, 100))
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     pipe = tmp_path / "pipe.wav"
@@ -144,7 +147,7 @@ def test_sink_writes_into_devices_and_pipes(tmp_path):
     received: list[bytes] = []
     reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
     reader.start()
-    with SoundFileSink(pipe, RATE, 1, 100) as sink:
+    with SoundFileSink(pipe, RATE, channels=1, n_samples=100) as sink:
         sink.write(tones(1, 100))
     reader.join()
     assert stat.S_ISFIFO(pipe.stat().st_mode)
@@ -155,7 +158,9 @@ def test_sound_from_and_to_a_pipe():
     script = """
 from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.sink import SoundFileSink
-with FileSource("-") as source, SoundFileSink("-", source.sample_rate, source.channels, source.n_samples) as sink:
+with FileSource("-") as source, SoundFileSink(
+    "-", source.sample_rate, channels=source.channels, n_samples=source.n_samples
+) as sink:
     sink.write(source.read(0, source.n_samples))
 """
     data = encoded(tones(2, 30_000), "FLAC")

@@ -14,7 +14,7 @@ from sounds import RATE, tones
 
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.sink import SoundFileSink, write_sound
-from vqaudio.audio.wav import MOST_BYTES, SAMPLE_BYTES, WavStream, wav_header
+from vqaudio.audio.wav import MOST_BYTES, SAMPLE_BYTES, WavFormat, WavStream, wav_header
 from vqaudio.files.pipe import ENDLESS
 
 
@@ -23,10 +23,10 @@ from vqaudio.files.pipe import ENDLESS
 @pytest.mark.parametrize("known", [True, False])
 def test_samples_are_those_of_a_file(subtype, channels, n_samples, known, tmp_path):
     wav = tones(channels, n_samples)
-    with SoundFileSink(tmp_path / "file.wav", RATE, channels, n_samples, subtype) as sink:
+    with SoundFileSink(tmp_path / "file.wav", RATE, channels=channels, n_samples=n_samples, subtype=subtype) as sink:
         sink.write(wav)
     file = io.BytesIO()
-    stream = WavStream(file, RATE, channels, subtype, n_samples if known else None)
+    stream = WavStream(file, WavFormat(RATE, channels, subtype), n_samples=n_samples if known else None)
     for start in range(0, n_samples, 400):
         stream.write(np.clip(wav[:, start : start + 400].T, -1, 1))
     data = file.getvalue()
@@ -41,14 +41,14 @@ def test_samples_are_those_of_a_file(subtype, channels, n_samples, known, tmp_pa
 
 def test_other_readers_read_the_header():
     samples = (tones(2, 500) * 32767).astype("<i2").T.tobytes()
-    with wave.open(io.BytesIO(wav_header(11025, 2, "PCM_16", 500) + samples)) as file:
+    with wave.open(io.BytesIO(wav_header(WavFormat(11025, 2, "PCM_16"), 500) + samples)) as file:
         assert file.getparams()[:4] == (2, 2, 11025, 500)
         assert file.readframes(500) == samples
 
 
 def test_a_sound_too_long_for_a_wav_is_an_rf64():
     for n_samples in (MOST_BYTES // 4, MOST_BYTES // 4 + 1, 2**33):
-        header = wav_header(48000, 2, "PCM_16", n_samples)
+        header = wav_header(WavFormat(48000, 2, "PCM_16"), n_samples)
         file = io.BytesIO(header)
         assert header.startswith(b"RIFF" if n_samples == MOST_BYTES // 4 else b"RF64")
 
@@ -65,11 +65,11 @@ def test_a_sound_too_long_for_a_wav_is_an_rf64():
 def test_what_is_written_into_a_pipe_can_be_heard_at_once():
     near, far = os.pipe()
     with open(near, "rb", buffering=0) as heard, open(far, "wb") as file:
-        stream = WavStream(file, RATE, 1, "PCM_16", None)
+        stream = WavStream(file, WavFormat(RATE, 1, "PCM_16"), n_samples=None)
         stream.write(np.zeros((100, 1), np.float32))
         assert len(heard.read(1000)) == 44 + 200
         stream.close()
-        assert wav_header(RATE, 1, "PCM_16", None).count(b"\xff\xff\xff\xff") == 2
+        assert wav_header(WavFormat(RATE, 1, "PCM_16"), None).count(b"\xff\xff\xff\xff") == 2
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -78,17 +78,19 @@ def test_the_header_is_right_in_the_end_where_that_can_be(known, tmp_path):
     (tmp_path / "before").write_bytes(b"before")
     with open(tmp_path / "before", "r+b") as file:
         file.seek(0, 2)
-        stream = WavStream(file, RATE, 1, "PCM_U8", 101 if known else None)
+        stream = WavStream(file, WavFormat(RATE, 1, "PCM_U8"), n_samples=101 if known else None)
         stream.write(np.zeros((101, 1), np.float32))
         stream.close()
         file.write(b"behind")
     written = (tmp_path / "before").read_bytes()
-    assert written == b"before" + wav_header(RATE, 1, "PCM_U8", 101) + b"\x80" * 101 + b"\0behind"
+    assert written == b"before" + wav_header(WavFormat(RATE, 1, "PCM_U8"), 101) + b"\x80" * 101 + b"\0behind"
     with open(tmp_path / "before", "ab") as file:
-        stream = WavStream(file, RATE, 1, "PCM_U8", None)
+        stream = WavStream(file, WavFormat(RATE, 1, "PCM_U8"), n_samples=None)
         stream.write(np.zeros((101, 1), np.float32))
         stream.close()
-    assert (tmp_path / "before").read_bytes() == written + wav_header(RATE, 1, "PCM_U8", None) + b"\x80" * 101 + b"\0"
+    assert (tmp_path / "before").read_bytes() == written + wav_header(
+        WavFormat(RATE, 1, "PCM_U8"), None
+    ) + b"\x80" * 101 + b"\0"
 
 
 def test_the_end_of_a_sound_may_be_met_while_it_is_written(tmp_path):

@@ -65,7 +65,7 @@ def coded_file():
     chunks = [np.repeat(rng.integers(0, 16, (2, n)), [2, 1], axis=0) for n in (8, 8, 5)]
     chunks[1] += 99
     file = io.BytesIO()
-    writer = Writer(file, CODED, Halving())
+    writer = Writer(file, CODED, coder=Halving())
     for codes in chunks:
         writer.write([codes])
     writer.close(21 * 200)
@@ -77,7 +77,7 @@ def test_coded_chunks_come_back_side_by_side_and_fall_back_where_coding_does_not
     kinds = [data[at] for at in chunk_starts(data)]
     assert kinds == [0xC0, 0xC1, 0xC2]
     coder = Halving()
-    reader = Reader(io.BytesIO(data), "x.vq", lambda header: coder)
+    reader = Reader(io.BytesIO(data), "x.vq", coder_for=lambda header: coder)
     found = list(reader)
     assert [chunk.problem for chunk in found] == [None] * 3
     assert all(same(chunk.codes, [codes]) for chunk, codes in zip(found, chunks, strict=True))
@@ -89,7 +89,7 @@ def test_codes_that_a_coder_got_wrong_are_caught_by_their_digest():
     data, chunks = coded_file()
     wrong = Halving()
     wrong._decoded = lambda chunk: [Halving._decoded(wrong, chunk)[0] ^ 1]
-    first, second, third = Reader(io.BytesIO(data), "x.vq", lambda header: wrong)
+    first, second, third = Reader(io.BytesIO(data), "x.vq", coder_for=lambda header: wrong)
     assert (first.codes, third.codes) == (None, None)
     assert first.problem == third.problem == "its codes do not match their digest"
     assert same(second.codes, [chunks[1]])  # raw
@@ -104,7 +104,7 @@ def test_files_that_need_a_coder_say_so():
     with pytest.raises(ValueError, match="entropy mode context with no coder"):
         Writer(Pipe(), CODED)
     with pytest.raises(ValueError, match="entropy mode none with a coder"):
-        Writer(Pipe(), TINY, Halving())
+        Writer(Pipe(), TINY, coder=Halving())
 
 
 def test_a_channel_cannot_equal_one_that_is_not_stored_itself():

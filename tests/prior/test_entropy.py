@@ -76,7 +76,7 @@ def stored(toys: Toys, wav: np.ndarray, mode: str = "prior", chunk_seconds: floa
 
 
 def opened(data: bytes, prior: Path | None = None) -> Reader:
-    return Reader(io.BytesIO(data), "x.vq", coders(prior))
+    return Reader(io.BytesIO(data), "x.vq", coder_for=coders(prior))
 
 
 def is_raw(data: bytes) -> list[bool]:
@@ -153,7 +153,7 @@ def test_a_file_without_sound(toys, mode):
     codec, file = toys.codec, io.BytesIO()
     prior = fingerprint(toys.prior) if mode == "prior" else None
     header = SoundHeader(codec.fingerprint, RATE, RATE, codec.hop_length, 250, 2, codec.streams, mode, prior)
-    Writer(file, header, entropy_coder(codec, mode, n_streams=4, condition="none")).close(0)
+    Writer(file, header, coder=entropy_coder(codec, mode, n_streams=4, condition="none")).close(0)
     assert codec.decompress(file.getvalue())[0].shape == (2, 0)
     with pytest.raises(AudioError, match="holds no samples"):
         codec.compress(np.zeros((2, 0), np.float32), RATE, entropy=mode)

@@ -24,7 +24,7 @@ class ArraySource:
         AudioError: no samples, another shape or type, values that are not finite or far beyond full scale.
     """
 
-    def __init__(self, wav: Any, sample_rate: int, name: str = "the array"):
+    def __init__(self, wav: Any, sample_rate: int, *, name: str = "the array"):
         self.sample_rate = check_rate(sample_rate, name)
         samples = _to_numpy(wav, name)
         if samples.dtype.kind != "f":
@@ -46,11 +46,11 @@ class ArraySource:
             )
         with np.errstate(over="ignore"):  # what overflows is refused below
             self._samples: Window = samples.astype(np.float32, copy=False)
-        check_values(self._samples, 0, self.sample_rate, name)
+        check_values(self._samples, name, start=0, sample_rate=self.sample_rate)
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
-        return padded_window(self, start, stop, lambda first, last: self._samples[:, first:last])
+        return padded_window(self, lambda first, last: self._samples[:, first:last], start=start, stop=stop)
 
 
 def _to_numpy(wav: Any, name: str) -> NDArray[Any]:

@@ -73,7 +73,7 @@ class FileSource:
     _start: int
     _position: int
 
-    def __init__(self, file: Path | IO[bytes], name: str | None = None, most_seconds: float = math.inf):
+    def __init__(self, file: Path | IO[bytes], name: str | None = None, *, most_seconds: float = math.inf):
         with ExitStack() as stack:
             if isinstance(file, str | os.PathLike):
                 self.name = name or input_name(file)
@@ -108,7 +108,7 @@ class FileSource:
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
-        return padded_window(self, start, stop, self._inside)
+        return padded_window(self, self._inside, start=start, stop=stop)
 
     def _opened(self, most_seconds: float) -> Chain:
         if self._file.seek(0, 2) == 0:
@@ -148,7 +148,7 @@ class FileSource:
                 f"{self.name}: ends at {(self._position + len(block)) / self.sample_rate:.3f} s, where there was more "
                 "before: it changes while it is read; try again with a copy"
             )
-        check_values(block.T, self._position, self.sample_rate, self.name)
+        check_values(block.T, self.name, start=self._position, sample_rate=self.sample_rate)
         return block
 
     def _attempt(self, action: Callable[[int], Any], argument: int) -> Any:

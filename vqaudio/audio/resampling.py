@@ -34,7 +34,7 @@ class Resampled:
     ``n_samples`` tells the length; without it, every sample that starts before the source's end is there.
     """
 
-    def __init__(self, source: Source, sample_rate: int, n_samples: Callable[[], int] | None = None):
+    def __init__(self, source: Source, sample_rate: int, *, n_samples: Callable[[], int] | None = None):
         self.source = source
         self.sample_rate = check_rate(sample_rate, "resampling")
         self.channels = source.channels
@@ -53,7 +53,7 @@ class Resampled:
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop``: see :meth:`vqaudio.audio.source.Source.read`."""
-        return padded_window(self, start, stop, self._inside)
+        return padded_window(self, self._inside, start=start, stop=stop)
 
     def _inside(self, first: int, last: int) -> Window:
         size = BLOCK_SECONDS * self.sample_rate
@@ -109,9 +109,9 @@ class _Block:
         self._fed = stop
 
 
-def resample(source: Source, sample_rate: int, n_samples: Callable[[], int] | None = None) -> Source:
+def resample(source: Source, sample_rate: int, *, n_samples: Callable[[], int] | None = None) -> Source:
     """``source`` at ``sample_rate`` (Hz): itself where nothing changes, else :class:`Resampled`."""
-    return source if sample_rate == source.sample_rate else Resampled(source, sample_rate, n_samples)
+    return source if sample_rate == source.sample_rate else Resampled(source, sample_rate, n_samples=n_samples)
 
 
 def read_mono(path: Path, sample_rate: int) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ import soundfile
 
 from vqaudio.audio.sndfile import GuardedFile, SequentialSoundFile
 from vqaudio.audio.source import MAX_CHANNELS, MAX_RATE, MIN_RATE, Source, Window
-from vqaudio.audio.wav import MOST_BYTES, SAMPLE_BYTES, WavStream
+from vqaudio.audio.wav import MOST_BYTES, SAMPLE_BYTES, WavFormat, WavStream
 from vqaudio.errors import AudioError
 from vqaudio.files import Path, atomic_write, writes_in_place
 from vqaudio.files.pipe import ENDLESS
@@ -74,7 +74,7 @@ class SoundFileSink:
         FileError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, sample_rate: int, channels: int, n_samples: int, subtype: str | None = None):
+    def __init__(self, path: Path, sample_rate: int, *, channels: int, n_samples: int, subtype: str | None = None):
         self.path = path
         name = "standard output" if str(path) == "-" else str(path)
         suffix = known_suffix(path)
@@ -130,7 +130,9 @@ class SoundFileSink:
             with atomic_write(self.path) as target:
                 self._guard = GuardedFile(target)
                 known = self.n_samples if self.n_samples < ENDLESS else None
-                self._sound = WavStream(target, self.sample_rate, self.channels, self.subtype, known)
+                self._sound = WavStream(
+                    target, WavFormat(self.sample_rate, self.channels, self.subtype), n_samples=known
+                )
                 yield
                 self._sound.close()
             return
@@ -152,16 +154,17 @@ class SoundFileSink:
                 shutil.copyfileobj(file, target)
 
 
-def write_array(wav: Window, sample_rate: int, path: Path) -> None:
+def write_array(wav: Window, path: Path, *, sample_rate: int) -> None:
     """Write ``(channels, samples)``, or ``(samples,)`` for one channel; errors as for :class:`SoundFileSink`."""
     wav = np.atleast_2d(wav)
-    with SoundFileSink(path, sample_rate, *wav.shape) as sink:
+    with SoundFileSink(path, sample_rate, channels=wav.shape[0], n_samples=wav.shape[1]) as sink:
         sink.write(wav)
 
 
 def write_sound(
     sound: Source,
     path: Path,
+    *,
     start: int = 0,
     stop: int | None = None,
     subtype: str | None = None,
@@ -174,7 +177,9 @@ def write_sound(
     """
     stop = sound.n_samples if stop is None else stop
     step = math.ceil((STREAMED_SECONDS if writes_in_place(path) else BLOCK_SECONDS) * sound.sample_rate)
-    with SoundFileSink(path, sound.sample_rate, sound.channels, stop - start, subtype) as sink:
+    with SoundFileSink(
+        path, sound.sample_rate, channels=sound.channels, n_samples=stop - start, subtype=subtype
+    ) as sink:
         while start < min(stop, sound.n_samples):
             block = sound.read(start, min(start + step, stop))
             block = block[:, : max(0, sound.n_samples - start)]  # the end may have been met only now

@@ -47,7 +47,7 @@ class Source(Protocol):
         """
 
 
-def padded_window(source: Source, start: int, stop: int, inside: Callable[[int, int], Window]) -> Window:
+def padded_window(source: Source, inside: Callable[[int, int], Window], *, start: int, stop: int) -> Window:
     """The window ``[start, stop)``, with ``inside(first, last)`` for what exists of it and zeros elsewhere."""
     if stop < start:
         raise ValueError(f"a window cannot end ({stop}) before it starts ({start})")
@@ -73,7 +73,7 @@ def check_rate(sample_rate: int, name: str) -> int:
     return int(sample_rate)
 
 
-def check_values(block: Window, start: int, sample_rate: int, name: str) -> None:
+def check_values(block: Window, name: str, *, start: int, sample_rate: int) -> None:
     """Do nothing where all values of ``(channels, samples)`` can be sound; ``start`` is the number of the first sample.
 
     Raises:

@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import struct
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
@@ -19,15 +20,30 @@ _UNKNOWN = 2**32 - 1
 _PCM, _IEEE_FLOAT = 1, 3
 
 
-def wav_header(sample_rate: int, channels: int, subtype: str, n_samples: int | None) -> bytes:
-    """The bytes before the first sample, for ``subtype`` one of ``SAMPLE_BYTES``.
+@dataclass(frozen=True)
+class WavFormat:
+    """What the samples of a WAV are: their rate in Hz, how many channels, and a ``subtype`` of ``SAMPLE_BYTES``."""
+
+    sample_rate: int
+    channels: int
+    subtype: str
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes that a sample of all channels takes."""
+        return self.channels * SAMPLE_BYTES[self.subtype]
+
+
+def wav_header(form: WavFormat, n_samples: int | None) -> bytes:
+    """The bytes before the first sample.
 
     Where ``n_samples`` is not known, sizes are the largest number, as readers expect it. EBU Tech 3306 has RF64.
     """
-    width = SAMPLE_BYTES[subtype]
+    sample_rate, channels, subtype, block = form.sample_rate, form.channels, form.subtype, form.frame_bytes
     kind = _IEEE_FLOAT if subtype == "FLOAT" else _PCM
-    block = channels * width
-    chunks = b"fmt " + struct.pack("<IHHIIHH", 16, kind, channels, sample_rate, sample_rate * block, block, 8 * width)
+    chunks = b"fmt " + struct.pack(
+        "<IHHIIHH", 16, kind, channels, sample_rate, sample_rate * block, block, 8 * SAMPLE_BYTES[subtype]
+    )
     if subtype == "FLOAT":
         chunks += b"fact" + struct.pack("<II", 4, _UNKNOWN if n_samples is None else min(n_samples, _UNKNOWN))
     riff_bytes = data_bytes = _UNKNOWN
@@ -48,28 +64,28 @@ class WavStream:
     Where ``n_samples`` is not known, the header is put right at the end if ``file`` can seek after all.
     """
 
-    def __init__(self, file: IO[bytes], sample_rate: int, channels: int, subtype: str, n_samples: int | None):
-        self._file, self._shape, self._n_samples = file, (sample_rate, channels, subtype), n_samples
+    def __init__(self, file: IO[bytes], form: WavFormat, *, n_samples: int | None):
+        self._file, self._format, self._n_samples = file, form, n_samples
         self._written = 0
-        header = wav_header(*self._shape, n_samples)
+        header = wav_header(form, n_samples)
         self._header_bytes = len(header)
         file.write(header)
 
     def write(self, samples: NDArray[np.float32]) -> None:
         """Append ``(samples, channels)``, at once."""
-        sample_rate, _, subtype = self._shape
         block = io.BytesIO()
-        soundfile.write(block, samples, sample_rate, subtype=subtype, endian="LITTLE", format="RAW")
+        soundfile.write(
+            block, samples, self._format.sample_rate, subtype=self._format.subtype, endian="LITTLE", format="RAW"
+        )
         self._file.write(block.getbuffer())
         self._file.flush()
         self._written += len(samples)
 
     def close(self) -> None:
         """Write what follows the last sample."""
-        _, channels, subtype = self._shape
-        n_bytes = self._written * channels * SAMPLE_BYTES[subtype]
+        n_bytes = self._written * self._format.frame_bytes
         self._file.write(bytes(n_bytes % 2))
-        header = wav_header(*self._shape, self._written)
+        header = wav_header(self._format, self._written)
         if self._n_samples is None and len(header) == self._header_bytes and _can_go_back(self._file):
             end = self._file.tell()
             self._file.seek(end - n_bytes % 2 - n_bytes - len(header))

@@ -57,9 +57,9 @@ def margin_of(sample_rate: int) -> int:
 def at_rate(sound: Source, sample_rate: int, *, n_samples: Callable[[], int] | None = None) -> Source:
     """:func:`vqaudio.audio.resampling.resample` of a sound that is mirrored beyond its ends, as far as needed."""
     if sample_rate == sound.sample_rate:
-        return resample(sound, sample_rate, n_samples)
+        return resample(sound, sample_rate, n_samples=n_samples)
     reach = math.ceil(FILTER_REACH * sound.sample_rate / min(sample_rate, sound.sample_rate))
-    return resample(Mirrored(sound, reach), sample_rate, n_samples)
+    return resample(Mirrored(sound, reach), sample_rate, n_samples=n_samples)
 
 
 def aligned(n_frames: int, streams: Sequence[Stream]) -> int:

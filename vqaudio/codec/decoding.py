@@ -79,7 +79,7 @@ class DecodedBlocks:
 
     def read(self, start: int, stop: int) -> Window:
         """Samples ``start`` to ``stop`` as float32 ``(channels, stop - start)``; zeros outside the sound."""
-        return padded_window(self, start, stop, self._inside)
+        return padded_window(self, self._inside, start=start, stop=stop)
 
     def _inside(self, first: int, last: int) -> Window:
         size = self.codes.block_frames * self.model.config.hop_length
@@ -161,4 +161,8 @@ def decoded_source(
         return coded_samples(n_samples(), sample_rate=sample_rate, coded_rate=model.config.sample_rate)
 
     sound = DecodedBlocks(model, replace(codes, n_samples=inside), silence=silence, speaker=speaker)
-    return resample(sound, sample_rate, n_samples) if codes.fading else at_rate(sound, sample_rate, n_samples=n_samples)
+    return (
+        resample(sound, sample_rate, n_samples=n_samples)
+        if codes.fading
+        else at_rate(sound, sample_rate, n_samples=n_samples)
+    )

@@ -96,7 +96,9 @@ class Bounds:
 
 def framing(header: SoundHeader, n_samples: int) -> int:
     """Bytes, about, of a file of a sound that are no codes."""
-    return len(header.to_bytes()) + len(trailer_bytes(n_samples, 0, b"")) + CHUNK_BYTES * header.n_chunks(n_samples)
+    return (
+        len(header.to_bytes()) + len(trailer_bytes(n_samples, 0, index=b"")) + CHUNK_BYTES * header.n_chunks(n_samples)
+    )
 
 
 def fit(estimate: RateEstimate, *, framing: float, bounds: Bounds, attempt: Attempt) -> IO[bytes]:

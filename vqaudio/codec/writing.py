@@ -64,7 +64,7 @@ def _write_blocks(
 ) -> int:
     """Code a sound into a file that its header describes; returns the number of bytes."""
     header, coder = described
-    writer = Writer(cast(Any, file), header, coder)
+    writer = Writer(cast(Any, file), header, coder=coder)
     file.flush()  # whoever reads this from a pipe knows now which model to load
     size = len(header.to_bytes())
     at_once = 1 if sound.n_samples >= ENDLESS else max(1, AT_ONCE // sound.channels)

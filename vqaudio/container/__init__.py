@@ -24,7 +24,7 @@ Modules from the bytes up: ``fields``, ``header``, ``levels``, ``codes``, ``chun
 
 from __future__ import annotations
 
-from vqaudio.container.codes import ChunkCodes, Coded, Coder
+from vqaudio.container.codes import ChunkCodes, CodedPayload, Coder
 from vqaudio.container.header import ENTROPY_MODES, SoundHeader, Stream
 from vqaudio.container.levels import PLAIN, Level
 from vqaudio.container.reader import Chunk, Reader
@@ -36,7 +36,7 @@ __all__ = [
     "PLAIN",
     "Chunk",
     "ChunkCodes",
-    "Coded",
+    "CodedPayload",
     "Coder",
     "Damage",
     "Header",

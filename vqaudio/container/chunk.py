@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vqaudio.container.codes import (
     ChunkCodes,
-    Coded,
+    CodedPayload,
     Coder,
     channel_bytes,
     longest_payload,
@@ -31,15 +31,16 @@ SMALLEST_CHUNK = 9
 
 def chunk_bytes(
     header: SoundHeader,
+    codes: ChunkCodes,
+    *,
     index: int,
     n_frames: int,
-    codes: ChunkCodes,
     coder: Coder | None = None,
     levels: Sequence[Level] = (),
 ) -> bytes:
     """Chunk number ``index``; ``codes`` and ``levels`` must fit the header and ``n_frames``."""
     channels = channel_bytes(codes)
-    payload, is_raw = pack(header, codes, channels, coder)
+    payload, is_raw = pack(header, codes, channels=channels, coder=coder)
     short, head = n_frames < header.chunk_frames, level_bytes(levels)
     kind = CHUNK | (SHORT if short else 0) | (RAW if is_raw and coder is not None else 0) | (LEVELS if head else 0)
     payload = head + payload
@@ -78,7 +79,7 @@ def parse_head(header: SoundHeader, cursor: Cursor) -> ChunkHead:
         if not 1 <= n_frames < header.chunk_frames:
             raise DamageError(f"it is marked short but holds {n_frames} frames, a full chunk {header.chunk_frames}")
     payload_size = cursor.varint()
-    longest = longest_payload(header, n_frames, bool(kind & LEVELS))
+    longest = longest_payload(header, n_frames, with_levels=bool(kind & LEVELS))
     if payload_size > longest:
         raise DamageError(f"its payload is said to have {payload_size} bytes, and at most {longest} are possible")
     is_raw = header.entropy == "none" or bool(kind & RAW)
@@ -91,13 +92,13 @@ def is_intact(chunk: bytes) -> bool:
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedChunk:
     """A chunk whose bytes are right: the codes of its stored channels, raw or still coded.
 
     ``rows`` has for each channel the stored one that it equals, ``levels`` its level.
     """
 
-    stored: ChunkCodes | Coded
+    stored: ChunkCodes | CodedPayload
     rows: NDArray[np.intp]
     levels: tuple[Level, ...]
     digest: bytes
@@ -110,7 +111,7 @@ class Parsed:
         return codes
 
 
-def parse_chunk(header: SoundHeader, data: bytes, index: int, n_frames: int) -> Parsed:
+def parse_chunk(header: SoundHeader, data: bytes, *, index: int, n_frames: int) -> ParsedChunk:
     """What is in ``data``, which must be all of chunk ``index`` and nothing else; or DamageError."""
     if not is_intact(data):
         raise DamageError("its checksum does not match its bytes")
@@ -128,5 +129,8 @@ def parse_chunk(header: SoundHeader, data: bytes, index: int, n_frames: int) -> 
     rows = unpack_channels(header, payload)
     n_stored = int(rows.max()) + 1
     rest = payload.data[payload.position :]
-    stored = unpack(header, rest, n_stored, n_frames) if head.is_raw else Coded(rest, n_stored, n_frames)
-    return Parsed(stored, rows, levels, cursor.take(2))
+    if head.is_raw:
+        stored: ChunkCodes | CodedPayload = unpack(header, rest, n_channels=n_stored, n_frames=n_frames)
+    else:
+        stored = CodedPayload(rest, n_stored, n_frames)
+    return ParsedChunk(stored, rows, levels, cursor.take(2))

@@ -22,7 +22,7 @@ def _bits(header: SoundHeader, n_frames: int) -> int:
     return sum(stream.bits * stream.codes_in(n_frames) for stream in header.streams)
 
 
-def longest_payload(header: SoundHeader, n_frames: int, with_levels: bool = False) -> int:
+def longest_payload(header: SoundHeader, n_frames: int, *, with_levels: bool = False) -> int:
     """No payload is longer: a coder that would expand its codes falls back to raw ones."""
     levels = LONGEST_LEVEL * header.channels if with_levels else 0
     return levels + 2 * (header.channels - 1) + (header.channels * _bits(header, n_frames) + 7) // 8
@@ -34,7 +34,7 @@ def channel_bytes(codes: ChunkCodes) -> list[bytes]:
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedPayload:
     """What an entropy coder made of some channels of a chunk."""
 
     data: bytes
@@ -48,11 +48,11 @@ class Coder(Protocol):
     def encode(self, codes: ChunkCodes) -> bytes:
         """The codes of a chunk's stored channels as bytes."""
 
-    def decode(self, chunks: Sequence[Coded]) -> list[ChunkCodes]:
+    def decode(self, chunks: Sequence[CodedPayload]) -> list[ChunkCodes]:
         """The codes in several chunks; of damaged bytes it makes some codes or other."""
 
 
-def pack(header: SoundHeader, codes: ChunkCodes, channels: list[bytes], coder: Coder | None) -> tuple[bytes, bool]:
+def pack(header: SoundHeader, codes: ChunkCodes, *, channels: list[bytes], coder: Coder | None) -> tuple[bytes, bool]:
     """The payload, and whether it is raw; ``channels`` is :func:`channel_bytes`, by which equal channels are found.
 
     A coder that does not make the codes shorter is passed by.
@@ -90,7 +90,7 @@ def unpack_channels(header: SoundHeader, cursor: Cursor) -> NDArray[np.intp]:
     return np.searchsorted(sorted(set(equals)), equals)
 
 
-def unpack(header: SoundHeader, packed: bytes, n_channels: int, n_frames: int) -> ChunkCodes:
+def unpack(header: SoundHeader, packed: bytes, *, n_channels: int, n_frames: int) -> ChunkCodes:
     """The raw codes of so many stored channels, which are all of ``packed``; DamageError where it breaks a rule."""
     row_bits = _bits(header, n_frames)
     n_bits = n_channels * row_bits

@@ -12,12 +12,12 @@ from vqaudio.container.chunk import (
     LONGEST_HEAD,
     SMALLEST_CHUNK,
     ChunkHead,
-    Parsed,
+    ParsedChunk,
     is_intact,
     parse_chunk,
     parse_head,
 )
-from vqaudio.container.codes import ChunkCodes, Coded, Coder
+from vqaudio.container.codes import ChunkCodes, CodedPayload, Coder
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.container.header import LONGEST_HEADER, SoundHeader
 from vqaudio.container.levels import Level
@@ -64,7 +64,7 @@ class Reader:
         ContainerError: the file's header cannot be read; the message starts with ``name``.
     """
 
-    def __init__(self, file: BinaryIO, name: str, coder_for: Callable[[SoundHeader], Coder] = no_coder):
+    def __init__(self, file: BinaryIO, name: str, *, coder_for: Callable[[SoundHeader], Coder] = no_coder):
         self._file, self.name = file, name
         self.coder_for = coder_for
         self._coder: Coder | None = None
@@ -108,9 +108,9 @@ class Reader:
 
     def chunks(self, indices: Sequence[int]) -> list[Chunk]:
         """Read several chunks, which coders decode side by side; damage is reported in each, never raised."""
-        parsed: dict[int, Parsed | DamageError] = {index: self._parse(index) for index in indices}
-        coded = {index: one.stored for index, one in parsed.items() if isinstance(one, Parsed)}
-        waiting = {index: stored for index, stored in coded.items() if isinstance(stored, Coded)}
+        parsed: dict[int, ParsedChunk | DamageError] = {index: self._parse(index) for index in indices}
+        coded = {index: one.stored for index, one in parsed.items() if isinstance(one, ParsedChunk)}
+        waiting = {index: stored for index, stored in coded.items() if isinstance(stored, CodedPayload)}
         if waiting:
             decoded = dict(zip(waiting, self._opened_coder().decode(list(waiting.values())), strict=True))
         found = []
@@ -119,7 +119,7 @@ class Reader:
             try:
                 if isinstance(one, DamageError):
                     raise one
-                stored = decoded[index] if isinstance(one.stored, Coded) else one.stored
+                stored = decoded[index] if isinstance(one.stored, CodedPayload) else one.stored
                 found.append(Chunk(index, n_frames, one.channels(stored), levels=one.levels))
             except DamageError as damage:
                 found.append(Chunk(index, n_frames, None, str(damage)))
@@ -133,13 +133,13 @@ class Reader:
                 raise type(error)(f"{self.name}: {error}") from None
         return self._coder
 
-    def _parse(self, index: int) -> Parsed | DamageError:
+    def _parse(self, index: int) -> ParsedChunk | DamageError:
         n_frames = self.n_frames(index)
         try:
             if not self._sizes[index]:
                 raise DamageError("it was not found in the file")
             data = self._bytes_at(self._offsets[index], self._sizes[index])
-            return parse_chunk(self.header, data, index, n_frames)
+            return parse_chunk(self.header, data, index=index, n_frames=n_frames)
         except DamageError as damage:
             return damage
 

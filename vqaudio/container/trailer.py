@@ -18,7 +18,7 @@ def index_entry(size: int, size_before: int) -> bytes:
     return varint(zigzag(size - size_before))
 
 
-def trailer_bytes(n_samples: int, n_chunks: int, index: bytes) -> bytes:
+def trailer_bytes(n_samples: int, n_chunks: int, *, index: bytes) -> bytes:
     """The trailer for an ``index`` of ``n_chunks`` entries, each :func:`index_entry`.
 
     Raises:

@@ -36,7 +36,7 @@ class Writer:
     [array([[   7,  512, 1023]], dtype=int32)]
     """
 
-    def __init__(self, file: BinaryIO, header: SoundHeader, coder: Coder | None = None):
+    def __init__(self, file: BinaryIO, header: SoundHeader, *, coder: Coder | None = None):
         if (header.entropy == "none") != (coder is None):
             raise ValueError(f"entropy mode {header.entropy} with {'no' if coder is None else 'a'} coder")
         self._file, self.header, self._coder = file, header, coder
@@ -62,7 +62,9 @@ class Writer:
         if levels and (len(levels) != self.header.channels or self.header.version == 1):
             found = f"{len(levels)} levels for {self.header.channels} channels"
             raise ValueError(f"{found} in format version {self.header.version}")
-        data = chunk_bytes(self.header, self._n_chunks, n_frames, checked, self._coder, levels)
+        data = chunk_bytes(
+            self.header, checked, index=self._n_chunks, n_frames=n_frames, coder=self._coder, levels=levels
+        )
         self._file.write(data)
         self._index += index_entry(len(data), self._last_size)
         self._last_size = len(data)
@@ -101,7 +103,7 @@ class Writer:
             raise ValueError("the trailer is written already")
         if n_samples < 0 or self.header.n_frames(n_samples) != self._n_frames:
             raise ValueError(f"{self._n_frames} frames were written, which {n_samples} samples do not take")
-        data = trailer_bytes(n_samples, self._n_chunks, bytes(self._index))
+        data = trailer_bytes(n_samples, self._n_chunks, index=bytes(self._index))
         self._file.write(data)
         self._closed = True
         return len(data)

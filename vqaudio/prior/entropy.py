@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from vqaudio.container import ChunkCodes, Coded, Coder, SoundHeader
+from vqaudio.container import ChunkCodes, CodedPayload, Coder, SoundHeader
 from vqaudio.errors import ModelError
 from vqaudio.intnet import INT8_SUFFIX
 from vqaudio.prior import coding, integer
@@ -36,7 +36,7 @@ class PriorCoder:
         """See :meth:`vqaudio.container.Coder.encode`."""
         return coding.encode(self.prior, [block.astype(np.int64) for block in codes], self.condition)
 
-    def decode(self, chunks: Sequence[Coded]) -> list[ChunkCodes]:
+    def decode(self, chunks: Sequence[CodedPayload]) -> list[ChunkCodes]:
         """See :meth:`vqaudio.container.Coder.decode`."""
         payloads, batch_sizes, frames = zip(*((c.data, c.channels, c.n_frames) for c in chunks), strict=True)
         found = coding.decode(self.prior, payloads, batch_sizes, frames, self.n_streams, self.condition)

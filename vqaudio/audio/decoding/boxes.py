@@ -8,7 +8,7 @@ _MOST_BOXES = 1 << 16
 _SEGMENT = b"\x18\x53\x80\x67"
 
 
-def mpeg4_end(file: IO[bytes], start: int, stop: int) -> int:
+def mpeg4_end(file: IO[bytes], start: int, *, stop: int) -> int:
     """Where the last box ends that begins in bytes ``start`` to ``stop``; ``stop`` where it only ends with the file."""
     at = start
     for _ in range(_MOST_BOXES):
@@ -25,7 +25,7 @@ def mpeg4_end(file: IO[bytes], start: int, stop: int) -> int:
     return max(at, stop)
 
 
-def matroska_end(file: IO[bytes], start: int, stop: int) -> int:
+def matroska_end(file: IO[bytes], start: int, *, stop: int) -> int:
     """Where the segment behind the header at ``start`` ends; ``stop`` where it does not say."""
     file.seek(start + 4)
     head = file.read(128)

@@ -46,7 +46,9 @@ def find_links(file: IO[bytes], size: int) -> list[Link]:
 
 def _links(file: IO[bytes], size: int) -> list[Link]:
     links: list[Link] = []
-    while len(links) <= MOST_LINKS and (link := sample_file(file, links[-1].stop if links else 0, size)) is not None:
+    while (
+        len(links) <= MOST_LINKS and (link := sample_file(file, links[-1].stop if links else 0, size=size)) is not None
+    ):
         links.append(link)
     if links:
         return links
@@ -59,11 +61,11 @@ def _links(file: IO[bytes], size: int) -> list[Link]:
         return mpeg_links(file, size)
     for kind, mark in _MARKS.items():
         if mark.match(head):
-            starts = [*islice(find_all(file, mark, 0, size, _LONGEST), MOST_LINKS + 1), size]
+            starts = [*islice(find_all(file, mark, start=0, stop=size, longest=_LONGEST), MOST_LINKS + 1), size]
             links = [Link(start, stop, kind, ("ffmpeg",)) for start, stop in pairwise(starts)]
             for link in links:
                 if kind in _ENDS:
-                    link.promised_stop = _ENDS[kind](file, link.start, link.stop)
+                    link.promised_stop = _ENDS[kind](file, link.start, stop=link.stop)
             return links
     if head.startswith(_ADTS):
         return [Link(0, size, "AAC", ("ffmpeg",))]

@@ -68,7 +68,7 @@ def _layout(head: bytes) -> _Layout | None:
     return None
 
 
-def sample_file(file: IO[bytes], start: int, size: int) -> Link | None:
+def sample_file(file: IO[bytes], start: int, *, size: int) -> Link | None:
     """The sound that begins at ``start`` in a file of ``size`` bytes, or None if it is of none of these kinds."""
     layout = _layout(_bytes(file, start, _HEAD))
     if layout is None:

@@ -42,4 +42,4 @@ class Link:
 
     def section(self, file: IO[bytes]) -> Section:
         """Its bytes as a file."""
-        return Section(file, self.start, self.stop, self.patches)
+        return Section(file, start=self.start, stop=self.stop, patches=self.patches)

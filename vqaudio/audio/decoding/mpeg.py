@@ -66,7 +66,7 @@ def mpeg_links(file: IO[bytes], size: int) -> list[Link]:
     links = [Link(0, size, "MP3", ("ffmpeg",))]
     frame = skip_id3_tags(file, 0)  # where the sound of the last of them begins
     faults = 0
-    for at in find_all(file, _MARK, 0, size, _LONGEST):
+    for at in find_all(file, _MARK, start=0, stop=size, longest=_LONGEST):
         if at < frame:
             continue
         if len(links) > MOST_LINKS or faults > MOST_FAULTS:

@@ -59,7 +59,7 @@ def ogg_links(file: IO[bytes], size: int) -> list[Link]:
         file.seek(at)
         head = file.read(_HEADER + 255 + 8)
         if head[:4] != _CAPTURE or len(head) < _HEADER:
-            at, faults = find_first(file, _CAPTURE, at + 1, size), faults + 1
+            at, faults = find_first(file, _CAPTURE, start=at + 1, stop=size), faults + 1
             continue
         begins, serial = bool(head[5] & _BEGINS), head[14:18]
         body = _HEADER + head[26]
@@ -76,7 +76,11 @@ def ogg_links(file: IO[bytes], size: int) -> list[Link]:
             stream.next_page, stream.ended = number + 1, bool(head[5] & _ENDS)
         began = begins
         stop = at + body + sum(head[_HEADER:body])
-        following = stop if file.seek(stop) and file.read(4) == _CAPTURE else find_first(file, _CAPTURE, at + 1, size)
+        following = (
+            stop
+            if file.seek(stop) and file.read(4) == _CAPTURE
+            else find_first(file, _CAPTURE, start=at + 1, stop=size)
+        )
         pages.cut = following < stop or stop > size
         faults += pages.cut
         at = following

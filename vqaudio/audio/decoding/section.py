@@ -12,7 +12,7 @@ class Section:
     The keys of ``patches`` are places in the file. The file itself is left as it is, but for its position.
     """
 
-    def __init__(self, file: IO[bytes], start: int, stop: int, patches: Mapping[int, bytes] | None = None):
+    def __init__(self, file: IO[bytes], *, start: int, stop: int, patches: Mapping[int, bytes] | None = None):
         self._file, self._start, self._stop = file, start, stop
         self._patches = dict(patches or {})
         self._position = start

@@ -58,7 +58,7 @@ class Inputs:
                     raise
             yield sound
 
-    def tell(self, sound: FileSource | PipeSource, target: Path, quiet: bool) -> None:
+    def report(self, sound: FileSource | PipeSource, target: Path, *, quiet: bool) -> None:
         """Say on standard error that a signal was the sound's end, unless ``quiet``; all of it is in ``target``.
 
         Raises:

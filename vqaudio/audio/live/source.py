@@ -98,9 +98,10 @@ class PipeSource:
         passed = min(max(0, start - self.sample_rate - self._start), self._kept.shape[1])
         self._kept, self._start = self._kept[:, passed:], self._start + passed
         self._fill(stop)
-        return padded_window(
-            self, start, stop, lambda first, last: self._kept[:, first - self._start : last - self._start]
-        )
+        return padded_window(self, self._inside, start=start, stop=stop)
+
+    def _inside(self, first: int, last: int) -> Window:
+        return self._kept[:, first - self._start : last - self._start]
 
     def _fill(self, stop: int) -> None:
         """Decode up to sample ``stop``, or the end."""
@@ -113,7 +114,7 @@ class PipeSource:
         block = self._decode(count)
         try:
             if block.size:
-                check_values(block, reached, self.sample_rate, self.name)
+                check_values(block, self.name, start=reached, sample_rate=self.sample_rate)
         except AudioError as error:
             self.problem = str(error)
             block = block[:, : (~(np.abs(block) <= MAX_LEVEL)).any(axis=0).argmax()]
