@@ -36,12 +36,12 @@ class Feeder:
 
     def end(self) -> None:
         self.settle()
-        os.close(self._far)
-        self._far = -1
+        far, self._far = self._far, -1  # whichever thread comes first
+        if far >= 0:
+            os.close(far)
 
     def close(self) -> None:
-        if self._far >= 0:
-            self.end()
+        self.end()
         os.close(self._near)
 
 
