@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from recipes.stages import RECIPES
 from vqaudio.cli import command
 from vqaudio.errors import FileError
-from vqaudio.evaluation.report import markdown
+from vqaudio.evaluation.writing import markdown
 from vqaudio.files import atomic_write
 
 ROOT = RECIPES.parent

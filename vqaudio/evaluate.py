@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 from tqdm import tqdm
@@ -18,7 +16,7 @@ from vqaudio.evaluation.options import Setup, evaluation_options, prepare
 from vqaudio.evaluation.report import as_data, plot, table
 from vqaudio.evaluation.scoring import evaluate
 from vqaudio.evaluation.systems import Original
-from vqaudio.files import atomic_write
+from vqaudio.evaluation.writing import write_json
 from vqaudio.series import SUFFIXES, MaxError, suffix_of
 
 SOUND_OPTIONS = (
@@ -109,7 +107,7 @@ def main(
     print(table(result))
     if json_out:
         about = {"folder": str(setup.folder), "model": codec.name, "too_short": selection.too_short}
-        _write_json({**about, **as_data(result)}, json_out)
+        write_json(json_out, {**about, **as_data(result)})
     if plot_out:
         plot(result, plot_out)
     return 0
@@ -133,16 +131,11 @@ def _evaluate_tables(
     print("\n\n".join(map(series_report.table, results)))
     if json_out:
         about = {"max_error": max_error, "last": last}
-        _write_json({**about, "tables": [series_report.as_data(result) for result in results]}, json_out)
+        write_json(json_out, {**about, "tables": [series_report.as_data(result) for result in results]})
     if plot_out:
         columns = [(result.name if len(results) > 1 else "", column) for result in results for column in result.columns]
         series_report.plot([(f"{name} {column.name}".strip(), column) for name, column in columns], plot_out)
     return 0
-
-
-def _write_json(data: dict[str, Any], path: Path) -> None:
-    with atomic_write(path) as file:
-        file.write(json.dumps(data, indent=1, allow_nan=False).encode() + b"\n")
 
 
 if __name__ == "__main__":

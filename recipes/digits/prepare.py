@@ -17,7 +17,7 @@ from pathlib import Path
 from vqaudio.audio.recordings import MANIFEST, Recording, manifest_of
 from vqaudio.cli import command
 from vqaudio.errors import VqaudioError
-from vqaudio.files import atomic_write
+from vqaudio.evaluation.writing import write_text
 
 NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<take>\d+)\.(wav|flac)")
 COLUMNS = ("path", "corpus", "speaker", "label", "split")
@@ -51,8 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     listed = recordings(options.folder, options.takes)
     options.out.mkdir(parents=True, exist_ok=True)
     manifest = options.out / MANIFEST
-    with atomic_write(manifest) as file:
-        file.write(manifest_of(listed, options.out, columns=COLUMNS).encode())
+    write_text(manifest, manifest_of(listed, options.out, columns=COLUMNS))
     print(f"{len(listed)} recordings of {len({item.speaker for item in listed})} speakers in {manifest}")
     return 0
 

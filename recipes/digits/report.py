@@ -8,7 +8,6 @@ RUN is the folder of the recipe (runs/digits): data/, tokens/, codec/ and prior/
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +24,15 @@ from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
 from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import SoundClassifier, trim_silence
-from vqaudio.evaluation.memorization import Memorization, memorization
+from vqaudio.evaluation.memorization import memorization
 from vqaudio.evaluation.metrics import Wave
-from vqaudio.files import atomic_write
+from vqaudio.evaluation.writing import markdown, render, share, write_json, write_text
 from vqaudio.prior.sampling import Sampling
 
 STRETCHES = {"label": 5, "speaker": 1}  # a word has an order, a voice has none
 NAMES = {"label": "digit", "speaker": "speaker"}
+CHANCE = {"label": 1 / 10, "speaker": 1 / 6}
+TEMPLATE = Path(__file__).with_name("report.md.jinja")
 
 
 @command
@@ -51,23 +52,23 @@ def main(argv: list[str] | None = None) -> int:
     valid = real["valid"]
     decoded = Spoken([again(sound, codec) for sound in tqdm(valid.sounds, "decoding", disable=None)], valid.labels)
     how = Sampling(options.temperature, 0, options.top_p, options.guidance)
-    drawn, codes = draw(codec, options.clips, how)
+    sampled, codes = sample(codec, options.clips, how)
     figures: dict[str, float] = {}
     for field, parts in STRETCHES.items():
         judge = SoundClassifier(codec.sample_rate, parts)
         judge.fit(real["train"].sounds, real["train"].labels[field])
-        for name, spoken in (("real", real["valid"]), ("decoded", decoded), ("drawn", drawn)):
+        for name, spoken in (("real", real["valid"]), ("decoded", decoded), ("sampled", sampled)):
             figures[f"{field} {name}"] = judge.accuracy(spoken.sounds, spoken.labels[field])
     rows = tokens.read(run / "tokens")[1]
     learned, kept = ([np.stack(row.codes) for row in rows if row.split == split] for split in ("train", "valid"))
     frames = codes[0].shape[1]
     near = memorization(codes, [part[:, :frames] for part in kept if part.shape[1] >= frames], training=learned)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "figures.json").write_text(json.dumps(figures | vars(near), indent=2), encoding="utf-8")
-    keep(out, drawn, real["valid"], codec.sample_rate)
-    text = written(figures, near, len(drawn.sounds), len(real["valid"].sounds), how)
-    with atomic_write(out / "report.md") as file:
-        file.write(text.encode())
+    write_json(out / "figures.json", figures | vars(near))
+    keep(out, sampled, real["valid"], codec.sample_rate)
+    counts = {"sampled": len(sampled.sounds), "real": len(valid.sounds)}
+    text = render(TEMPLATE, table=accuracies(figures), near=near, how=how, **counts)
+    write_text(out / "report.md", text)
     print(text)
     return 0
 
@@ -90,7 +91,7 @@ def again(sound: Wave, codec: Codec) -> Wave:
     return codec.decode(codec.encode(sound, codec.sample_rate))[0]
 
 
-def draw(codec: Codec, clips: int, how: Sampling) -> tuple[Spoken, list[NDArray[np.int32]]]:
+def sample(codec: Codec, clips: int, how: Sampling) -> tuple[Spoken, list[NDArray[np.int32]]]:
     """So many clips of each digit by each speaker, and their codes ``(streams, frames)``."""
     fields = codec.prior.fields
     pairs = [(label, speaker) for label in fields["label"] for speaker in fields["speaker"]]
@@ -107,12 +108,12 @@ def draw(codec: Codec, clips: int, how: Sampling) -> tuple[Spoken, list[NDArray[
     return Spoken(sounds, labels), codes
 
 
-def keep(out: Path, drawn: Spoken, real: Spoken, rate: int) -> None:
+def keep(out: Path, sampled: Spoken, real: Spoken, rate: int) -> None:
     """The first clip of each digit and speaker as WAV, and a picture of some beside real ones."""
     pyplot = require("matplotlib.pyplot")
-    speakers, digits = sorted(set(drawn.labels["speaker"])), sorted(set(drawn.labels["label"]))
+    speakers, digits = sorted(set(sampled.labels["speaker"])), sorted(set(sampled.labels["label"]))
     first = {}
-    for sound, label, speaker in zip(drawn.sounds, drawn.labels["label"], drawn.labels["speaker"], strict=True):
+    for sound, label, speaker in zip(sampled.sounds, sampled.labels["label"], sampled.labels["speaker"], strict=True):
         if (label, speaker) not in first:
             first[label, speaker] = sound
             write_array(sound, out / f"{label}_{speaker}.wav", sample_rate=rate)
@@ -132,38 +133,29 @@ def keep(out: Path, drawn: Spoken, real: Spoken, rate: int) -> None:
             axis = axes[row][column]
             axis.imshow(level, origin="lower", aspect="auto", vmin=level.max() - 70, cmap="magma")
             axis.set(xticks=[], yticks=[])
-            axis.set_title(f"{digit}, {speaker}, {'real' if source is known else 'drawn'}", fontsize=6)
+            axis.set_title(f"{digit}, {speaker}, {'real' if source is known else 'sampled'}", fontsize=6)
     figure.savefig(out / "spectrograms.png", dpi=130)
     pyplot.close(figure)
 
 
-def written(figures: dict[str, float], near: Memorization, drawn: int, real: int, how: Sampling) -> str:
-    """The report."""
-    lines = [
-        "# Digits",
-        "",
-        f"{drawn} clips drawn, as many of each digit by each speaker (temperature {how.temperature:g}, top-p "
-        f"{how.top_p:g}, guidance {how.guidance:g}); {real} recordings that nothing was trained on. The judge is a "
-        "support vector machine on MFCC statistics, trained on the real training recordings.",
-        "",
-        "| the judge names the right | of real recordings | of their reconstructions | of drawn clips | by chance |",
-        "|---|---:|---:|---:|---:|",
+def accuracies(figures: dict[str, float]) -> str:
+    """How often the judge is right, as a table."""
+    header = [
+        "the judge names the right",
+        "of real recordings",
+        "of their reconstructions",
+        "of sampled clips",
+        "by chance",
     ]
-    chance = {"label": 0.1, "speaker": 1 / 6}
-    for field, name in NAMES.items():
-        shares = [figures[f"{field} {kind}"] for kind in ("real", "decoded", "drawn")]
-        cells = " | ".join(f"{share:.1%}" for share in (*shares, chance[field]))
-        lines.append(f"| {name} | {cells} |")
-    lines += [
-        "",
-        f"Codes that differ from the nearest training recording: {near.sampled:.0%} in drawn clips, "
-        f"{near.held_out:.0%} in held-out takes (medians). {near.closer:.0%} of the drawn clips are nearer than "
-        "all but 5 % of the held-out takes.",
-        "",
-        "![drawn clips beside real ones](spectrograms.png)",
-        "",
+    rows = [
+        [
+            name,
+            *(share(figures[f"{field} {kind}"], 1) for kind in ("real", "decoded", "sampled")),
+            share(CHANCE[field], 1),
+        ]
+        for field, name in NAMES.items()
     ]
-    return "\n".join(lines)
+    return markdown(header, rows)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import platform
 from collections.abc import Mapping
@@ -25,8 +24,7 @@ from recipes.family.measure import Figures, Member, bits_per_sample, denoising, 
 from recipes.family.systems import HERE, SYSTEMS, counted_up, of_split
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
-from vqaudio.evaluation import require
-from vqaudio.files import atomic_write
+from vqaudio.evaluation.writing import is_missing, number, render, share, write_json, write_text
 from vqaudio.training.losses import ReconstructionLoss
 
 TAKES, LEARNED_TAKES = 2, 8  # of each speaker: clips to measure on, and to count codes of
@@ -58,16 +56,14 @@ def main(argv: list[str] | None = None) -> int:
     for name, member in tqdm(members.items(), "measuring", unit="system", leave=False, disable=None):
         if known.get(name, {}).get("made_by") != member.made_by:
             found = measure(member, clips, learned) | {"made_by": member.made_by}
-            known[name] = EMPTY | {key: None if missing(value) else value for key, value in found.items()}
-            with atomic_write(cache) as file:
-                file.write(json.dumps(known, indent=2).encode())
+            known[name] = EMPTY | {key: None if is_missing(value) else value for key, value in found.items()}
+            write_json(cache, known)
         figures[name] = known[name]
     levels = levels_in_use(members["vqvae2"], clips)
     loss = ReconstructionLoss(members["vae"].system.run(out, options.quick).loss, rate)
     varied = estimators(members["vae"], [clip[:rate] for clip in learned[:CROPS]], loss, 8 if options.quick else DRAWS)
     noise = denoising([members[name] for name in DENOISERS], clips, WEIGHTS)
-    with atomic_write(cache) as file:
-        file.write(json.dumps(known | {"levels": levels, "denoising": noise, "estimators": varied}, indent=2).encode())
+    write_json(cache, known | {"levels": levels, "denoising": noise, "estimators": varied})
     plots.rate_distortion(out, figures)
     plots.denoised(out, noise, {name: figures[name]["title"] for name in DENOISERS})
     sounds = [read_mono(item.path, rate) for item in unseen]
@@ -95,8 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         responsibility=mixture["responsibility"],
         hardware=f"{os.cpu_count()} cores of {processor()}",
     )
-    with atomic_write(out / "report.md") as file:
-        file.write(text.encode())
+    write_text(out / "report.md", text)
     print(out / "report.md")
     return 0
 
@@ -119,29 +114,13 @@ def processor() -> str:
 
 def written(figures: Mapping[str, Figures], hop: int, **facts: Any) -> str:
     """The report."""
-    jinja2 = require("jinja2")
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {
-        "number": number,
-        "share": lambda value: "" if missing(value) else f"{value:.0%}",
+    filters = {
         "nats": likelihood,
         "bits": partial(likelihood, hop=hop),
         "in_bits": lambda nats: number(in_bits(nats, hop), 2),
         "used": used,
     }
-    template = environment.from_string((HERE / "report.md.jinja").read_text(encoding="utf-8"))
-    text: str = template.render(figures=figures, hop=hop, **facts)
-    return text
-
-
-def missing(value: Any) -> bool:
-    """Whether a number was asked for and there is none."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def number(value: float | None, digits: int) -> str:
-    """A cell."""
-    return "" if missing(value) else f"{value:.{digits}f}"
+    return render(HERE / "report.md.jinja", filters=filters, figures=figures, hop=hop, **facts)
 
 
 def in_bits(nats: float | None, hop: int) -> float | None:
@@ -155,7 +134,7 @@ def likelihood(one: Figures, hop: int | None = None) -> str:
     if hop is not None:
         bound, exact = in_bits(bound, hop), in_bits(exact, hop)
     digits = 1 if hop is None else 2
-    cells = [number(bound, digits), "" if missing(exact) else f"{number(exact, digits)}\\*"]
+    cells = [number(bound, digits), "" if is_missing(exact) else f"{number(exact, digits)}\\*"]
     return ", ".join(filter(None, cells))
 
 
@@ -163,7 +142,7 @@ def used(one: Figures) -> str:
     """Codes in use, or active units."""
     if one["active_units"] is not None:
         return f"{one['active_units']} of {one['latent_dim']}"
-    return "" if missing(one["used"]) else f"{one['used']:.0%}"
+    return share(one["used"])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from vqaudio.codec.codec import Codec
 from vqaudio.evaluation.classifier import SoundClassifier
 from vqaudio.evaluation.memorization import memorization, spans_of
 from vqaudio.evaluation.metrics import Wave
+from vqaudio.evaluation.writing import markdown, share, write_text
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.prior.sampling import Sampling
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     lines += voices(codec, [r for r in recordings if r.split == "train"], how, options.out)
     lines += copies(codec, rows, how)
     text = "\n".join(lines)
-    (options.out / "report.md").write_text(text + "\n", encoding="utf-8")
+    write_text(options.out / "report.md", text)
     print(text)
     return 0
 
@@ -85,18 +86,17 @@ def sizes(codec: Codec, recordings: Sequence[Recording]) -> list[str]:
     lines = [
         f"Whole files, {len(sounds)} recordings of {LEAST_SECONDS:g} s or more, unseen speakers:",
         "",
-        "| codebooks | " + " | ".join(f"{mode}, kb/s" for mode in MODES) + " | context saves | prior saves |",
-        "|---|" + "---:|" * (len(MODES) + 2),
     ]
+    rows = []
     for number in [*range(1, min(4, codec.n_codebooks)), codec.n_codebooks]:
         total = {
             mode: sum(len(codec.compress(s, codec.sample_rate, n_codebooks=number, entropy=mode)) for s in sounds)
             for mode in MODES
         }
-        rates = " | ".join(f"{total[mode] * 8 / seconds / 1000:.3f}" for mode in MODES)
-        saved_share = " | ".join(f"{1 - total[mode] / total['none']:.1%}" for mode in MODES[1:])
-        lines.append(f"| {number} | {rates} | {saved_share} |")
-    return [*lines, ""]
+        rates = [f"{total[mode] * 8 / seconds / 1000:.3f}" for mode in MODES]
+        rows.append([str(number), *rates, *(share(1 - total[mode] / total["none"], 1) for mode in MODES[1:])])
+    header = ["codebooks", *(f"{mode}, kb/s" for mode in MODES), *(f"{mode} saves" for mode in MODES[1:])]
+    return [*lines, markdown(header, rows), ""]
 
 
 def integer_loss(codec: Codec, net: WaveNet, rows: Sequence[Row]) -> list[str]:

@@ -35,6 +35,7 @@ from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation import require
+from vqaudio.evaluation.writing import markdown, write_text
 from vqaudio.files import atomic_write
 
 SAMPLE_RATE = 16000  # Hz
@@ -177,8 +178,7 @@ def write_manifest(done: Sequence[Prepared], out: Path) -> None:
     """List the recordings, for training and evaluation to read."""
     plans = ((item.plan, item.after) for item in done)
     listed = [Recording(plan.target, "vctk", plan.split, plan.speaker, seconds=after) for plan, after in plans]
-    with atomic_write(out / MANIFEST) as file:
-        file.write(manifest_of(listed, out, columns=COLUMNS).encode())
+    write_text(out / MANIFEST, manifest_of(listed, out, columns=COLUMNS))
 
 
 # -------------------------------------------------------------------------------------------------------- statistics
@@ -190,19 +190,22 @@ def statistics(corpus: Corpus, done: Sequence[Prepared]) -> str:
     lines = [
         f"VCTK {release.version} ({release.licence}), at {SAMPLE_RATE} Hz and without the silence around speech.",
         "",
-        "| split | speakers | recordings | hours | silence cut | median length | shortest | longest |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
+    rows = []
     for name in SPLITS:
         items = [item for item in done if item.plan.split == name]
         after, before = np.array([item.after for item in items]), np.array([item.before for item in items])
         speakers = len({item.plan.speaker for item in items})
-        lines.append(
-            f"| {name} | {speakers} | {len(items)} | {after.sum() / 3600:.3f} | {1 - after.sum() / before.sum():.1%} | "
-            f"{np.median(after):.2f} s | {after.min():.2f} s | {after.max():.2f} s |"
-        )
+        lengths = [f"{length:.2f} s" for length in (np.median(after), after.min(), after.max())]
+        hours, cut = f"{after.sum() / 3600:.3f}", f"{1 - after.sum() / before.sum():.1%}"
+        rows.append([name, str(speakers), str(len(items)), hours, cut, *lengths])
     unused = len(corpus.utterances) - len(done)
-    lines += ["", f"{unused} of {len(corpus.utterances)} recordings are not used: see the splits in prepare.py."]
+    header = ["split", "speakers", "recordings", "hours", "silence cut", "median length", "shortest", "longest"]
+    lines += [
+        markdown(header, rows),
+        "",
+        f"{unused} of {len(corpus.utterances)} recordings are not used: see the splits in prepare.py.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -246,8 +249,7 @@ def main(argv: list[str] | None = None) -> int:
     write_manifest(done, out)
     plot(done, out / "statistics.png")
     text = statistics(corpus, done)
-    with atomic_write(out / "statistics.md") as file:
-        file.write(text.encode())
+    write_text(out / "statistics.md", text)
     print(text)
     return 0
 

@@ -20,10 +20,10 @@ from vqaudio.audio.resampling import read_mono
 from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
-from vqaudio.evaluation import require
 from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 from vqaudio.evaluation.page import MARK, RANGE_DB, draw_spectrogram, mel_levels, new_folder
+from vqaudio.evaluation.writing import render, write_text
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 
@@ -70,10 +70,8 @@ class Page:
 
     def write(self, codec: Codec) -> None:
         """Write ``index.html``."""
-        environment = require("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-        text = template.render(codec=codec, sections=self.sections, range_db=RANGE_DB, mark=MARK)
-        (self.folder / "index.html").write_text(text, encoding="utf-8")
+        text = render(TEMPLATE, codec=codec, sections=self.sections, range_db=RANGE_DB, mark=MARK)
+        write_text(self.folder / "index.html", text)
 
 
 # ---------------------------------------------------------------------------------------------------------- sections

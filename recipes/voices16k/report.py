@@ -9,12 +9,11 @@ digits/ the Free Spoken Digit Dataset. OUT gets report.md, report.json and sound
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,11 @@ from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
 from vqaudio.errors import VqaudioError
-from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import trim_silence
 from vqaudio.evaluation.conversion import Estimate, SpeakerIdentifier, content_distance, estimate
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, stoi
 from vqaudio.evaluation.probe import SEGMENTS, code_features, mel_features, predicted_right
-from vqaudio.files import atomic_write
+from vqaudio.evaluation.writing import render, write_json, write_text
 
 TARGET_SECONDS = 60.0  # speech in training of those whose voices are asked for
 RECORDINGS = 10  # of a speaker at most, so that all count alike
@@ -82,17 +80,10 @@ def main(argv: list[str] | None = None) -> int:
     }
     keep(options.out / "sounds", heard, targets)
     text = written(figures)
-    with atomic_write(options.out / "report.json") as file:
-        file.write(json.dumps(figures, indent=2, default=lambda found: rounded(asdict(found))).encode())
-    with atomic_write(options.out / "report.md") as file:
-        file.write(text.encode())
+    write_json(options.out / "report.json", figures, decimals=4)
+    write_text(options.out / "report.md", text)
     print(text)
     return 0
-
-
-def rounded(values: dict[str, float]) -> dict[str, float | None]:
-    """As JSON can hold them."""
-    return {name: None if math.isnan(value) else round(value, 4) for name, value in values.items()}
 
 
 # ------------------------------------------------------------------------------------------------------------- sounds
@@ -275,12 +266,8 @@ def probe(codec: Codec, folder: Path, takes: int) -> dict[str, Any]:
 
 def written(figures: dict[str, Any]) -> str:
     """The report."""
-    jinja2 = require("jinja2")
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"share": partial(shown, pattern="{:.0%}"), "number": partial(shown, pattern="{:.3f}")}
-    template = Path(__file__).with_name("report.md.jinja").read_text(encoding="utf-8")
-    text: str = environment.from_string(template).render(figures, segments=SEGMENTS)
-    return text
+    filters = {"share": partial(shown, pattern="{:.0%}"), "number": partial(shown, pattern="{:.3f}")}
+    return render(Path(__file__).with_name("report.md.jinja"), filters=filters, segments=SEGMENTS, **figures)
 
 
 def shown(found: Estimate, pattern: str) -> str:

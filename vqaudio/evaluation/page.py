@@ -21,6 +21,7 @@ from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave, log_mel
 from vqaudio.evaluation.options import Prepared
 from vqaudio.evaluation.report import cell, summary
 from vqaudio.evaluation.scoring import ClipResult, ClipScore, evaluate
+from vqaudio.evaluation.writing import render, write_text
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 MARK = '<meta name="generator" content="vqaudio listen">'  # by which an earlier page is known
@@ -107,12 +108,17 @@ def write_page(folder: Path, prepared: Prepared, *, progress: bool = True) -> No
     """
     gallery = Gallery(folder)
     result = evaluate(prepared.selection, prepared.systems, progress=progress, keep=gallery.add)
-    environment = require("jinja2").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     header, rows = summary(result)
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        codec=prepared.codec, clips=gallery.clips, header=header, rows=rows, range_db=RANGE_DB, mark=MARK
+    page = render(
+        TEMPLATE,
+        codec=prepared.codec,
+        clips=gallery.clips,
+        header=header,
+        rows=rows,
+        range_db=RANGE_DB,
+        mark=MARK,
     )
-    (folder / "index.html").write_text(page, encoding="utf-8")
+    write_text(folder / "index.html", page)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import Mean, Metric, Metrics
 from vqaudio.evaluation.scoring import CodeUsage, Evaluation, SystemScore, undefined
+from vqaudio.evaluation.writing import markdown
 from vqaudio.files import atomic_write
 
 COLUMNS = 3
@@ -65,18 +66,6 @@ def _usage_rows(usage: list[CodeUsage]) -> list[list[str]]:
         [str(index), f"{codes.used:.1%}", f"{codes.perplexity:.0f}", str(len(codes.counts)), str(codes.frames)]
         for index, codes in enumerate(usage, start=1)
     ]
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A table with aligned columns: the first to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-
-    def line(cells: list[str]) -> str:
-        first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-        return "| " + " | ".join([first.strip().ljust(widths[0]), *others]) + " |"
-
-    rule = "|" + "|".join("-" * (width + 1) + (":" if column else "-") for column, width in enumerate(widths)) + "|"
-    return "\n".join([line(header), rule, *map(line, rows)])
 
 
 # -------------------------------------------------------------------------------------------------------------- JSON

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from vqaudio.evaluation import require
-from vqaudio.evaluation.report import markdown
 from vqaudio.evaluation.series_scores import ColumnScore, SizeScore, TableEvaluation
+from vqaudio.evaluation.writing import markdown
 from vqaudio.files import atomic_write
 
 MOST_PANELS = 8

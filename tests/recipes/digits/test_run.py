@@ -20,10 +20,12 @@ def test_the_digits_recipe_goes_from_recordings_to_a_report(data_folder, tmp_pat
     report = tmp_path / "out" / "report"
     figures = json.loads((report / "figures.json").read_text())
     assert 0.5 < figures["speaker real"] <= 1
-    assert {f"{field} {kind}" for field in ("label", "speaker") for kind in ("real", "decoded", "drawn")} < set(figures)
+    assert {f"{field} {kind}" for field in ("label", "speaker") for kind in ("real", "decoded", "sampled")} < set(
+        figures
+    )
     assert len(list(report.glob("*.wav"))) == 60
     assert (report / "spectrograms.png").stat().st_size > 10_000
-    assert "60 clips drawn" in (report / "report.md").read_text()
+    assert "60 clips sampled" in (report / "report.md").read_text()
     again = run_recipe("digits", folder, "--quick", "--out", tmp_path / "out", "--jobs", 1)
     assert again.returncode == 0
     assert all(line.startswith("== ") and " is done, " in line for line in again.stdout.splitlines())
