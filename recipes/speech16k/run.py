@@ -135,7 +135,7 @@ class Speech(Recipe):
     @stage(makes="tokens")
     def tokens(self) -> Iterator[Command]:
         """Code the recordings, and augmented copies of them, half of which end frames early."""
-        common = ["--model", self.codec, "--codebooks", "9,3", "--entry-costs", "1,10", "--jobs", self.jobs]
+        common = ["--model", self.codec, "--codebooks", "9,3", "--code-costs", "1,10", "--jobs", self.jobs]
         where = [self.folder, self.place("tokens"), *common]
         if self.quick:
             yield module("vqaudio.tokenize", *where, "--corpora", "vctk")

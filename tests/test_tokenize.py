@@ -1,0 +1,242 @@
+"""The command that makes tokens of recordings, from end to end."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tiny_models import HOP, RATE, sound, tiny_model
+from tools import one_line
+
+from vqaudio import tokenize, tokens
+from vqaudio.model import checkpoint
+from vqaudio.registry import fingerprint
+from vqaudio.tokens import Origin, Row
+from vqaudio.training import tokenizing
+from vqaudio.training.tokenizing import Tokenizing, codec_of
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def same(one: Row, other: Row) -> bool:
+    codes = [[part.tolist() for part in each.codes] for each in (one, other)]
+    known = [{name: value for name, value in vars(each).items() if name != "codes"} for each in (one, other)]
+    return codes[0] == codes[1] and known[0] == known[1]
+
+
+@pytest.fixture
+def recordings() -> Path:
+    """Five recordings of a quarter of a second with a manifest, and a model."""
+    folder = Path("sounds")
+    folder.mkdir()
+    rows = []
+    for index, (corpus, split) in enumerate(
+        (("words", "train"), ("words", "train"), ("words", "valid"), ("digits", "train"), ("digits", "valid"))
+    ):
+        soundfile.write(folder / f"{index}.wav", sound(RATE // 4, seed=index)[0], RATE)
+        rows.append((f"{index}.wav", corpus, split, f"speaker {index % 2}", str(index) if corpus == "digits" else ""))
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "corpus", "split", "speaker", "label"), *rows])
+    checkpoint.save(tiny_model(), "model.safetensors")
+    return folder
+
+
+def run(*arguments: object, out: str = "tokens") -> int:
+    options = [] if "--jobs" in arguments else ["--jobs", "1"]
+    given = ["sounds", out, "--model", "model.safetensors", *options, *arguments]
+    return tokenize.main([str(argument) for argument in given])
+
+
+def rows_of(out: str = "tokens", **known: object) -> list[Row]:
+    """The rows in a folder with some values, in the order of the recordings."""
+    _, rows = tokens.read(Path(out))
+    chosen = [one for one in rows if all(getattr(one, name) == value for name, value in known.items())]
+    return sorted(chosen, key=lambda one: (one.version, one.path))
+
+
+def test_every_recording_becomes_a_row(recordings, capsys):
+    assert run() == 0
+    assert "5 rows written to tokens" in capsys.readouterr().out
+    found = checkpoint.load("model.safetensors")
+    origin, _ = tokens.read(Path("tokens"))
+    assert origin == Origin(found.fingerprint, found.model.bottleneck.streams, RATE / HOP)
+    rows = rows_of()
+    assert [(one.path, one.corpus, one.split, one.speaker, one.label, one.version) for one in rows] == [
+        ("0.wav", "words", "train", "speaker 0", "", 0),
+        ("1.wav", "words", "train", "speaker 1", "", 0),
+        ("2.wav", "words", "valid", "speaker 0", "", 0),
+        ("3.wav", "digits", "train", "speaker 1", "3", 0),
+        ("4.wav", "digits", "valid", "speaker 0", "4", 0),
+    ]
+    for one in rows:
+        wav = soundfile.read(recordings / one.path, dtype="float32")[0]
+        expected = codec_of(how()).encode(wav, RATE, with_margin=False).streams
+        assert all(np.array_equal(ours, codes[0]) for ours, codes in zip(one.codes, expected, strict=True))
+
+
+def how(codebooks: tuple[int, ...] = (3,), min_seconds: float = 0.0) -> Tokenizing:
+    mark = fingerprint(Path("model.safetensors"))
+    return Tokenizing("model.safetensors", mark, "cpu", codebooks, 0.1, (0.0, 0.0), 0, min_seconds)
+
+
+@pytest.mark.usefixtures("recordings")
+def test_each_recording_can_be_coded_with_several_numbers_of_codebooks():
+    assert run("--codebooks", "3,1", "--quiet") == 0
+    rows = rows_of()
+    assert [len(one.codes) for one in rows] == 5 * [3, 1]
+    assert all(np.array_equal(three.codes[0], one.codes[0]) for three, one in zip(rows[::2], rows[1::2], strict=True))
+
+
+@pytest.mark.usefixtures("recordings")
+def test_versions_vary_what_is_learned_from_and_a_seed_repeats_them(capsys):
+    for out, *options in (("a",), ("b",), ("c", "--seed", 1)):
+        assert run("--versions", 2, "--quiet", *options, out=out) == 0
+    assert capsys.readouterr().out == ""
+    train = [one.path for one in rows_of("a", version=0, split="train")]
+    originals = {one.path: one.codes for one in rows_of("a", version=0)}
+    assert len(train) == 3
+    for version in (1, 2):
+        varied = rows_of("a", version=version)
+        assert [one.path for one in varied] == train
+        for one in varied:
+            before = originals[one.path][1]
+            assert one.codes[1].tolist() != before.tolist()
+            assert 0.85 * len(before) < len(one.codes[1]) < 1.15 * len(before)
+    first, second, other = (rows_of(out) for out in "abc")
+    assert all(same(one, again) for one, again in zip(first, second, strict=True))
+    assert [same(one, again) for one, again in zip(first, other, strict=True)] == [not one.version for one in first]
+
+
+@pytest.mark.usefixtures("recordings")
+def test_half_of_the_versions_end_frames_early():
+    """Where embeddings cost more than any saves, frames end after the first codebook that has no stop code."""
+    model = tiny_model()
+    with torch.no_grad():
+        for embeddings in model.bottleneck.additive_codebooks()[1:]:
+            embeddings[2] = 0.0
+    checkpoint.save(model, "ended.safetensors")
+    options = ("--versions", 4, "--quiet", "--code-costs", "1e5,1e6", "--model", "ended.safetensors")
+    assert run(*options) == 0
+    ended = [all((part == 2).all() for part in one.codes[1:]) for one in rows_of() if one.version]
+    assert not any((one.codes[1] == 2).all() for one in rows_of(version=0))
+    assert 2 < sum(ended) < 10
+    assert len(ended) == 12
+
+
+@pytest.mark.usefixtures("recordings")
+def test_a_run_goes_on_where_it_stopped(monkeypatch, capsys):
+    monkeypatch.setattr(tokenizing, "SHARD", 1)
+    assert run("--versions", 1) == 0
+    shards = sorted(Path("tokens").iterdir())
+    before, times = rows_of(), {path: path.stat().st_mtime_ns for path in shards}
+    assert len(shards) == 8
+    shards[3].unlink()
+    capsys.readouterr()
+    assert run("--versions", 1) == 0
+    assert "1 rows written to tokens" in capsys.readouterr().out
+    assert {path for path in shards if path.stat().st_mtime_ns != times[path]} == {shards[3]}
+    assert all(same(one, again) for one, again in zip(before, rows_of(), strict=True))
+
+
+@pytest.mark.usefixtures("recordings")
+def test_tokens_of_another_model_are_not_mixed_in(capsys):
+    assert run("--quiet") == 0
+    before = {path: path.read_bytes() for path in Path("tokens").iterdir()}
+    checkpoint.save(tiny_model(seed=1), "other.safetensors")
+    assert run("--model", "other.safetensors", "--versions", 1) == 1
+    assert one_line(capsys, "error: tokens/", "was made by another codec or with other settings; choose another OUT")
+    assert run("--codebooks", 1) == 1
+    assert one_line(capsys, "error: tokens/", "was made by another codec or with other settings; choose another OUT")
+    assert {path: path.read_bytes() for path in Path("tokens").iterdir()} == before
+
+
+@pytest.mark.usefixtures("recordings")
+def test_some_corpora_alone(capsys):
+    assert run("--corpora", "digits", "--quiet") == 0
+    assert [one.path for one in rows_of()] == ["3.wav", "4.wav"]
+    assert run("--corpora", "digits,songs") == 1
+    assert one_line(capsys, "error: no corpus songs: there are digits, words")
+
+
+def test_short_recordings_can_be_followed_by_silence(recordings):
+    assert run("--pad-to", 0.5, "--quiet") == 0
+    wav = np.pad(soundfile.read(recordings / "0.wav", dtype="float32")[0], (0, RATE // 4))
+    expected = codec_of(how(min_seconds=0.5)).encode(wav, RATE, with_margin=False).streams
+    found = rows_of(path="0.wav")[0].codes
+    assert all(np.array_equal(ours, codes[0]) for ours, codes in zip(found, expected, strict=True))
+
+
+def test_a_copy_of_which_nothing_is_left_has_no_row(recordings):
+    """Copies begin up to a frame later than their recording, and this one is shorter than that."""
+    soundfile.write(recordings / "1.wav", np.full(2, 0.1), RATE)
+    assert run("--versions", 1, "--quiet") == 0
+    assert [len(one.codes[0]) for one in rows_of(path="1.wav", version=0)] == [1]
+    assert [one.path for one in rows_of(version=1)] == ["0.wav", "3.wav"]
+
+
+@pytest.mark.usefixtures("recordings")
+def test_several_processes_write_what_one_does():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as each of the several has
+    try:
+        for jobs in (1, 2):
+            assert run("--versions", 1, "--jobs", jobs, "--quiet", out=f"jobs {jobs}") == 0
+    finally:
+        torch.set_num_threads(threads)
+    assert all(same(one, other) for one, other in zip(rows_of("jobs 1"), rows_of("jobs 2"), strict=True))
+
+
+def test_a_recording_that_cannot_be_read_is_named(recordings, monkeypatch, capsys):
+    monkeypatch.setattr(tokenizing, "SHARD", 1)
+    (recordings / "1.wav").write_text("no sound")
+    assert run() == 1
+    assert one_line(capsys, "error: sounds/1.wav: is not a sound file")
+    kept = {one.path for one in rows_of()}
+    assert kept
+    assert "1.wav" not in kept
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--versions", -1], ["--jobs", 0], ["--speed", 1], ["--codebooks", "3,x"], ["--code-costs", "2,1"]],
+    ids=lambda each: each[0],
+)
+def test_options_that_make_no_sense_are_refused(recordings, options, capsys):
+    assert run(*options) == 2
+    assert one_line(capsys, "error: ", options[0])
+    assert not Path("tokens").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--codebooks", "4"], "4 codebooks asked for, but model has 1 to 3"),
+        (["--model", "nowhere"], "nowhere: no such model"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_impossible_wishes_give_one_line(recordings, options, message, capsys):
+    assert run(*options) == 1
+    assert one_line(capsys, "error: ", message)
+    assert not Path("tokens").exists()
+
+
+def test_no_recordings_give_one_line(capsys):
+    assert run() == 1
+    assert one_line(capsys, "error: sounds: no such folder")
+
+
+@pytest.mark.usefixtures("recordings")
+def test_the_missing_extra_is_named(monkeypatch, capsys):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "librosa" else real(name))
+    assert run() == 1
+    assert one_line(capsys, "error: tokenize needs librosa: pip install 'vqaudio[train]'")

@@ -1,0 +1,41 @@
+"""What augmented copies of recordings are like, and what tokens on disk say of how they were made."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tiny_models import HOP, RATE, sound
+
+from vqaudio.training.tokenizing import LEVELS, Tokenizing, augmented
+
+
+def test_settings_keep_the_words_that_files_of_tokens_have():
+    how = Tokenizing("m", "0123456789ab", "cpu", (9, 3), 0.1, (1.0, 10.0), 0, 0.5)
+    known = {"codebooks": [9, 3], "speed": 0.1, "costs": [1.0, 10.0], "seed": 0, "least": 0.5}
+    assert how.settings == json.dumps(known)
+
+
+@pytest.mark.parametrize("gain", [0.01, 1.0])
+def test_an_augmented_copy_has_another_speed_start_and_level(gain):
+    wav = np.float32(gain) * sound(RATE)[0]
+    lengths, levels = [], []
+    for seed in range(20):
+        made = augmented(wav, RATE, hop_length=HOP, speed=0.1, random=np.random.default_rng(seed))
+        assert made.dtype == np.float32
+        assert np.abs(made).max() <= 1.0
+        lengths.append(len(made))
+        levels.append(10 * np.log10(np.mean(made**2)))
+    low, high = LEVELS
+    assert RATE / 1.1 - HOP - 2 <= min(lengths) < 0.97 * RATE < 1.03 * RATE < max(lengths) <= RATE / 0.9 + 2
+    assert low - 0.1 <= min(levels) < -32 < -24 < max(levels) <= high + 0.1
+
+
+def test_without_a_change_of_speed_only_level_and_start_vary():
+    wav = sound(RATE)[0]
+    made = augmented(wav, RATE, hop_length=HOP, speed=0.0, random=np.random.default_rng(3))
+    cut = len(wav) - len(made)
+    assert 0 <= cut < HOP
+    gain = made @ wav[cut:] / (wav[cut:] @ wav[cut:])
+    np.testing.assert_allclose(made, gain * wav[cut:], atol=1e-6)
