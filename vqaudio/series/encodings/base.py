@@ -33,7 +33,24 @@ class ColumnEncoding(ABC):
         return dict(vars(self))
 
 
-@dataclass
+@dataclass(frozen=True)
+class EncodedValues:
+    """Values as integers.
+
+    Args:
+        encoding: back to the values.
+        numbers: int64 ``(values,)``.
+        representable: bool ``(values,)``: which of the values their numbers stand for, within the bound.
+        bound: how far decoded values may be off; 0 for none.
+    """
+
+    encoding: ColumnEncoding
+    numbers: Integers
+    representable: Bools
+    bound: float = 0.0
+
+
+@dataclass(frozen=True)
 class EncodedColumn:
     """A column as integers.
 
@@ -52,22 +69,14 @@ class EncodedColumn:
     exempt: bool = False
 
     @classmethod
-    def of_known(
-        cls,
-        column: Column,
-        encoding: ColumnEncoding,
-        *,
-        numbers: Integers,
-        representable: Bools | None = None,
-        bound: float = 0.0,
-    ) -> EncodedColumn:
-        """From the numbers of the cells that hold a value, and which of them these represent (None: all)."""
+    def of_known(cls, column: Column, values: EncodedValues, *, exempt: bool) -> EncodedColumn:
+        """All rows of a column, from the cells that hold a value; what these do not represent are literals."""
         literals = np.zeros(len(column.cells), bool)
-        if representable is not None:
-            literals[column.known] = ~representable
+        literals[column.known] = ~values.representable
         good = column.known & ~literals
         latest = np.maximum.accumulate(np.where(good, np.arange(len(good)), -1))
         spread = np.zeros(len(good), np.int64)
-        spread[column.known] = numbers
+        spread[column.known] = values.numbers
         first = int(spread[good][0]) if good.any() else 0
-        return cls(encoding, np.where(latest >= 0, spread[latest], first), literals, bound)
+        numbers = np.where(latest >= 0, spread[latest], first)
+        return cls(values.encoding, numbers, literals, values.bound, exempt)

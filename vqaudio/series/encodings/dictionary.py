@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import InstanceOf
 
 from vqaudio.series.arrays import Integers
-from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
-from vqaudio.series.table import Column
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
+from vqaudio.series.table import Dictionary
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,9 @@ class DictionaryEncoding(ColumnEncoding):
         return {"words": self.words}
 
 
-def encode_words(column: Column) -> EncodedColumn:
-    """A column of texts; its words in the order of its own dictionary, or that in which they first stand."""
-    known = column.values[column.known].tolist()
-    words = dict.fromkeys(column.dictionary.words if column.dictionary is not None else known)
+def encode_words(texts: list[str], dictionary: Dictionary | None) -> EncodedValues:
+    """Texts, by words in the order of the column's own dictionary, or that in which they first stand."""
+    words = dict.fromkeys(texts if dictionary is None else dictionary.words)
     order = {word: number for number, word in enumerate(words)}
-    numbers = np.array([order[word] for word in known], np.int64)
-    return EncodedColumn.of_known(column, DictionaryEncoding(tuple(words)), numbers=numbers)
+    numbers = np.array([order[text] for text in texts], np.int64)
+    return EncodedValues(DictionaryEncoding(tuple(words)), numbers, np.ones(len(texts), bool))

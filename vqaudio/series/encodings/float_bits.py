@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vqaudio.series.arrays import Bools, Integers
-from vqaudio.series.encodings.base import ColumnEncoding
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
 from vqaudio.series.encodings.grid import DIGITS, LITERAL_SHARE, SAMPLE_ROWS, GridEncoding
 
 MOST_ULPS = 16
@@ -63,8 +63,13 @@ def _decimals(wholes: Integers, scale: float, rounded: str, dtype: str) -> NDArr
         return GridEncoding(scale, True).values(wholes, rounded).astype(dtype)
 
 
-def find_near_decimals(values: NDArray[Any]) -> tuple[NearDecimals, Integers, Bools] | None:
-    """Decimals that (nearly) all values lie near to, their numbers, and which of them these represent; or None."""
+def encode_bits(values: NDArray[Any]) -> EncodedValues:
+    """Any floats ``(values,)``, exactly."""
+    return EncodedValues(FloatBits(), FloatBits.numbers(values), np.ones(len(values), bool))
+
+
+def encode_near_decimals(values: NDArray[Any]) -> EncodedValues | None:
+    """Floats ``(values,)`` that (nearly) all lie near to decimals; None for others."""
     some = values[np.linspace(0, len(values) - 1, min(SAMPLE_ROWS, len(values))).astype(int)]
     for scale, rounded in _candidates(values.dtype):
         if _ulps(some, scale, rounded)[2] is not None:
@@ -72,7 +77,7 @@ def find_near_decimals(values: NDArray[Any]) -> tuple[NearDecimals, Integers, Bo
             if close is not None:
                 reach = int(np.abs(ulps[close]).max())
                 numbers = np.where(close, wholes * (2 * reach + 1) + reach + ulps, 0)
-                return NearDecimals(scale, rounded, reach), numbers, close
+                return EncodedValues(NearDecimals(scale, rounded, reach), numbers, close)
     return None
 
 

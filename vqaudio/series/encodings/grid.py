@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from vqaudio.series.arrays import Bools, Integers
-from vqaudio.series.encodings.base import ColumnEncoding
+from vqaudio.series.arrays import Integers
+from vqaudio.series.cell_style import floats_as_text
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
 from vqaudio.series.encodings.bounds import equal_bits, within
 
 EXACT = 2**53
@@ -57,10 +58,6 @@ class GridEncoding(ColumnEncoding):
             numbers = np.rint((whole - self.first) / self.step)
         fits = np.abs(numbers) < (EXACT - abs(self.first)) // self.step  # false for NaN too
         return np.where(fits, numbers, 0).astype(np.int64)
-
-
-GridFit = tuple[GridEncoding, Integers, Bools]
-"""A grid, the numbers of some values on it, and which of them it represents."""
 
 
 def find_grid(values: NDArray[Any]) -> GridEncoding | None:
@@ -104,44 +101,61 @@ def _coarsened(grid: GridEncoding, values: NDArray[Any]) -> GridEncoding:
     return GridEncoding(grid.scale, grid.divides, max(1, int(np.gcd.reduce(np.abs(numbers - first)))), first)
 
 
-def find_bounded_grid(values: NDArray[Any], bound: float) -> GridFit | None:
-    """A grid with steps near ``2 * bound``, the numbers of the values, and which of them it holds within the bound.
+def encode_on_grid(values: NDArray[Any]) -> EncodedValues | None:
+    """Floats ``(values,)`` on the grid that they lie on, exactly; None if there is none."""
+    grid = find_grid(values)
+    if grid is None:
+        return None
+    numbers = grid.numbers(values)
+    return EncodedValues(grid, numbers, equal_bits(grid.values(numbers, values.dtype.name), values))
+
+
+def encode_within(values: NDArray[Any], bound: float) -> EncodedValues | None:
+    """Floats ``(values,)`` on a grid with steps near ``2 * bound``; decoded values and their text are within it.
 
     Steps of values that have a grid of their own are odd multiples of its step, where that is the wider choice. Where
     many values are 0, it holds 0: nights without light stay dark. None where floats hold no such steps.
     """
+    found = _encode_bounded(values, bound)
+    if found is None:
+        return None
+    texts = floats_as_text(found.encoding.values(found.numbers, values.dtype.name), {})
+    return replace(found, representable=found.representable & within(np.array(texts, np.float64), values, bound))
+
+
+def _encode_bounded(values: NDArray[Any], bound: float) -> EncodedValues | None:
     often_zero = np.count_nonzero(values == 0) * ZERO_SHARE >= len(values)
     best = None
     for grid, unit in _candidate_bounded_grids(values, bound):
-        numbers, representable = _fit(grid, values, bound)
-        if best is None or representable.sum() > best[2].sum():
-            best = grid, numbers, representable
-        if representable.sum() >= len(values) - len(values) // (10 * LITERAL_SHARE):
+        found = _encode(grid, values, bound)
+        n_representable = found.representable.sum()
+        if best is None or n_representable > best.representable.sum():
+            best = found
+        if n_representable >= len(values) - len(values) // (10 * LITERAL_SHARE):
             if often_zero:
-                grid = replace(grid, first=0)
-                with_zero = grid, *_fit(grid, values, bound)
-                return with_zero if with_zero[2].sum() >= representable.sum() else best
+                with_zero = _encode(replace(grid, first=0), values, bound)
+                return with_zero if with_zero.representable.sum() >= n_representable else best
             return min((best, *_shifted(grid, unit, values, bound)), key=_variation)
     return best
 
 
-def _fit(grid: GridEncoding, values: NDArray[Any], bound: float) -> tuple[Integers, Bools]:
+def _encode(grid: GridEncoding, values: NDArray[Any], bound: float) -> EncodedValues:
     numbers = grid.numbers(values)
-    return numbers, within(grid.values(numbers, values.dtype.name), values, bound)
+    return EncodedValues(grid, numbers, within(grid.values(numbers, values.dtype.name), values, bound), bound)
 
 
-def _shifted(grid: GridEncoding, unit: int, values: NDArray[Any], bound: float) -> Iterator[GridFit]:
-    """The same grid, moved by parts of its step: a signal that rests between two of its values would waver."""
+def _shifted(grid: GridEncoding, unit: int, values: NDArray[Any], bound: float) -> Iterator[EncodedValues]:
+    """On the same grid, moved by parts of its step: a signal that rests between two of its values would waver."""
     for part in range(1, PHASES):
         moved = replace(grid, first=grid.first + grid.step * part // PHASES // unit * unit)
         if moved != grid:
-            yield moved, *_fit(moved, values, bound)
+            yield _encode(moved, values, bound)
 
 
-def _variation(found: GridFit) -> tuple[int, int]:
-    """Values that the grid does not hold; then how many steps the others go up and down."""
-    _, numbers, representable = found
-    return int((~representable).sum()), int(np.minimum(np.abs(np.diff(numbers[representable])), LARGEST_STEP).sum())
+def _variation(found: EncodedValues) -> tuple[int, int]:
+    """Values that the grid does not represent; then how many steps the others go up and down."""
+    steps = np.abs(np.diff(found.numbers[found.representable]))
+    return int((~found.representable).sum()), int(np.minimum(steps, LARGEST_STEP).sum())
 
 
 def _candidate_bounded_grids(values: NDArray[Any], bound: float) -> Iterator[tuple[GridEncoding, int]]:

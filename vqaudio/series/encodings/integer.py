@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vqaudio.series.arrays import Integers
-from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
-from vqaudio.series.table import Column
+from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
 
 LARGEST_STEP = 2**62
 
@@ -32,17 +31,15 @@ class IntegerEncoding(ColumnEncoding):
         return wide.view(np.int64).astype(dtype)
 
 
-def encode_integers(column: Column, bound: float) -> EncodedColumn:
-    """A column of integers, off by ``bound`` or less: steps are odd multiples of the greatest common divisor."""
-    known = column.values[column.known]
-    least, greatest = (int(known.min()), int(known.max())) if len(known) else (0, 0)
-    span = greatest - least
-    wide = known.astype(np.uint64 if known.dtype == np.uint64 else np.int64).view(np.int64)
+def encode_integers(values: NDArray[Any], bound: float) -> EncodedValues:
+    """Integers ``(values,)``, off by ``bound`` or less: steps are odd multiples of their greatest common divisor."""
+    least, greatest = (int(values.min()), int(values.max())) if len(values) else (0, 0)
+    span, all_of_them = greatest - least, np.ones(len(values), bool)
+    wide = values.astype(np.uint64 if values.dtype == np.uint64 else np.int64).view(np.int64)
     if span >= LARGEST_STEP:
-        return EncodedColumn.of_known(column, IntegerEncoding(), numbers=wide)
+        return EncodedValues(IntegerEncoding(), wide, all_of_them)
     above = wide - np.uint64(least % 2**64).astype(np.int64)
     unit = max(1, int(np.gcd.reduce(above)) if len(above) else 1)
     either_side = int(min(bound, LARGEST_STEP // 4)) // unit
     step = unit * (2 * either_side + 1)
-    encoding = IntegerEncoding(least, step, span)
-    return EncodedColumn.of_known(column, encoding, numbers=(above + step // 2) // step, bound=bound)
+    return EncodedValues(IntegerEncoding(least, step, span), (above + step // 2) // step, all_of_them, bound)

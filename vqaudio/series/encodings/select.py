@@ -12,19 +12,18 @@ There are five, and each restores a column from *numbers*, int64 ``(rows,)``:
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.cell_style import find_style, floats_as_text, gap_style, point_style
-from vqaudio.series.encodings.base import EncodedColumn
-from vqaudio.series.encodings.bounds import MaxError, equal_bits, within
+from vqaudio.series.cell_style import find_style, gap_style, point_style
+from vqaudio.series.encodings.base import EncodedColumn, EncodedValues
+from vqaudio.series.encodings.bounds import MaxError, equal_bits
 from vqaudio.series.encodings.dictionary import encode_words
-from vqaudio.series.encodings.float_bits import FloatBits, find_near_decimals
-from vqaudio.series.encodings.grid import GridEncoding, find_bounded_grid, find_grid
+from vqaudio.series.encodings.float_bits import encode_bits, encode_near_decimals
+from vqaudio.series.encodings.grid import GridEncoding, encode_on_grid, encode_within
 from vqaudio.series.encodings.integer import encode_integers
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, VALUE, Column
 
@@ -58,39 +57,28 @@ def encode(column: Column, max_error: MaxError | None, *, lossless: bool, is_fir
     exempt = column.dtype not in FLOATS + INTEGERS or (is_first and _is_clock(column.name, known))
     if exempt:
         max_error, lossless = None, True
-    grid = find_grid(known) if column.dtype in FLOATS and max_error is None and not lossless else None
-    if column.dtype in FLOATS and max_error is None and not lossless and grid is None:
+    values = _encode_known(column, known, 0.0 if max_error is None else max_error.of(known))
+    is_plain = column.dtype not in FLOATS or isinstance(values.encoding, GridEncoding)
+    if max_error is None and not lossless and not is_plain:
         raise SeriesError(
             f"{name}: column {column.name!r} holds floats without a fixed number of digits: say how far decoded values "
             "may be off (--max-error 1% of the range, or --max-error 0.05), or --lossless to keep all bits"
         )
-    _set_style(column, is_exact=max_error is None)
-    bound = 0.0 if max_error is None else max_error.of(known)
-    if column.dtype in FLOATS:
-        return replace(_floats(column, bound, grid), exempt=exempt)
-    if column.values.dtype == object:
-        return replace(encode_words(column), exempt=exempt)
-    return replace(encode_integers(column, bound), exempt=exempt)
+    if column.texts is not None and max_error is not None:
+        column.style = point_style(column) | gap_style(column, column.texts())
+    elif column.texts is not None and (style := find_style(column)) is not None:
+        column.style = style
+    elif column.texts is not None:
+        column.dtype, column.values, column.style = "string", np.array(column.texts(), object), {}
+        column.cells = np.full_like(column.cells, VALUE)
+        values = encode_words(column.texts(), column.dictionary)
+    return EncodedColumn.of_known(column, values, exempt=exempt)
 
 
 def _keep_odd_nans(column: Column) -> None:
     """Take NaNs of other bits than the usual ones for values."""
     usual = equal_bits(column.values, np.full_like(column.values, np.nan))
     column.cells = np.where((column.cells == NAN) & ~usual, VALUE, column.cells).astype(np.uint8)
-
-
-def _set_style(column: Column, *, is_exact: bool) -> None:
-    """Find how the cells of a text file are written; those of a column that is not exact are written anew."""
-    if column.texts is None:
-        return
-    if not is_exact:
-        column.style = point_style(column) | gap_style(column, column.texts())
-        return
-    style = find_style(column)
-    if style is None:
-        column.dtype, column.values, style = "string", np.array(column.texts(), object), {}
-        column.cells = np.full_like(column.cells, VALUE)
-    column.style = style
 
 
 def _is_clock(name: str, values: NDArray[Any]) -> bool:
@@ -105,33 +93,29 @@ def _is_clock(name: str, values: NDArray[Any]) -> bool:
     return bool((steps > 0).all() and (regular or named))
 
 
-def _floats(column: Column, bound: float, grid: GridEncoding | None) -> EncodedColumn:
-    """Floats; infinities and NaNs among the known ones are literals, unless there are many."""
-    known = column.values[column.known]
-    finite = np.isfinite(known)
+def _encode_known(column: Column, known: NDArray[Any], bound: float) -> EncodedValues:
+    """The cells that hold a value."""
+    if column.dtype in FLOATS:
+        return _encode_floats(known, bound)
+    if known.dtype == object:
+        return encode_words(known.tolist(), column.dictionary)
+    return encode_integers(known, bound)
+
+
+def _encode_floats(values: NDArray[Any], bound: float) -> EncodedValues:
+    """Floats; infinities and NaNs among them are literals, unless there are many."""
+    finite = np.isfinite(values)
     if finite.all():
-        return _finite(column, bound, grid)
-    if np.count_nonzero(~finite) > len(known) // NON_FINITE_SHARE:
-        return EncodedColumn.of_known(column, FloatBits(), numbers=FloatBits.numbers(known))
-    cells = column.cells.copy()
-    cells[np.flatnonzero(column.known)[~finite]] = NAN
-    coded = _finite(replace(column, cells=cells), bound, None)
-    return replace(coded, literals=coded.literals | (column.known & (cells == NAN)))
+        return _encode_finite(values, bound)
+    if np.count_nonzero(~finite) > len(values) // NON_FINITE_SHARE:
+        return encode_bits(values)
+    found = _encode_finite(values[finite], bound)
+    numbers, representable = np.zeros(len(values), np.int64), finite.copy()
+    numbers[finite], representable[finite] = found.numbers, found.representable
+    return EncodedValues(found.encoding, numbers, representable, found.bound)
 
 
-def _finite(column: Column, bound: float, own: GridEncoding | None) -> EncodedColumn:
-    """Floats that are finite; ``own`` is the grid that they lie on, if that is known already."""
-    known = column.values[column.known]
-    if bound > 0 and (found := find_bounded_grid(known, bound)) is not None:
-        grid, numbers, representable = found
-        texts = floats_as_text(grid.values(numbers, column.dtype), {})
-        representable &= within(np.array(texts, np.float64), known, bound)
-        return EncodedColumn.of_known(column, grid, numbers=numbers, representable=representable, bound=bound)
-    if (own := own or find_grid(known)) is not None:
-        numbers = own.numbers(known)
-        representable = equal_bits(own.values(numbers, column.dtype), known)
-        return EncodedColumn.of_known(column, own, numbers=numbers, representable=representable)
-    if (near := find_near_decimals(known)) is not None:
-        encoding, numbers, representable = near
-        return EncodedColumn.of_known(column, encoding, numbers=numbers, representable=representable)
-    return EncodedColumn.of_known(column, FloatBits(), numbers=FloatBits.numbers(known))
+def _encode_finite(values: NDArray[Any], bound: float) -> EncodedValues:
+    if bound > 0 and (found := encode_within(values, bound)) is not None:
+        return found
+    return encode_on_grid(values) or encode_near_decimals(values) or encode_bits(values)
