@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import math
 from pathlib import Path
@@ -15,8 +13,7 @@ import pytest
 
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation import EvaluationError
-from vqaudio.evaluation.components import compress_by_components, fill_gaps
-from vqaudio.evaluation.packers import PACKERS, IntegerColumn
+from vqaudio.evaluation.packers import PACKERS
 from vqaudio.evaluation.series import INDEPENDENT, VQAUDIO, evaluate, evaluate_table
 from vqaudio.evaluation.series_report import MOST_PANELS, plot, table
 from vqaudio.series import Column, MaxError, StoredTable, Table, compress
@@ -52,9 +49,6 @@ def csv(tmp_path: Path) -> Path:
     path = tmp_path / "waves.csv"
     path.write_text("time,first,second,state\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return path
-
-
-# ------------------------------------------------------------------------------------------------------------- figures
 
 
 def test_errors_are_those_worked_by_hand():
@@ -96,48 +90,6 @@ def test_sizes_are_those_of_real_files():
     assert found.columns[1].predictors == {"linear, with other columns": 1}
     for size in found.sizes[:-1]:
         assert (size.rms_share, size.max_share) == (found.sizes[0].rms_share, found.sizes[0].max_share)
-
-
-def test_others_get_the_integers_of_the_file():
-    """What they pack holds the decoded values, no more and no less."""
-    numbers = [np.array([3, -2, 300, 300]), np.array([0, 1, 2, 3])]
-    columns = [IntegerColumn(numbers[0], b"12345678"), IntegerColumn(numbers[1])]
-    raw = gzip.decompress(PACKERS["gzip"](columns))
-    assert raw == numbers[0].astype("<i2").tobytes() + b"12345678" + bytes([0, 1, 2, 3])
-    plainly = pa.Codec("zstd").decompress(PACKERS["zstd"](columns), len(raw), asbytes=True)
-    assert plainly == raw
-    assert gzip.decompress(PACKERS["gzip of CSV"](columns)) == b"3,0\n-2,1\n300,2\n300,312345678"
-    read = pq.read_table(io.BytesIO(PACKERS["Parquet-zstd"](columns[1:])))
-    assert read.columns[0].to_pylist() == [0, 1, 2, 3]
-
-
-def test_components_reach_the_error_that_they_are_asked_for():
-    generator = np.random.default_rng(2)
-    hidden = np.cumsum(generator.normal(size=(ROWS, 2)), 0)
-    values = hidden @ generator.normal(size=(2, 6)) + 0.01 * generator.normal(size=(ROWS, 6))
-    found = compress_by_components(values, 0.2)
-    assert found is not None
-    assert (found.kept, found.most) == (2, 6)
-    assert np.sqrt(np.mean((found.decoded - values) ** 2)) == pytest.approx(0.2, rel=0.1)
-    single = compress_by_components(values[:, :1], 0.2)
-    assert single is not None
-    assert single.decoded.shape == (ROWS, 1)
-    assert np.sqrt(np.mean((single.decoded - values[:, :1]) ** 2)) == pytest.approx(0.2, rel=0.1)
-
-
-@pytest.mark.parametrize(
-    ("values", "error"), [(np.ones((3, 2)), 0.1), (np.ones((50, 2)), 0.1), (np.eye(50), 0.0), (np.eye(50) * 1e200, 0.1)]
-)
-def test_components_are_left_out_where_there_are_none(values, error):
-    assert compress_by_components(values, error) is None
-
-
-def test_gaps_are_filled_from_before():
-    assert fill_gaps(np.array([np.nan, 1, np.nan, 2])).tolist() == [1, 1, 1, 2]
-    assert fill_gaps(np.full(2, np.nan)).tolist() == [0, 0]
-
-
-# ----------------------------------------------------------------------------------------------------- the command line
 
 
 def test_a_table_is_evaluated_from_the_command_line(csv, tmp_path, capsys):

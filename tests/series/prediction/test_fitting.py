@@ -1,0 +1,65 @@
+"""Predictors as writers fit them, alone and to other columns."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+
+import numpy as np
+from series_tables import back, coded, decoded, same_tables, sines, table
+
+from vqaudio.series import compress
+from vqaudio.series.coding import adaptive
+from vqaudio.series.prediction import fitting
+from vqaudio.series.prediction.fitting import MOST_COMPARED, reference_columns
+from vqaudio.series.prediction.predictor import LINEAR
+
+
+def test_many_columns():
+    random = np.random.default_rng(0)
+    shared = random.normal(0, 1, 120).cumsum()
+    columns = [np.round(shared * random.normal() + random.normal(0, 0.1, 120), 2) for _ in range(150)]
+    original = table(*columns)
+    assert same_tables(original, back(compress(original)))
+
+
+def test_what_a_table_takes_grows_with_its_columns_not_with_their_square():
+    def seconds(n_columns: int) -> float:
+        original = table(*(np.array([number, 2 * number, 5]) / 4 for number in range(n_columns)))
+        started = time.process_time()
+        assert same_tables(original, back(compress(original)))
+        return time.process_time() - started
+
+    seconds(10)
+    few, many = min(seconds(250) for _ in range(3)), seconds(2000)
+    assert many < 16 * few  # 8 in proportion; 64 if it were the square
+
+
+def test_other_columns_are_sought_among_the_last_ones():
+    random = np.random.default_rng(0)
+    alike = random.integers(-9, 10, 400).cumsum()
+    columns = [random.integers(-9, 10, 400).cumsum() for _ in range(MOST_COMPARED)]
+    found = [
+        reference_columns(alike + 5, [*columns[:before], alike, *columns[before:]]) for before in (0, 1, MOST_COMPARED)
+    ]
+    assert [before in references for before, references in zip((0, 1, MOST_COMPARED), found, strict=True)] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_waves_are_predicted_from_the_values_before():
+    values, _ = sines()
+    head, data = coded(values, [])
+    assert head[0] == LINEAR
+    plain = min(len(adaptive.encode(one.tolist())) for one in islice(fitting._differences(values), 4))
+    assert len(head) + len(data) < 0.8 * plain
+    assert (decoded(head, data, len(values), []) == values).all()
+
+
+def test_a_column_is_predicted_from_another():
+    one, other = sines()
+    alone, beside = (sum(map(len, coded(other, columns))) for columns in ([], [one]))
+    assert beside < 0.8 * alone
+    assert (decoded(*coded(other, [one]), len(one), [one]) == other).all()

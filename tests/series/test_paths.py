@@ -1,0 +1,142 @@
+"""Tables from file to file by the command lines, and what these refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vqaudio.compress import main as compress
+from vqaudio.decompress import main as decompress
+from vqaudio.info import main as info
+from vqaudio.series import StoredTable, writer
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--delimiter", "ab"], "expected one character"),
+        (["--delimiter", '"'], "expected one character"),
+        (["--delimiter", ",", "--decimal", ","], "expected different characters"),
+        (["--decimal", ";"], "'--decimal'"),
+    ],
+)
+def test_delimiters_that_are_none_are_refused(options, said, capsys):
+    Path("in.csv").write_text("a,b\n1,2\n")
+    assert compress(["in.csv", "out.vq", *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_other_tables_have_no_delimiter(capsys):
+    np.save("in.npy", np.arange(3))
+    assert compress(["in.npy", "out.vq", "--delimiter", ";"]) == 1
+    assert "in.npy: --delimiter and --decimal are for .csv" in capsys.readouterr().err
+
+
+def test_columns_that_a_bound_does_not_reach_are_named(capsys):
+    text = "when,word,x\n" + "".join(f"2020-01-01 00:00:{n:02},w,{n * n / 7}\n" for n in range(9))
+    Path("in.csv").write_text(text)
+    assert compress(["in.csv", "out.vq", "--max-error", "0.5"]) == 0
+    assert capsys.readouterr().err.startswith(
+        "warning: in.csv: --max-error does not reach 2 of 3 columns, which stay exact: 'when' (timestamp[s]), 'word' "
+        "(string)\n"
+    )
+    assert compress(["in.csv", "out.vq", "--max-error", "0.5", "--force", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_said_of_a_table(capsys):
+    Path("in.csv").write_text("date,U [V]\n" + "".join(f"2020-01-01 00:00:{i:02},{i * i / 7}\n" for i in range(60)))
+    assert compress(["in.csv", "out.vq", "--max-error", "0.25"]) == 0
+    size = Path("out.vq").stat().st_size
+    assert f"in.csv -> out.vq: 60 rows of 2 columns, {size} bytes, {size * 8 / 120:.2f} bits a value, " in (
+        capsys.readouterr().err
+    )
+    assert info(["out.vq", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "file": "out.vq",
+        "format_version": 2,
+        "rows": 60,
+        "columns": ["date: timestamp[s], exact", "U [V]: float64, within 0.25"],
+        "source_format": "csv",
+        "chunks": 1,
+        "chunk_rows": 65536,
+        "bytes": size,
+        "bits_per_value": pytest.approx(size * 8 / 120, abs=1e-3),
+        "model": "none",
+        "damage": [],
+        "unchecked": "",
+    }
+    assert info(["out.vq"]) == 0
+    assert "columns         date: timestamp[s], exact; U [V]: float64, within 0.25\n" in capsys.readouterr().out
+
+
+def test_damage_is_told_and_what_is_left_is_written(capsys, monkeypatch):
+    monkeypatch.setattr(writer, "chunk_rows_for", lambda n_columns: 10)
+    Path("in.csv").write_text("t,x\n" + "".join(f"{i},{i * i % 17}\n" for i in range(30)))
+    assert compress(["in.csv", "out.vq", "--quiet"]) == 0
+    data = bytearray(Path("out.vq").read_bytes())
+    data[-StoredTable(bytes(data)).header.sizes[2] - 3] ^= 4
+    Path("out.vq").write_bytes(data)
+    assert decompress(["out.vq", "back.csv", "--quiet"]) == 1
+    told = "chunk 1 (rows 11 to 20 are lost): its checksum does not match its bytes"
+    assert capsys.readouterr().err == f"damaged: out.vq: {told}\n"
+    lines, found = (Path(name).read_text().splitlines() for name in ("in.csv", "back.csv"))
+    assert found == [*lines[:11], *[","] * 10, *lines[21:]]
+    assert info(["out.vq"]) == 1
+    assert told in capsys.readouterr().out
+    assert decompress(["out.vq", "back.npy", "--quiet"]) == 1
+    assert "10 gaps, which arrays of int64 cannot hold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (
+            ["in.wav", "out.vq", "--max-error", "1"],
+            2,
+            "in.wav: --max-error, --lossless, --delimiter and --decimal are for tables",
+        ),
+        (["-", "out.vq", "--lossless"], 2, "-: --max-error, --lossless, --delimiter and --decimal are for tables"),
+        (["in.csv", "out.vq", "--max-error", "1", "--lossless"], 2, "--max-error and --lossless: expected one of them"),
+        (["in.csv", "out.vq", "--max-error", "wide"], 1, "--max-error wide: expected a number above 0"),
+        (["in.csv", "out.vq", "--kbps", "2"], 1, "--kbps is for sound"),
+        (["in.csv", "out.vq", "--codebooks", "2"], 1, "--codebooks is for sound"),
+        (["in.csv", "out.vq", "--model", "x"], 1, "x: no such model of time series"),
+        (["in.csv", "out.vq", "--chunk", "2"], 1, "--chunk is for sound"),
+        (["missing.csv", "out.vq"], 1, "missing.csv: no such file"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments, status, said, capsys):
+    Path("in.csv").write_text("a\n1\n")
+    assert compress(arguments) == status
+    assert said in capsys.readouterr().err
+    assert not Path("out.vq").exists()
+
+
+def test_options_for_sound_are_refused_for_a_table(capsys):
+    Path("in.csv").write_text("a\n1\n")
+    assert compress(["in.csv", "out.vq", "--quiet"]) == 0
+    assert decompress(["out.vq", "back.csv", "--start", "2"]) == 1
+    assert capsys.readouterr().err == "error: --start is for sound, and out.vq holds a table\n"
+
+
+def test_a_folder_of_tables_there_and_back():
+    for name in ("a.csv", "deep/b.csv"):
+        Path("in", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("in", name).write_text("x\n1\n2\n")
+    np.save("in/c.npy", np.arange(5))
+    Path("in/other.wav").write_text("not looked at")
+    assert compress(["in", "--out-dir", "coded", "--lossless", "--quiet"]) == 0
+    assert decompress(["coded", "--out-dir", "out", "--quiet"]) == 0
+    assert {str(path) for path in Path("out").rglob("*.*")} == {"out/a.csv", "out/deep/b.csv", "out/c.npy"}
+    assert Path("out/deep/b.csv").read_text() == "x\n1\n2\n"
+
+
+def test_into_a_pipe(capfdbinary):
+    Path("in.csv").write_text("x\n1\n2\n")
+    assert compress(["in.csv", "out.vq", "--quiet"]) == 0
+    assert decompress(["out.vq", "-", "--quiet"]) == 0
+    assert capfdbinary.readouterr().out == b"x\n1\n2\n"

@@ -1,0 +1,100 @@
+"""Files of tables that are opened: damage, what is no table, and files of earlier versions."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+from series_tables import GOLDEN, long_table, table
+
+from vqaudio.errors import ContainerError
+from vqaudio.series import StoredTable, compress, write_table, writer
+from vqaudio.series.table import NULL, VALUE, Dictionary
+
+
+@pytest.fixture
+def _short_chunks(monkeypatch):
+    monkeypatch.setattr(writer, "chunk_rows_for", lambda n_columns: 1000)
+
+
+@pytest.mark.usefixtures("_short_chunks")
+def test_a_damaged_chunk_is_reported_and_its_rows_are_gaps():
+    original = long_table()
+    data = compress(original)
+    stored = StoredTable(data)
+    sizes = stored.header.sizes
+    assert len(sizes) == 3
+    broken = bytearray(data)
+    broken[-sizes[2] - sizes[1] // 2] ^= 1
+    stored = StoredTable(bytes(broken))
+    found = stored.table()
+    lost = slice(1000, 2000)
+    (damage,) = stored.damage
+    assert str(damage) == "chunk 1 (rows 1001 to 2000 are lost): its checksum does not match its bytes"
+    for before, after in zip(original.columns, found.columns, strict=True):
+        assert (after.cells[lost] == NULL).all()
+        kept = after.cells == VALUE
+        assert kept.sum() == 1500
+        assert (after.values[kept] == before.values[kept]).all()
+
+
+@pytest.mark.usefixtures("_short_chunks")
+def test_a_file_that_was_cut_off_loses_its_end_alone():
+    data = compress(long_table())
+    stored = StoredTable(data[:-1])
+    assert (stored.table().columns[0].cells == VALUE).sum() == 2000
+    assert len(stored.damage) == 1
+    longer = StoredTable(data + b"x")
+    longer.table()
+    assert list(map(str, longer.damage)) == ["1 bytes follow the last chunk"]
+
+
+def test_no_flipped_bit_passes_unnoticed():
+    original = table([1, 2, 4, 8], [0.5, 0.25, np.nan, 3.0])
+    data = compress(original)
+    for at in range(len(data)):
+        for bit in range(8):
+            broken = bytearray(data)
+            broken[at] ^= 1 << bit
+            try:
+                stored = StoredTable(bytes(broken))
+            except ContainerError:
+                continue
+            stored.table()
+            assert stored.damage
+
+
+def test_what_is_no_table_is_named():
+    data = compress(table([1, 2]))
+    with pytest.raises(ContainerError, match=r"f\.vq: holds no table"):
+        StoredTable(b"\x8aVQ\x01" + data[4:], "f.vq")
+    with pytest.raises(ContainerError, match="the header is damaged"):
+        StoredTable(data[:20])
+
+
+def test_a_file_of_yore_reads_as_it_did():
+    """Two chunks with times, floats, integers, words, gaps and literals; writers may well make a smaller one."""
+    stored = StoredTable((GOLDEN / "table.vq").read_bytes())
+    file = io.BytesIO()
+    write_table(stored.table(), file, name="table.csv", suffix=".csv")
+    assert stored.damage == []
+    assert file.getvalue() == (GOLDEN / "table.csv").read_bytes()
+
+
+def test_a_file_with_later_keys_reads_as_it_did():
+    """A dialect of CSV, decimals, bytes and a dictionary (``golden/make_fields.py``)."""
+    stored, file = StoredTable((GOLDEN / "fields.vq").read_bytes()), io.BytesIO()
+    write_table(stored.table(), file, name="fields.csv", suffix=".csv")
+    assert file.getvalue() == (GOLDEN / "fields.csv").read_bytes()
+    types = StoredTable((GOLDEN / "types.vq").read_bytes()).table()
+    made = [(one.name, one.dtype, one.nullable, one.dictionary, one.values.tolist()) for one in types.columns]
+    words = Dictionary("int8", True, ("low", "never", "high"))
+    assert made == [
+        ("price", "decimal128(10, 2)", True, None, [125, 0, -5]),
+        ("wide", "decimal128(38, 1)", False, None, [str(10**30), "-1", "0"]),
+        ("raw", "fixed_size_binary[2]", True, None, ["\x00\xff", "", "ab"]),
+        ("kind", "string", True, words, ["high", "low", ""]),
+        ("odd", "float32", True, None, [math.inf, 1.5, 0.0]),
+    ]
