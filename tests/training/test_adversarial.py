@@ -90,6 +90,18 @@ def test_gradients_move_the_model_and_not_the_discriminators():
     assert all(parameter.grad is None and parameter.requires_grad for parameter in ours.discriminators.parameters())
 
 
+@pytest.mark.parametrize("pretrain_steps", [0, 5])
+def test_the_reconstructions_graph_is_freed_with_its_gradient(pretrain_steps):
+    """Spectra of all scales, of which discriminators need nothing."""
+    ours = adversary(CONFIG.model_copy(update={"pretrain_steps": pretrain_steps}))
+    at = place()
+    loss = at.square().mean()
+    _, terms = ours.gradient(loss, at, estimate=at, target=sounds())
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        loss.backward()
+    assert not any(term.requires_grad for term in terms.values())
+
+
 def test_the_model_learns_from_none_before_they_have_learned_alone():
     ours = adversary(CONFIG.model_copy(update={"pretrain_steps": 2}))
     for step in range(3):

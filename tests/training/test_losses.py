@@ -176,7 +176,7 @@ def test_terms_are_weighted_and_left_out():
     assert total == terms["waveform"]
 
 
-def test_drawn_scales_are_the_full_loss_on_average(monkeypatch):
+def test_sampled_scales_are_the_full_loss_on_average(monkeypatch):
     target, estimate = waveforms(2, SAMPLES), waveforms(2, SAMPLES, seed=1)
     drawn = reconstruction_loss(waveform=0.5, sampled_scales=True)
     made = []
