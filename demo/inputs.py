@@ -45,7 +45,7 @@ def model(choices: list[str], label: str = "Model") -> gr.Dropdown:
     return gr.Dropdown(choices, label=label, interactive=len(choices) > 1, filterable=False)
 
 
-def codebooks(value: int, most: int = 8, label: str = "Codebooks") -> gr.Slider:
+def codebooks(value: int, most: int = 8, *, label: str = "Codebooks") -> gr.Slider:
     """One to ``most``; a model's own number may be known only once it is loaded."""
     return gr.Slider(1, max(2, most), min(value, most), step=1, label=label, interactive=most > 1, buttons=[])
 
@@ -73,7 +73,9 @@ def pick(index: int, request: gr.Request, progress: gr.Progress = work.PROGRESS)
     paths = list(examples().values())
     if index < len(paths):
         sound = recordings.read(str(paths[index]))
-        return outputs.write_wav(outputs.new_folder() / f"{paths[index].stem}.wav", sound.wav, sound.sample_rate)
+        return outputs.write_wav(
+            outputs.new_folder() / f"{paths[index].stem}.wav", sound.wav, sample_rate=sound.sample_rate
+        )
     return make_up(request, progress)
 
 
@@ -85,7 +87,7 @@ def make_up(request: gr.Request, progress: gr.Progress) -> str:
         n_frames = round(MADE_UP_SECONDS * codec.frame_rate)
         how = Sampling(temperature=0.9, seed=secrets.randbits(31))
         wav = codec.sample(n_frames, sampling=how, done=job.part(0.0, 1.0, n_frames, "sampling codes"))[0]
-        return outputs.write_wav(outputs.new_folder() / "made-up-voice.wav", wav[None], codec.sample_rate)
+        return outputs.write_wav(outputs.new_folder() / "made-up-voice.wav", wav[None], sample_rate=codec.sample_rate)
 
 
 @cache

@@ -27,7 +27,7 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(dir=results))
 
 
-def write_wav(path: Path, wav: Window, sample_rate: int) -> str:
+def write_wav(path: Path, wav: Window, *, sample_rate: int) -> str:
     """``(channels, samples)`` as 16-bit WAV; returns the path as components take it."""
     write_array(wav, path, sample_rate=sample_rate)
     return str(path)

@@ -22,7 +22,7 @@ WIDTH = 9.0  # inches, at 100 dots each
 SIDE_BY_SIDE = (4.2, 6.0)  # height and width of one of two
 
 
-def mel_pair(first: Recording, second: Recording, folder: Path) -> tuple[str, str]:
+def mel_pair(first: Recording, second: Recording, *, folder: Path) -> tuple[str, str]:
     """Mel spectrograms of two sounds on one scale, the first one's."""
     waves = [sound.mono(SAMPLE_RATE) for sound in (first, second)]
     loudest = float(mel_levels(waves[0]).max())
@@ -42,7 +42,7 @@ def mel_image(label: str) -> gr.Image:
     return image(label, "mel")
 
 
-def token_grid(streams: list[NDArray[np.int32]], alphabet: int, seconds: float, path: Path) -> str:
+def token_grid(streams: list[NDArray[np.int32]], alphabet: int, *, seconds: float, path: Path) -> str:
     """The first channel's codes: a row for each codebook, a column for each frame, a colour for each code."""
     longest = max(stream.shape[1] for stream in streams)
     rows = np.stack([np.repeat(part[0], -(-longest // part.shape[1]))[:longest] for part in streams])
@@ -73,7 +73,7 @@ def usage(counts: NDArray[np.int64], path: Path) -> str:
     return str(path)
 
 
-def principal_axes(embeddings: NDArray[np.floating], counts: NDArray[np.int64], path: Path) -> str:
+def principal_axes(embeddings: NDArray[np.floating], counts: NDArray[np.int64], *, path: Path) -> str:
     """A codebook's embeddings ``(alphabet, D)`` along their two principal axes, the used ones larger and coloured."""
     centred = embeddings - embeddings.mean(axis=0)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
@@ -91,7 +91,7 @@ def principal_axes(embeddings: NDArray[np.floating], counts: NDArray[np.int64], 
     return str(path)
 
 
-def bits(per_frame: NDArray[np.floating], flat: float, seconds: float, path: Path) -> str:
+def bits(per_frame: NDArray[np.floating], flat: float, *, seconds: float, path: Path) -> str:
     """Bits per token over time, a mean of each frame's codebooks; ``flat``: what a token costs without a prior."""
     time = (np.arange(len(per_frame)) + 0.5) * seconds / len(per_frame)
     width = min(len(per_frame), 9)

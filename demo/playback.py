@@ -60,4 +60,6 @@ def decompress(
         if damage:
             gr.Warning(f"{name} is damaged: {'; '.join(damage)}", title="Part of it is silence")
             found.append(facts.fact("damage", f"{len(damage)} found", "; ".join(damage)))
-        return outputs.write_wav(outputs.new_folder() / f"{Path(name).stem}.wav", wav, sound.sample_rate), found
+        return outputs.write_wav(
+            outputs.new_folder() / f"{Path(name).stem}.wav", wav, sample_rate=sound.sample_rate
+        ), found

@@ -39,7 +39,7 @@ def read(path: str | None) -> Table:
     with open_input(path) as file:
         _check_unpacked(file, name, suffix)
         table = read_table(file, name, suffix=suffix)
-    check_cells(table.n_rows, len(table.columns), name)
+    check_cells(table.n_rows, len(table.columns), name=name)
     return table
 
 
@@ -55,11 +55,11 @@ def read_stored(path: str | None) -> StoredTable:
     with open_vq(path, name=name) as stored:
         if not isinstance(stored, StoredTable):
             raise VqaudioError(f"{name}: holds no table; a .vq file with sound is heard in the tab Reconstruct")
-    check_cells(stored.header.n_rows, len(stored.schema.columns), name)
+    check_cells(stored.header.n_rows, len(stored.schema.columns), name=name)
     return stored
 
 
-def check_cells(n_rows: int, n_columns: int, name: str) -> None:
+def check_cells(n_rows: int, n_columns: int, *, name: str) -> None:
     """Do nothing where a table is one that the demo takes.
 
     Raises:
@@ -92,7 +92,7 @@ def _check_unpacked(file: IO[bytes], name: str, suffix: str) -> None:
             pass
         else:
             n_bytes = sum(about.row_group(at).total_byte_size for at in range(about.num_row_groups))
-            check_cells(about.num_rows, about.num_columns, name)
+            check_cells(about.num_rows, about.num_columns, name=name)
     file.seek(0)
     if n_bytes > MAX_BYTES:
         raise SeriesError(
@@ -101,7 +101,7 @@ def _check_unpacked(file: IO[bytes], name: str, suffix: str) -> None:
         )
 
 
-def write(table: Table, path: Path, suffix: str) -> str:
+def write(table: Table, path: Path, *, suffix: str) -> str:
     """Write a table; returns the path as components take it."""
     file = io.BytesIO()
     write_table(table, file, name=path.name, suffix=suffix)

@@ -84,7 +84,7 @@ def convert(
         converted = recordings.Recording(sound.name, wav, sound.sample_rate)
         folder, stem = outputs.new_folder(), Path(sound.name).stem or "recording"
         return (
-            outputs.write_wav(folder / f"{stem}-original.wav", sound.wav, sound.sample_rate),
-            outputs.write_wav(folder / f"{stem}-as-{speaker}.wav", wav, sound.sample_rate),
-            *pictures.mel_pair(sound, converted, folder),
+            outputs.write_wav(folder / f"{stem}-original.wav", sound.wav, sample_rate=sound.sample_rate),
+            outputs.write_wav(folder / f"{stem}-as-{speaker}.wav", wav, sample_rate=sound.sample_rate),
+            *pictures.mel_pair(sound, converted, folder=folder),
         )

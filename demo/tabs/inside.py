@@ -46,7 +46,7 @@ def build(page: gr.Blocks) -> None:
 @work.reports_errors
 def describe(model: str, level: int) -> gr.Slider:
     """The slider for a model's codebooks."""
-    return inputs.codebooks(level, models.codec(model).n_codebooks, WHICH)
+    return inputs.codebooks(level, models.codec(model).n_codebooks, label=WHICH)
 
 
 @work.reports_errors
@@ -76,7 +76,7 @@ def look(
         else:
             per_frame = bits_per_frame(codec, sound)
             flat = float(np.mean([stream.bits for stream in codec.streams]))
-            costs = pictures.bits(per_frame, flat, sound.seconds, folder / "bits.png")
+            costs = pictures.bits(per_frame, flat, seconds=sound.seconds, path=folder / "bits.png")
             note = f"{flat:g} as plain integers: {1 - per_frame.mean() / flat:.0%} saved"
             found.append(facts.fact("bits per token", f"{per_frame.mean():.2f}", note))
         job.step(0.8, "drawing")
@@ -84,7 +84,7 @@ def look(
         places = None
         if embeddings:
             table = embeddings[level - 1].numpy()
-            places = pictures.principal_axes(table, counts, folder / "embeddings.png")
+            places = pictures.principal_axes(table, counts, path=folder / "embeddings.png")
         return found, costs, places, pictures.usage(counts, folder / "usage.png")
 
 

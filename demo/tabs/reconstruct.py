@@ -109,12 +109,15 @@ def reconstruct(
         packed = folder / f"{stem}-{n_codebooks}-of-{codec.n_codebooks}.vq"
         packed.write_bytes(file.getvalue())
         return (
-            outputs.write_wav(folder / f"{stem}-original.wav", sound.wav, sound.sample_rate),
-            outputs.write_wav(folder / f"{stem}-decoded.wav", decoded.wav, sound.sample_rate),
-            *pictures.mel_pair(sound, decoded, folder),
-            costs(sound, len(file.getvalue()), sum(part.size for part in codes.streams)),
+            outputs.write_wav(folder / f"{stem}-original.wav", sound.wav, sample_rate=sound.sample_rate),
+            outputs.write_wav(folder / f"{stem}-decoded.wav", decoded.wav, sample_rate=sound.sample_rate),
+            *pictures.mel_pair(sound, decoded, folder=folder),
+            costs(sound, n_bytes=len(file.getvalue()), n_tokens=sum(part.size for part in codes.streams)),
             pictures.token_grid(
-                codes.streams, max(stream.alphabet for stream in codec.streams), sound.seconds, folder / "tokens.png"
+                codes.streams,
+                max(stream.alphabet for stream in codec.streams),
+                seconds=sound.seconds,
+                path=folder / "tokens.png",
             ),
             str(packed),
         )
@@ -134,7 +137,7 @@ def again(
     return reconstruct(recording, model, n_codebooks, request, progress)
 
 
-def costs(sound: recordings.Recording, n_bytes: int, n_tokens: int) -> list[facts.Fact]:
+def costs(sound: recordings.Recording, *, n_bytes: int, n_tokens: int) -> list[facts.Fact]:
     """The size of a ``.vq`` file beside those of a WAV and of Opus."""
     kbps = n_bytes * 8 / sound.seconds / 1000
     found = [

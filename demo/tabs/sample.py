@@ -146,7 +146,7 @@ def sample(
         )
         folder, name = outputs.new_folder(), Path(sound.name).stem if sound else speaker or label or "sample"
         paths = [
-            outputs.write_wav(folder / f"{name}-seed-{how.seed}-{number}.wav", wav[None], codec.sample_rate)
+            outputs.write_wav(folder / f"{name}-seed-{how.seed}-{number}.wav", wav[None], sample_rate=codec.sample_rate)
             for number, wav in enumerate(wavs, 1)
         ]
         return [*paths, *[None] * (MAX_COUNT - count)]

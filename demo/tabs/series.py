@@ -123,7 +123,7 @@ def series(
         picture, packed = folder / "curves.png", folder / f"{path.stem}.vq"
         plot([(column.name, column) for column in coded.columns], picture, transparent=True)
         packed.write_bytes(coded.data)
-        decoded = tables.write(coded.decoded, folder / f"{path.stem}-decoded.csv", ".csv")
+        decoded = tables.write(coded.decoded, folder / f"{path.stem}-decoded.csv", suffix=".csv")
         return found, str(picture), str(packed), decoded
 
 
@@ -156,7 +156,7 @@ def open_table(
         name = Path(stored.name)
         path = outputs.new_folder() / f"{name.stem}{stored.suffix}"
         size = Path(str(vq_file)).stat().st_size
-        written = tables.write(table, path, stored.suffix)
+        written = tables.write(table, path, suffix=stored.suffix)
         found = [
             facts.fact("file", f"{size:,} bytes", f"as {stored.suffix}: {path.stat().st_size:,} bytes"),
             facts.fact("table", f"{table.n_rows:,} rows", ", ".join(column.name for column in table.columns)),
