@@ -177,9 +177,9 @@ def last_rows(table: Table, count: int) -> Table:
             column.dtype,
             column.values[-count:],
             column.cells[-count:],
-            column.zone,
-            column.notes,
-            None if texts is None else texts.copy,
+            zone=column.zone,
+            notes=column.notes,
+            texts=None if texts is None else texts.copy,
         )
         part.style = find_style(part) or {} if texts is not None else {}
         columns.append(part)

@@ -48,7 +48,7 @@ def find_style(column: Column) -> dict[str, Any] | None:
     common = point_style(column) | gap_style(column, written)
     best, fewest = None, len(written) // SPELLED_SHARE + 1
     for style in _styles(column, written):
-        trial = Column(column.name, column.dtype, column.values, column.cells, column.zone, style=style | common)
+        trial = Column(column.name, column.dtype, column.values, column.cells, zone=column.zone, style=style | common)
         wrong = [row for row, (one, other) in enumerate(zip(render_cells(trial), written, strict=True)) if one != other]
         if len(wrong) < fewest:
             rows = [row - before for before, row in zip([0, *wrong], wrong, strict=False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,7 @@ class Column:
     dtype: str
     values: NDArray[Any]
     cells: NDArray[np.uint8]
+    _: KW_ONLY
     zone: str = ""
     notes: dict[str, str] = field(default_factory=dict)
     texts: Callable[[], list[str]] | None = None

@@ -120,7 +120,7 @@ def _check(table: Table, restored: Table, columns: Sequence[EncodedColumn], *, e
         bound = encoded.bound
         good = column.name == found.name and np.array_equal(column.cells, found.cells)
         if bound and column.dtype in FLOATS:
-            good = good and bool(within(column.values, found.values, bound)[column.known].all())
+            good = good and bool(within(column.values, found.values, bound=bound)[column.known].all())
         elif bound:
             good = good and int(distances(column.values, found.values).max()) <= bound
         else:

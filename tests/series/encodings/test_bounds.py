@@ -19,7 +19,7 @@ def test_the_exact_difference_decides_where_the_rounded_one_cannot():
         for bound in (0.01, abs(one - other), 2**-52):
             if np.isfinite(bound):
                 wanted = abs(Fraction(one) - Fraction(other)) <= Fraction(bound)
-                assert within(np.array([one]), np.array([other]), bound)[0] == wanted
+                assert within(np.array([one]), np.array([other]), bound=bound)[0] == wanted
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1%%", "x", "", "%"])

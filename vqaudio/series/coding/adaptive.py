@@ -117,7 +117,7 @@ def encode(residuals: Sequence[int]) -> bytes:
         token = token_of(residual, shift)
         encoder.encode(*tables.interval(context, token))
         tables.update(context, token)
-        encode_rest(encoder, residual, shift)
+        encode_rest(encoder, residual, shift=shift)
         scale.update(residual)
     return encoder.finish()
 
@@ -133,7 +133,7 @@ def decode(data: bytes, count: int) -> list[int]:
         token = tables.token_at(context, decoder.place())
         decoder.take(*tables.interval(context, token))
         tables.update(context, token)
-        residual = decode_rest(decoder, token, shift)
+        residual = decode_rest(decoder, token, shift=shift)
         scale.update(residual)
         residuals.append(residual)
     return residuals
@@ -144,7 +144,7 @@ def token_of(residual: int, shift: int) -> int:
     return min(_unsigned(residual) >> shift, ESCAPE)
 
 
-def encode_rest(encoder: Encoder, residual: int, shift: int) -> None:
+def encode_rest(encoder: Encoder, residual: int, *, shift: int) -> None:
     """Add what a residual has beside its token."""
     unsigned = _unsigned(residual)
     more = (unsigned >> shift) - ESCAPE
@@ -155,7 +155,7 @@ def encode_rest(encoder: Encoder, residual: int, shift: int) -> None:
         _put(encoder, unsigned & (1 << shift) - 1, shift)
 
 
-def decode_rest(decoder: Decoder, token: int, shift: int) -> int:
+def decode_rest(decoder: Decoder, token: int, *, shift: int) -> int:
     """The residual whose token was read, or DamageError."""
     if token == ESCAPE:
         token += _get(decoder, _get(decoder, LENGTH_BITS))

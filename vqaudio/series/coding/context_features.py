@@ -93,7 +93,7 @@ class ContextFeatures:
         self._sums[1:] = self._values.cumsum()
         self._residuals[N_RESIDUALS:] = residuals
 
-    def update(self, row: int, value: int, residual: int) -> None:
+    def update(self, row: int, value: int, *, residual: int) -> None:
         """The next value and its residual."""
         if row == 0:
             self._values[:CONTEXT_ROWS] = value

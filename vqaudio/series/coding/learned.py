@@ -42,7 +42,7 @@ def encode(
         rows = zip(residuals[part], history.shifts[part].tolist(), starts.tolist(), frequencies.tolist(), strict=True)
         for residual, shift, start, frequency in rows:
             encoder.encode(start, frequency)
-            encode_rest(encoder, residual, shift)
+            encode_rest(encoder, residual, shift=shift)
     data = encoder.finish()
     return b"".join(map(varint, [len(history.references), *history.references, len(data)])) + data
 
@@ -86,11 +86,11 @@ def decode(
         token = int(ends.searchsorted(decoder.place(), side="right"))
         start = int(ends[token - 1]) if token else 0
         decoder.take(start, int(ends[token]) - start)
-        residual = decode_rest(decoder, token, shift)
+        residual = decode_rest(decoder, token, shift=shift)
         value = nearest - residual if remainder < 0 else nearest + residual
         if max(abs(value), abs(residual) >> 14) >= LARGEST_VALUE:
             raise DamageError("it holds a number beyond what its model is shown")
         scale.update(residual)
-        context.update(row, value, residual)
+        context.update(row, value, residual=residual)
         values.append(value)
     return np.array(values[n_lags:], np.int64) + linear.centre

@@ -85,7 +85,7 @@ def load(path: Path) -> Model:
         raise ModelError(f"{path}: is not a readable model of time series ({error})") from None
 
 
-def model_for(n_values: int, name: str | None = None, most: int = MOST_VALUES) -> Model | None:
+def model_for(n_values: int, name: str | None = None, *, most: int = MOST_VALUES) -> Model | None:
     """What a table of so many values is compressed with: a named model, or the shipped one for up to ``most``.
 
     Raises:

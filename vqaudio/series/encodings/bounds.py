@@ -49,7 +49,7 @@ def equal_bits(one: NDArray[Any], other: NDArray[Any]) -> Bools:
     return np.asarray(one.view(bits) == other.view(bits))
 
 
-def within(one: NDArray[Any], other: NDArray[Any], bound: float) -> Bools:
+def within(one: NDArray[Any], other: NDArray[Any], *, bound: float) -> Bools:
     """Where two arrays of floats differ by ``bound`` or less, as real numbers.
 
     The rounded difference decides unless it is the bound itself; then the rounding error does, which is a float

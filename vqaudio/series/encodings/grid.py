@@ -120,7 +120,7 @@ def encode_within(values: NDArray[Any], bound: float) -> EncodedValues | None:
     if found is None:
         return None
     texts = floats_as_text(found.encoding.values(found.numbers, values.dtype.name), {})
-    return replace(found, representable=found.representable & within(np.array(texts, np.float64), values, bound))
+    return replace(found, representable=found.representable & within(np.array(texts, np.float64), values, bound=bound))
 
 
 def _encode_bounded(values: NDArray[Any], bound: float) -> EncodedValues | None:
@@ -141,7 +141,7 @@ def _encode_bounded(values: NDArray[Any], bound: float) -> EncodedValues | None:
 
 def _encode(grid: GridEncoding, values: NDArray[Any], bound: float) -> EncodedValues:
     numbers = grid.numbers(values)
-    return EncodedValues(grid, numbers, within(grid.values(numbers, values.dtype.name), values, bound), bound)
+    return EncodedValues(grid, numbers, within(grid.values(numbers, values.dtype.name), values, bound=bound), bound)
 
 
 def _shifted(grid: GridEncoding, unit: int, values: NDArray[Any], bound: float) -> Iterator[EncodedValues]:

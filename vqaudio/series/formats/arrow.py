@@ -63,7 +63,7 @@ def from_arrow(
         )
     if dtype in FLOATS:
         cells[(cells == VALUE) & np.isnan(values)] = NAN
-    return Column(name, dtype, values, cells, zone, notes, nullable=nullable, dictionary=dictionary)
+    return Column(name, dtype, values, cells, zone=zone, notes=notes, nullable=nullable, dictionary=dictionary)
 
 
 def _extension_of(kind: Any) -> tuple[str, str] | None:

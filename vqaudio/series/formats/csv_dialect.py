@@ -37,7 +37,7 @@ def line_end_of(text: bytes) -> str:
     return found[1].decode() if found else "\n"
 
 
-def quoted_cells(text: bytes, delimiter: str, n_rows: int) -> list[list[bool]]:
+def quoted_cells(text: bytes, delimiter: str, *, n_rows: int) -> list[list[bool]]:
     """Of each cell in the first rows, whether it is quoted."""
     mark = re.escape(delimiter.encode())
     cell = re.compile(rb'("(?:[^"]|"")*+")?[^' + mark + rb"\r\n]*+(" + mark + rb"|\r\n|\n|\r|\Z)")

@@ -30,7 +30,7 @@ class _Parser:
 
     def __init__(self, text: bytes, name: str, delimiter: str):
         self.name, self.delimiter, self.text = name, delimiter, text
-        self._names = [f"f{number}" for number in range(len(csv_dialect.quoted_cells(text, delimiter, 1)[0]))]
+        self._names = [f"f{number}" for number in range(len(csv_dialect.quoted_cells(text, delimiter, n_rows=1)[0]))]
 
     def written(self, with_blank: bool) -> Any:
         """All cells of all lines as they are written; blank lines have empty ones, or are passed over."""
@@ -193,7 +193,7 @@ def _extras(
         common["blank_lines"] = blank
     if not body.endswith((b"\n", b"\r")):
         common["ends"] = False
-    flags = csv_dialect.quoted_cells(body.lstrip(b"\r\n"), origin["delimiter"], 2)
+    flags = csv_dialect.quoted_cells(body.lstrip(b"\r\n"), origin["delimiter"], n_rows=2)
     names, cells = ([number for number, flag in enumerate(row) if flag] for row in (flags[0], flags[-1]))
     quoted = {"names": names if origin["header"] else [], "columns": cells}
     for quotes in ({}, {"quotes": quoted}) if b'"' in body else ({},):
