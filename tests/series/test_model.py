@@ -217,6 +217,10 @@ def test_commands_take_a_model(tmp_path, monkeypatch, capsys):
     assert compress_main(["in.npy", "out.vq", "--model", name, "--quiet"]) == 0
     assert decompress_main(["out.vq", "back.npy", "--quiet"]) == 1
     assert "was written by the series model" in capsys.readouterr().err
+    assert info_main(["out.vq"]) == 1  # which tells what can be told
+    said = capsys.readouterr()
+    assert "source format" in said.out
+    assert said.err.startswith("error: out.vq: was written by the series model")
     assert decompress_main(["out.vq", "back.npy", "--model", name, "--quiet"]) == 0
     assert (np.load("back.npy") == np.load("in.npy")).all()
     (tmp_path / "shipped").mkdir()
