@@ -17,7 +17,7 @@ from prior import syllables
 import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.cli.program import Command
-from vqaudio.codec import codec, rate_distortion
+from vqaudio.codec import rate_distortion, writing
 from vqaudio.codec.options import CodingOptions
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -34,10 +34,10 @@ def main(model: str, codebooks: int | None, rdo: float, seconds: float, rounds: 
     torch.set_num_threads(threads)
     loaded = vqaudio.load(model)
     sound = ArraySource(syllables(seconds, loaded.sample_rate), loaded.sample_rate)
-    took: dict[int, list[float]] = {1: [], rate_distortion.AT_ONCE: []}
+    took: dict[int, list[float]] = {1: [], rate_distortion.MAX_BATCH: []}
     for _ in range(rounds):
         for at_once, times in took.items():
-            codec.AT_ONCE = at_once  # type: ignore[attr-defined]
+            writing.MAX_BATCH = at_once  # type: ignore[attr-defined]
             started = time.perf_counter()
             loaded.write(sound, io.BytesIO(), options=CodingOptions(n_codebooks=codebooks, rdo=rdo))
             times.append(time.perf_counter() - started)

@@ -19,7 +19,7 @@ from vqaudio.codec.decoding import CodedBlocks, DecodedBlocks
 from vqaudio.codec.rate_distortion import code_cost_search
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, ChunkCodes, Stream
-from vqaudio.model.bottleneck import Hierarchical
+from vqaudio.model.bottleneck import HierarchicalVQ
 from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput
 
 RATE = 16000
@@ -188,7 +188,7 @@ def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, secon
 def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, most):
     monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
     model = tiny_model("spectral")
-    model.bottleneck = Hierarchical(HierarchicalConfig(codebook_size=8, levels=3), model.config.latent_dim).eval()
+    model.bottleneck = HierarchicalVQ(HierarchicalConfig(codebook_size=8, levels=3), model.config.latent_dim).eval()
     codec, wav = codec_of(model, silence=[0, 0, 0]), synthetic(1.5, RATE)
     with torch.no_grad():
         model.bottleneck.initialise(model.encoder(torch.from_numpy(wav)[None]))

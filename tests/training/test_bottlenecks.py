@@ -16,7 +16,7 @@ from vqaudio import load
 from vqaudio.config.training import TrainConfig
 from vqaudio.training.codec import CodecTask
 from vqaudio.training.loop import Trainer
-from vqaudio.training.processes import _some_idle
+from vqaudio.training.processes import may_leave_parameters_unused
 
 KINDS: dict[str, dict[str, Any]] = {
     "gaussian": {"kind": "gaussian"},
@@ -79,6 +79,8 @@ def test_the_encoder_learns_from_what_its_draws_lead_to(tmp_path: Path, estimato
 
 def test_processes_expect_parameters_that_rest(tmp_path: Path) -> None:
     """Those of a bottleneck that has not started; codebooks that learn by averages have none."""
-    resting = {kind: _some_idle(with_bottleneck(tmp_path, settings)) for kind, settings in KINDS.items()}
+    resting = {
+        kind: may_leave_parameters_unused(with_bottleneck(tmp_path, settings)) for kind, settings in KINDS.items()
+    }
     assert [kind for kind, rests in resting.items() if not rests] == ["vq, gumbel", "grouped"]
-    assert _some_idle(with_bottleneck(tmp_path, {"kind": "vq", "update": "loss"}))
+    assert may_leave_parameters_unused(with_bottleneck(tmp_path, {"kind": "vq", "update": "loss"}))

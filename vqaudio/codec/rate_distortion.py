@@ -23,7 +23,7 @@ from vqaudio.prior.integer import IntegerPrior
 
 BEAM_WIDTH = 16
 """Sums of embeddings that are kept at each codebook."""
-AT_ONCE = 32
+MAX_BATCH = 32
 """Sequences in a batch: with more, what is compared no longer fits a core's caches."""
 GROUP = 32
 """Codes whose costs are compared at once."""
@@ -114,8 +114,8 @@ class RateDistortionSearch:
     ) -> tuple[list[Tensor], Tensor]:
         """The same, and the bits of each frame as :meth:`search` has them, which ``plan`` is for."""
         codes, bits = [], []
-        for at in range(0, len(features), AT_ONCE):
-            part = slice(at, at + AT_ONCE)
+        for at in range(0, len(features), MAX_BATCH):
+            part = slice(at, at + MAX_BATCH)
             weights = self.weight / perceptual_weights(waveform[part], features.shape[2])[:, :frames]
             planned = None if plan is None else plan[part]
             found, spent = self.search(features[part, :, :frames], weights, plan=planned)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.source import Source
 from vqaudio.codec.blocks import block_features, sound_blocks
-from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, perceptual_weights
 from vqaudio.codec.rate_distortion import BEAM_WIDTH as FULL_BEAM_WIDTH
+from vqaudio.codec.rate_distortion import MAX_BATCH, RateDistortionSearch, perceptual_weights
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.prior.base import NONE
@@ -88,7 +88,7 @@ class RateEstimate:
         """Bytes of all the sound's codes with so many codebooks, for each λ."""
         search = self.search(n_codebooks, weight=0.0, beam_width=BEAM_WIDTH)
         batch, found = len(self.features), []
-        several = max(1, AT_ONCE // batch)
+        several = max(1, MAX_BATCH // batch)
         for at in range(0, len(weights), several):
             part = weights[at : at + several]
             worth = torch.cat([weight / self.perceptual_weights for weight in part])

@@ -15,7 +15,7 @@ from vqaudio.codec.decoded import refuse_large
 from vqaudio.codec.loaded import LoadedModel
 from vqaudio.codec.options import CodingOptions
 from vqaudio.codec.rate_control import Bounds, fit, fit_codebooks, framing
-from vqaudio.codec.rate_distortion import AT_ONCE, RateDistortionSearch, supports_rdo
+from vqaudio.codec.rate_distortion import MAX_BATCH, RateDistortionSearch, supports_rdo
 from vqaudio.codec.rate_estimate import RateEstimate
 from vqaudio.container import SoundHeader, Writer
 from vqaudio.errors import ModelError
@@ -67,7 +67,7 @@ def _write_blocks(
     writer = Writer(cast(Any, file), header, coder=coder)
     file.flush()  # whoever reads this from a pipe knows now which model to load
     size = len(header.to_bytes())
-    at_once = 1 if sound.n_samples >= ENDLESS else max(1, AT_ONCE // sound.channels)
+    at_once = 1 if sound.n_samples >= ENDLESS else max(1, MAX_BATCH // sound.channels)
     for block in encode_blocks(
         model.model,
         sound,

@@ -153,7 +153,7 @@ def _fit_codebooks(bottleneck: Bottleneck, features: Floats, seed: int) -> None:
     if isinstance(bottleneck, GroupedVQ):
         groups = [group for group in bottleneck.groups if isinstance(group, Bottleneck)]
     for group, part in zip(groups, np.array_split(features, len(groups), axis=1), strict=True):
-        for book in group.codebooks_that_learn():
+        for book in group.codebook_modules():
             found = KMeans(len(book.counts), n_init=1, max_iter=100, random_state=seed).fit(part)
             _place(book, found.cluster_centers_)
             part = part - found.cluster_centers_[found.labels_]

@@ -21,7 +21,7 @@ from vqaudio.training.corpus import read_corpus
 
 SPEED_GROUPS = 4  # parts of a batch, each with one speed
 GRAIN = 128  # samples: lengths of crops at other speeds are multiples, for which a GPU has its Fourier plans ready
-REDRAWN = 7  # times that silent crops are drawn again
+MAX_REDRAWS = 7  # times that silent crops are drawn again
 
 
 def speakers_in(config: DataConfig, corpora: Collection[str]) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ class Crops:
         wanted = max(1, round(self.samples * speed / GRAIN)) * GRAIN if speed != 1.0 else self.samples
         index = self._pick(count, random)
         crops = self._stretches(index, wanted, random)
-        for _ in range(REDRAWN):
+        for _ in range(MAX_REDRAWS):
             silent = (level_db(crops) <= self.config.silence_db).cpu().numpy()
             if not silent.any():
                 break

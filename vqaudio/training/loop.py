@@ -74,11 +74,11 @@ class Trainer:
         total = None if self.minutes else self.config.steps
         try:
             with self.ranks.together(), self.journal.open(self.step, total), Interruption() as interruption:
-                self.ranks.first(lambda: self.folder.write_config(self.config))
+                self.ranks.on_rank_zero(lambda: self.folder.write_config(self.config))
                 self._train(interruption)
-                self.ranks.first(self._save)
-                self.ranks.first(self._validate)
-                self.ranks.first(self._export)
+                self.ranks.on_rank_zero(self._save)
+                self.ranks.on_rank_zero(self._validate)
+                self.ranks.on_rank_zero(self._export)
         except OSError as error:  # a logger's: what we write ourselves explains itself
             raise FileError(f"{error.filename or self.folder.path}: {error.strerror}; {self.folder.hint}") from None
         return self.folder.model
@@ -90,14 +90,14 @@ class Trainer:
             logs = self._train_step()
             self.step += 1
             now = time.monotonic()
-            self.elapsed, unsaved, stop = self.ranks.agree(now - started, now - saved, interruption.asked)
+            self.elapsed, unsaved, stop = self.ranks.max_over_ranks(now - started, now - saved, interruption.asked)
             self.journal.advance()
             if self.step % config.log_every == 0:
-                self.ranks.first(lambda: self._log(logs))  # noqa: B023 (called at once)
+                self.ranks.on_rank_zero(lambda: self._log(logs))  # noqa: B023 (called at once)
             if self.step % config.valid_every == 0 and self.fraction < 1.0:
-                self.ranks.first(self._validate)
+                self.ranks.on_rank_zero(self._validate)
             if stop or unsaved > 60.0 * config.save_every_minutes:
-                self.ranks.first(self._save)
+                self.ranks.on_rank_zero(self._save)
                 saved = time.monotonic()
             if stop:
                 self.journal.say(f"stopped after step {self.step}; {self.folder.hint}")
@@ -115,7 +115,7 @@ class Trainer:
         torch.manual_seed(config.seed + 1_000_003 * self.step + rank)
         self.task.prepare(self.step, fraction)
         if self.task.keeps_now(fraction):
-            self.ranks.first(lambda: self._keep(self.folder.before_adversarial))
+            self.ranks.on_rank_zero(lambda: self._keep(self.folder.before_adversarial))
         rate = learning_rate(config, self.step, fraction=fraction)
         set_rate(self.optimizer, rate)
         made = self.task.batch(self.network, self.step, rank=rank, fraction=fraction)
@@ -124,7 +124,7 @@ class Trainer:
         norm: Any = self.fabric.clip_gradients(
             self.network, self.optimizer, max_norm=config.clip_norm, error_if_nonfinite=False
         )
-        self.ranks.first(lambda: self._refuse_nan(float(made.loss.detach()), float(norm)))
+        self.ranks.on_rank_zero(lambda: self._refuse_nan(float(made.loss.detach()), float(norm)))
         self.optimizer.step()
         more = self.task.after(fraction)
         if self.average is not None:

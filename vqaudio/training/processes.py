@@ -69,10 +69,10 @@ def _processes(config: RunConfig) -> tuple[int | str, int]:
 
 def _ddp(config: RunConfig) -> Any:
     """Data parallelism; codebooks keep themselves equal, so buffers need not be sent at every step."""
-    return DDPStrategy(find_unused_parameters=_some_idle(config), broadcast_buffers=False)
+    return DDPStrategy(find_unused_parameters=may_leave_parameters_unused(config), broadcast_buffers=False)
 
 
-def _some_idle(config: RunConfig) -> bool:
+def may_leave_parameters_unused(config: RunConfig) -> bool:
     """Whether parameters may have no part in a step.
 
     In a prior's training these are heads of streams that a batch does not use, in a codec's those of a bottleneck that
@@ -114,7 +114,7 @@ class Ranks:
         watch.start()
         try:
             yield
-        except SystemExit:  # of ``first``: it is known already
+        except SystemExit:  # of ``on_rank_zero``: it is known already
             self._count(HEARD)
             raise
         except Exception as error:
@@ -159,7 +159,7 @@ class Ranks:
         except RuntimeError:
             return 0
 
-    def agree(self, *values: float) -> list[float]:
+    def max_over_ranks(self, *values: float) -> list[float]:
         """The largest of each value over the ranks: going by their own clocks, they would leave a loop apart."""
         if self.fabric.world_size == 1:
             return list(values)
@@ -167,7 +167,7 @@ class Ranks:
         largest = cast(Tensor, self.fabric.all_reduce(shared, reduce_op="max"))
         return [float(value) for value in largest]
 
-    def first(self, work: Callable[[], None]) -> None:
+    def on_rank_zero(self, work: Callable[[], None]) -> None:
         """Let rank 0 alone do it while the others wait; its failure ends them all, and it alone says why."""
         problem: Exception | None = None
         if self.fabric.is_global_zero:
@@ -175,7 +175,7 @@ class Ranks:
                 work()
             except (VqaudioError, OSError) as error:
                 problem = error
-        (failed,) = self.agree(problem is not None)
+        (failed,) = self.max_over_ranks(problem is not None)
         if problem is not None:
             raise problem
         if failed:

@@ -200,10 +200,10 @@ def test_stop_codes_are_embeddings_of_zeros(name: str) -> None:
     codebooks = bottleneck.additive_codebooks()
     before = [codes.tolist() for codes in bottleneck.stop_codes()]
     assert len(before) == len(codebooks)
-    if not [*bottleneck.codebooks_that_learn()] or not codebooks:
+    if not [*bottleneck.codebook_modules()] or not codebooks:
         return  # FSQ's embeddings are made anew each time
     assert not any(before)
-    for codebook in bottleneck.codebooks_that_learn():
+    for codebook in bottleneck.codebook_modules():
         codebook.embedding.data[2] = 0.0
     assert [codes.tolist() for codes in bottleneck.stop_codes()] == [[2]] * len(codebooks)
 
@@ -240,7 +240,7 @@ def test_averages_can_be_slowed_and_not_hastened(name: str) -> None:
     bottleneck = make(name)
     for decay in (0.999, 0.5):
         bottleneck.slow_averages(decay)
-        assert {codebook.decay for codebook in bottleneck.codebooks_that_learn()} <= {0.999}
+        assert {codebook.decay for codebook in bottleneck.codebook_modules()} <= {0.999}
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -20,7 +20,7 @@ from vqaudio.container import PLAIN, Stream
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.bottleneck import Hierarchical
+from vqaudio.model.bottleneck import HierarchicalVQ
 from vqaudio.model.bottleneck.codebook import Codebook
 from vqaudio.model.layers import Span
 from vqaudio.prior.sampling import Sampling
@@ -30,8 +30,8 @@ SEAM = 1e-6
 CONFIGS = {levels: HierarchicalConfig(codebook_size=16, levels=levels) for levels in (2, 3)}
 
 
-def bottleneck_of(levels: int = 2) -> Hierarchical:
-    return Hierarchical(CONFIGS[levels], DIM).eval()
+def bottleneck_of(levels: int = 2) -> HierarchicalVQ:
+    return HierarchicalVQ(CONFIGS[levels], DIM).eval()
 
 
 def slow_and_fast(batch: int = 4, frames: int = 64) -> torch.Tensor:

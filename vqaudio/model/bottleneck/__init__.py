@@ -15,7 +15,7 @@ from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, CodeSear
 from vqaudio.model.bottleneck.fsq import FSQ
 from vqaudio.model.bottleneck.gaussian import Gaussian
 from vqaudio.model.bottleneck.grouped import GroupedVQ
-from vqaudio.model.bottleneck.hierarchical import Hierarchical
+from vqaudio.model.bottleneck.hierarchical import HierarchicalVQ
 from vqaudio.model.bottleneck.identity import Identity
 from vqaudio.model.bottleneck.residual import ResidualVQ
 from vqaudio.model.bottleneck.vq import VQ
@@ -28,7 +28,7 @@ __all__ = [
     "CodeSearch",
     "Gaussian",
     "GroupedVQ",
-    "Hierarchical",
+    "HierarchicalVQ",
     "Identity",
     "ResidualVQ",
     "build_bottleneck",
@@ -48,5 +48,5 @@ def build_bottleneck(config: BottleneckConfig, dim: int) -> Bottleneck:
     if isinstance(config, ResidualConfig):
         return ResidualVQ(config, dim)
     if isinstance(config, HierarchicalConfig):
-        return Hierarchical(config, dim)
+        return HierarchicalVQ(config, dim)
     return VQ(config, dim)

@@ -115,7 +115,7 @@ class Bottleneck(nn.Module, ABC):
         """
         return [(codebook == 0).all(1).nonzero()[:, 0] for codebook in self.additive_codebooks()]
 
-    def codebooks_that_learn(self) -> Iterator[Codebook]:
+    def codebook_modules(self) -> Iterator[Codebook]:
         """The modules that hold codebooks."""
         return (module for module in self.modules() if isinstance(module, Codebook))
 
@@ -129,12 +129,12 @@ class Bottleneck(nn.Module, ABC):
     def freeze(self) -> None:
         """Let parameters and codebooks stay as they are in training."""
         self.requires_grad_(False)
-        for codebook in self.codebooks_that_learn():
+        for codebook in self.codebook_modules():
             codebook.frozen = True
 
     def slow_averages(self, decay: float) -> None:
         """Let codebooks' moving averages decay by at least that factor a step, where they learn by such."""
-        for codebook in self.codebooks_that_learn():
+        for codebook in self.codebook_modules():
             codebook.decay = max(codebook.decay, decay)
 
     def initialise(self, features: Tensor) -> None:

@@ -17,7 +17,7 @@ from vqaudio.model.bottleneck.vq import VQ
 from vqaudio.model.layers import ResidualUnit, SameConv1d, Span
 
 
-class Hierarchical(Bottleneck):
+class HierarchicalVQ(Bottleneck):
     """Two or more levels, coarsest first: strides 2, 1 (or 4, 2, 1, ...), each with one codebook.
 
     ::
@@ -37,7 +37,7 @@ class Hierarchical(Bottleneck):
     def __init__(self, config: HierarchicalConfig, dim: int):
         super().__init__()
         finer = config.levels - 1
-        self.downs = nn.ModuleList(Down(config, dim) for _ in range(finer))  # the finest first
+        self.downs = nn.ModuleList(Downsample(config, dim) for _ in range(finer))  # the finest first
         self.top = VQ(config, dim)
         self.levels = nn.ModuleList(Level(config, dim) for _ in range(finer))  # the coarsest first
         self.streams = streams_of(config)
@@ -55,7 +55,7 @@ class Hierarchical(Bottleneck):
         """The longest way is that to the finest codes by the coarsest: all the way down and up again."""
         span, stride = self.decode_span, 1
         for down in self.downs:
-            assert isinstance(down, Down)
+            assert isinstance(down, Downsample)
             span, stride = span.then(down.halve.span, stride).then(down.unit.span, 2 * stride), 2 * stride
         return Span(-(-span.left // step) * step, -(-span.right // step) * step)
 
@@ -66,11 +66,11 @@ class Hierarchical(Bottleneck):
         """Loss: the mean of the levels' (each a VQ-VAE's)."""
         made: list[BottleneckOutput] = []
 
-        def quantize(book: VQ, asked: Tensor) -> Tensor:
-            made.append(book(asked))
+        def quantize(book: VQ, residual: Tensor) -> Tensor:
+            made.append(book(residual))
             return made[-1].latents
 
-        latents = self._descend(features, quantize)
+        latents = self._quantize_levels(features, quantize)
         tokens = [codes for one in made for codes in one.tokens]
         stats = {f"{name}_{number}": value for number, one in enumerate(made, 1) for name, value in one.stats.items()}
         return BottleneckOutput(latents, tokens, torch.stack([one.loss for one in made]).mean(), stats)
@@ -79,47 +79,49 @@ class Hierarchical(Bottleneck):
         """See :meth:`Bottleneck.encode`."""
         tokens: list[Tensor] = []
 
-        def quantize(book: VQ, asked: Tensor) -> Tensor:
-            tokens.extend(book.encode(asked))
+        def quantize(book: VQ, residual: Tensor) -> Tensor:
+            tokens.extend(book.encode(residual))
             return book.decode(tokens[-1:])
 
-        self._descend(features, quantize)
+        self._quantize_levels(features, quantize)
         return tokens
 
-    def _descend(self, features: Tensor, quantize: Callable[[VQ, Tensor], Tensor]) -> Tensor:
+    def _quantize_levels(self, features: Tensor, quantize: Callable[[VQ, Tensor], Tensor]) -> Tensor:
         """Features to latents, level by level; ``quantize`` makes embeddings of what a codebook is asked."""
         rates = [features]
         for down in self.downs:
             rates.append(down(rates[-1]))
-        said = quantize(self.top, rates.pop())
+        latents = quantize(self.top, rates.pop())
         for level in self._levels():
             own = rates.pop()
-            known = level.known(said, own.shape[2])
-            said = level.join(torch.cat([quantize(level.book, level.ask(torch.cat([own, known], 1))), known], 1))
-        return said
+            upsampled = level.upsample(latents, own.shape[2])
+            latents = level.join(
+                torch.cat([quantize(level.book, level.ask(torch.cat([own, upsampled], 1))), upsampled], 1)
+            )
+        return latents
 
     def decode(self, tokens: list[Tensor]) -> Tensor:
         """From the streams of all levels."""
         if len(tokens) != len(self.streams):
             raise ValueError(f"{len(self.streams)} streams of tokens expected, found {len(tokens)}")
-        said = self.top.decode(tokens[:1])
+        latents = self.top.decode(tokens[:1])
         for level, codes in zip(self._levels(), tokens[1:], strict=True):
-            known = level.known(said, codes.shape[1])
-            said = level.join(torch.cat([level.book.decode([codes]), known], 1))
-        return said
+            upsampled = level.upsample(latents, codes.shape[1])
+            latents = level.join(torch.cat([level.book.decode([codes]), upsampled], 1))
+        return latents
 
     @torch.no_grad()
     def initialise(self, features: Tensor) -> None:
         """k-means level by level, each on what it is asked."""
 
-        def quantize(book: VQ, asked: Tensor) -> Tensor:
-            book.initialise(asked)
-            return book.decode(book.encode(asked))
+        def quantize(book: VQ, residual: Tensor) -> Tensor:
+            book.initialise(residual)
+            return book.decode(book.encode(residual))
 
-        self._descend(features, quantize)
+        self._quantize_levels(features, quantize)
 
 
-class Down(nn.Module):
+class Downsample(nn.Module):
     """To half the frame rate: ``(batch, D, frames)`` to ``(batch, D, frames / 2)``, rounded up."""
 
     def __init__(self, config: HierarchicalConfig, dim: int):
@@ -136,7 +138,7 @@ class Down(nn.Module):
 
 
 class Level(nn.Module):
-    """A codebook below the top, with the ways between it and what the coarser levels say."""
+    """A codebook below the top, with the layers between it and the latents of the coarser levels."""
 
     def __init__(self, config: HierarchicalConfig, dim: int):
         super().__init__()
@@ -145,11 +147,11 @@ class Level(nn.Module):
         self.ask, self.join = (SameConv1d(2 * dim, dim, kernel_size=1) for _ in range(2))
         with torch.no_grad():
             same = torch.eye(dim)
-            for way, sign in ((self.ask, -1.0), (self.join, 1.0)):
-                way.weight.copy_(torch.cat([same, sign * same], 1)[..., None])
-                nn.init.zeros_(way.get_parameter("bias"))
+            for projection, sign in ((self.ask, -1.0), (self.join, 1.0)):
+                projection.weight.copy_(torch.cat([same, sign * same], 1)[..., None])
+                nn.init.zeros_(projection.get_parameter("bias"))
 
-    def known(self, said: Tensor, frames: int) -> Tensor:
-        """What the coarser levels say, ``(batch, D, columns)``, at this level's rate: ``(batch, D, frames)``."""
-        known: Tensor = self.up(said.repeat_interleave(2, dim=2)[..., :frames])
-        return known
+    def upsample(self, coarser: Tensor, frames: int) -> Tensor:
+        """Latents of the coarser levels, ``(batch, D, columns)``, at this level's rate: ``(batch, D, frames)``."""
+        upsampled: Tensor = self.up(coarser.repeat_interleave(2, dim=2)[..., :frames])
+        return upsampled

@@ -43,7 +43,7 @@ class ResidualVQ(Bottleneck):
         total = torch.zeros_like(residual)
         loss = residual.new_zeros(())
         tokens, stats = [], {}
-        for level, codebook in enumerate(self.codebooks_that_learn()):
+        for level, codebook in enumerate(self.codebook_modules()):
             codes = codebook.assign(residual)
             quantized = codebook(codes)
             loss = loss + codebook.loss(residual, quantized)
@@ -85,7 +85,7 @@ class ResidualVQ(Bottleneck):
         vectors = to_vectors(features)
         residuals = vectors[:, None]  # (n, paths, D)
         paths = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
-        codebooks = list(self.codebooks_that_learn())[:n_streams]
+        codebooks = list(self.codebook_modules())[:n_streams]
         kept_paths = max(1, self.search // len(codebooks))
         costs = residuals.new_zeros(len(vectors), 1)
         memory = torch.empty(len(vectors) * kept_paths * self.streams[0].alphabet, device=vectors.device)
@@ -114,7 +114,7 @@ class ResidualVQ(Bottleneck):
 
     def additive_codebooks(self) -> list[Tensor]:
         """See :meth:`Bottleneck.additive_codebooks`."""
-        return [codebook.embedding for codebook in self.codebooks_that_learn()]
+        return [codebook.embedding for codebook in self.codebook_modules()]
 
     def stream_tensors(self, stream: int) -> list[str]:
         """See :meth:`Bottleneck.stream_tensors`."""
@@ -123,7 +123,7 @@ class ResidualVQ(Bottleneck):
     def initialise(self, features: Tensor) -> None:
         """k-means level by level, each on what the levels before it leave."""
         residual = to_vectors(features)
-        for codebook in self.codebooks_that_learn():
+        for codebook in self.codebook_modules():
             codebook.initialise(residual)
             residual = residual - codebook(codebook.assign(residual))
 
