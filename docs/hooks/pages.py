@@ -84,7 +84,8 @@ def front_door() -> str:
     """The page of what ``import vqaudio`` offers, each name with the first line of its docstring."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     rows = "\n".join(f"| [`vqaudio.{name}`][{target}] | {summary(target)} |" for name, target in offered(tree))
-    return f"# vqaudio\n\n{ast.get_docstring(tree)}\n\n| | |\n|---|---|\n{rows}\n"
+    options = "    options:\n      members: false\n      show_root_heading: false\n"
+    return f"# vqaudio\n\n::: vqaudio\n{options}\n| | |\n|---|---|\n{rows}\n"
 
 
 def offered(tree: ast.Module) -> Iterator[tuple[str, str]]:

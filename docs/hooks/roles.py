@@ -17,6 +17,7 @@ ROLE = re.compile(r":(?:class|meth|func|mod|attr|data|exc):`(~?)([\w.]+)`")
 SEVERAL = re.compile(r"^( +)(\w+(?:, \w+)+): (.+(?:\n\1 +\S.*)*)", re.MULTILINE)
 """An item of a section that describes several parameters at once."""
 RAISES = re.compile(r"^Raises:\n((?:(?: .*)?(?:\n|\Z))+)", re.MULTILINE)
+EXAMPLE = re.compile(r"^>>> .*(?:\n.*\S.*)*", re.MULTILINE)
 ITEM = re.compile(r"^    (?=\S)(?!(?:\w+, )*[\w.]+: )", re.MULTILINE)
 """Within ``Raises:``, a line that should name exceptions and does not."""
 FULL = "vqaudio."
@@ -41,6 +42,7 @@ class Roles(griffe.Extension):
                 if wrong := ITEM.search(section[1]):
                     logger.warning("%s: no exception is named by %r", obj.path, section[1][wrong.start() :][:40])
             text = ROLE.sub(lambda role, obj=obj: self._linked(role, obj, pkg), text)
+            text = EXAMPLE.sub(lambda example: f"```pycon\n{example[0]}\n```", text)
             text = SEVERAL.sub(
                 lambda item: "\n".join(f"{item[1]}{one}: {item[3]}" for one in item[2].split(", ")), text
             )
@@ -69,16 +71,28 @@ class Roles(griffe.Extension):
                 path = obj.resolve(first)
             except griffe.NameResolutionError:
                 path = self._alone.get(first, "")
+                if not path and obj.parent is not None and obj.parent.is_class:
+                    path = f"{obj.parent.path}.{first}"
             path = f"{path}.{rest}" if path and rest else path
         if not path.startswith(FULL):
             return path or None
         try:
             found = member(path, package)
         except (KeyError, ValueError, griffe.AliasResolutionError, griffe.CyclicAliasError):
-            return None
+            return set_within(path, package)
         while found.docstring is None and found.parent is not None:
             found = found.parent
         return found.path
+
+
+def set_within(path: str, package: griffe.Module) -> str | None:
+    """The full name of a class in whose text ``self.NAME`` stands: what is set in other ways than one by one."""
+    owner, _, name = path.rpartition(".")
+    try:
+        found = member(owner, package)
+    except (KeyError, ValueError, griffe.AliasResolutionError, griffe.CyclicAliasError):
+        return None
+    return found.path if found.is_class and f"self.{name}" in found.source else None
 
 
 def objects_in(obj: griffe.Object) -> Iterator[griffe.Object]:

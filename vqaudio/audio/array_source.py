@@ -49,7 +49,7 @@ class ArraySource:
         check_values(self._samples, name, start=0, sample_rate=self.sample_rate)
 
     def read(self, start: int, stop: int) -> Window:
-        """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
+        """Samples ``start`` to ``stop``: see :meth:`vqaudio.audio.source.Source.read`."""
         return padded_window(self, lambda first, last: self._samples[:, first:last], start=start, stop=stop)
 
 

@@ -107,7 +107,7 @@ class FileSource:
         self._close()
 
     def read(self, start: int, stop: int) -> Window:
-        """Samples ``start`` to ``stop``: see :meth:`Source.read`."""
+        """Samples ``start`` to ``stop``: see :meth:`vqaudio.audio.source.Source.read`."""
         return padded_window(self, self._inside, start=start, stop=stop)
 
     def _opened(self, most_seconds: float) -> Chain:
