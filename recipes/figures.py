@@ -135,7 +135,7 @@ def pages() -> Iterator[Path]:
         yield from (path for path in found if TABLE.search(path.read_text(encoding="utf-8")))
 
 
-def followed(page: str, figures: dict[str, Figures], name: str = "page") -> str:
+def followed(page: str, figures: dict[str, Figures], *, name: str = "page") -> str:
     """A page's text with its tables as the figures have them.
 
     Raises:
@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> int:
     figures, stale = all_figures(), []
     for path in pages():
         text = path.read_text(encoding="utf-8")
-        if text != (made := followed(text, figures, path.name)):
+        if text != (made := followed(text, figures, name=path.name)):
             stale.append(path.relative_to(ROOT).as_posix())
             if options.write:
                 with atomic_write(path) as file:

@@ -10,7 +10,7 @@ A recipe is a class with a method for each stage, which yields the stage's comma
         @stage(makes="codec/model.safetensors")
         def codec(self) -> Iterator[Command]:
             \"\"\"Train the codec.\"\"\"
-            yield self.train("codec.yaml", "codec", {"data.folder": self.folder})
+            yield self.train("codec.yaml", "codec", settings={"data.folder": self.folder})
 
     if __name__ == "__main__":
         raise SystemExit(main(Mine))
@@ -42,7 +42,8 @@ from vqaudio.files import atomic_write
 RECIPES = Path(__file__).parent
 DONE = "stages.json"
 """In the folder of a run: the commands that have ended well, by stage."""
-QUICK_MINUTES = 0.1
+QUICK = {"steps": 6, "warmup_steps": 1}
+"""What --quick changes in every training that is usually some minutes long."""
 
 
 # ------------------------------------------------------------------------------------------------------------ commands
@@ -129,8 +130,7 @@ class Recipe:
         self.here = RECIPES / self.name
         self.out: Path = options.out or Path("runs", f"{self.name}-quick" if self.quick else self.name)
         self.folder: Path = options.folder or self.default_folder()
-        usual = {name: QUICK_MINUTES if minutes and self.quick else minutes for name, minutes in self.lengths.items()}
-        self.minutes = usual | options.minutes
+        self.minutes = (dict.fromkeys(self.lengths) if self.quick else dict(self.lengths)) | options.minutes
 
     @classmethod
     def add_options(cls, parser: argparse.ArgumentParser) -> None:
@@ -154,13 +154,14 @@ class Recipe:
         """The record of what has been done."""
         return self.place(DONE)
 
-    def train(self, config: str | Path, name: str, settings: Mapping[str, object], *more: str) -> Command:
+    def train(self, config: str | Path, name: str, *, settings: Mapping[str, object]) -> Command:
         """The training run of a stage, into a folder of its name; it goes on where it stopped."""
-        chosen = {"out": self.place(name)} | dict(settings)
-        words = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
         minutes = self.minutes[name]
+        quick = QUICK if self.quick and minutes is None and self.lengths[name] is not None else {}
+        chosen = {"out": self.place(name), **quick, **settings}
+        words = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
         length = [] if minutes is None else ["--minutes", f"{minutes:g}"]
-        return module("vqaudio.train", self.here / config, *words, *length, "--resume", *more)
+        return module("vqaudio.train", self.here / config, *words, *length, "--resume")
 
 
 # ------------------------------------------------------------------------------------------------------------- running

@@ -50,7 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     recordings = list_recordings(run / "data")
     real = {split: Spoken.read([r for r in recordings if r.split == split], codec) for split in ("train", "valid")}
     valid = real["valid"]
-    decoded = Spoken([again(sound, codec) for sound in tqdm(valid.sounds, "decoding", disable=None)], valid.labels)
+    reconstructions = [reconstruct(sound, codec) for sound in tqdm(valid.sounds, "decoding", disable=None)]
+    decoded = Spoken(reconstructions, valid.labels)
     how = Sampling(options.temperature, 0, options.top_p, options.guidance)
     sampled, codes = sample(codec, options.clips, how)
     figures: dict[str, float] = {}
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     near = memorization(codes, [part[:, :frames] for part in kept if part.shape[1] >= frames], training=learned)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "figures.json", figures | vars(near))
-    keep(out, sampled, real["valid"], codec.sample_rate)
+    save_sounds(out, sampled, real["valid"], codec.sample_rate)
     counts = {"sampled": len(sampled.sounds), "real": len(valid.sounds)}
     text = render(TEMPLATE, table=accuracies(figures), near=near, how=how, **counts)
     write_text(out / "report.md", text)
@@ -86,7 +87,7 @@ class Spoken:
         return cls(sounds, {field: [getattr(item, field) for item in recordings] for field in STRETCHES})
 
 
-def again(sound: Wave, codec: Codec) -> Wave:
+def reconstruct(sound: Wave, codec: Codec) -> Wave:
     """A sound as codes bring it back."""
     return codec.decode(codec.encode(sound, codec.sample_rate))[0]
 
@@ -108,7 +109,7 @@ def sample(codec: Codec, clips: int, how: Sampling) -> tuple[Spoken, list[NDArra
     return Spoken(sounds, labels), codes
 
 
-def keep(out: Path, sampled: Spoken, real: Spoken, rate: int) -> None:
+def save_sounds(out: Path, sampled: Spoken, real: Spoken, rate: int) -> None:
     """The first clip of each digit and speaker as WAV, and a picture of some beside real ones."""
     pyplot = require("matplotlib.pyplot")
     speakers, digits = sorted(set(sampled.labels["speaker"])), sorted(set(sampled.labels["label"]))

@@ -20,7 +20,8 @@ class Digits(Recipe):
     @stage(makes="codec/model.safetensors", needs=["prepare"])
     def codec(self) -> Iterator[Command]:
         """Train the codec."""
-        yield self.train("codec.yaml", "codec", {"data.folder": self.place("data")})
+        quick = {"quantize_after": 2, "data.valid_seconds": 2} if self.quick else {}
+        yield self.train("codec.yaml", "codec", settings={"data.folder": self.place("data")} | quick)
 
     @stage(makes="tokens", needs=["prepare", "codec"])
     def tokens(self) -> Iterator[Command]:
@@ -33,7 +34,7 @@ class Digits(Recipe):
     def prior(self) -> Iterator[Command]:
         """Train the prior over these codes, told digit and speaker."""
         codec = self.place("codec/model.safetensors")
-        yield self.train("prior.yaml", "prior", {"data.folder": self.place("tokens"), "codec": codec})
+        yield self.train("prior.yaml", "prior", settings={"data.folder": self.place("tokens"), "codec": codec})
 
     @stage(makes="report/report.md", needs=["prepare", "codec", "tokens", "prior"])
     def report(self) -> Iterator[Command]:

@@ -50,17 +50,17 @@ class Member:
         prior = self.codec.prior_file
         return self.codec.fingerprint + (f" and {fingerprint(prior)}" if prior else "")
 
-    def again(self, clip: Wave) -> Wave:
+    def reconstruct(self, clip: Wave) -> Wave:
         """The clip as it comes back: by its codes where there are any, as from a file."""
         if self.codec.streams:
             return self.codec.decode(self.codec.encode(clip, self.codec.sample_rate))[0]
-        return self.passed(clip).waveform[0, 0, : len(clip)].numpy()
+        return self.forward(clip).waveform[0, 0, : len(clip)].numpy()
 
     @torch.inference_mode()
-    def passed(self, clip: Wave, draw: bool = False) -> Reconstruction:
-        """The clip, and zeros up to whole codes, through the model; with ``draw`` a VAE's latents are drawn."""
+    def forward(self, clip: Wave, sample: bool = False) -> Reconstruction:
+        """The clip, and zeros up to whole codes, through the model; with ``sample`` a VAE's latents are drawn."""
         torch.manual_seed(0)
-        self.model.bottleneck.train(draw and not self.codec.streams)
+        self.model.bottleneck.train(sample and not self.codec.streams)
         made: Reconstruction = self.model(torch.from_numpy(self.whole(clip))[None, None])
         self.model.bottleneck.eval()
         return made
@@ -96,7 +96,7 @@ class Member:
 def measure(member: Member, clips: Sequence[Wave], learned: Sequence[Wave]) -> Figures:
     """All figures of a system on ``clips``; ``learned`` are clips of what it was trained on."""
     codec, rate = member.codec, member.codec.sample_rate
-    made = [member.again(clip) for clip in clips]
+    made = [member.reconstruct(clip) for clip in clips]
     figures: Figures = {"title": member.system.title, "latent_dim": member.system.latent_dim}
     figures["seconds"] = codec.training.get("seconds", 60.0 * codec.training.get("minutes", math.nan))
     figures["snr_db"] = snr_db(np.concatenate(clips), np.concatenate(made))
@@ -174,7 +174,7 @@ def likelihood(member: Member, clip: Wave, learned: Wave) -> Figures:
     """
     record = member.codec.training
     figures: Figures = {"nll": record.get("nll")}
-    made = member.passed(clip, draw=True)
+    made = member.forward(clip, sample=True)
     active = made.stats.get("active_units")
     figures["active_units"] = None if active is None else int(active)
     if member.codec.streams:
@@ -183,7 +183,7 @@ def likelihood(member: Member, clip: Wave, learned: Wave) -> Figures:
         cost = float(made.stats["kl"])
     else:
         return figures
-    variance = squared_error(member.passed(learned, draw=True), learned)
+    variance = squared_error(member.forward(learned, sample=True), learned)
     unsaid = gaussian_nats(squared_error(made, clip), variance, member.hop)
     return figures | {"kl": cost, "bound": cost + unsaid}
 
@@ -256,13 +256,13 @@ def denoising(members: Sequence[Member], clips: Sequence[Wave], weights: Sequenc
         heard = clip + np.float32(weight) * noise
         found["in"].append(snr_db(clip, heard) if weight else None)
         for member in members:
-            made = member.again(heard)
+            made = member.reconstruct(heard)
             wide = [soxr.resample(wave, member.codec.sample_rate, SAMPLE_RATE) for wave in (clip, made)]
             found[member.system.name].append({"snr_db": snr_db(clip, made), "log_mel": log_mel_distance(*wide)})
     return found
 
 
-def estimators(member: Member, crops: Sequence[Wave], loss: ReconstructionLoss, draws: int) -> Figures:
+def estimators(member: Member, crops: Sequence[Wave], loss: ReconstructionLoss, n_samples: int) -> Figures:
     """How much the gradients of a VAE's two estimators vary from draw to draw, of one model on the same crops.
 
     It is the gradient of the mean reconstruction loss of the crops by what the encoder hands on. The variance is the
@@ -279,7 +279,7 @@ def estimators(member: Member, crops: Sequence[Wave], loss: ReconstructionLoss, 
         both = Gaussian(GaussianConfig(estimator=estimator), features.shape[1])
         both.load_state_dict(bottleneck.state_dict())
         gradients = []
-        for _ in range(draws):
+        for _ in range(n_samples):
             heard = features.clone().requires_grad_()
             made = both(heard)
             sound = member.model.decoder(made.latents)
@@ -292,7 +292,7 @@ def estimators(member: Member, crops: Sequence[Wave], loss: ReconstructionLoss, 
     return found
 
 
-def drawn(prior: ContextPrior, frames: int, seed: int) -> list[torch.Tensor]:
+def sample_codes(prior: ContextPrior, frames: int, seed: int) -> list[torch.Tensor]:
     """New codes ``(1, codes)`` of each stream, one after the other as often as they did so in training."""
     random = np.random.default_rng(seed)
     stepper = prior.begin(1, len(prior.streams))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recipes.family.measure import Figures, Member, Streams, drawn
+from recipes.family.measure import Figures, Member, Streams, sample_codes
 from vqaudio.audio.sink import write_array
 from vqaudio.evaluation import require
 from vqaudio.evaluation.classifier import trim_silence
@@ -24,20 +24,20 @@ PAUSE_SECONDS = 0.15
 HOW = Sampling(temperature=0.9, top_p=0.95)  # by a trained prior
 
 
-def keep(path: Path, sound: Wave, rate: int) -> None:
+def save_sound(path: Path, sound: Wave, rate: int) -> None:
     """A sound ``(samples,)`` as a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_array(sound, path, sample_rate=rate)
 
 
-def picture(out: Path, size: tuple[float, float], rows: int = 1, columns: int = 1) -> Any:
+def new_figure(out: Path, size: tuple[float, float], rows: int = 1, columns: int = 1) -> Any:
     """A figure and its axes, as rows of a list."""
     pyplot = require("matplotlib.pyplot")
     out.mkdir(parents=True, exist_ok=True)
     return pyplot.subplots(rows, columns, figsize=size, constrained_layout=True, squeeze=False)
 
 
-def saved(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
     """Written and closed."""
     figure.savefig(path, dpi=130)
     require("matplotlib.pyplot").close(figure)
@@ -56,7 +56,7 @@ def spectrogram(axis: Any, sound: Wave, title: str) -> None:
 
 def rate_distortion(out: Path, figures: Mapping[str, Figures]) -> None:
     """Error over rate, of all that have one: a filled mark for codes as they are, a hollow one for counted codes."""
-    figure, ((left, right),) = picture(out, (13, 5), 1, 2)
+    figure, ((left, right),) = new_figure(out, (13, 5), 1, 2)
     coded = [one for one in figures.values() if one["kbps"] is not None]
     for axis, name, label in ((left, "snr_db", "signal-to-noise ratio (dB)"), (right, "log_mel", "log-mel distance")):
         for index, one in enumerate(coded):
@@ -67,7 +67,7 @@ def rate_distortion(out: Path, figures: Mapping[str, Figures]) -> None:
         axis.set(xlabel="kb/s", ylabel=label, xscale="log")
         axis.grid(alpha=0.3, which="both")
     right.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=7)
-    saved(figure, out / "rate_distortion.png")
+    save_figure(figure, out / "rate_distortion.png")
 
 
 @torch.inference_mode()
@@ -82,7 +82,7 @@ def latents(out: Path, members: Sequence[Member], sounds: Sequence[Wave], labels
     random = np.random.default_rng(0)
     digits = sorted(set(labels))
     numbers = np.array([digits.index(label) for label in labels])
-    figure, axes = picture(out, (3.6 * len(members), 7), 2, len(members))
+    figure, axes = new_figure(out, (3.6 * len(members), 7), 2, len(members))
     for column, member in enumerate(members):
         vae = member.system.bottleneck["kind"] == "gaussian"
         frames = [member.latents(sound, quantized=vae)[0].numpy() for sound in sounds]
@@ -108,12 +108,12 @@ def latents(out: Path, members: Sequence[Member], sounds: Sequence[Wave], labels
         for index, digit in enumerate(digits)
     ]
     figure.legend(handles=handles, loc="outside right center", fontsize=7)
-    saved(figure, out / "latents.png")
+    save_figure(figure, out / "latents.png")
 
 
 def denoised(out: Path, found: Figures, titles: Mapping[str, str]) -> None:
     """What comes out over how much noise goes in."""
-    figure, ((left, right),) = picture(out, (10, 4), 1, 2)
+    figure, ((left, right),) = new_figure(out, (10, 4), 1, 2)
     for name, title in titles.items():
         for axis, metric in ((left, "snr_db"), (right, "log_mel")):
             axis.plot(found["weights"], [one[metric] for one in found[name]], "o-", ms=4, label=title)
@@ -124,7 +124,7 @@ def denoised(out: Path, found: Figures, titles: Mapping[str, str]) -> None:
     left.legend(fontsize=7)
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    saved(figure, out / "denoising.png")
+    save_figure(figure, out / "denoising.png")
 
 
 @torch.inference_mode()
@@ -135,7 +135,7 @@ def interpolation(out: Path, members: Sequence[Member], first: Wave, last: Wave)
     size = max(len(first), len(last))
     ends = [np.pad(sound, (0, size - len(sound))) for sound in (first, last)]
     pause = np.zeros(round(PAUSE_SECONDS * rate), np.float32)
-    figure, axes = picture(out, (2.0 * len(STEPS), 1.6 * len(members)), len(members), len(STEPS))
+    figure, axes = new_figure(out, (2.0 * len(STEPS), 1.6 * len(members)), len(members), len(STEPS))
     for row, member in zip(axes, members, strict=True):
         start, end = (member.latents(sound, quantized=False) for sound in ends)
         sounds = []
@@ -143,8 +143,8 @@ def interpolation(out: Path, members: Sequence[Member], first: Wave, last: Wave)
             sounds.append(member.sound(member.model.bottleneck((1.0 - step) * start + step * end).latents))
             spectrogram(axis, sounds[-1], f"{member.system.title}, {step:.0%} of the way")
         joined = np.concatenate([part for sound in sounds for part in (sound, pause)])
-        keep(out / "sounds" / f"interpolation_{member.system.name}.wav", joined, rate)
-    saved(figure, out / "interpolation.png")
+        save_sound(out / "sounds" / f"interpolation_{member.system.name}.wav", joined, rate)
+    save_figure(figure, out / "interpolation.png")
 
 
 @torch.inference_mode()
@@ -166,23 +166,24 @@ def samples(
             rows.append((name, f"{title}, z ~ N(0, I)", rate, [member.sound(one) for one in noise]))
             continue
         prior = member.counts(learned[name])
-        codes = [drawn(prior, frames, seed) for seed in range(count)]
+        codes = [sample_codes(prior, frames, seed) for seed in range(count)]
         sounds = [member.sound(member.model.bottleneck.decode(one)) for one in codes]
         rows.append((name, f"{title}, counted codes", rate, sounds))
         if member.codec.prior_file is not None:
             digits = list(member.codec.prior.fields["label"])[:: max(1, 10 // count)][:count]
             told = [member.codec.sample(frames, condition=f"label={digit}", sampling=HOW)[0] for digit in digits]
             rows.append((f"{name}_prior", f"{title}, prior, {', '.join(digits)}", rate, told))
-    figure, axes = picture(out, (2.2 * count, 1.5 * len(rows)), len(rows), count)
+    figure, axes = new_figure(out, (2.2 * count, 1.5 * len(rows)), len(rows), count)
     for row, (name, title, rate, sounds) in zip(axes, rows, strict=True):
         for axis, sound in zip(row, sounds, strict=True):
             spectrogram(axis, sound, title)
-        keep(out / "sounds" / f"sample_{name}.wav", np.concatenate(sounds), rate)
-    saved(figure, out / "samples.png")
+        save_sound(out / "sounds" / f"sample_{name}.wav", np.concatenate(sounds), rate)
+    save_figure(figure, out / "samples.png")
 
 
 def decoded(out: Path, members: Sequence[Member], clip: Wave) -> None:
     """One clip as each system gives it back."""
     for member in members:
-        keep(out / "sounds" / f"decoded_{member.system.name}.wav", member.again(clip), member.codec.sample_rate)
-    keep(out / "sounds" / "original.wav", clip, members[0].codec.sample_rate)
+        path = out / "sounds" / f"decoded_{member.system.name}.wav"
+        save_sound(path, member.reconstruct(clip), member.codec.sample_rate)
+    save_sound(out / "sounds" / "original.wav", clip, members[0].codec.sample_rate)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from recipes.stages import Command, Recipe, main, module, stage
 
 WITH_PRIOR = ("vq", "vqvae2")
-QUICK_PRIOR = {"steps": 6, "warmup_steps": 1, "model.channels": 16, "model.skip_channels": 16, "data.batch_size": 4}
+QUICK_PRIOR = {"model.channels": 16, "model.skip_channels": 16, "data.batch_size": 4}
 QUICK_TAKES = (0, 5, 6)
 
 
@@ -36,7 +36,7 @@ class Family(Recipe):
             how = ["--pad-to", 1, "--jobs", self.jobs, "--quiet"]
             yield module("vqaudio.tokenize", self.place("data"), tokens, "--model", model, *how)
             settings = {"out": self.place(f"{system}-prior"), "data.folder": tokens, "codec": model}
-            yield self.train("prior.yaml", "priors", settings | (QUICK_PRIOR if self.quick else {}))
+            yield self.train("prior.yaml", "priors", settings=settings | (QUICK_PRIOR if self.quick else {}))
 
     @stage(makes="report.md", needs=["prepare", "fit", "priors"])
     def report(self) -> Iterator[Command]:

@@ -35,14 +35,14 @@ def main(argv: list[str] | None = None) -> int:
             f"{options.natural}: decodes other codes ({natural.fingerprint}) than {options.faithful} "
             f"({faithful.fingerprint}); give decoders of the same"
         )
-    mix(faithful.model.decoder, natural.model.decoder, options.share)
+    mix(faithful.model.decoder, natural.model.decoder, share=options.share)
     record = {**natural.training, "share_of_natural": options.share, "faithful": faithful.training}
     checkpoint.save(faithful.model, options.out, training=record, codes_of=faithful)
     return 0
 
 
 @torch.no_grad()
-def mix(faithful: torch.nn.Module, natural: torch.nn.Module, share: float) -> None:
+def mix(faithful: torch.nn.Module, natural: torch.nn.Module, *, share: float) -> None:
     """Move the parameters of one decoder towards those of another by a share of the way."""
     for own, other in zip(faithful.parameters(), natural.parameters(), strict=True):
         own.lerp_(other, share)

@@ -1,4 +1,6 @@
-"""Judges a prior of speech: bytes saved, bits lost to integers and on unseen speech, voices, copies. Writes report.md.
+"""Judges a prior of speech: bytes saved, bits lost to integers and on unseen speech, speakers, memorization.
+
+Writes report.md.
 
     python -m recipes.speech16k.prior_report FOLDER TOKENS NETWORK [--model NAME] [--prior PATH] [--out OUT]
 
@@ -41,7 +43,7 @@ MODES = ("none", "context", "prior")
 LEAST_SECONDS = 10.0  # of files whose size is judged
 SPEAKER_SECONDS, CLIP_SECONDS = 60.0, 5.0  # speech of a speaker who takes part; length of what the judge hears
 HELD_OUT = 0.25  # share of a speaker's clips that the judge does not learn from
-CLIPS = 10  # drawn for each speaker
+CLIPS = 10  # sampled for each speaker
 COPY_SECONDS = 1.0
 
 
@@ -67,8 +69,8 @@ def main(argv: list[str] | None = None) -> int:
     lines = ["# The prior of speech", ""]
     lines += sizes(codec, [r for r in recordings if r.split == "valid" and r.corpus in ("librispeech", "vctk")])
     lines += integer_loss(codec, saved.load(options.network).net, rows)
-    lines += voices(codec, [r for r in recordings if r.split == "train"], how, options.out)
-    lines += copies(codec, rows, how)
+    lines += judge_speakers(codec, [r for r in recordings if r.split == "train"], how, options.out)
+    lines += judge_memorization(codec, rows, how)
     text = "\n".join(lines)
     write_text(options.out / "report.md", text)
     print(text)
@@ -164,20 +166,20 @@ class Clips:
     speakers: list[str]
 
 
-def voices(codec: Codec, recordings: Sequence[Recording], how: Sampling, out: Path) -> list[str]:
+def judge_speakers(codec: Codec, recordings: Sequence[Recording], how: Sampling, out: Path) -> list[str]:
     """Whether a judge that learned from reconstructions names the speaker whom the prior was told."""
     learned, kept = speaker_clips(codec, recordings)
     decoded = [
-        Clips([again(codec, sound) for sound in tqdm(clips.sounds, "decoding", disable=None)], clips.speakers)
+        Clips([reconstruct(codec, sound) for sound in tqdm(clips.sounds, "decoding", disable=None)], clips.speakers)
         for clips in (learned, kept)
     ]
-    drawn = Clips([], [])
+    sampled = Clips([], [])
     names = sorted(set(learned.speakers))
     for name in tqdm(names, "sampling", disable=None):
         frames = round(CLIP_SECONDS * codec.frame_rate)
         found = codec.sample(frames, count=CLIPS, condition=f"speaker={name}", sampling=how)
-        drawn.sounds += found
-        drawn.speakers += [name] * len(found)
+        sampled.sounds += found
+        sampled.speakers += [name] * len(found)
         write_array(found[0], out / f"{name}.wav", sample_rate=codec.sample_rate)
     of_real, of_decoded = SoundClassifier(codec.sample_rate), SoundClassifier(codec.sample_rate)
     of_real.fit(learned.sounds, learned.speakers)
@@ -186,8 +188,8 @@ def voices(codec: Codec, recordings: Sequence[Recording], how: Sampling, out: Pa
         f"Of {len(names)} speakers with {SPEAKER_SECONDS:g} s of speech or more, a support vector machine on MFCC "
         f"statistics of {CLIP_SECONDS:g} s names the right one (chance {1 / len(names):.0%}): of held-out real clips "
         f"{of_real.accuracy(kept.sounds, kept.speakers):.0%}, when it learned from real ones; of their reconstructions "
-        f"{of_decoded.accuracy(decoded[1].sounds, kept.speakers):.0%}, and of {len(drawn.sounds)} drawn clips "
-        f"{of_decoded.accuracy(drawn.sounds, drawn.speakers):.0%}, when it learned from reconstructions.",
+        f"{of_decoded.accuracy(decoded[1].sounds, kept.speakers):.0%}, and of {len(sampled.sounds)} sampled clips "
+        f"{of_decoded.accuracy(sampled.sounds, sampled.speakers):.0%}, when it learned from reconstructions.",
         "",
     ]
 
@@ -212,7 +214,7 @@ def speaker_clips(codec: Codec, recordings: Sequence[Recording]) -> tuple[Clips,
     return learned, kept
 
 
-def again(codec: Codec, sound: Wave) -> Wave:
+def reconstruct(codec: Codec, sound: Wave) -> Wave:
     """A sound as codes bring it back."""
     return codec.decode(codec.encode(sound, codec.sample_rate))[0]
 
@@ -220,18 +222,18 @@ def again(codec: Codec, sound: Wave) -> Wave:
 # -------------------------------------------------------------------------------------------------------------- copies
 
 
-def copies(codec: Codec, rows: Sequence[Row], how: Sampling) -> list[str]:
-    """Whether what is drawn comes nearer to the training recordings than real speech does."""
+def judge_memorization(codec: Codec, rows: Sequence[Row], how: Sampling) -> list[str]:
+    """Whether what is sampled comes nearer to the training recordings than real speech does."""
     frames = round(COPY_SECONDS * codec.frame_rate)
     full = [row for row in rows if len(row.codes) == codec.n_codebooks and row.version == 0 and row.corpus != "digits"]
     learned, kept = ([np.stack(row.codes) for row in full if row.split == split] for split in ("train", "valid"))
     found = codec.sample_codes(20 * frames, count=10, sampling=how)
-    drawn: list[NDArray[np.int32]] = [np.stack([stream[0] for stream in one.streams]) for one in found]
-    near = memorization(spans_of(drawn, frames), spans_of(kept, frames)[:200], training=learned)
+    sampled: list[NDArray[np.int32]] = [np.stack([stream[0] for stream in one.streams]) for one in found]
+    near = memorization(spans_of(sampled, frames), spans_of(kept, frames)[:200], training=learned)
     return [
-        f"Codes that differ from the nearest {COPY_SECONDS:g} s of a training recording: {near.sampled:.0%} in drawn "
-        f"spans, {near.held_out:.0%} in held-out recordings (medians). {near.closer:.0%} of the drawn spans are nearer "
-        "than all but 5 % of the held-out ones.",
+        f"Codes that differ from the nearest {COPY_SECONDS:g} s of a training recording: {near.sampled:.0%} in sampled "
+        f"spans, {near.held_out:.0%} in held-out recordings (medians). {near.closer:.0%} of the sampled spans are "
+        "nearer than all but 5 % of the held-out ones.",
         "",
     ]
 

@@ -10,9 +10,10 @@ from types import MappingProxyType
 from recipes.stages import Command, Recipe, main, module, stage
 
 QUICK = {"data.corpora": "[vctk]", "data.weights": "{}", "data.batch_size": 2, "data.valid_seconds": 2}
+QUICK_OF = {"base": {"quantize_after": 2}, "decoder": {"adversarial.alone_steps": 1}}
 QUICK_PRIOR = {"data.weights": "{}", "field_corpora": "[vctk]", "data.batch_size": 2}
 READ = "librispeech,vctk,ljspeech"
-"""Read English, which is drawn more often than it lasts."""
+"""Read English, which is heard more often than it lasts."""
 
 
 class Speech(Recipe):
@@ -47,14 +48,15 @@ class Speech(Recipe):
             help="begin the prior here; that of a codec whose codebooks this one's began at saves hundreds of steps",
         )
 
-    def step(self, config: str, name: str, begins_at: str | None = None) -> Command:
+    def step(self, config: str, name: str, *, begins_at: str | None = None) -> Command:
         """A training run, from the model of an earlier one."""
         settings: dict[str, object] = {"data.folder": self.folder}
         if begins_at is not None:
             settings["init_from"] = self.place(begins_at)
         if self.options.folder:  # one's own: corpora share by length
             settings |= {"data.corpora": "[]", "data.weights": "{}"}
-        return self.train(config, name, settings | (QUICK if self.quick else {}))
+        quick = QUICK | QUICK_OF.get(name, {}) if self.quick else {}
+        return self.train(config, name, settings=settings | quick)
 
     def script(self, name: str, *arguments: object) -> Command:
         """A script of this folder."""
@@ -68,22 +70,22 @@ class Speech(Recipe):
     @stage(makes="finetune/model.safetensors", needs=["base"])
     def finetune(self) -> Iterator[Command]:
         """Another, with a loss on magnitudes bin by bin."""
-        yield self.step("finetune.yaml", "finetune", "base/model.safetensors")
+        yield self.step("finetune.yaml", "finetune", begins_at="base/model.safetensors")
 
     @stage(makes="v2/model.safetensors", needs=["finetune"])
     def v2(self) -> Iterator[Command]:
         """SOAP, larger batches, more quantizer dropout."""
-        yield self.step("v2.yaml", "v2", "finetune/model.safetensors")
+        yield self.step("v2.yaml", "v2", begins_at="finetune/model.safetensors")
 
     @stage(makes="longer/model.safetensors", needs=["v2"])
     def longer(self) -> Iterator[Command]:
         """The same once more."""
-        yield self.step("longer.yaml", "longer", "v2/model.safetensors")
+        yield self.step("longer.yaml", "longer", begins_at="v2/model.safetensors")
 
     @stage(makes="v3/model.safetensors", needs=["longer"])
     def v3(self) -> Iterator[Command]:
         """And once more, with a ninth codebook."""
-        yield self.step("v3.yaml", "v3", "longer/model.safetensors")
+        yield self.step("v3.yaml", "v3", begins_at="longer/model.safetensors")
 
     @stage(makes="v3/lighter.safetensors", needs=["v3"])
     def lighter(self) -> Iterator[Command]:
@@ -96,22 +98,22 @@ class Speech(Recipe):
     @stage(makes="encoder/model.safetensors", needs=["lighter"])
     def encoder(self) -> Iterator[Command]:
         """Train the pruned encoder, its codes frozen."""
-        yield self.step("encoder.yaml", "encoder", "v3/lighter.safetensors")
+        yield self.step("encoder.yaml", "encoder", begins_at="v3/lighter.safetensors")
 
     @stage(makes="encoder-all/model.safetensors", needs=["encoder"])
     def encoder_all(self) -> Iterator[Command]:
         """That once more, with more crops that use all codebooks."""
-        yield self.step("encoder-all.yaml", "encoder-all", "encoder/model.safetensors")
+        yield self.step("encoder-all.yaml", "encoder-all", begins_at="encoder/model.safetensors")
 
     @stage(makes="codes/model.safetensors", needs=["encoder-all"])
     def codes(self) -> Iterator[Command]:
         """Train encoder and codebooks of v4."""
-        yield self.step("v4-codes.yaml", "codes", "encoder-all/model.safetensors")
+        yield self.step("v4-codes.yaml", "codes", begins_at="encoder-all/model.safetensors")
 
     @stage(makes="decoder/model.safetensors", needs=["codes"])
     def decoder(self) -> Iterator[Command]:
         """Train its decoder on those codes, against discriminators."""
-        yield self.step("v4-decoder.yaml", "decoder", "codes/model.safetensors")
+        yield self.step("v4-decoder.yaml", "decoder", begins_at="codes/model.safetensors")
 
     @stage(makes="v4/model.safetensors", needs=["codes", "decoder"])
     def mix(self) -> Iterator[Command]:
@@ -152,7 +154,7 @@ class Speech(Recipe):
             settings["init_from"] = self.options.init_prior
         if self.options.folder:  # corpora share crops by their length, and all speakers count that are named
             settings |= {"data.weights": "{}", "field_corpora": "[]"}
-        yield self.train("prior.yaml", "prior", settings | (QUICK_PRIOR if self.quick else {}))
+        yield self.train("prior.yaml", "prior", settings=settings | (QUICK_PRIOR if self.quick else {}))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     print("| share | codebooks | PESQ-WB | STOI | Distill-MOS |\n|---:|---:|---:|---:|---:|")
     for share in options.shares:
         model = copy.deepcopy(faithful)
-        mix(model.decoder, natural.decoder, share)
+        mix(model.decoder, natural.decoder, share=share)
         for n_codebooks in (9, 3):
             pesq, intelligible, mos = np.mean([judged(model, sound, n_codebooks) for sound in sounds], axis=0)
             print(f"| {share:g} | {n_codebooks} | {pesq:.2f} | {intelligible:.3f} | {mos:.2f} |", flush=True)

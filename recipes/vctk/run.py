@@ -68,7 +68,7 @@ class Vctk(Recipe):
     @stage(makes="codec/model.safetensors", needs=["prepare"])
     def codec(self) -> Iterator[Command]:
         """Train the codec, whose decoder is told who speaks."""
-        yield self.train(self.config, "codec", {"data.folder": self.place("data")})
+        yield self.train(self.config, "codec", settings={"data.folder": self.place("data")})
 
     @stage(makes="tokens", needs=["prepare", "codec"])
     def tokens(self) -> Iterator[Command]:
@@ -82,7 +82,7 @@ class Vctk(Recipe):
     def prior(self) -> Iterator[Command]:
         """Train the prior over these codes, told who speaks."""
         codec = self.place("codec/model.safetensors")
-        yield self.train(self.prior_config, "prior", {"codec": codec, "data.folder": self.place("tokens")})
+        yield self.train(self.prior_config, "prior", settings={"codec": codec, "data.folder": self.place("tokens")})
 
     @stage(makes="evaluation/evaluation.md", needs=["prepare", "codec", "prior"])
     def evaluate(self) -> Iterator[Command]:

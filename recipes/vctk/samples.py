@@ -98,11 +98,11 @@ def sample(page: Page, codec: Codec, speakers: Sequence[str], count: int) -> Non
     frames = round(codec.prior.seconds * codec.frame_rate)
     for speaker in tqdm(["", *speakers], "sampling", disable=None):
         condition = f"speaker={speaker}" if speaker else NONE
-        drawn = codec.sample_codes(frames, count=count, condition=condition, sampling=HOW)
+        sampled = codec.sample_codes(frames, count=count, condition=condition, sampling=HOW)
         name = speaker or "nobody"
         sounds = [
             (f"sample {number}", f"sample-{name}-{number}", codec.decode(codes, speaker)[0])
-            for number, codes in enumerate(drawn, start=1)
+            for number, codes in enumerate(sampled, start=1)
         ]
         page.group(f"in the voice of {speaker}" if speaker else "no speaker asked for", sounds)
 

@@ -71,14 +71,14 @@ def main(argv: list[str] | None = None) -> int:
             f"validation speakers of {' or '.join(CORPORA)} found, expected two and one at least; name another folder"
         )
     (options.out / "sounds").mkdir(parents=True, exist_ok=True)
-    heard = list(hear(codec, targets, sources))
+    heard = list(clips_to_judge(codec, targets, sources))
     figures = {
         "model": {"name": codec.name, "kbps": codec.kbps(codec.n_codebooks), "speakers": len(codec.speakers)},
         "voices": voices(heard, targets, sources),
         "words": words(heard, {one.name: one for one in [*targets, *sources]}),
         "probe": probe(codec, options.folder / "digits", QUICK_TAKES if options.quick else TAKES),
     }
-    keep(options.out / "sounds", heard, targets)
+    save_sounds(options.out / "sounds", heard, targets)
     text = written(figures)
     write_json(options.out / "report.json", figures, decimals=4)
     write_text(options.out / "report.md", text)
@@ -118,7 +118,7 @@ def speakers(recordings: Sequence[Recording], least_seconds: float) -> list[Spea
 
 
 @dataclass(frozen=True)
-class Heard:
+class JudgedClip:
     """What came out, from what, in whose voice ("" where none was asked for); ``kind`` is a row of the tables."""
 
     kind: str
@@ -128,23 +128,23 @@ class Heard:
     sound: Wave
 
 
-def hear(codec: Codec, targets: Sequence[Speaker], sources: Sequence[Speaker]) -> Iterator[Heard]:
+def clips_to_judge(codec: Codec, targets: Sequence[Speaker], sources: Sequence[Speaker]) -> Iterator[JudgedClip]:
     """All that is judged: recordings, reconstructions and conversions."""
     for one in tqdm(targets, "reconstructing", leave=False, disable=None):
         for sound in one.kept:
             codes = codec.encode(sound, SAMPLE_RATE)
-            yield Heard("target recordings", one.name, one.name, sound, sound)
-            yield Heard("reconstructions", one.name, one.name, sound, codec.decode(codes, one.name)[0])
+            yield JudgedClip("target recordings", one.name, one.name, sound, sound)
+            yield JudgedClip("reconstructions", one.name, one.name, sound, codec.decode(codes, one.name)[0])
     for one in tqdm(sources, "converting", leave=False, disable=None):
         for sound in one.kept:
             codes = codec.encode(sound, SAMPLE_RATE)
-            yield Heard("source recordings", one.name, "", sound, sound)
-            yield Heard("no voice asked for", one.name, "", sound, codec.decode(codes)[0])
+            yield JudgedClip("source recordings", one.name, "", sound, sound)
+            yield JudgedClip("no voice asked for", one.name, "", sound, codec.decode(codes)[0])
             for target in targets:
-                yield Heard("conversions", one.name, target.name, sound, codec.decode(codes, target.name)[0])
+                yield JudgedClip("conversions", one.name, target.name, sound, codec.decode(codes, target.name)[0])
 
 
-def keep(folder: Path, heard: Sequence[Heard], targets: Sequence[Speaker]) -> None:
+def save_sounds(folder: Path, heard: Sequence[JudgedClip], targets: Sequence[Speaker]) -> None:
     """Conversions of the first speakers' first recordings, these, and a recording of each target, as WAV."""
     sounds = {f"target_{one.name}": one.kept[0] for one in targets}
     shown = list(dict.fromkeys(item.source for item in heard if item.kind == "conversions"))[:KEPT]
@@ -159,7 +159,7 @@ def keep(folder: Path, heard: Sequence[Heard], targets: Sequence[Speaker]) -> No
 # ------------------------------------------------------------------------------------------------------------- voices
 
 
-def voices(heard: Sequence[Heard], targets: Sequence[Speaker], sources: Sequence[Speaker]) -> dict[str, Any]:
+def voices(heard: Sequence[JudgedClip], targets: Sequence[Speaker], sources: Sequence[Speaker]) -> dict[str, Any]:
     """Whom the judge names, of all speakers and of the targets alone."""
     judge = SpeakerIdentifier(SAMPLE_RATE)
     clips = [(clip, one.name) for one in [*targets, *sources] for clip in spread(one.learned)]
@@ -180,7 +180,7 @@ def voices(heard: Sequence[Heard], targets: Sequence[Speaker], sources: Sequence
     return figures
 
 
-def verdict(item: Heard, name: str, of_targets: str) -> tuple[float, float, float, float]:
+def verdict(item: JudgedClip, name: str, of_targets: str) -> tuple[float, float, float, float]:
     """What two answers of the judge mean, in the order of ``VERDICT``; NaN for what they cannot."""
     told, changed = bool(item.target), item.source != item.target
     return (
@@ -201,7 +201,7 @@ def spread(sounds: Sequence[Wave]) -> list[Wave]:
 # -------------------------------------------------------------------------------------------------------------- words
 
 
-def words(heard: Sequence[Heard], known: dict[str, Speaker]) -> dict[str, Any]:
+def words(heard: Sequence[JudgedClip], known: dict[str, Speaker]) -> dict[str, Any]:
     """Distances of what came out to what went in, beside those to other speech of the source and of the target."""
     random = np.random.default_rng(0)
     figures: dict[str, Any] = {}

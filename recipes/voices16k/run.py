@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from recipes.stages import Command, Recipe, main, module, stage
 
 START = "vqaudio/models/speech-16k-v3.safetensors"
-QUICK = {"data.corpora": "[vctk]", "data.weights": "{}", "speaker_corpora": "[vctk]", "data.batch_size": 2}
+QUICK = {
+    "data.corpora": "[vctk]",
+    "data.weights": "{}",
+    "speaker_corpora": "[vctk]",
+    "data.batch_size": 2,
+    "data.valid_seconds": 2,
+}
 
 
 class Voices(Recipe):
@@ -27,7 +33,7 @@ class Voices(Recipe):
     def codec(self) -> Iterator[Command]:
         """Train the codec."""
         settings = {"data.folder": self.folder, "init_from": self.place("start.safetensors")}
-        yield self.train("codec.yaml", "codec", settings | (QUICK if self.quick else {}))
+        yield self.train("codec.yaml", "codec", settings=settings | (QUICK if self.quick else {}))
 
     @stage(makes="report/report.md", needs=["codec"])
     def report(self) -> Iterator[Command]:

@@ -17,7 +17,7 @@ def test_the_tables_of_all_pages_are_those_of_the_figures():
     found = all_figures()
     for path in pages():
         text = path.read_text(encoding="utf-8")
-        assert followed(text, found, path.name) == text, "run python -m recipes.figures --write"
+        assert followed(text, found, name=path.name) == text, "run python -m recipes.figures --write"
         assert text.count("<!-- figures: ") == len(figures.TABLE.findall(text)) == text.count("<!-- end of figures -->")
 
 
@@ -93,7 +93,7 @@ def test_a_page_gets_a_set_or_a_view_of_it():
     assert followed(made, found) == made
     for asked in ("m none", "none size"):
         with pytest.raises(FileError, match=rf"page.md: asks for figures {asked}, and there is no none"):
-            followed(f"<!-- figures: {asked} -->\n<!-- end of figures -->", found, "page.md")
+            followed(f"<!-- figures: {asked} -->\n<!-- end of figures -->", found, name="page.md")
 
 
 def test_pages_that_differ_are_told_and_written(tmp_path, monkeypatch, capsys):

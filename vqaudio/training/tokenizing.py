@@ -94,7 +94,7 @@ def tokenize_all(
                         )
                     continue
                 part = chosen[at : at + SHARD]
-                found = run(partial(tokens_of, how, folder, version), part)
+                found = run(partial(tokens_of, how=how, folder=folder, version=version), part)
                 name = f"{corpus}, version {version}, {at + len(part)} of {len(chosen)}"
                 bar = tqdm(found, name, len(part), False, unit="file", disable=None if progress else True)
                 rows = [row for several in bar for row in several]
@@ -126,7 +126,7 @@ def codec_of(how: Tokenizing) -> Codec:
     return codec
 
 
-def tokens_of(how: Tokenizing, folder: Path, version: int, recording: Recording) -> list[Row]:
+def tokens_of(recording: Recording, how: Tokenizing, *, folder: Path, version: int) -> list[Row]:
     """One recording's rows, one for each number of codebooks; version 0 is the recording as it is."""
     codec = codec_of(how)
     sound = read_mono(recording.path, codec.sample_rate)

@@ -54,7 +54,7 @@ def test_the_bound_of_codes_by_hand(tmp_path):
     member = measure.Member(System("one", "One", {"kind": "vq"}, 6), tmp_path)
     clip = wave[0, : 900 * 32]
     figures = measure.likelihood(member, clip, clip)
-    made = member.again(clip)
+    made = member.reconstruct(clip)
     variance = float(np.square(made - clip, dtype=np.float64).mean())
     assert figures["kl"] == pytest.approx(math.log(16))
     wanted = math.log(16) + 16 * (math.log(2 * math.pi * variance) + 1)
@@ -83,9 +83,9 @@ def test_a_vae_pays_for_what_it_draws(tmp_path):
     mean, log_variance = member.model.bottleneck.posterior(member.latents(clip))
     wanted = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()
     assert figures["kl"] == pytest.approx(float(wanted), rel=1e-4)
-    drawn = measure.squared_error(member.passed(clip, draw=True), clip)
-    assert drawn > measure.squared_error(member.passed(clip), clip)
-    assert figures["bound"] == pytest.approx(figures["kl"] + 16 * (math.log(2 * math.pi * drawn) + 1))
+    sampled = measure.squared_error(member.forward(clip, sample=True), clip)
+    assert sampled > measure.squared_error(member.forward(clip), clip)
+    assert figures["bound"] == pytest.approx(figures["kl"] + 16 * (math.log(2 * math.pi * sampled) + 1))
     crops = [clip[:4992], clip[4992:9984], clip[9984:14976]]
     loss = ReconstructionLoss(LossConfig(margin_seconds=0.0), RATE)
     varied = measure.estimators(member, crops, loss, 8)
@@ -98,7 +98,7 @@ def test_drawn_codes_follow_the_counts():
     prior = ContextPrior((Stream(4, 2), Stream(4, 1)), 1)
     cycle = np.tile([0, 1, 2], 400)
     prior.learn([[np.full(600, 3)], [cycle]])
-    coarse, fine = measure.drawn(prior, 60, seed=1)
+    coarse, fine = measure.sample_codes(prior, 60, seed=1)
     assert (coarse.shape, fine.shape) == ((1, 30), (1, 60))
     assert (coarse == 3).float().mean() > 0.9
     follows = (fine[0, 1:] == (fine[0, :-1] + 1) % 3).float().mean()
