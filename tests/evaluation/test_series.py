@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from series_models import as_table, dice, good_at_dice
 
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.packers import PACKERS
-from vqaudio.evaluation.series import INDEPENDENT, VQAUDIO, evaluate, evaluate_table
+from vqaudio.evaluation.series import INDEPENDENT, VQAUDIO, WITHOUT_MODEL, evaluate, evaluate_table
 from vqaudio.evaluation.series_report import MOST_PANELS, plot, table
-from vqaudio.series import Column, MaxError, StoredTable, Table, compress
+from vqaudio.series import Column, MaxError, StoredTable, Table, compress, model_named
 from vqaudio.series.table import known_cells
 
 ROWS = 400
@@ -195,3 +196,17 @@ def test_held_out_data_is_small_within_one_percent(data_folder, name, ours):
     assert 2 * found.n_values / own.n_bytes > ours
     assert own.n_bytes < min(size.n_bytes for size in others)
     assert all(column.prdn < 9 for column in found.columns)
+
+
+def test_a_report_tells_what_a_model_is_worth(tmp_path):
+    one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
+    table = as_table(*map(dice, range(6)))
+    found = evaluate(table, None, name="dice", n_bytes=24_000, model=one)
+    sizes = {size.name: size.n_bytes for size in found.sizes}
+    assert (sizes[VQAUDIO], sizes[WITHOUT_MODEL]) == (len(compress(table, model=one)), len(compress(table)))
+    assert [column.predictors for column in found.columns] == [{"model": 1}] * 6
+    without = evaluate(table, None, name="dice", n_bytes=24_000)
+    assert (without.sizes[0].n_bytes, WITHOUT_MODEL in {size.name for size in without.sizes}) == (
+        sizes[WITHOUT_MODEL],
+        False,
+    )

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from series_models import dice, good_at_dice
 
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
 from vqaudio.info import main as info
 from vqaudio.series import StoredTable, writer
+from vqaudio.series.coding import model
 
 
 @pytest.mark.parametrize(
@@ -140,3 +142,29 @@ def test_into_a_pipe(capfdbinary):
     assert compress(["in.csv", "out.vq", "--quiet"]) == 0
     assert decompress(["out.vq", "-", "--quiet"]) == 0
     assert capfdbinary.readouterr().out == b"x\n1\n2\n"
+
+
+def test_commands_take_a_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(model, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(model, "DEFAULT", tmp_path / "shipped" / "series-base.safetensors")
+    name = good_at_dice(Path("dice.safetensors")).name
+    np.save("in.npy", np.column_stack(list(map(dice, range(6)))))
+    assert compress(["in.npy", "out.vq", "--model", name, "--quiet"]) == 0
+    assert decompress(["out.vq", "back.npy", "--quiet"]) == 1
+    assert "was written by the series model" in capsys.readouterr().err
+    assert info(["out.vq"]) == 1  # which tells what can be told
+    said = capsys.readouterr()
+    assert "source format" in said.out
+    assert said.err.startswith("error: out.vq: was written by the series model")
+    assert decompress(["out.vq", "back.npy", "--model", name, "--quiet"]) == 0
+    assert (np.load("back.npy") == np.load("in.npy")).all()
+    (tmp_path / "shipped").mkdir()
+    good_at_dice(tmp_path / "shipped" / "series-base.safetensors")
+    assert compress(["in.npy", "default.vq", "--quiet"]) == 0
+    assert Path("default.vq").read_bytes() == Path("out.vq").read_bytes()
+    assert decompress(["default.vq", "again.npy", "--quiet"]) == 0
+    assert (np.load("again.npy") == np.load("in.npy")).all()
+    assert info(["default.vq"]) == 0
+    assert StoredTable(Path("out.vq").read_bytes()).model in capsys.readouterr().out
+    assert compress(["in.npy", "none.vq", "--model", "none", "--quiet"]) == 0
+    assert len(Path("none.vq").read_bytes()) > len(Path("out.vq").read_bytes()) + 40

@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 import pytest
+from series_models import as_table, dice, good_at_dice, saved
 from series_tables import GOLDEN, long_table, table
 
-from vqaudio.errors import ContainerError
-from vqaudio.series import StoredTable, compress, write_table, writer
+from vqaudio.errors import ContainerError, ModelError
+from vqaudio.series import StoredTable, compress, model_named, write_table, writer
 from vqaudio.series.table import NULL, VALUE, Dictionary
 
 
@@ -98,3 +99,13 @@ def test_a_file_with_later_keys_reads_as_it_did():
         ("kind", "string", True, words, ["high", "low", ""]),
         ("odd", "float32", True, None, [math.inf, 1.5, 0.0]),
     ]
+
+
+def test_a_model_that_is_missing_is_named(tmp_path):
+    one, other = (model_named(str(make(tmp_path / f"{make.__name__}.safetensors"))) for make in (good_at_dice, saved))
+    data = compress(as_table(*map(dice, range(6))), model=one)
+    told = f"t.vq: was written by the series model {one.fingerprint}, which is not shipped here"
+    with pytest.raises(ModelError, match=f"{told}: give its file with --model"):
+        StoredTable(data, "t.vq").table()
+    with pytest.raises(ModelError, match=f"{told} and is not the one given \\({other.fingerprint}\\)"):
+        StoredTable(data, "t.vq", model=other).table()

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from series_models import as_table, dice, good_at_dice, saved, series
 from series_tables import back, column, same_tables, table
 
 from vqaudio.errors import SeriesError
-from vqaudio.series import Column, MaxError, StoredTable, Table, compress, read_table
+from vqaudio.series import Column, MaxError, StoredTable, Table, compress, model_named, read_table
 from vqaudio.series.cell_style import render_cells
+from vqaudio.series.chunk import ColumnChunk, encode_chunk
+from vqaudio.series.coding.model import Model
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE
 
 ROOT = Path(__file__).parents[2]
@@ -229,3 +232,34 @@ def test_electrocardiogram(series_folder):
     assert np.abs(values - found).max() <= 0.0699
     assert prd <= 9
     assert 2 * len(values) / len(data) > 16
+
+
+def test_a_file_names_the_model_that_makes_it_smaller(tmp_path):
+    one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
+    table = as_table(*map(dice, range(6)))
+    data, plain = compress(table, model=one), compress(table)
+    assert len(data) < len(plain) - 40
+    stored = StoredTable(data, model=one)
+    assert stored.model == one.fingerprint
+    assert stored.suffix == ".npy"  # no need of the model
+    found = stored.table()
+    assert all((a.values == b.values).all() for a, b in zip(found.columns, table.columns, strict=True))
+    assert {part.predictor for _, parts in stored.chunks() for part in parts} == {"model"}
+
+
+def test_a_model_that_makes_nothing_smaller_leaves_no_trace(tmp_path):
+    one = model_named(str(saved(tmp_path / "bad.safetensors")))
+    table = as_table(series(np.random.default_rng(0), 900), np.arange(900), np.zeros(900, int))
+    assert compress(table, model=one) == compress(table)
+
+
+def test_savings_below_the_size_of_its_name_are_not_worth_a_model(tmp_path):
+    one = model_named(str(good_at_dice(tmp_path / "dice.safetensors")))
+    table = as_table(dice()[:60])
+    assert 0 < chunk_saving(table, one) <= 32
+    assert compress(table, model=one) == compress(table)
+
+
+def chunk_saving(table: Table, one: Model) -> int:
+    columns = [ColumnChunk(column.values, column.cells, np.zeros(0, np.int64), b"") for column in table.columns]
+    return encode_chunk(0, columns, model=one)[1]
