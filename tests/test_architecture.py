@@ -177,6 +177,14 @@ def test_the_page_on_the_architecture_shows_these_ranks():
     assert shown == RANKS
 
 
+def test_the_glossary_names_what_is_in_the_code():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "vqaudio").rglob("*.py"))
+    names = {name for shown in re.findall(r"`(\w[\w.]+)`", text) for name in shown.split(".")}
+    assert len(names) > 20
+    assert not {name for name in names if not re.search(rf"\b{name}\b", code)}
+
+
 # -------------------------------------------------------------------------------------------- what stays out of where
 
 
