@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from entropy_files import Toys, make_toys
 from feeding import Feeder
 from tiny_models import TINY_CONFIGS, tiny_model
 
@@ -36,6 +37,12 @@ def model(request: pytest.FixtureRequest) -> Autoencoder:
 def _seeded() -> None:
     """Every test draws the same numbers, alone or in any order."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Toys:
+    """Two sounds, and a codec whose prior knows them by heart."""
+    return make_toys(tmp_path_factory.mktemp("priors"))
 
 
 @pytest.fixture

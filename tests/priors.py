@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vqaudio.config.prior import WaveNetConfig
 from vqaudio.container import Stream
 from vqaudio.intnet.grids import EXP_BITS, GATE, LOGIT, UNIT
 from vqaudio.intnet.intervals import Integers
 from vqaudio.prior.base import NONE, Prior, due, n_frames_of
+from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.qat.fake_quantize import set_quantized
 from vqaudio.wavenet import WaveNet
@@ -77,6 +79,20 @@ def tiny_wavenet(streams: Sequence[Stream] = STREAMS) -> WaveNet:
         net(codes, torch.tensor([[0, 0], [1, 0], [0, 2], [1, 3], [2, 3], [2, 1]]))
     set_quantized(net)
     return net
+
+
+def smooth(streams: tuple[Stream, ...] = STREAMS) -> WaveNet:
+    """The tiny network with no value rounded."""
+    net = tiny_wavenet(streams)
+    set_quantized(net, quantized=False)
+    return net
+
+
+@torch.no_grad()
+def logits_of(net: WaveNet, codes: list[Integers], labels: Tensor | None = None) -> list[np.ndarray]:
+    batch_size = len(codes[0])
+    found = net([torch.from_numpy(part) for part in codes], None if labels is None else labels.expand(batch_size, -1))
+    return [part.float().numpy() for part in found]
 
 
 @cache
@@ -146,3 +162,35 @@ def dice_prior() -> IntegerPrior:
 
 def _table(function: Any) -> Integers:
     return np.array([round(UNIT[1] * function(steps / 2 ** GATE[0])) for steps in range(-GATE[1], GATE[1] + 1)])
+
+
+# ------------------------------------------------------------------------------------------------------ every prior
+
+
+def learned(order: int) -> ContextPrior:
+    prior = ContextPrior(STREAMS, order)
+    prior.learn([list(part) for part in random_codes(STREAMS, 3, 40, seed=9)])
+    return prior
+
+
+TABLE: dict[str, Callable[[], Prior]] = {
+    "order 0": lambda: ContextPrior(STREAMS, order=0),
+    "order 1": lambda: ContextPrior(STREAMS, order=1),
+    "order 0, learned": lambda: learned(0),
+    "order 1, learned": lambda: learned(1),
+    "wavenet": tiny_integer_prior,
+    "thrown": dice_prior,
+}
+
+
+@cache
+def made(name: str) -> Prior:
+    return TABLE[name]()
+
+
+def conditions(prior: Prior) -> list[str]:
+    return [NONE, BOB] if prior.fields else [NONE]
+
+
+def same(found: list[Integers], expected: list[Integers]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))

@@ -18,6 +18,7 @@ from vqaudio.config.prior import PriorTrainConfig, WaveNetConfig
 from vqaudio.model import checkpoint
 from vqaudio.qat.fake_quantize import set_quantized
 from vqaudio.tokenize import main as tokenize
+from vqaudio.tokens import Row
 from vqaudio.wavenet import WaveNet, export
 
 SPEAKERS = ("ann", "bob")
@@ -85,3 +86,9 @@ def prior_config(folder: Path, out: Path, **changes: Any) -> PriorTrainConfig:
         "accelerator": "cpu",
     }
     return PriorTrainConfig.model_validate(values | changes)
+
+
+def row(codes: list[list[int]], **known: object) -> Row:
+    """A recording's tokens, which belong to training unless told otherwise."""
+    values = {"path": "a.wav", "corpus": "words", "speaker": "", "label": "", "split": "train", "version": 0} | known
+    return Row(codes=[np.array(part, np.int32) for part in codes], **values)  # type: ignore[arg-type]

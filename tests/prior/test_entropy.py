@@ -1,99 +1,34 @@
-"""Entropy modes in whole files: the same sound whichever is used, damage that is always told, and fewer bytes."""
+"""Entropy modes in whole files: the same sound whichever is used, and damage that is always told."""
 
 from __future__ import annotations
 
 import io
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import pytest
-import torch
-from tiny_priors import toy_prior
-from tools import MODEL, heard, one_line, synthetic, tiny_codec, wav_bytes, whole
+from entropy_files import MODES, RATE, forged, is_raw, opened, sealed, stored
+from tools import MODEL, heard, one_line, tiny_codec, wav_bytes, whole
 
 import vqaudio
 from vqaudio import info
-from vqaudio.audio.array_source import ArraySource
-from vqaudio.codec.codec import Codec, load
+from vqaudio.codec.codec import load
 from vqaudio.codec.opened import open_vq
-from vqaudio.codec.options import CodingOptions
-from vqaudio.codec.rate_distortion import RateDistortionSearch, code_cost_search, perceptual_weights
 from vqaudio.codec.writing import entropy_coder
 from vqaudio.compress import main as compress
-from vqaudio.container import Chunk, Reader, SoundHeader, Stream, Writer
-from vqaudio.container.chunk import RAW
+from vqaudio.container import SoundHeader, Stream, Writer
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import AudioError, ContainerError, ModelError
-from vqaudio.model.bottleneck import Identity
 from vqaudio.prior import entropy
 from vqaudio.prior.entropy import coders
 from vqaudio.registry import fingerprint
-
-RATE = 16000
-MODES = ("none", "context", "prior")
-
-
-@dataclass(frozen=True)
-class Toys:
-    """Two sounds ``(1, samples)`` of 5 s, ann's and bob's; a codec whose prior knows both; and that prior's file."""
-
-    ann: np.ndarray
-    bob: np.ndarray
-    codec: Codec
-    prior: Path
-    other: Path
-    """Another prior for the same codec."""
-
-
-@pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory) -> Toys:
-    folder = tmp_path_factory.mktemp("priors")
-    ann, bob = (synthetic(5, RATE, seed=seed) for seed in (0, 1))
-    priors = [
-        toy_prior(folder / f"{seed}.int8.safetensors", tiny_codec(), [ann[0], bob[0]], seed, steps)
-        for seed, steps in ((0, 60), (1, 5))
-    ]
-    return Toys(ann, bob, vqaudio.load(MODEL, prior=priors[0]), *priors)
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def stored(toys: Toys, wav: np.ndarray, mode: str = "prior", chunk_seconds: float = 0.5, **options: object) -> bytes:
-    """A sound as a file, in short chunks."""
-    file = io.BytesIO()
-    toys.codec.write(
-        ArraySource(wav, RATE), file, options=CodingOptions(chunk_seconds=chunk_seconds, entropy=mode, **options)
-    )  # type: ignore[arg-type]
-    return file.getvalue()
-
-
-def opened(data: bytes, prior: Path | None = None) -> Reader:
-    return Reader(io.BytesIO(data), "x.vq", coder_for=coders(prior))
-
-
-def is_raw(data: bytes) -> list[bool]:
-    """Whether a coder fell back to raw codes, for each chunk."""
-    return [bool(data[at] & RAW) for at in opened(data)._offsets]
-
-
-def sealed(body: bytes) -> bytes:
-    """A chunk or header with its CRC-32, for forgeries that only their content gives away."""
-    return body + crc32(body).to_bytes(4, "little")
-
-
-def forged(data: bytes, old: bytes, new: bytes) -> bytes:
-    """The file with some bytes of its header changed, as if it had been written so."""
-    size = opened(data)._start
-    assert data[:size].count(old) == 1
-    return sealed(data[: size - 4].replace(old, new)) + data[size:]
 
 
 # ------------------------------------------------------------------------------------------------------- there and back
@@ -170,42 +105,6 @@ def test_fewer_codebooks(toys):
 def test_unknown_modes_are_refused(toys):
     with pytest.raises(ContainerError, match="entropy mode is 'zip', expected one of none, context, prior"):
         toys.codec.compress(toys.ann, RATE, entropy="zip")
-
-
-# ----------------------------------------------------------------------------------------------------------- read ahead
-
-
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """The chunks that readers were asked for, call by call."""
-    found: list[list[int]] = []
-    chunks = Reader.chunks
-
-    def spy(self: Reader, indices: Sequence[int]) -> list[Chunk]:
-        found.append(list(indices))
-        return chunks(self, indices)
-
-    monkeypatch.setattr(Reader, "chunks", spy)
-    return found
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_sound_read_through_decodes_each_chunk_once(toys, read, mode):
-    file = toys.codec.open(open_vq(io.BytesIO(stored(toys, toys.ann, mode, 0.3)), name="x.vq"))
-    assert file.stored.reader.n_chunks == 17
-    expected = [1] * 17 if mode == "none" else [1, 2, 4, 8, 2]  # side by side where that is quicker
-    for start in range(0, file.n_samples, 1000):
-        file.read(start, start + 1000)
-    assert [len(indices) for indices in read] == expected
-    assert sorted(index for indices in read for index in indices) == list(range(17))
-    assert not file.damage
-
-
-def test_a_part_far_on_decodes_little_else(toys, read):
-    file = toys.codec.open(open_vq(io.BytesIO(stored(toys, toys.ann, "prior", 0.3)), name="x.vq"))
-    file.read(4 * RATE, 4 * RATE + 100)  # in chunk 13; the decoder sees 0.2 s to either side
-    assert min(index for indices in read for index in indices) == 12
-    assert sum(map(len, read)) <= 1 + 2 + 4
 
 
 # ------------------------------------------------------------------------------------------------------------- damage
@@ -410,96 +309,3 @@ def test_a_condition_that_the_prior_does_not_know_cannot_be_decoded(toys, capsys
 def test_options_that_make_no_sense_are_refused(options, capsys):
     assert compress(["in.wav", "x.vq", *options]) == 2
     assert one_line(capsys, "error: ", options[0])
-
-
-# ---------------------------------------------------------------------------------------------------- cheaper codes
-
-
-def test_a_larger_lambda_gives_smaller_files(toys):
-    wav = synthetic(1.96, RATE, seed=9)  # never heard before; two chunks with the margin
-    as_it_is = stored(toys, wav, chunk_seconds=1.0)
-    assert stored(toys, wav, chunk_seconds=1.0, rdo=0.0) == as_it_is
-    sizes, sounds = [], []
-    for weight in (0.001, 0.1, 10.0):
-        data = stored(toys, wav, chunk_seconds=1.0, rdo=weight)
-        sizes.append(len(data))
-        sounds.append(toys.codec.decompress(data)[0])
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] < 0.55 * len(as_it_is)
-    assert {sound.shape for sound in sounds} == {wav.shape}
-
-
-def test_the_weight_is_of_bits_against_squared_distance(toys):
-    """With one codebook, each code in turn minimises audible distance + weight x bits, given those before it."""
-    bottleneck, prior, weight = toys.codec.model.bottleneck, toys.codec.prior, 0.3
-    book = bottleneck.additive_codebooks()[0].double()
-    features = torch.randn(1, book.shape[1], 30) * book.std()
-    sound = torch.cos(torch.arange(30 * 16) * torch.pi / 16)[None, None] * torch.linspace(0, 1, 30).repeat_interleave(
-        16
-    )
-    weights = perceptual_weights(sound, 30)[0].double()
-    (codes,) = RateDistortionSearch(bottleneck, prior, n_streams=1, weight=weight, condition="speaker=ann")(
-        features, sound, 30
-    )
-    (nearest,) = RateDistortionSearch(bottleneck, prior, n_streams=1, weight=0.0, condition="speaker=ann")(
-        features, sound, 30
-    )
-    stepper = prior.begin(1, 1, "speaker=ann")
-    for frame, vector in enumerate(features[0].T.double()):
-        distances = (book - vector).square().sum(1)
-        bits = -torch.from_numpy(stepper.logits(0)[0] / 32.0).double().log_softmax(0) / np.log(2)
-        assert nearest[0, frame] == distances.argmin()
-        chosen = codes[0, frame]
-        costs = weights[frame] * distances + weight * bits
-        assert costs[chosen] <= costs.min() + 1e-5
-        stepper.accept(0, chosen[None].numpy())
-        stepper.advance()
-    assert (codes != nearest).any()
-
-
-def test_what_is_quiet_beside_the_rest_is_less_audible():
-    """Frames of 1, 1/10 and 1/10,000 of an amplitude, and what is silent: powers of energy, by hand."""
-    levels = torch.tensor([1.0] * 5 + [0.1] * 5 + [1e-4] * 5 + [0.0] * 5)
-    sound = levels.repeat_interleave(8)[None, None] * 0.5
-    found = perceptual_weights(sound, 20)[0]
-    share = 5 * (1 + 1e-4) / (5 * (1 + 1e-2))  # the loud frames' energy is the mean of all, weighted by themselves
-    smoothed = [1.0, 0.01, 1e-4, 1e-4]
-    expected = [min(1.0, energy / share) ** 0.15 for energy in smoothed]
-    assert found[[2, 7, 12, 17]].tolist() == pytest.approx(expected, rel=0.02)
-    assert torch.allclose(perceptual_weights(0.01 * sound, 20)[0], found, rtol=0.01)
-    assert bool((perceptual_weights(0.0 * sound, 20) > 0.2).all())
-
-
-def test_cheaper_codes_need_a_prior_and_sums_of_embeddings(toys):
-    for mode in ("none", "context"):
-        with pytest.raises(ModelError, match=f"the entropy mode is {mode}: use prior"):
-            toys.codec.compress(toys.ann, RATE, entropy=mode, rdo=0.1)
-    with pytest.raises(ModelError, match="only where latents are sums of codebooks' embeddings"):
-        RateDistortionSearch(Identity(), toys.codec.prior, n_streams=1, weight=0.1)
-    with pytest.raises(ModelError, match="have a cost in residual codebooks alone"):
-        code_cost_search(Identity(), 1, code_cost=0.1)
-
-
-# ------------------------------------------------------------------------------------------------------------- scores
-
-
-@pytest.mark.parametrize("condition", ["none", "speaker=ann"])
-def test_a_score_is_what_a_file_takes(toys, condition):
-    wav = toys.ann[:, : 248 * 320]  # with the margin a chunk
-    data = toys.codec.compress(wav, RATE, entropy="prior", condition=condition)
-    (chunk,) = [opened(data)._parse(0)]
-    bits = toys.codec.score(ArraySource(wav, RATE), condition=condition)
-    assert [part.shape for part in bits] == [(1, 250)] * 4
-    assert all((part > 0).all() for part in bits)
-    total = sum(part.sum() for part in bits) / 8
-    assert total - 1 <= len(chunk.stored.data) <= total + 4  # type: ignore[union-attr]
-
-
-def test_a_score_counts_every_chunk_from_a_cold_start(toys):
-    """Two chunks of the same sound, and two channels of it: each costs the same."""
-    wav = np.concatenate([np.zeros((1, 2 * 80000), np.float32)] * 2)
-    bits = toys.codec.score(ArraySource(wav, RATE), n_codebooks=2)
-    assert [part.shape for part in bits] == [(2, 502)] * 2
-    for part in bits:
-        np.testing.assert_array_equal(part[0], part[1])
-        np.testing.assert_array_equal(part[:, 20:230], part[:, 270:480])

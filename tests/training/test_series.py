@@ -41,7 +41,7 @@ def series_config(table: Path, out: Path, **changes: Any) -> SeriesTrainConfig:
         "steps": 12,
         "learning_rate": 0.01,
         "warmup_steps": 2,
-        "round_from": 0.5,
+        "quantize_from": 0.5,
         "log_every": 1,
         "accelerator": "cpu",
     }
@@ -51,7 +51,7 @@ def series_config(table: Path, out: Path, **changes: Any) -> SeriesTrainConfig:
 @pytest.fixture(scope="module")
 def finished(table: Path) -> Trainer:
     """A run of 200 steps, the last 80 of them on grids."""
-    trainer = Trainer(series_config(table, table.parent / "run", steps=200, round_from=0.6), progress=False)
+    trainer = Trainer(series_config(table, table.parent / "run", steps=200, quantize_from=0.6), progress=False)
     trainer.run()
     return trainer
 
@@ -130,12 +130,12 @@ def test_values_lie_on_grids_from_their_time_on(table, tmp_path, monkeypatch):
         return batch(self, *arguments, **named)
 
     monkeypatch.setattr(SeriesTask, "batch", spy)
-    Trainer(series_config(table, tmp_path / "run", round_from=0.25), progress=False).run()
+    Trainer(series_config(table, tmp_path / "run", quantize_from=0.25), progress=False).run()
     assert seen == 3 * [(False, False)] + 9 * [(True, True)]
 
 
 def test_a_run_that_never_rounds_has_no_export(table, tmp_path):
-    Trainer(series_config(table, tmp_path / "run", steps=2, round_from=1.0), progress=False).run()
+    Trainer(series_config(table, tmp_path / "run", steps=2, quantize_from=1.0), progress=False).run()
     assert (tmp_path / "run" / "model.safetensors").is_file()
     assert not list((tmp_path / "run").glob("*.int8.safetensors"))
 

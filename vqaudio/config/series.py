@@ -36,4 +36,4 @@ class SeriesTrainConfig(RunConfig):
     kind: Literal["series"]
     model: SeriesNetworkConfig = SeriesNetworkConfig()
     data: TableDataConfig
-    round_from: float = Field(0.6, ge=0, le=1, description="share of the run after which values are on their grids")
+    quantize_from: float = Field(0.6, ge=0, le=1, description="share of the run after which values are on their grids")

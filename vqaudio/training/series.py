@@ -59,8 +59,8 @@ class SeriesTask(Task):
             self.model.compile()
 
     def prepare(self, step: int, fraction: float) -> None:
-        """From ``round_from`` on, let all values lie on grids, which follow from the values until then."""
-        if fraction < self.config.round_from or self.model.logits.quantized:
+        """From ``quantize_from`` on, let all values lie on grids, which follow from the values until then."""
+        if fraction < self.config.quantize_from or self.model.logits.quantized:
             return
         if not is_calibrated(self.model):  # else grids were found before the run was resumed
             features, _ = self._drawn(self.train, CALIBRATION_ROWS, np.random.default_rng([self.config.seed, step]))
