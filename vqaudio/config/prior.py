@@ -19,7 +19,7 @@ class WaveNetConfig(Section):
         (1, 2, 4, 8, 16, 1, 2, 4, 8, 16), min_length=1, description="frames between a layer's two columns"
     )
     head_channels: int = Field(256, ge=4, le=512)
-    code_dim: int = Field(64, ge=1, le=512, description="of a code's embedding; that of the codec's codebooks fits best")
+    code_dim: int = Field(64, ge=1, le=512, description="of a code's embedding; best that of the codec's codebooks")
     condition_channels: int = Field(32, ge=1, le=512, description="of a label's embedding")
     dropout: float = Field(0.1, ge=0, lt=1, description="inside the heads")
 
