@@ -40,7 +40,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def assert_equal(one: Corpus, other: Corpus) -> None:
-    for name in ("samples", "ends"):
+    for name in ("samples", "offsets"):
         ours, theirs = getattr(one, name), getattr(other, name)
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
@@ -48,18 +48,18 @@ def assert_equal(one: Corpus, other: Corpus) -> None:
 
 def test_recordings_lie_one_after_another(paths):
     made = read_corpus(paths, RATE)
-    assert made.ends.tolist() == [0, 300, 301, 501]
-    assert (made.samples.dtype, made.ends.dtype) == (np.int16, np.int64)
+    assert made.offsets.tolist() == [0, 300, 301, 501]
+    assert (made.samples.dtype, made.offsets.dtype) == (np.int16, np.int64)
     for index, path in enumerate(paths):
         expected = soundfile.read(path, dtype="int16")[0]
-        found = made.samples[made.ends[index] : made.ends[index + 1]]
+        found = made.samples[made.offsets[index] : made.offsets[index + 1]]
         assert np.abs(found.astype(int) - expected).max(initial=0) <= 1  # full scale is 32767 here, 32768 there
 
 
 def test_no_recordings_are_an_empty_corpus(tmp_path):
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
         made = read_corpus([], RATE, cache=cache)
-        assert (made.samples.shape, made.ends.tolist()) == ((0,), [0])
+        assert (made.samples.shape, made.offsets.tolist()) == ((0,), [0])
 
 
 def test_no_file_is_read_a_second_time(paths, reads, tmp_path):

@@ -227,8 +227,8 @@ def test_recordings_without_samples_are_never_drawn(folder, monkeypatch):
     lines = ["path,corpus,split", "x.wav,empty,train", "y.wav,some,train", "z.wav,some,train"]
     (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
     samples = to_int16(tone(500).astype(np.float32))
-    ends = np.array([0, 0, len(samples), len(samples)])
-    monkeypatch.setattr(data, "read_corpus", lambda *_, **__: Corpus(samples, ends))
+    offsets = np.array([0, 0, len(samples), len(samples)])
+    monkeypatch.setattr(data, "read_corpus", lambda *_, **__: Corpus(samples, offsets))
     crops = crops_of(folder, weights={"empty": 5.0}, silence_db=-200.0, **PLAIN)
     assert crops.seconds == pytest.approx(2.0)
     assert all(pitch(crop) == pytest.approx(500, abs=12) for crop in crops.batch(0, 0, size=64).target)

@@ -76,7 +76,7 @@ class AdversarialConfig(Section):
     channels: int = Field(48, ge=1, description="of those over spectra")
     period_channels: int = Field(32, ge=1, description="of the first layer of those over periods; 32 times in the last")
     discriminators_per_step: int | None = Field(
-        None, ge=1, description="of them, drawn anew to take part in each step; none: all"
+        None, ge=1, description="so many of them, sampled anew, take part in each step; none: all"
     )
     loss: Literal["hinge", "least_squares"] = "hinge"
     learning_rate: float = Field(5e-4, gt=0)

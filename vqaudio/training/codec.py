@@ -136,8 +136,8 @@ class CodecTask(Task):
         every, least = len(bottleneck.streams), bottleneck.min_streams
         groups = min(DEPTH_GROUPS, len(waveform))
         for features in self.model.encoder(waveform).tensor_split(groups):
-            drawn = int(torch.randint(least, every + 1, ()))
-            n_streams = every if float(torch.rand(())) < WHOLE_SHARE else drawn
+            some = int(torch.randint(least, every + 1, ()))
+            n_streams = every if float(torch.rand(())) < WHOLE_SHARE else some
             cost = MAX_CODE_COST * float(torch.rand(()) ** 2) if float(torch.rand(())) < CODE_COST_SHARE else 0.0
             if cost and bottleneck.has_code_costs:
                 tokens = bottleneck.encode_with_cost(features, n_streams, code_cost=cost)

@@ -29,11 +29,11 @@ class Corpus:
 
     Attributes:
         samples: int16 ``(samples,)``.
-        ends: int64 ``(recordings + 1,)``: recording ``i`` lies from ``ends[i]`` to ``ends[i + 1]``.
+        offsets: int64 ``(recordings + 1,)``: recording ``i`` lies from ``offsets[i]`` to ``offsets[i + 1]``.
     """
 
     samples: NDArray[np.int16]
-    ends: NDArray[np.int64]
+    offsets: NDArray[np.int64]
 
 
 def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -54,8 +54,8 @@ def read_corpus(paths: Sequence[Path], sample_rate: int, *, cache: Path | None =
     if cache is None:
         return _read(paths, sample_rate, title)
     name = _digest(paths, sample_rate)
-    samples, ends = cache / f"{name}.npy", cache / f"{name}-ends.npy"
-    if not ends.is_file():
+    samples, offsets = cache / f"{name}.npy", cache / f"{name}-ends.npy"
+    if not offsets.is_file():
         corpus = _read(paths, sample_rate, title)
         try:
             cache.mkdir(parents=True, exist_ok=True)
@@ -63,9 +63,9 @@ def read_corpus(paths: Sequence[Path], sample_rate: int, *, cache: Path | None =
             raise FileError(f"data.cache: {cache} cannot be a folder ({error.strerror}); name another") from None
         with atomic_write(samples) as file:
             np.save(file, corpus.samples)
-        with atomic_write(ends) as file:  # last: whoever finds it finds both
-            np.save(file, corpus.ends)
-    return Corpus(npy.open_memmap(samples, mode="c"), npy.open_memmap(ends, mode="c"))
+        with atomic_write(offsets) as file:  # last: whoever finds it finds both
+            np.save(file, corpus.offsets)
+    return Corpus(npy.open_memmap(samples, mode="c"), npy.open_memmap(offsets, mode="c"))
 
 
 def _read(paths: Sequence[Path], sample_rate: int, title: str) -> Corpus:

@@ -98,7 +98,7 @@ class Crops:
         cache = None if config.cache is None else Path(config.cache)
         title = f"reading {split}" if progress else ""
         corpus = read_corpus([item.path for item in chosen], self.sample_rate, cache=cache, title=title)
-        self.starts, self.lengths = corpus.ends[:-1], np.diff(corpus.ends)
+        self.starts, self.lengths = corpus.offsets[:-1], np.diff(corpus.offsets)
         if not self.lengths.any():
             raise AudioError(f"{folder}: no recordings in the split {split!r}; add some or set data.folder")
         self.sound = torch.from_numpy(corpus.samples)

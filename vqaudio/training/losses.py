@@ -96,7 +96,7 @@ class MelLoss(nn.Module):
     def forward(self, estimate: Spectra, target: Spectra) -> Tensor:
         """A scalar."""
         share = {window: 1.0 / len(estimate) for window in estimate}
-        if len(estimate) < len(ALL_WINDOWS):  # drawn: each stands for its kind
+        if len(estimate) < len(ALL_WINDOWS):  # sampled: each stands for its kind
             share = {
                 window: len(MEL_ONLY if window in MEL_ONLY else COMPLEX_WINDOWS) / len(ALL_WINDOWS)
                 for window in estimate

@@ -23,7 +23,7 @@ ACTIVE = 0.01
 class Gaussian(Bottleneck):
     """Latents ``z ~ q(z|x) = N(μ, σ² I)`` for each frame, and their distance to the prior ``N(0, I)``; no tokens.
 
-    In training ``z`` is drawn, outside it is μ. Drawn how, depends on the estimator of the decoder's gradient:
+    In training ``z`` is sampled, outside it is μ. Sampled how, depends on the estimator of the decoder's gradient:
 
     - ``pathwise``: ``z = μ + σ ε``, through which the gradient passes (Kingma & Welling, section 2.4 and eq. 10);
     - ``score``: no gradient passes ``z``; the result has a ``log_prob``, for
