@@ -57,8 +57,8 @@ def coded(values: np.ndarray, columns: list[np.ndarray]) -> tuple[bytes, bytes]:
     return predictor.to_bytes(), adaptive.encode(residuals)
 
 
-def decoded(head: bytes, data: bytes, count: int, columns: list[np.ndarray]) -> np.ndarray:
-    return Predictor.from_cursor(Cursor(head), len(columns)).restore(adaptive.decode(data, count), columns)
+def decoded(predictor_bytes: bytes, data: bytes, count: int, columns: list[np.ndarray]) -> np.ndarray:
+    return Predictor.from_cursor(Cursor(predictor_bytes), len(columns)).restore(adaptive.decode(data, count), columns)
 
 
 def sines(rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:

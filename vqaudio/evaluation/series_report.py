@@ -41,9 +41,9 @@ def table(evaluation: TableEvaluation) -> str:
     )
     total = sum((column.predictors for column in evaluation.columns), Counter[str]())
     used = f"Chunks of columns × predictors: {_counts(total)}."
-    alone = "All but vqaudio and PCA hold the integers of the compared columns, without names, clocks and gaps."
+    note = "All but vqaudio and PCA hold the integers of the compared columns, without names, clocks and gaps."
     about = "PRDN: 100 · sqrt(Σ(x − y)² / Σ(x − mean x)²)."
-    return "\n\n".join([heading, sizes, *evaluation.notes, columns, f"{used}\n{about}\n{alone}"])
+    return "\n\n".join([heading, sizes, *evaluation.notes, columns, f"{used}\n{about}\n{note}"])
 
 
 def _size_row(size: SizeScore, evaluation: TableEvaluation) -> list[str]:
@@ -101,18 +101,18 @@ def as_data(evaluation: TableEvaluation) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------------- plot
 
 
-def plot(columns: Sequence[tuple[str, ColumnScore]], path: Path, transparent: bool = False) -> None:
+def plot(columns: Sequence[tuple[str, ColumnScore]], path: Path, *, transparent: bool = False) -> None:
     """Write a PNG: a panel for each of the first eight columns, with its title; decoded over original, residual below.
 
     Raises:
         EvaluationError: matplotlib is missing. FileError: the file cannot be written.
     """
-    shown = columns[:MOST_PANELS]
-    width = 1 if len(shown) == 1 else 2
-    height = -(-len(shown) // width)
+    panels = columns[:MOST_PANELS]
+    width = 1 if len(panels) == 1 else 2
+    height = -(-len(panels) // width)
     figure = require("matplotlib.figure").Figure(figsize=(10, 0.4 + 2.6 * height), layout="constrained")
     outer = figure.add_gridspec(height, width)
-    for at, (title, column) in enumerate(shown):
+    for at, (title, column) in enumerate(panels):
         inner = outer[at // width, at % width].subgridspec(2, 1, height_ratios=(3, 1), hspace=0.05)
         upper = figure.add_subplot(inner[0])
         _panel(upper, figure.add_subplot(inner[1], sharex=upper), title, column)

@@ -1,4 +1,4 @@
-"""Decimals that lie a few units in the last place beside themselves."""
+"""Decimals that arithmetic has moved by a few units in the last place."""
 
 from __future__ import annotations
 

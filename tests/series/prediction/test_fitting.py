@@ -51,15 +51,15 @@ def test_other_columns_are_sought_among_the_last_ones():
 
 def test_waves_are_predicted_from_the_values_before():
     values, _ = sines()
-    head, data = coded(values, [])
-    assert head[0] == LINEAR
+    predictor_bytes, data = coded(values, [])
+    assert predictor_bytes[0] == LINEAR
     plain = min(len(adaptive.encode(one.tolist())) for one in islice(fitting._differences(values), 4))
-    assert len(head) + len(data) < 0.8 * plain
-    assert (decoded(head, data, len(values), []) == values).all()
+    assert len(predictor_bytes) + len(data) < 0.8 * plain
+    assert (decoded(predictor_bytes, data, len(values), []) == values).all()
 
 
 def test_a_column_is_predicted_from_another():
     one, other = sines()
-    alone, beside = (sum(map(len, coded(other, columns))) for columns in ([], [one]))
-    assert beside < 0.8 * alone
+    independent, with_reference = (sum(map(len, coded(other, columns))) for columns in ([], [one]))
+    assert with_reference < 0.8 * independent
     assert (decoded(*coded(other, [one]), len(one), [one]) == other).all()

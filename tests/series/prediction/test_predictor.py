@@ -39,9 +39,9 @@ def test_any_columns_come_back(data):
     ],
 )
 def test_what_is_regular_costs_next_to_nothing(values, largest):
-    head, data = coded(values, [])
-    assert len(head) + len(data) <= largest
-    assert (decoded(head, data, len(values), []) == values).all()
+    predictor_bytes, data = coded(values, [])
+    assert len(predictor_bytes) + len(data) <= largest
+    assert (decoded(predictor_bytes, data, len(values), []) == values).all()
 
 
 def test_values_of_any_size_beside_each_other():
@@ -54,7 +54,7 @@ def test_values_of_any_size_beside_each_other():
 
 
 @pytest.mark.parametrize(
-    ("head", "said"),
+    ("predictor_bytes", "said"),
     [
         (bytes([9]), "is of kind 9"),
         (bytes([LINEAR]) + varint(60) + varint(0) * 3, "holds 60"),
@@ -63,9 +63,9 @@ def test_values_of_any_size_beside_each_other():
         (bytes([LINEAR, 12]), "ends too early"),
     ],
 )
-def test_absurd_predictors_are_damage(head, said):
+def test_absurd_predictors_are_damage(predictor_bytes, said):
     with pytest.raises(DamageError, match=said):
-        decoded(head, b"", 5, [np.zeros(5, np.int64)])
+        decoded(predictor_bytes, b"", 5, [np.zeros(5, np.int64)])
 
 
 def test_residuals_beyond_64_bits_are_damage():

@@ -141,7 +141,7 @@ def reference_columns(values: Integers, previous: Sequence[Integers]) -> list[in
         return []
     stacked = np.stack([*compared, values])
     ranges = list(map(operator.sub, stacked.max(1).tolist(), stacked.min(1).tolist()))
-    shifts = [max(0, reach.bit_length() - STEP_BITS) for reach in ranges]
+    shifts = [max(0, width.bit_length() - STEP_BITS) for width in ranges]
     steps = np.diff(stacked >> np.array(shifts)[:, None])
     energies = np.einsum("cr,cr->c", steps, steps).tolist()
     products, first = (steps @ steps[-1]).tolist(), len(previous) - len(compared)
