@@ -10,7 +10,7 @@ from types import MappingProxyType
 from recipes.stages import Command, Recipe, main, module, stage
 
 QUICK = {"data.corpora": "[vctk]", "data.weights": "{}", "data.batch_size": 2, "data.valid_seconds": 2}
-QUICK_OF = {"base": {"quantize_after": 2}, "decoder": {"adversarial.alone_steps": 1}}
+QUICK_OF = {"base": {"quantize_after": 2}, "decoder": {"adversarial.pretrain_steps": 1}}
 QUICK_PRIOR = {"data.weights": "{}", "field_corpora": "[vctk]", "data.batch_size": 2}
 READ = "librispeech,vctk,ljspeech"
 """Read English, which is heard more often than it lasts."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from recipes.stages import RECIPES, Command, Recipe, arguments, main, stage
+from vqaudio.config.reading import load_yaml, override, parse_run
 
 WITH_STAGES = ("digits", "family", "speech16k", "vctk", "voices16k")
 
@@ -155,7 +156,7 @@ def test_every_recipe_has_the_same_options_and_says_what_its_stages_do(name, cap
 
 @pytest.mark.parametrize("name", WITH_STAGES)
 @pytest.mark.parametrize("quick", [False, True])
-def test_every_stage_has_commands_whose_files_are_there(name, quick, tmp_path):
+def test_every_stage_has_commands_whose_options_and_settings_hold(name, quick, tmp_path):
     module = import_module(f"recipes.{name}.run")
     recipe = next(one for one in vars(module).values() if isinstance(one, type) and getattr(one, "name", "") == name)
     options = arguments(recipe).parse_args(["--out", str(tmp_path), *(["--quick"] if quick else [])])
@@ -163,6 +164,9 @@ def test_every_stage_has_commands_whose_files_are_there(name, quick, tmp_path):
     for one in recipe.stages():
         for line in one.commands(chosen):
             assert line.arguments[:2] == (sys.executable, "-m")
-            assert import_module(line.arguments[2]).main
-            for word in line.arguments[3:]:
-                assert not word.endswith(".yaml") or Path(word).is_file()
+            name, words = line.arguments[2], list(line.arguments[3:])
+            command = import_module(name).main
+            if name.startswith("vqaudio."):
+                parsed = command.make_context(name, words).params  # raises what the command line would
+                if name == "vqaudio.train":
+                    parse_run(override(load_yaml(parsed["config"]), list(parsed["overrides"])))

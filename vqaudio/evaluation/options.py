@@ -53,7 +53,7 @@ def evaluation_options(
             "--codebooks",
             type=Listed(click.IntRange(1)),
             metavar="N,...",
-            help="codebooks to use (default: 1,2,3,4,6 as far as the model goes, and all)",
+            help="numbers of codebooks to use (default: 1,2,3,4,6 as far as the model goes, and all)",
         ),
         click.option(
             "--entropy",
@@ -66,7 +66,7 @@ def evaluation_options(
             type=Listed(click.FLOAT),
             default="0",
             metavar="LAMBDA,...",
-            help="λ to choose codes with, in the mode prior (default: 0)",
+            help="weights of the rate against the distortion when codes are chosen, in the mode prior (default: 0)",
         ),
         own_prior,
         device,
