@@ -7,15 +7,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from entropy_files import MODES, stored
 from tools import GOLDEN, synthetic, tiny_codec
 
 from vqaudio.codec.codec import load
 from vqaudio.codec.opened import StoredSound, model_of, open_vq
-from vqaudio.container import StoredFile
+from vqaudio.container import Chunk, Reader, StoredFile
 from vqaudio.errors import ContainerError, FileError, ModelError
 from vqaudio.registry import DEFAULT_MODEL, find
 from vqaudio.series import StoredTable
@@ -116,3 +118,36 @@ def test_a_file_is_described_without_torch(kind):
     )
     with open_vq(FILES[kind]) as stored:
         assert json.loads(done.stdout) == stored.describe()
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The chunks that readers were asked for, call by call."""
+    found: list[list[int]] = []
+    chunks = Reader.chunks
+
+    def spy(self: Reader, indices: Sequence[int]) -> list[Chunk]:
+        found.append(list(indices))
+        return chunks(self, indices)
+
+    monkeypatch.setattr(Reader, "chunks", spy)
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_sound_read_through_decodes_each_chunk_once(toys, read, mode):
+    file = toys.codec.open(open_vq(io.BytesIO(stored(toys, toys.ann, mode, 0.3)), name="x.vq"))
+    assert file.stored.reader.n_chunks == 17
+    expected = [1] * 17 if mode == "none" else [1, 2, 4, 8, 2]  # side by side where that is quicker
+    for start in range(0, file.n_samples, 1000):
+        file.read(start, start + 1000)
+    assert [len(indices) for indices in read] == expected
+    assert sorted(index for indices in read for index in indices) == list(range(17))
+    assert not file.damage
+
+
+def test_a_part_far_on_decodes_little_else(toys, read):
+    file = toys.codec.open(open_vq(io.BytesIO(stored(toys, toys.ann, "prior", 0.3)), name="x.vq"))
+    file.read(4 * RATE, 4 * RATE + 100)  # in chunk 13; the decoder sees 0.2 s to either side
+    assert min(index for indices in read for index in indices) == 12
+    assert sum(map(len, read)) <= 1 + 2 + 4
