@@ -58,10 +58,20 @@ def digests(prior: IntegerPrior, condition: str) -> dict[str, str]:
     codes = thrown(prior)
     payloads = [encode(prior, one, condition) for one in codes]
     batch_sizes, frames = zip(*SHAPES, strict=True)
-    found = decode(prior, payloads, batch_sizes, frames, len(prior.streams), condition)
+    found = decode(
+        prior,
+        payloads,
+        batch_sizes=batch_sizes,
+        n_frames=frames,
+        n_streams=len(prior.streams),
+        condition=condition,
+    )
     assert all(same(one, two) for one, two in zip(found, codes, strict=True))
     how = Sampling(temperature=0.9, top_k=12, top_p=0.95, guidance=1.5, seed=11)
-    sampled = [sample(prior, 25, len(prior.streams), 3, condition, way) for way in (how, Sampling(seed=12))]
+    sampled = [
+        sample(prior, 25, n_streams=len(prior.streams), batch_size=3, condition=condition, how=way)
+        for way in (how, Sampling(seed=12))
+    ]
     return {
         "payloads": digest(payloads),
         "sampled": digest([part.astype("<i8").tobytes() for one in sampled for part in one]),
@@ -85,7 +95,8 @@ def here() -> dict[str, Path]:
 def test_golden_payload():
     codes = Dice(7).codes(STREAMS, 1, 12)
     assert encode(dice_prior(), codes, BOB).hex() == PAYLOAD
-    found = decode(dice_prior(), [bytes.fromhex(PAYLOAD)], [1], [12], len(STREAMS), BOB)[0]
+    payloads = [bytes.fromhex(PAYLOAD)]
+    found = decode(dice_prior(), payloads, batch_sizes=[1], n_frames=[12], n_streams=3, condition=BOB)[0]
     assert same(found, codes)
 
 

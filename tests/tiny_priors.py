@@ -56,7 +56,7 @@ def toy_prior(path: Path, codec: Codec, sounds: Sequence[NDArray[np.float32]], s
         set_quantized(net, quantized=False, observing=True)
         net(known, speakers[:, None])
     set_quantized(net)
-    export.save(net, codec.fingerprint, path, len(sounds[0]) / codec.sample_rate)
+    export.save(net, path, codec=codec.fingerprint, seconds=len(sounds[0]) / codec.sample_rate)
     return path
 
 

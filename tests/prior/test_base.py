@@ -159,7 +159,11 @@ def test_labels_are_counted_from_one_for_each_field():
 )
 def test_unknown_conditions_are_refused_with_what_there_is(condition, said):
     prior = tiny_integer_prior()
-    for refuse in (prior.labels, lambda one: prior.begin(1, 3, one), lambda one: sample(prior, 1, 3, condition=one)):
+    for refuse in (
+        prior.labels,
+        lambda one: prior.begin(1, 3, one),
+        lambda one: sample(prior, 1, n_streams=3, condition=one),
+    ):
         with pytest.raises(ModelError) as caught:
             refuse(condition)
         assert said in str(caught.value)

@@ -35,11 +35,18 @@ def test_payloads_decode_alone_and_side_by_side(name, shapes, n_streams, seed, c
     ]
     payloads = [encode(prior, one, condition) for one in codes]
     batch_sizes, frames = [one for one, _ in shapes], [one for _, one in shapes]
-    together = decode(prior, payloads, batch_sizes, frames, n_streams, condition)
+    together = decode(
+        prior, payloads, batch_sizes=batch_sizes, n_frames=frames, n_streams=n_streams, condition=condition
+    )
     assert len(together) == len(codes)
     for found, expected, payload, shape in zip(together, codes, payloads, shapes, strict=True):
         assert same(found, expected)
-        assert same(decode(prior, [payload], [shape[0]], [shape[1]], n_streams, condition)[0], expected)
+        assert same(
+            decode(
+                prior, [payload], batch_sizes=[shape[0]], n_frames=[shape[1]], n_streams=n_streams, condition=condition
+            )[0],
+            expected,
+        )
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -55,7 +62,7 @@ def test_damaged_payloads_decode_to_codes_of_the_alphabet(name):
     payload = encode(prior, codes)
     spoilt = bytes([payload[0] ^ 0x10]) + payload[1:]
     for data in (b"", payload[: len(payload) // 2], b"\xff" * 9, spoilt):
-        found = decode(prior, [payload, data], [2, 2], [20, 20], 3)
+        found = decode(prior, [payload, data], batch_sizes=[2, 2], n_frames=[20, 20], n_streams=3)
         assert same(found[0], codes)  # damage stays with its payload
         assert not same(found[1], codes)
         for part, stream in zip(found[1], STREAMS, strict=True):

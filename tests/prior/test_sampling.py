@@ -26,11 +26,13 @@ from vqaudio.prior.sampling import Sampling, guided, sample, sample_code, weight
 
 @pytest.mark.parametrize("how", [Sampling(seed=3), Sampling(temperature=0.7, top_k=9, top_p=0.9, guidance=2, seed=3)])
 def test_a_seed_gives_the_same_codes_beside_any_number_of_sequences(how):
-    few, many = (sample(dice_prior(), 12, 3, batch_size, BOB, how) for batch_size in (2, 5))
+    few, many = (
+        sample(dice_prior(), 12, n_streams=3, batch_size=batch_size, condition=BOB, how=how) for batch_size in (2, 5)
+    )
     assert [part.shape for part in many] == [(5, 6), (5, 12), (5, 12)]
     assert same(few, [part[:2] for part in many])
     assert len({sequence.tobytes() for sequence in many[1]}) == 5
-    other = sample(dice_prior(), 12, 3, 2, BOB, Sampling(seed=4))
+    other = sample(dice_prior(), 12, n_streams=3, batch_size=2, condition=BOB, how=Sampling(seed=4))
     assert not same(few, other)
 
 
@@ -44,7 +46,8 @@ def likeliest(prior: IntegerPrior, n_frames: int, condition: str = NONE, given: 
 
 @pytest.mark.parametrize("how", [Sampling(temperature=0), Sampling(top_k=1, seed=5), Sampling(top_p=1 / 65536, seed=6)])
 def test_the_likeliest_codes_where_nothing_else_can_be_drawn(how):
-    found, expected = sample(dice_prior(), 9, 3, 2, BOB, how), likeliest(dice_prior(), 9, BOB)
+    found = sample(dice_prior(), 9, n_streams=3, batch_size=2, condition=BOB, how=how)
+    expected = likeliest(dice_prior(), 9, BOB)
     assert same([part[:1] for part in found], expected)
     assert same([part[1:] for part in found], expected)
     assert len(np.unique(expected[1])) > 1
@@ -55,8 +58,8 @@ def test_a_prompt_is_as_if_its_codes_had_been_drawn(given):
     whole = likeliest(dice_prior(), 12, given=given)
     prompt = [part[0, : stream.codes_in(given)] for part, stream in zip(whole, STREAMS, strict=True)]
     expected = [part[:, stream.codes_in(given) :] for part, stream in zip(whole, STREAMS, strict=True)]
-    assert same(sample(dice_prior(), 12 - given, 3, how=Sampling(temperature=0), prompt=prompt), expected)
-    assert not same(sample(dice_prior(), 12 - given, 3, how=Sampling(temperature=0)), expected)
+    assert same(sample(dice_prior(), 12 - given, n_streams=3, how=Sampling(temperature=0), prompt=prompt), expected)
+    assert not same(sample(dice_prior(), 12 - given, n_streams=3, how=Sampling(temperature=0)), expected)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0, 10.0])
@@ -65,19 +68,19 @@ def test_stop_codes_are_not_sampled(temperature):
     prior = tiny_integer_prior()
     stop_codes = [np.arange(stream.alphabet // 2) for stream in prior.streams]
     how = Sampling(temperature=temperature, seed=4)
-    found = sample(prior, 12, len(prior.streams), 3, how=how, stop_codes=stop_codes)
+    found = sample(prior, 12, n_streams=len(prior.streams), batch_size=3, how=how, stop_codes=stop_codes)
     assert all(part.min() >= len(codes) for part, codes in zip(found, stop_codes, strict=True))
-    free = sample(prior, 12, len(prior.streams), 3, how=how)
+    free = sample(prior, 12, n_streams=len(prior.streams), batch_size=3, how=how)
     assert any(part.min() < len(codes) for part, codes in zip(free, stop_codes, strict=True))
     nothing = [np.zeros(0, np.int64) for _ in prior.streams]
-    again = sample(prior, 12, len(prior.streams), 3, how=how, stop_codes=nothing)
+    again = sample(prior, 12, n_streams=len(prior.streams), batch_size=3, how=how, stop_codes=nothing)
     assert all(np.array_equal(one, other) for one, other in zip(free, again, strict=True))
 
 
 def test_each_frame_is_reported_but_not_those_of_the_prompt():
     reported: list[int] = []
     prompt = [part[0] for part in random_codes(STREAMS, 1, 4)]
-    sample(dice_prior(), 5, 3, 2, prompt=prompt, done=reported.append)
+    sample(dice_prior(), 5, n_streams=3, batch_size=2, prompt=prompt, done=reported.append)
     assert reported == [1] * 5
 
 
@@ -94,7 +97,7 @@ def test_codes_come_as_often_as_they_should(how):
     prior, batch_size = dice_prior(), 1500
     stepper = prior.begin(1, 3)
     weights = weights_of(prior.softmax, stepper.logits(0), how)[0]
-    codes = sample(prior, 1, 3, batch_size, how=how)[0][:, 0]
+    codes = sample(prior, 1, n_streams=3, batch_size=batch_size, how=how)[0][:, 0]
     assert chi_square(codes, weights) < 3
     assert chi_square((codes + 1) % 11, weights) > 10  # so the bound tells right from wrong
     assert not np.bincount(codes, minlength=11)[weights == 0].any()
@@ -146,16 +149,18 @@ def test_guidance_pushes_towards_the_condition():
         assert np.array_equal(guided(steppers, 0, guidance), without + np.floor(guidance * (under - without)))
     means = []
     for guidance in (0, 1, 2, 4):
-        codes = sample(prior, 1, 3, 300, BOB, Sampling(guidance=guidance))[0][:, 0]
+        codes = sample(prior, 1, n_streams=3, batch_size=300, condition=BOB, how=Sampling(guidance=guidance))[0][:, 0]
         means.append(pull[codes].mean())
     assert means == sorted(means)
     assert means[-1] > means[1] + 1
 
 
 def test_no_guidance_is_as_without_the_condition():
-    found = sample(dice_prior(), 10, 3, 2, BOB, Sampling(guidance=0))
-    assert same(found, sample(dice_prior(), 10, 3, 2, NONE, Sampling(guidance=1)))
-    assert same(found, sample(dice_prior(), 10, 3, 2, NONE, Sampling(guidance=7)))  # nothing to push towards
+    found = sample(dice_prior(), 10, n_streams=3, batch_size=2, condition=BOB, how=Sampling(guidance=0))
+    assert same(found, sample(dice_prior(), 10, n_streams=3, batch_size=2, condition=NONE, how=Sampling(guidance=1)))
+    assert same(
+        found, sample(dice_prior(), 10, n_streams=3, batch_size=2, condition=NONE, how=Sampling(guidance=7))
+    )  # nothing to push towards
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,7 @@ def test_a_run_can_start_from_a_prior_of_fewer_codebooks(finished, toys, tmp_pat
     theirs = whole.state_dict()
     ours = {name: theirs[name][: len(own)] if own.ndim else own for name, own in fewer.state_dict().items()}
     fewer.load_state_dict(ours)
-    saved.save(fewer, "0" * 12, tmp_path / "fewer.safetensors", {})
+    saved.save(fewer, tmp_path / "fewer.safetensors", codec="0" * 12)
     run = prior_config(toys, tmp_path / "run", init_from=str(tmp_path / "fewer.safetensors"), steps=1)
     fresh = Trainer(prior_config(toys, tmp_path / "fresh", steps=1), progress=False).model.state_dict()
     found = Trainer(run, progress=False).model.state_dict()

@@ -151,7 +151,7 @@ def test_a_layer_that_is_too_wide_for_exact_sums_is_refused_by_its_config():
 
 def test_a_saved_export_comes_back(tmp_path: Path):
     net, codes = tiny_wavenet(), random_codes(STREAMS, 2, 9)
-    export.save(net, CODEC, tmp_path / "prior.int8.safetensors")
+    export.save(net, tmp_path / "prior.int8.safetensors", codec=CODEC)
     found = integer.load(tmp_path / "prior.int8.safetensors")
     assert (found.codec, found.streams, found.fields) == (CODEC, net.streams, net.fields)
     for a, b in zip(found.intervals(codes, BOB), tiny_integer_prior().intervals(codes, BOB), strict=True):

@@ -31,7 +31,7 @@ LABELS = torch.tensor([[2, 3]])  # BOB
 
 def test_a_saved_network_comes_back(tmp_path: Path):
     net, codes = tiny_wavenet(), random_codes(STREAMS, 2, 9)
-    saved.save(net, CODEC, tmp_path / "prior.safetensors", {"steps": 7})
+    saved.save(net, tmp_path / "prior.safetensors", codec=CODEC, training={"steps": 7})
     found = saved.load(tmp_path / "prior.safetensors")
     assert (found.codec, found.training) == (CODEC, {"steps": 7})
     assert (found.net.streams, found.net.config) == (net.streams, net.config)
@@ -78,7 +78,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, damage: str, kind: str):
     path = tmp_path / "prior.safetensors"
-    (saved if kind == "network" else export).save(tiny_wavenet(), CODEC, path)
+    (saved if kind == "network" else export).save(tiny_wavenet(), path, codec=CODEC)
     DAMAGES[damage](path)
     with pytest.raises(ModelError) as caught:
         (saved if kind == "network" else integer).load(path)
@@ -88,7 +88,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, damage: str, kind: str):
 
 def test_a_config_that_is_out_of_range_is_refused_with_its_key(tmp_path: Path):
     path = tmp_path / "prior.safetensors"
-    saved.save(tiny_wavenet(), CODEC, path)
+    saved.save(tiny_wavenet(), path, codec=CODEC)
     rewritten(path, lambda config: config["config"].update(channels=0))
     with pytest.raises(ModelError, match="channels"):
         saved.load(path)
@@ -96,7 +96,7 @@ def test_a_config_that_is_out_of_range_is_refused_with_its_key(tmp_path: Path):
 
 def test_training_notes_that_are_no_json_are_refused(tmp_path: Path):
     path = tmp_path / "prior.safetensors"
-    saved.save(tiny_wavenet(), CODEC, path)
+    saved.save(tiny_wavenet(), path, codec=CODEC)
     rewritten(path, training="{")
     with pytest.raises(ModelError, match="is not a readable prior"):
         saved.load(path)
@@ -106,7 +106,7 @@ def test_training_notes_that_are_no_json_are_refused(tmp_path: Path):
 def test_shipped_networks_have_the_names_that_they_always_had(tmp_path: Path, name: str):
     path = PRIORS / f"{name}.safetensors"
     found = saved.load(path)
-    saved.save(found.net, found.codec, tmp_path / "again.safetensors", found.training)
+    saved.save(found.net, tmp_path / "again.safetensors", codec=found.codec, training=found.training)
     with safe_open(path, framework="pt") as before, safe_open(tmp_path / "again.safetensors", framework="pt") as after:
         assert sorted(before.keys()) == sorted(after.keys())
         for key in before.keys():  # noqa: SIM118 (not a mapping)

@@ -41,7 +41,17 @@ def sample_codes(
         given, levels = [part[0].astype(np.int64) for part in before.streams], before.levels
     stops = [codes.cpu().numpy() for codes in model.model.bottleneck.stop_codes()[:n_streams]]
     stop_codes = stops if len(stops) == n_streams else None
-    sampled = prior_sampling.sample(prior, n_frames, n_streams, count, condition, sampling, given, done, stop_codes)
+    sampled = prior_sampling.sample(
+        prior,
+        n_frames,
+        n_streams=n_streams,
+        batch_size=count,
+        condition=condition,
+        how=sampling,
+        prompt=given,
+        done=done,
+        stop_codes=stop_codes,
+    )
     frames = n_frames + max(len(part) * stream.stride for part, stream in zip(given, model.streams, strict=False))
     if levels:  # what follows is as loud as what is gone on from
         levels += levels[-1:] * (-(-frames // model.chunk_frames()) - len(levels))

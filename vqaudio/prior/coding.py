@@ -26,6 +26,7 @@ def encode(prior: Prior, codes: Sequence[Integers], condition: str = NONE) -> by
 def decode(
     prior: Prior,
     payloads: Sequence[bytes],
+    *,
     batch_sizes: Sequence[int],
     n_frames: Sequence[int],
     n_streams: int,

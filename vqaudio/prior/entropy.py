@@ -39,7 +39,14 @@ class PriorCoder:
     def decode(self, chunks: Sequence[CodedPayload]) -> list[ChunkCodes]:
         """See :meth:`vqaudio.container.Coder.decode`."""
         payloads, batch_sizes, frames = zip(*((c.data, c.channels, c.n_frames) for c in chunks), strict=True)
-        found = coding.decode(self.prior, payloads, batch_sizes, frames, self.n_streams, self.condition)
+        found = coding.decode(
+            self.prior,
+            payloads,
+            batch_sizes=batch_sizes,
+            n_frames=frames,
+            n_streams=self.n_streams,
+            condition=self.condition,
+        )
         return [[block.astype(np.int32) for block in codes] for codes in found]
 
 

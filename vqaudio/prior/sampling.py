@@ -66,6 +66,7 @@ class Sampling:
 def sample(
     prior: IntegerPrior,
     n_frames: int,
+    *,
     n_streams: int,
     batch_size: int = 1,
     condition: str = NONE,

@@ -193,9 +193,10 @@ class PriorTask(Task):
     def save(self, model: nn.Module, path: Path, *, record: dict[str, Any]) -> None:
         """The network, and beside it its quantized export once its values are on grids."""
         assert isinstance(model, WaveNet)
-        saved.save(model, self.codec, path, record)
+        saved.save(model, path, codec=self.codec, training=record)
         if is_calibrated(model):
-            export.save(model, self.codec, path.with_suffix(INT8_SUFFIX), self.config.data.crop_seconds)
+            seconds = self.config.data.crop_seconds
+            export.save(model, path.with_suffix(INT8_SUFFIX), codec=self.codec, seconds=seconds)
 
 
 def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> list[tuple[Tensor, Tensor]]:

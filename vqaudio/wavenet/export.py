@@ -20,7 +20,7 @@ from vqaudio.wavenet.network import Head, Layer, WaveNet
 
 
 @torch.no_grad()
-def quantized_export(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Tensors, dict[str, Any]]:
+def quantized_export(net: WaveNet, codec: str, *, seconds: float = 5.0) -> tuple[Tensors, dict[str, Any]]:
     """Tensors and config for :class:`vqaudio.prior.integer.IntegerPrior`.
 
     ``codec`` is the codec's fingerprint, ``seconds`` the length of what the network learned from.
@@ -74,9 +74,9 @@ def quantized_export(net: WaveNet, codec: str, seconds: float = 5.0) -> tuple[Te
     return tensors, config
 
 
-def save(net: WaveNet, codec: str, path: Path, seconds: float = 5.0) -> None:
+def save(net: WaveNet, path: Path, *, codec: str, seconds: float = 5.0) -> None:
     """Write a network as integers, atomically; arguments as for :func:`quantized_export`."""
-    tensors, config = quantized_export(net, codec, seconds)
+    tensors, config = quantized_export(net, codec, seconds=seconds)
     metadata = {"kind": KIND, "config": json.dumps(config, sort_keys=True, separators=(",", ":"))}
     with atomic_write(path) as file:
         file.write(to_bytes(tensors, metadata=metadata))

@@ -48,7 +48,7 @@ class SavedPrior:
     training: dict[str, Any]
 
 
-def save(net: WaveNet, codec: str, path: Path, training: dict[str, Any] | None = None) -> None:
+def save(net: WaveNet, path: Path, *, codec: str, training: dict[str, Any] | None = None) -> None:
     """Write a network's weights as float16, atomically."""
     tensors = {
         name_on_disk(name): (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
