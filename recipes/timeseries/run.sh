@@ -7,7 +7,7 @@
 # MAX_ERROR (1%): the bound of the report. MINUTES (3): of training. OUT (runs/timeseries): where the run, report.md and report.png go;
 # then: python -m vqaudio.compress DATA.csv OUT.vq --max-error 1% --model OUT/model.int8.safetensors. With --base instead of a table,
 # makes series-base: from ETTh1.csv and ecg208.csv in $VQAUDIO_DATA/timeseries, or ../shared/data/timeseries, and made-up series.
-# A run that was stopped goes on where it was.
+# RESUME=1 goes on with a run in OUT that was stopped.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${OUT:-runs/timeseries}
@@ -16,7 +16,7 @@ export PYTHONPATH="$here/../..${PYTHONPATH:+:$PYTHONPATH}" OMP_WAIT_POLICY=${OMP
 mkdir -p "$out"
 
 train() { # CONFIG MINUTES OPTION...
-    python -m vqaudio.train "$here/$1" --set out="$out" --minutes "$2" --resume "${@:3}"
+    python -m vqaudio.train "$here/$1" --set out="$out" --minutes "$2" ${RESUME:+--resume} "${@:3}"
 }
 report() { # TABLE BOUND NAME
     python -m vqaudio.evaluate "$1" --max-error "$2" --last 0.2 --model "$out/model.int8.safetensors" --plot "$out/$3.png" | tee "$out/$3.md"
