@@ -47,7 +47,7 @@ def walked(
 
     For each stream ``(batch, codes, alphabet)``.
     """
-    stepper = prior.begin(len(codes[0]), len(codes), condition)
+    stepper = prior.begin(len(codes[0]), len(codes), condition=condition)
     found: list[list[NDArray[Any]]] = [[] for _ in codes]
     for frame in range(n_frames_of(codes, prior.streams)):
         for stream, at in due(prior.streams[: len(codes)], frame):

@@ -56,7 +56,7 @@ def thrown(prior: IntegerPrior) -> list[list[Integers]]:
 def digests(prior: IntegerPrior, condition: str) -> dict[str, str]:
     """Of all that a prior decides: bytes of codes, which must decode to those codes, and codes that are drawn."""
     codes = thrown(prior)
-    payloads = [encode(prior, one, condition) for one in codes]
+    payloads = [encode(prior, one, condition=condition) for one in codes]
     batch_sizes, frames = zip(*SHAPES, strict=True)
     found = decode(
         prior,
@@ -94,7 +94,7 @@ def here() -> dict[str, Path]:
 
 def test_golden_payload():
     codes = Dice(7).codes(STREAMS, 1, 12)
-    assert encode(dice_prior(), codes, BOB).hex() == PAYLOAD
+    assert encode(dice_prior(), codes, condition=BOB).hex() == PAYLOAD
     payloads = [bytes.fromhex(PAYLOAD)]
     found = decode(dice_prior(), payloads, batch_sizes=[1], n_frames=[12], n_streams=3, condition=BOB)[0]
     assert same(found, codes)
@@ -113,9 +113,9 @@ def test_golden_digests_of_the_shipped_priors():
 @pytest.mark.parametrize("frames", [1, 7, 64])
 def test_bytes_do_not_depend_on_how_many_frames_are_held_at_once(frames, monkeypatch):
     prior = dice_prior()
-    expected = [encode(prior, one, BOB) for one in thrown(prior)]
+    expected = [encode(prior, one, condition=BOB) for one in thrown(prior)]
     monkeypatch.setattr(integer, "FRAMES_AT_ONCE", frames)
-    assert [encode(prior, one, BOB) for one in thrown(prior)] == expected
+    assert [encode(prior, one, condition=BOB) for one in thrown(prior)] == expected
 
 
 @pytest.mark.parametrize("others", [0, 1, 63])

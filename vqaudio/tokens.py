@@ -49,7 +49,7 @@ class Row:
     codes: list[NDArray[np.int32]]
 
 
-def write(path: Path, origin: Origin, rows: Sequence[Row], settings: str = "") -> None:
+def write(path: Path, origin: Origin, rows: Sequence[Row], *, settings: str = "") -> None:
     """Write one shard, atomically; ``settings`` say how it was made, for :func:`made_by`."""
     import pyarrow
 

@@ -47,7 +47,7 @@ def test_costs_are_the_priors_own(codec):
     """At each frame, the logits in torch are those of the stepper, whatever is before; sequences stay apart."""
     random = np.random.default_rng(0)
     batch_size, n_streams = 3, 3
-    stepper = codec.prior.begin(batch_size, n_streams, CONDITION)
+    stepper = codec.prior.begin(batch_size, n_streams, condition=CONDITION)
     walk = CodeCosts(codec.prior, n_streams, condition=CONDITION).begin(batch_size)
     for _ in range(12):
         before = np.zeros((batch_size, 1, codec.prior.embeddings[0].shape[1]), np.float32)
@@ -149,7 +149,7 @@ def test_the_weight_is_of_bits_against_squared_distance(toys):
     (nearest,) = RateDistortionSearch(bottleneck, prior, n_streams=1, weight=0.0, condition="speaker=ann")(
         features, sound, 30
     )
-    stepper = prior.begin(1, 1, "speaker=ann")
+    stepper = prior.begin(1, 1, condition="speaker=ann")
     for frame, vector in enumerate(features[0].T.double()):
         distances = (book - vector).square().sum(1)
         bits = -torch.from_numpy(stepper.logits(0)[0] / 32.0).double().log_softmax(0) / np.log(2)

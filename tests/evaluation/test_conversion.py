@@ -203,7 +203,7 @@ def test_the_report_tells_who_was_heard(report):
     silence = np.zeros(1, np.float32)
 
     def verdict(source, target, *names):
-        return report.verdict(report.Heard("conversions", source, target, silence, silence), *names)
+        return report.verdict(report.JudgedClip("conversions", source, target, silence, silence), *names)
 
     assert verdict("s", "t", "t", "t") == (True, False, False, True)
     assert verdict("s", "t", "s", "u") == (False, True, False, False)

@@ -161,7 +161,7 @@ def test_unknown_conditions_are_refused_with_what_there_is(condition, said):
     prior = tiny_integer_prior()
     for refuse in (
         prior.labels,
-        lambda one: prior.begin(1, 3, one),
+        lambda one: prior.begin(1, 3, condition=one),
         lambda one: sample(prior, 1, n_streams=3, condition=one),
     ):
         with pytest.raises(ModelError) as caught:
@@ -175,4 +175,4 @@ def test_every_prior_refuses_what_it_does_not_know(name):
     known = "speaker, digit" if prior.fields else "nothing"
     for refuse in (prior.begin, prior.intervals):
         with pytest.raises(ModelError, match=f"a prior that knows {known}: give FIELD=LABEL"):
-            refuse(*([1, 3] if refuse == prior.begin else [codes]), "accent=welsh")
+            refuse(*([1, 3] if refuse == prior.begin else [codes]), condition="accent=welsh")

@@ -33,7 +33,7 @@ def test_payloads_decode_alone_and_side_by_side(name, shapes, n_streams, seed, c
     codes = [
         random_codes(STREAMS[:n_streams], batch_size, frames, seed + i) for i, (batch_size, frames) in enumerate(shapes)
     ]
-    payloads = [encode(prior, one, condition) for one in codes]
+    payloads = [encode(prior, one, condition=condition) for one in codes]
     batch_sizes, frames = [one for one, _ in shapes], [one for _, one in shapes]
     together = decode(
         prior, payloads, batch_sizes=batch_sizes, n_frames=frames, n_streams=n_streams, condition=condition

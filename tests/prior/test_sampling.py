@@ -141,7 +141,7 @@ def test_the_next_64_bits_draw_in_proportion():
 
 def test_guidance_pushes_towards_the_condition():
     prior = dice_prior()
-    steppers = [prior.begin(1, 3, BOB), prior.begin(1, 3)]
+    steppers = [prior.begin(1, 3, condition=BOB), prior.begin(1, 3)]
     under, without = (stepper.logits(0) for stepper in steppers)
     pull = (under - without)[0]
     assert np.ptp(pull) > 10

@@ -36,7 +36,7 @@ def crops_of(folder: Path, rows: list[Row], streams: tuple[Stream, ...] = LEVELS
         changes.pop(name, default) for name, default in (("fields", ()), ("corpora", ()), ("seed", 0))
     )
     config = TokenDataConfig.model_validate({"folder": str(folder), "crop_seconds": 0.1, "batch_size": 8} | changes)
-    return TokenCrops(config, origin, fields, corpora, seed)
+    return TokenCrops(config, origin, fields, corpora, seed=seed)
 
 
 def test_a_batch_depends_on_seed_step_and_rank_alone(tmp_path):

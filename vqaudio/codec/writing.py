@@ -162,4 +162,4 @@ def entropy_coder(model: LoadedModel, entropy: str, *, n_streams: int, condition
         return None
     prior = model.prior if entropy == "prior" else ContextPrior(model.streams)
     prior.labels(condition)
-    return PriorCoder(prior, n_streams, condition)
+    return PriorCoder(prior, n_streams, condition=condition)

@@ -52,7 +52,7 @@ class Prior(ABC):
     fields: Mapping[str, Sequence[str]] = {}
 
     @abstractmethod
-    def begin(self, batch_size: int, n_streams: int, condition: str = NONE) -> Stepper:
+    def begin(self, batch_size: int, n_streams: int, *, condition: str = NONE) -> Stepper:
         """A walk from the start, over the first ``n_streams`` streams; see :meth:`labels` for ``condition``."""
 
     def intervals(self, codes: Sequence[Integers], condition: str = NONE) -> list[tuple[Integers, Integers]]:
@@ -60,7 +60,7 @@ class Prior(ABC):
 
         ``codes`` and each start and frequency: for each stream an int64 array ``(batch, codes)``.
         """
-        stepper = self.begin(len(codes[0]), len(codes), condition)
+        stepper = self.begin(len(codes[0]), len(codes), condition=condition)
         found = [(np.zeros_like(known), np.zeros_like(known)) for known in codes]
         for frame in range(n_frames_of(codes, self.streams)):
             for stream, at in due(self.streams[: len(codes)], frame):

@@ -12,7 +12,7 @@ from vqaudio.intnet.rangecoder import Decoder, Encoder
 from vqaudio.prior.base import NONE, Prior, due, n_frames_of
 
 
-def encode(prior: Prior, codes: Sequence[Integers], condition: str = NONE) -> bytes:
+def encode(prior: Prior, codes: Sequence[Integers], *, condition: str = NONE) -> bytes:
     """The codes of a batch as bytes; ``codes`` has for each stream an int64 array ``(batch, codes)``."""
     found = [(starts.tolist(), frequencies.tolist()) for starts, frequencies in prior.intervals(codes, condition)]
     encoder = Encoder()
@@ -40,7 +40,7 @@ def decode(
     decoders = [Decoder(payload) for payload in payloads]
     owner = np.repeat(np.arange(len(payloads)), batch_sizes).tolist()
     found = [np.zeros((len(owner), stream.codes_in(longest)), np.int64) for stream in streams]
-    stepper = prior.begin(len(owner), n_streams, condition)
+    stepper = prior.begin(len(owner), n_streams, condition=condition)
     for frame in range(longest):
         going = [sequence for sequence, payload in enumerate(owner) if frame < n_frames[payload]]
         for stream, at in due(streams, frame):

@@ -45,7 +45,7 @@ class ContextPrior(Prior):
             if self.order:
                 self.pairs.append(_counts([part[:-1] * size + part[1:] for part in parts], size**2).reshape(size, size))
 
-    def begin(self, batch_size: int, n_streams: int, condition: str = NONE) -> Stepper:
+    def begin(self, batch_size: int, n_streams: int, *, condition: str = NONE) -> Stepper:
         """See :meth:`Prior.begin`."""
         self.labels(condition)
         return _Counting(self, batch_size, n_streams)

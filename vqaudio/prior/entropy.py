@@ -29,12 +29,12 @@ PRIORS = MODELS / "priors"
 class PriorCoder:
     """A :class:`vqaudio.container.Coder` that codes the first ``n_streams`` streams by a prior, under a condition."""
 
-    def __init__(self, prior: Prior, n_streams: int, condition: str = NONE):
+    def __init__(self, prior: Prior, n_streams: int, *, condition: str = NONE):
         self.prior, self.n_streams, self.condition = prior, n_streams, condition
 
     def encode(self, codes: ChunkCodes) -> bytes:
         """See :meth:`vqaudio.container.Coder.encode`."""
-        return coding.encode(self.prior, [block.astype(np.int64) for block in codes], self.condition)
+        return coding.encode(self.prior, [block.astype(np.int64) for block in codes], condition=self.condition)
 
     def decode(self, chunks: Sequence[CodedPayload]) -> list[ChunkCodes]:
         """See :meth:`vqaudio.container.Coder.decode`."""
@@ -118,6 +118,6 @@ def coders(prior: Path | None = None) -> Callable[[SoundHeader], Coder]:
         if found.streams[: len(header.streams)] != header.streams:
             raise ModelError(f"was coded with the prior {header.prior}, which is for other streams: it is damaged")
         found.labels(header.condition)
-        return PriorCoder(found, len(header.streams), header.condition)
+        return PriorCoder(found, len(header.streams), condition=header.condition)
 
     return coder_for

@@ -78,7 +78,7 @@ class IntegerPrior(Prior):
         ValueError: sums that float32 may not hold exactly.
     """
 
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any], fingerprint: str = ""):
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any], *, fingerprint: str = ""):
         self.fingerprint = fingerprint
         self.streams = tuple(Stream(alphabet, stride) for alphabet, stride in config["streams"])
         self.fields = {name: tuple(labels) for name, labels in config["fields"].items()}
@@ -132,7 +132,7 @@ class IntegerPrior(Prior):
 
     # --------------------------------------------------------------------------------------------------- the contract
 
-    def begin(self, batch_size: int, n_streams: int, condition: str = NONE) -> IntegerStepper:
+    def begin(self, batch_size: int, n_streams: int, *, condition: str = NONE) -> IntegerStepper:
         """See :meth:`Prior.begin`."""
         return IntegerStepper(self, batch_size, n_streams, condition)
 
@@ -246,6 +246,6 @@ def load(path: Path) -> IntegerPrior:
                 raise ValueError(f"its kind is {metadata.get('kind')}, expected {KIND}")
             config = json.loads(metadata["config"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            return IntegerPrior(tensors, config, fingerprint_of(file, path))
+            return IntegerPrior(tensors, config, fingerprint=fingerprint_of(file, path))
     except (SafetensorError, OSError, AttributeError, KeyError, ValueError, TypeError, IndexError) as error:
         raise ModelError(f"{path}: is not a readable prior ({error})") from None

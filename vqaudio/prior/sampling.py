@@ -93,9 +93,9 @@ def sample(
     """
     how = how or Sampling()
     streams = prior.streams[:n_streams]
-    steppers = [prior.begin(batch_size, n_streams, condition)]
+    steppers = [prior.begin(batch_size, n_streams, condition=condition)]
     if condition != NONE and how.guidance != 1.0:
-        steppers.append(prior.begin(batch_size, n_streams, NONE))
+        steppers.append(prior.begin(batch_size, n_streams, condition=NONE))
     given = 0 if prompt is None else n_frames_of(prompt, streams)
     found = [np.zeros((batch_size, stream.codes_in(given + n_frames)), np.int64) for stream in streams]
     for part, known in zip(found, prompt or (), strict=False):

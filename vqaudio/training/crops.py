@@ -44,7 +44,7 @@ class TokenCrops:
     """
 
     def __init__(
-        self, config: TokenDataConfig, origin: Origin, fields: Sequence[str], corpora: Sequence[str], seed: int = 0
+        self, config: TokenDataConfig, origin: Origin, fields: Sequence[str], corpora: Sequence[str], *, seed: int = 0
     ):
         self.config, self.seed, self.streams = config, seed, origin.streams
         found, rows = tokens.read(Path(config.folder))

@@ -47,7 +47,7 @@ class PriorTask(Task):
         self.codec, self.frame_rate = codec.fingerprint, codec.model.config.frame_rate
         streams = codec.model.bottleneck.streams
         origin = Origin(codec.fingerprint, streams, self.frame_rate)
-        self.crops = TokenCrops(config.data, origin, config.fields, config.field_corpora, config.seed)
+        self.crops = TokenCrops(config.data, origin, config.fields, config.field_corpora, seed=config.seed)
         self.hours = self.crops.seconds / 3600.0
         torch.manual_seed(config.seed)
         self.model = WaveNet(config.model, streams, self.crops.fields)

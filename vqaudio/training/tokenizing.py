@@ -98,7 +98,7 @@ def tokenize_all(
                 name = f"{corpus}, version {version}, {at + len(part)} of {len(chosen)}"
                 bar = tqdm(found, name, len(part), False, unit="file", disable=None if progress else True)
                 rows = [row for several in bar for row in several]
-                write(shard, origin, rows, how.settings)
+                write(shard, origin, rows, settings=how.settings)
                 written += len(rows)
     return written
 
