@@ -114,10 +114,10 @@ from vqaudio.training.codec import CodecTask
 
 batch = CodecTask.batch
 
-def failing(self, network, step, rank, fraction):
+def failing(self, network, step, *, rank, fraction):
     if (step, rank) == (2, int(sys.argv[2])):
         raise MemoryError("Unable to allocate 9 TiB")
-    return batch(self, network, step, rank, fraction)
+    return batch(self, network, step, rank=rank, fraction=fraction)
 
 CodecTask.batch = failing
 raise SystemExit(main([sys.argv[1]]))
