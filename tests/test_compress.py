@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from compressing import compress, listing, spoken
 from tools import MODEL, heard, one_line, reader, synthetic, tiny_codec, wav_bytes
 
 from vqaudio.compress import main
@@ -25,21 +26,6 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def compress(*arguments: object) -> int:
-    return main([*map(str, arguments), "--model", str(MODEL)])
-
-
-def spoken(name: str, seconds: float = 0.3, rate: int = RATE, channels: int = 1, **format: str) -> Path:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(wav_bytes(synthetic(seconds, rate, channels), rate, **format))
-    return path
-
-
-def listing() -> set[str]:
-    return {str(path) for path in Path().rglob("*") if path.is_file()}
 
 
 def python(code: str, *arguments: object, **options: object) -> subprocess.Popen[bytes]:

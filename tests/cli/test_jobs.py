@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tools import MODEL, one_line, reader, synthetic, wav_bytes
-
-from vqaudio.compress import main
+from compressing import compress, listing, spoken
+from tools import one_line, reader
 
 RATE = 16000
 
@@ -16,21 +15,6 @@ RATE = 16000
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def compress(*arguments: object) -> int:
-    return main([*map(str, arguments), "--model", str(MODEL)])
-
-
-def spoken(name: str, seconds: float = 0.3, rate: int = RATE, channels: int = 1, **format: str) -> Path:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(wav_bytes(synthetic(seconds, rate, channels), rate, **format))
-    return path
-
-
-def listing() -> set[str]:
-    return {str(path) for path in Path().rglob("*") if path.is_file()}
 
 
 def test_outputs_that_exist_are_kept(capsys):
