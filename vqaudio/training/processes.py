@@ -145,8 +145,14 @@ class Ranks:
             os._exit(1)
 
     def _tell(self) -> bool:
-        """Let the others know that this process has failed; returns whether it was the first to."""
+        """Let the others know that this process has failed; returns whether it was the first to.
+
+        One that failed too has heard of it: else the first would wait in vain, and be killed by Fabric, which ends all
+        processes some seconds after one has gone, before it could say why.
+        """
         count = self._count(FAILED)
+        if count > 1:
+            self._count(HEARD)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while count == 1 and self._count(HEARD, 0) < self.fabric.world_size - 1 and time.monotonic() < deadline:
             time.sleep(WATCH_SECONDS / 5)
