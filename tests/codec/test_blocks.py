@@ -7,18 +7,18 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from coded_blocks import decode, encode
 from tiny_models import tiny_model
 from tools import codec_of, synthetic, tiny_codec, untied, whole
 from torch import Tensor
 
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec import blocks
-from vqaudio.codec.blocks import Block, encode_blocks, encode_variants
+from vqaudio.codec.blocks import encode_blocks, encode_variants
 from vqaudio.codec.codec import Codec
-from vqaudio.codec.decoding import CodedBlocks, DecodedBlocks
 from vqaudio.codec.rate_distortion import code_cost_search
 from vqaudio.config.bottleneck import HierarchicalConfig
-from vqaudio.container import PLAIN, ChunkCodes, Stream
+from vqaudio.container import Stream
 from vqaudio.model.bottleneck import HierarchicalVQ
 from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput
 
@@ -34,23 +34,6 @@ def codec(request) -> Codec:
 
 def frames_in(codec: Codec, seconds: float) -> int:
     return round(seconds * codec.frame_rate)
-
-
-def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
-    found = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=block_frames, n_streams=codec.n_codebooks)
-    return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in found), strict=True)]
-
-
-def decode(
-    codec: Codec, codes: ChunkCodes, n_samples: int, block_frames: int, lost: frozenset[int] = frozenset()
-) -> DecodedBlocks:
-    def block(index: int) -> Block | None:
-        cut = slice(index * block_frames, (index + 1) * block_frames)
-        plain = (PLAIN,) * codes[0].shape[0]
-        return None if index in lost else Block([stream[:, cut] for stream in codes], plain)
-
-    coded = CodedBlocks(block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
-    return DecodedBlocks(codec.model, coded, silence=codec.silence)
 
 
 @pytest.mark.parametrize(

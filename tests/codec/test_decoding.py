@@ -7,14 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from coded_blocks import decode, encode
 from tiny_models import tiny_model
 from tools import codec_of, synthetic, tiny_codec, whole
 
-from vqaudio.audio.array_source import ArraySource
-from vqaudio.codec.blocks import Block, encode_blocks
 from vqaudio.codec.codec import Codec
-from vqaudio.codec.decoding import CodedBlocks, DecodedBlocks
-from vqaudio.container import PLAIN, ChunkCodes
 
 RATE = 16000
 CODECS = {"golden": tiny_codec, "strided": lambda: codec_of(tiny_model("strided"))}
@@ -23,23 +20,6 @@ CODECS = {"golden": tiny_codec, "strided": lambda: codec_of(tiny_model("strided"
 @pytest.fixture(params=sorted(CODECS))
 def codec(request) -> Codec:
     return CODECS[request.param]()
-
-
-def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
-    found = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=block_frames, n_streams=codec.n_codebooks)
-    return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in found), strict=True)]
-
-
-def decode(
-    codec: Codec, codes: ChunkCodes, n_samples: int, block_frames: int, lost: frozenset[int] = frozenset()
-) -> DecodedBlocks:
-    def block(index: int) -> Block | None:
-        cut = slice(index * block_frames, (index + 1) * block_frames)
-        plain = (PLAIN,) * codes[0].shape[0]
-        return None if index in lost else Block([stream[:, cut] for stream in codes], plain)
-
-    coded = CodedBlocks(block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
-    return DecodedBlocks(codec.model, coded, silence=codec.silence)
 
 
 def test_sound_is_zero_outside_and_the_same_in_every_window():

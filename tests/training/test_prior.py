@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from tiny_models import tiny_model
 from tiny_priors import SIZES, prior_config, row, toy_tokens
-from tiny_runs import ALWAYS, logged, written
+from tiny_runs import ALWAYS, logged, stopped_and_resumed, written
 
 from vqaudio import tokens
 from vqaudio.container import Stream
@@ -154,40 +153,11 @@ def test_a_prior_learns_who_speaks(toys, tmp_path):
 # -------------------------------------------------------------------------------------------------------- the schedule
 
 
-class Stopped(Exception):
-    """What ends a run in the middle."""
-
-
 @pytest.mark.parametrize("last", [3, 9])
 def test_a_stopped_run_goes_on_as_if_nothing_had_happened(toys, tmp_path, monkeypatch, last):
     """Stopped before its values lie on grids, which is from step 6 on, and after."""
-    changes = {"save_every_minutes": ALWAYS}
-    whole = prior_config(toys, tmp_path / "whole", **changes)
-    Trainer(whole, progress=False).run()
-    config = prior_config(toys, tmp_path / "run", **changes)
-    step = Trainer._train_step
-
-    def stopped(self: Trainer) -> Any:
-        if self.step == last:
-            raise Stopped
-        return step(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_step", stopped)
-        with pytest.raises(Stopped):
-            Trainer(config, progress=False).run()
-    resumed = Trainer(config, resume=True, progress=False)
-    assert resumed.step == last
-    resumed.run()
-
-    expected, found = logged(whole.out), logged(config.out) | logged(config.out, 1)
-    assert sorted(found) == sorted(expected) == list(range(1, 13))
-    for number, row_of_figures in expected.items():
-        assert found[number] == pytest.approx(row_of_figures, rel=1e-6, abs=1e-9), number
-    for name in ("model.safetensors", "model.int8.safetensors"):
-        ours, theirs = (load_file(Path(out) / name) for out in (config.out, whole.out))
-        assert sorted(ours) == sorted(theirs)
-        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    whole, config = (prior_config(toys, tmp_path / name, save_every_minutes=ALWAYS) for name in ("whole", "run"))
+    stopped_and_resumed(whole, config, last, monkeypatch)
 
 
 def test_values_lie_on_grids_from_their_time_on(toys, tmp_path, monkeypatch):

@@ -121,6 +121,13 @@ def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
     set_quantized(module, quantized=False)
 
 
+def quantize(module: nn.Module, run: Callable[[], object]) -> None:
+    """Let values lie on grids from here on; ``run`` is run to :func:`calibrate` these, where they are not known yet."""
+    if not is_calibrated(module):  # else they were found before a run was resumed
+        calibrate(module, run)
+    set_quantized(module)
+
+
 def is_calibrated(module: nn.Module) -> bool:
     """Whether the grids of a network's values were found."""
     return any(bool(part.peak) for part in module.modules() if isinstance(part, FakeQuantize))

@@ -21,7 +21,7 @@ from vqaudio.intnet.intervals import bits_of
 from vqaudio.model import checkpoint
 from vqaudio.prior.base import Prior
 from vqaudio.prior.context import ContextPrior
-from vqaudio.qat.fake_quantize import calibrate, forget_grids, is_calibrated, set_quantized
+from vqaudio.qat.fake_quantize import forget_grids, is_calibrated, quantize, set_quantized
 from vqaudio.tokens import Origin, Row
 from vqaudio.training.crops import TokenBatch, TokenCrops, stacked
 from vqaudio.training.task import Batch, Task
@@ -87,10 +87,8 @@ class PriorTask(Task):
         """From ``quantize_from`` on, let all values lie on grids, which follow from the values until then."""
         if fraction < self.config.quantize_from or self.model.embed.quantized:
             return
-        if not is_calibrated(self.model):  # else grids were found before the run was resumed
-            batches = (self._moved(self.crops.batch(step, 1000 + index)) for index in range(CALIBRATION_BATCHES))
-            calibrate(self.model, lambda: [self._logits(self.model, batch) for batch in batches])
-        set_quantized(self.model)
+        batches = (self._moved(self.crops.batch(step, 1000 + index)) for index in range(CALIBRATION_BATCHES))
+        quantize(self.model, lambda: [self._logits(self.model, batch) for batch in batches])
 
     def _moved(self, batch: TokenBatch) -> TokenBatch:
         codes = [known.to(self.device) for known in batch.codes]

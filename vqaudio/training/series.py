@@ -15,7 +15,7 @@ from torch.nn import functional
 from vqaudio.config.series import SeriesTrainConfig
 from vqaudio.errors import ModelError
 from vqaudio.intnet import INT8_SUFFIX
-from vqaudio.qat.fake_quantize import calibrate, forget_grids, is_calibrated, set_quantized
+from vqaudio.qat.fake_quantize import forget_grids, is_calibrated, quantize, set_quantized
 from vqaudio.training import series_network
 from vqaudio.training.series_examples import Examples, read_source, training_examples, validation_examples
 from vqaudio.training.series_network import SeriesNetwork
@@ -62,10 +62,8 @@ class SeriesTask(Task):
         """From ``quantize_from`` on, let all values lie on grids, which follow from the values until then."""
         if fraction < self.config.quantize_from or self.model.logits.quantized:
             return
-        if not is_calibrated(self.model):  # else grids were found before the run was resumed
-            features, _ = self._drawn(self.train, CALIBRATION_ROWS, np.random.default_rng([self.config.seed, step]))
-            calibrate(self.model, lambda: self.model(features))
-        set_quantized(self.model)
+        features, _ = self._drawn(self.train, CALIBRATION_ROWS, np.random.default_rng([self.config.seed, step]))
+        quantize(self.model, lambda: self.model(features))
 
     def batch(self, network: nn.Module, step: int, *, rank: int, fraction: float) -> Batch:
         """See :meth:`Task.batch`."""

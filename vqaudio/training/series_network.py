@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as arrays_to_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
@@ -21,6 +20,7 @@ from vqaudio.intnet.grids import LOGIT
 from vqaudio.model.layers import full_precision
 from vqaudio.qat.export import Tensors, exp_table, exponent_of, export_linear
 from vqaudio.qat.fake_quantize import FakeQuantize, QuantizedLinear, fake_quantize
+from vqaudio.qat.saved import UNREADABLE, read_tensors
 from vqaudio.series.coding import model as integer_model
 from vqaudio.series.coding.adaptive import ALPHABET
 from vqaudio.series.coding.context_features import N_FEATURES
@@ -96,14 +96,10 @@ def load(path: Path) -> SeriesNetwork:
         ModelError: not such a file.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        if metadata.get("kind") != KIND:
-            raise ValueError(f"its kind is {metadata.get('kind')}, expected {KIND}")
+        tensors, metadata = read_tensors(path, KIND)
         network = SeriesNetwork(int(json.loads(metadata["config"])["hidden"]))
         network.load_state_dict(tensors)
-    except (SafetensorError, OSError, AttributeError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: is not a readable network of time series ({reason})") from None
     return network

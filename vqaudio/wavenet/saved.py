@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from vqaudio.config.prior import WaveNetConfig
@@ -15,6 +14,7 @@ from vqaudio.config.reading import parse
 from vqaudio.container import Stream
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write
+from vqaudio.qat.saved import UNREADABLE, read_tensors
 from vqaudio.wavenet.network import WaveNet
 
 KIND = "wavenet"
@@ -81,11 +81,7 @@ def load(path: Path) -> SavedPrior:
         ModelError: not such a file.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        if metadata.get("kind") != KIND:
-            raise ValueError(f"its kind is {metadata.get('kind')}, expected {KIND}")
+        tensors, metadata = read_tensors(path, KIND)
         described = json.loads(metadata["config"])
         streams = [Stream(alphabet, stride) for alphabet, stride in described["streams"]]
         config = parse(WaveNetConfig, described["config"], source=str(path))
@@ -93,16 +89,7 @@ def load(path: Path) -> SavedPrior:
         names = {name_on_disk(name): name for name in net.state_dict()}
         net.load_state_dict({names.get(name, name): tensor.float() for name, tensor in tensors.items()})
         training = json.loads(metadata.get("training", "{}"))
-    except (
-        SafetensorError,
-        OSError,
-        AttributeError,
-        KeyError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-        ConfigError,
-    ) as error:
+    except (*UNREADABLE, ConfigError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: is not a readable prior ({reason})") from None
     return SavedPrior(net.eval().requires_grad_(False), described["codec"], training)
