@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from stopped_runs import stopped_and_resumed
 from tiny_models import tiny_model
 from tiny_priors import SIZES, prior_config, row, toy_tokens
-from tiny_runs import ALWAYS, logged, stopped_and_resumed, written
+from tiny_runs import ALWAYS, logged, written
 
 from vqaudio import tokens
 from vqaudio.container import Stream

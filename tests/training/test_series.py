@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import ALWAYS, logged, stopped_and_resumed, written
+from stopped_runs import stopped_and_resumed
+from tiny_runs import ALWAYS, logged, written
 
 from vqaudio.compress import main as compress
 from vqaudio.config.series import SeriesTrainConfig
