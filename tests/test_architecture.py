@@ -28,7 +28,8 @@ ROOMS_BY_RANK = (
     {"errors"},
     {"config", "files", "intnet", "registry"},
     {"audio", "container"},
-    {"model", "prior", "qat", "series", "tokens"},
+    {"inference", "prior", "qat", "series", "tokens"},
+    {"model"},
     {"cli", "codec", "wavenet"},
     {"__init__", "evaluation", "training"},
     {
@@ -56,6 +57,7 @@ TORCH_FREE = {
     "container",
     "errors",
     "files",
+    "inference",
     "intnet",
     "prior",
     "registry",

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 import torch
 from recipe_scripts import script
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny_models import HOP, RATE, sound, tiny_model
 from tools import GOLDEN, MODEL, heard, one_line, reader, tiny_codec
@@ -256,7 +257,7 @@ def test_training_does_not_begin_at_it(old, tmp_path):
 
 
 def test_a_file_that_lost_its_encoder_is_damaged(old, tmp_path):
-    with checkpoint.safe_open(old, framework="pt") as file:
+    with safe_open(old, framework="pt") as file:
         metadata = dict(file.metadata())
     del metadata["decode_only"]
     for tensors, told in ((load_file(old), metadata), (load_file(MODEL), metadata | {"decode_only": "true"})):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny_models import HOP, tiny_model, waveforms
 from torch import Tensor
@@ -19,6 +20,7 @@ from vqaudio import registry
 from vqaudio.config.bottleneck import IdentityConfig
 from vqaudio.config.reading import dump_json
 from vqaudio.errors import ModelError
+from vqaudio.inference.stored import stored_name
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck.codebook import Codebook
@@ -35,7 +37,7 @@ def saved(tmp_path: Path, model: Autoencoder) -> Path:
 
 def parts(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """A file's tensors and metadata."""
-    with checkpoint.safe_open(path, framework="pt") as file:
+    with safe_open(path, framework="pt") as file:
         return load_file(path), dict(file.metadata())
 
 
@@ -68,7 +70,7 @@ def test_what_is_saved_comes_back(saved: Path, model: Autoencoder) -> None:
     assert not loaded.model.training
     assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
     stored = {name for name in model.state_dict() if not name.endswith((".sums", ".counts"))}
-    assert {checkpoint.stored_name(name) for name in stored} == set(load_file(saved))
+    assert {stored_name(name) for name in stored} == set(load_file(saved))
     for name in stored:
         tensor = loaded.model.state_dict()[name]
         assert tensor.dtype == torch.float32
@@ -85,7 +87,7 @@ def test_what_is_saved_comes_back(saved: Path, model: Autoencoder) -> None:
     ],
 )
 def test_names_in_files_are_those_of_the_first_version(name: str, stored: str) -> None:
-    assert checkpoint.stored_name(name) == stored
+    assert stored_name(name) == stored
 
 
 def test_speakers_come_back_by_their_old_name(tmp_path: Path) -> None:

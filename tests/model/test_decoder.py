@@ -8,9 +8,9 @@ from spans import frames_around_decoder, randomised
 from tiny_models import HOP
 
 from vqaudio.config.model import SpectralDecoderConfig, StridedDecoderConfig
+from vqaudio.inference.spans import Span, before_upsampling
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.decoder import StridedDecoder, Upsample, build_decoder
-from vqaudio.model.layers import Span
 
 SMALL = {"channels": 8, "expansion": 1}
 SPECTRAL = [
@@ -72,7 +72,7 @@ def test_upsampling_keeps_its_place(stride: int) -> None:
         own = made[0, 0, 7 * stride - reach : 8 * stride + reach].sum()
         (gradient,) = torch.autograd.grad(own, x, retain_graph=True)
         seen = gradient[0, 0].nonzero()[:, 0]
-        before = layer.before(Span(reach, reach))
+        before = before_upsampling(Span(reach, reach), stride)
         assert (int(seen.min()), int(seen.max())) == (7 - before.left, 7 + before.right)
 
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vqaudio.model.layers import ChannelNorm, ResidualUnit, SameConv1d, Span, at_least_float32, same_span
-
-
-def test_spans_of_layers_in_a_row() -> None:
-    first, second = Span(1, 2), Span(3, 5)
-    assert first.then(second, stride=4) == Span(1 + 3 * 4, 2 + 5 * 4)
-    assert Span().then(second) == second
-    assert same_span(7) == Span(3, 3)
-    assert same_span(4) == Span(1, 2)
-    assert same_span(10, 5) == Span(2, 3)
+from vqaudio.inference.spans import Span
+from vqaudio.model.layers import ChannelNorm, ResidualUnit, SameConv1d, at_least_float32
 
 
 @pytest.mark.parametrize(("kernel_size", "stride"), [(1, 1), (3, 1), (4, 1), (4, 2), (6, 3), (10, 5), (5, 5)])

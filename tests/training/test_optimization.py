@@ -10,7 +10,7 @@ from torch import nn
 
 from vqaudio.config.training import TrainConfig
 from vqaudio.errors import ModelError
-from vqaudio.model import checkpoint
+from vqaudio.inference.stored import stored_name
 from vqaudio.training.loop import Trainer
 from vqaudio.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
 from vqaudio.training.state import load_state, save_state
@@ -121,7 +121,7 @@ def test_the_average_is_what_is_kept(tmp_path):
     path = trainer.run()
     kept = load_file(path)
     average, last = (
-        {checkpoint.stored_name(name): tensor for name, tensor in model.state_dict().items()}
+        {stored_name(name): tensor for name, tensor in model.state_dict().items()}
         for model in (trainer.best, trainer.model)
     )
     assert all(torch.equal(tensor, average[name].half()) for name, tensor in kept.items())

@@ -1,10 +1,4 @@
-"""Models on disk: float16 safetensors with the config embedded. No pickle, no code in files.
-
-The metadata of a checkpoint holds ``config`` (JSON), ``meaning`` (JSON: what codes depend on beside the bottleneck's
-tensors), ``silence`` (the codes of digital silence, one per stream), where known ``training`` (how it came to be),
-``codes`` where it makes those of another model, whose fingerprint that is (see :mod:`vqaudio.registry`),
-``decoder_version`` where it was shipped, and ``decode_only`` where its encoder was left out.
-"""
+"""Models as torch modules, from files and into files: see :mod:`vqaudio.inference.stored` for what is in those."""
 
 from __future__ import annotations
 
@@ -16,43 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from vqaudio.config.model import ModelConfig
-from vqaudio.config.reading import dump_json, parse
-from vqaudio.errors import ConfigError, ModelError
+from vqaudio.config.reading import dump_json
 from vqaudio.files import atomic_write
+from vqaudio.inference.stored import StoredModel, read_model, stored_name
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.registry import decoder_version, find, fingerprint, version_of
 
-_BEFORE_0_2 = {"activation": "gelu_tanh"}  # what a config without the key meant
 DECODING_SETTINGS = {"kind", "levels", "groups", "kernel_size", "expansion"}
 """Of bottlenecks: those that tensors and streams alone do not tell."""
 _LEARNING_ONLY = (".sums", ".counts")  # codebooks' moving averages: of use in training alone
-_RENAMED = (
-    ("bottleneck.", ".embedding", ".entries"),
-    ("decoder.", ".speaker_embedding.weight", ".voices.weight"),
-)
-"""Tensors by part: how their names end in a module, and how in files, where they stay: fingerprints hang on them."""
-
-
-def stored_name(name: str) -> str:
-    """The name in a file of a model's tensor."""
-    return _renamed(name, [(part, own, stored) for part, own, stored in _RENAMED])
-
-
-def _own_name(name: str) -> str:
-    """The reverse of :func:`stored_name`."""
-    return _renamed(name, [(part, stored, own) for part, own, stored in _RENAMED])
-
-
-def _renamed(name: str, endings: list[tuple[str, str, str]]) -> str:
-    for part, old, new in endings:
-        if name.startswith(part) and name.endswith(old):
-            return name.removesuffix(old) + new
-    return name
 
 
 @dataclass
@@ -126,36 +95,24 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Checkp
     Raises:
         ModelError: no such model, not a safetensors file, or what in it does not fit together.
     """
-    path = find(name_or_path)
-    version, name = version_of(path), fingerprint(path)
+    return built(read_model(name_or_path), device)
+
+
+def built(stored: StoredModel, device: str | torch.device = "cpu") -> Checkpoint:
+    """The model that a file holds.
+
+    Raises:
+        ModelError: its tensors do not fit its config.
+    """
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in stored.tensors.items()}
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {_own_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: is not a readable safetensors file ({error})") from None
-    if version_of(path) != version:
-        raise ModelError(f"{path}: was replaced while it was read; try again")
-    try:
-        described = json.loads(metadata["config"])
-        if isinstance(described, dict):
-            described = _BEFORE_0_2 | described
-        config = parse(ModelConfig, described, source=str(path))
-        silence = json.loads(metadata["silence"])
-        training = json.loads(metadata.get("training", "{}"))
-    except (KeyError, ValueError, RecursionError, ConfigError) as error:
-        raise ModelError(f"{path}: holds no vqaudio config ({error}); train one with python -m vqaudio.train") from None
-    try:
-        model = _build(config, tensors, "decode_only" in metadata)
+        model = _build(stored.config, tensors, stored.decode_only)
     except RuntimeError as error:
         reason = re.sub(r"[\w.]+", lambda found: stored_name(found[0]), str(error).splitlines()[-1].strip())
-        raise ModelError(f"{path}: tensors do not fit the embedded config ({reason}); the file is damaged") from None
-    alphabets = [stream.alphabet for stream in model.bottleneck.streams]
-    if not _are_codes(silence, alphabets):
-        raise ModelError(
-            f"{path}: its silence codes do not fit the bottleneck's {len(alphabets)} streams; the file is damaged"
-        )
-    return Checkpoint(model.to(device), name, silence, path.stem, training, decoder_version(metadata, path))
+        raise stored.misfit(reason) from None
+    return Checkpoint(
+        model.to(device), stored.fingerprint, stored.silence, stored.name, stored.training, stored.decoder_version
+    )
 
 
 def without_encoder(source: Checkpoint) -> Autoencoder:
@@ -164,13 +121,6 @@ def without_encoder(source: Checkpoint) -> Autoencoder:
     kept = model.state_dict().keys()
     model.load_state_dict({name: value for name, value in source.model.state_dict().items() if name in kept})
     return model.eval().requires_grad_(False)
-
-
-def _are_codes(value: Any, alphabets: list[int]) -> bool:
-    """Whether ``value`` is a list of one code for each alphabet size."""
-    if not isinstance(value, list) or len(value) != len(alphabets):
-        return False
-    return all(type(code) is int and 0 <= code < size for code, size in zip(value, alphabets, strict=True))
 
 
 @torch.inference_mode()

@@ -7,16 +7,18 @@ A decoder may be told who speaks, so that codes need not say it: speakers are nu
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from vqaudio.config.model import DecoderConfig, FramesDecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
+from vqaudio.inference.spans import Span, decoder_span
 from vqaudio.model.layers import (
     ACTIVATIONS,
     ChannelNorm,
     ResidualUnit,
     SameConv1d,
-    Span,
     at_least_float32,
     full_precision,
 )
@@ -26,11 +28,11 @@ from vqaudio.model.transforms import InverseMDCT, InverseSTFT
 class Decoder(nn.Module):
     """What decoders share: layers at the frame rate and up, the speakers that they know, the span of latents."""
 
-    span: Span
     layers: nn.Sequential
 
-    def __init__(self, n_speakers: int, speaker_dim: int):
+    def __init__(self, span: Span, n_speakers: int, speaker_dim: int):
         super().__init__()
+        self.span = span
         self.speaker_embedding = nn.Embedding(1 + n_speakers, speaker_dim) if n_speakers else None
 
     def hidden(self, latents: Tensor, speaker: Tensor | None) -> Tensor:
@@ -68,7 +70,7 @@ class SpectralDecoder(Decoder):
         n_speakers: int = 0,
         speaker_dim: int = 64,
     ):
-        super().__init__(n_speakers, speaker_dim)
+        super().__init__(decoder_span(config, hop_length), n_speakers, speaker_dim)
         channels = config.channels
         self.bins = config.window // 2 + 1
         first = SameConv1d(latent_dim, channels, kernel_size=config.kernel_size)
@@ -89,10 +91,6 @@ class SpectralDecoder(Decoder):
         nn.init.constant_(self.head.bias[: self.bins], -1.0)
         nn.init.zeros_(self.head.bias[self.bins :])
         self.synthesis = InverseSTFT(config.window, hop_length)
-        self.span = first.span
-        for unit in units:
-            self.span = self.span.then(unit.span)
-        self.span = self.span.then(self.synthesis.span)
 
     def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
         """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
@@ -117,7 +115,7 @@ class StridedDecoder(Decoder):
         n_speakers: int = 0,
         speaker_dim: int = 64,
     ):
-        super().__init__(n_speakers, speaker_dim)
+        super().__init__(decoder_span(config, math.prod(config.strides)), n_speakers, speaker_dim)
         widths = [config.base_channels * 2**power for power in range(len(config.strides), -1, -1)]
         widths = [min(width, config.max_channels) for width in widths]
         depth = max(1, config.units * len(config.strides))
@@ -139,9 +137,6 @@ class StridedDecoder(Decoder):
         self.layers = nn.Sequential(*layers)
         self.activation = ACTIVATIONS[activation]
         self.last = SameConv1d(widths[-1], 1, kernel_size=config.kernel_size)
-        self.span = self.last.span
-        for layer in reversed(layers):  # from samples back to frames
-            self.span = layer.before(self.span) if isinstance(layer, Upsample) else layer.span.then(self.span)
 
     def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
         """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
@@ -152,11 +147,10 @@ class StridedDecoder(Decoder):
 class FramesDecoder(Decoder):
     """One linear map to lapped frames, and their sum: the mirror of :class:`vqaudio.model.encoder.FramesEncoder`."""
 
-    def __init__(self, latent_dim: int, hop_length: int):
-        super().__init__(0, 0)
+    def __init__(self, config: FramesDecoderConfig, latent_dim: int, *, hop_length: int):
+        super().__init__(decoder_span(config, hop_length), 0, 0)
         self.layers = nn.Sequential(SameConv1d(latent_dim, hop_length, kernel_size=1))
         self.overlap = InverseMDCT(hop_length)
-        self.span = self.overlap.span
 
     def forward(self, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
         """``(batch, latent_dim, frames)`` to ``(batch, 1, frames * hop_length)``."""
@@ -173,12 +167,6 @@ class Upsample(nn.ConvTranspose1d):
     def __init__(self, in_channels: int, out_channels: int, *, stride: int, activation: str = "gelu"):
         super().__init__(in_channels, out_channels, 2 * stride, stride)
         self.activation = ACTIVATIONS[activation]
-
-    def before(self, span: Span) -> Span:
-        """The input columns, beside a frame's own, that reach the outputs up to ``span`` beside the same frame's."""
-        stride = self.stride[0]
-        half = stride // 2
-        return Span((span.left + 2 * stride - half - 1) // stride, (span.right + stride + half - 1) // stride)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """``(batch, in_channels, columns)`` to ``(batch, out_channels, columns * stride)``."""
@@ -199,7 +187,7 @@ def build_decoder(
 ) -> Decoder:
     """The decoder that a config describes, for frames of ``hop_length`` samples."""
     if isinstance(config, FramesDecoderConfig):
-        return FramesDecoder(latent_dim, hop_length)
+        return FramesDecoder(config, latent_dim, hop_length=hop_length)
     speakers = {"n_speakers": n_speakers, "speaker_dim": speaker_dim}
     if isinstance(config, SpectralDecoderConfig):
         return SpectralDecoder(config, latent_dim, hop_length=hop_length, activation=activation, **speakers)

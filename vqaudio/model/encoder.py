@@ -11,24 +11,20 @@ from torch import Tensor, nn
 
 from vqaudio.config.model import EncoderConfig, FramesEncoderConfig, SpectralEncoderConfig, StridedEncoderConfig
 from vqaudio.errors import ModelError
-from vqaudio.model.layers import ACTIVATIONS, ChannelNorm, ResidualUnit, SameConv1d, Span
+from vqaudio.inference.spans import Span, encoder_span
+from vqaudio.model.layers import ACTIVATIONS, ChannelNorm, ResidualUnit, SameConv1d
 from vqaudio.model.transforms import MDCT, SpectralAnalysis
 
 
 class Encoder(nn.Module):
-    """Layers in a row, each with the span of columns that it sees and the stride that it takes."""
+    """Layers in a row."""
 
-    hop_length: int
-    span: Span
-
-    def __init__(self, layers: list[tuple[nn.Module, Span, int]], latent_dim: int):
+    def __init__(self, layers: list[nn.Module], latent_dim: int, *, config: EncoderConfig | None = None):
         super().__init__()
-        self.layers = nn.Sequential(*(layer for layer, _, _ in layers))
+        self.layers = nn.Sequential(*layers)
         self.normalise: nn.Module = nn.LayerNorm(latent_dim, elementwise_affine=False)
-        self.hop_length, self.span = 1, Span()
-        for _, span, stride in layers:
-            self.span = self.span.then(span, self.hop_length)
-            self.hop_length *= stride
+        self.hop_length = config.hop_length if config else 1
+        self.span = encoder_span(config) if config else Span()
 
     def forward(self, waveform: Tensor) -> Tensor:
         """``(batch, 1, samples)`` to ``(batch, latent_dim, samples / hop_length)``.
@@ -54,8 +50,8 @@ class SpectralEncoder(Encoder):
         depth = config.stem_units + config.units
         ahead = iter(config.look_ahead or [None] * depth)
 
-        def unit(width: int, expansion: int) -> tuple[nn.Module, Span, int]:
-            layer = ResidualUnit(
+        def unit(width: int, expansion: int) -> nn.Module:
+            return ResidualUnit(
                 width,
                 config.kernel_size,
                 expansion=expansion,
@@ -63,22 +59,21 @@ class SpectralEncoder(Encoder):
                 activation=activation,
                 look_ahead=next(ahead),
             )
-            return layer, layer.span, 1
 
-        down = SameConv1d(stem, channels, kernel_size=2 * config.stride, stride=config.stride)
         super().__init__(
             [
-                (analysis, analysis.span, config.hop),
-                (SameConv1d(analysis.out_channels, stem, kernel_size=1), Span(), 1),
-                (ChannelNorm(stem), Span(), 1),
+                analysis,
+                SameConv1d(analysis.out_channels, stem, kernel_size=1),
+                ChannelNorm(stem),
                 *(unit(stem, config.stem_expansion or config.expansion) for _ in range(config.stem_units)),
-                (down, down.span, config.stride),
-                (ChannelNorm(channels), Span(), 1),
+                SameConv1d(stem, channels, kernel_size=2 * config.stride, stride=config.stride),
+                ChannelNorm(channels),
                 *(unit(channels, config.expansion) for _ in range(config.units)),
-                (ChannelNorm(channels), Span(), 1),
-                (SameConv1d(channels, latent_dim, kernel_size=1), Span(), 1),
+                ChannelNorm(channels),
+                SameConv1d(channels, latent_dim, kernel_size=1),
             ],
             latent_dim,
+            config=config,
         )
 
 
@@ -87,21 +82,18 @@ class StridedEncoder(Encoder):
 
     def __init__(self, config: StridedEncoderConfig, latent_dim: int, *, activation: str = "gelu"):
         width = config.base_channels
-        first = SameConv1d(1, width, kernel_size=config.kernel_size)
-        layers: list[tuple[nn.Module, Span, int]] = [(first, first.span, 1)]
+        layers: list[nn.Module] = [SameConv1d(1, width, kernel_size=config.kernel_size)]
         depth = max(1, config.units * len(config.strides))
         for stride in config.strides:
             wider = min(2 * width, config.max_channels)
-            down = SameConv1d(width, wider, kernel_size=2 * stride, stride=stride)
-            layers += [(Activation(activation), Span(), 1), (down, down.span, stride)]
-            for _ in range(config.units):
-                unit = ResidualUnit(
-                    wider, config.kernel_size, expansion=config.expansion, depth=depth, activation=activation
-                )
-                layers.append((unit, unit.span, 1))
+            layers += [Activation(activation), SameConv1d(width, wider, kernel_size=2 * stride, stride=stride)]
+            layers += [
+                ResidualUnit(wider, config.kernel_size, expansion=config.expansion, depth=depth, activation=activation)
+                for _ in range(config.units)
+            ]
             width = wider
-        layers += [(ChannelNorm(width), Span(), 1), (SameConv1d(width, latent_dim, kernel_size=1), Span(), 1)]
-        super().__init__(layers, latent_dim)
+        layers += [ChannelNorm(width), SameConv1d(width, latent_dim, kernel_size=1)]
+        super().__init__(layers, latent_dim, config=config)
 
 
 class FramesEncoder(Encoder):
@@ -113,9 +105,9 @@ class FramesEncoder(Encoder):
     """
 
     def __init__(self, config: FramesEncoderConfig, latent_dim: int):
-        frames = MDCT(config.hop)
-        project = SameConv1d(config.hop, latent_dim, kernel_size=1)
-        super().__init__([(frames, frames.span, config.hop), (project, Span(), 1)], latent_dim)
+        super().__init__(
+            [MDCT(config.hop), SameConv1d(config.hop, latent_dim, kernel_size=1)], latent_dim, config=config
+        )
         self.normalise = nn.Identity()
 
 

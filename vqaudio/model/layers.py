@@ -2,31 +2,18 @@
 
 Nothing here looks across time except finite convolutions: normalisation acts on the channels of one frame. That is
 what lets a file be coded in blocks with the receptive field as context.
-
-A :class:`Span` says what one output column sees: ``left`` and ``right`` input columns beside the ones at its own place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class Span:
-    """How far an output column sees to either side, in columns of the input."""
-
-    left: int = 0
-    right: int = 0
-
-    def then(self, other: Span, stride: int = 1) -> Span:
-        """The span of two layers in a row, where ``stride`` input columns make one column between them."""
-        return Span(self.left + other.left * stride, self.right + other.right * stride)
+from vqaudio.inference.spans import Span, same_span, unit_span
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -89,9 +76,7 @@ class ResidualUnit(nn.Module):
     @property
     def span(self) -> Span:
         """What a frame sees beside itself."""
-        if self.look_ahead is None:
-            return same_span(self.kernel_size)
-        return Span(self.kernel_size - 1 - self.look_ahead, self.look_ahead)
+        return unit_span(self.kernel_size, self.look_ahead)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """``(batch, channels, frames)`` in and out; the condition is ``(batch, condition_dim)``."""
@@ -113,12 +98,6 @@ def full_precision(x: Tensor) -> torch.autocast:
 def at_least_float32(x: Tensor) -> Tensor:
     """bfloat16 and float16 to float32; float32 and float64 as they are."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def same_span(kernel_size: int, stride: int = 1) -> Span:
-    """What each output of a "same" convolution sees, beside the ``stride`` inputs at its own place."""
-    extra = kernel_size - stride
-    return Span(extra // 2, extra - extra // 2)
 
 
 class SameConv1d(nn.Conv1d):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqaudio.model.layers import Span, same_span
+from vqaudio.inference.spans import Span, overlap_span, same_span
 
 
 class SpectralAnalysis(nn.Module):
@@ -71,8 +71,7 @@ class InverseSTFT(nn.Module):
     @property
     def span(self) -> Span:
         """In frames: the neighbours whose windows reach into a frame's own samples."""
-        reach = (self.window // self.hop) // 2
-        return Span(reach, reach)
+        return overlap_span(self.window, self.hop)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """``(batch, window // 2 + 1, frames)`` complex to ``(batch, 1, frames * hop)``."""

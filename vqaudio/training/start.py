@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqaudio.errors import ModelError
+from vqaudio.inference.spans import Span
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.checkpoint import Checkpoint
-from vqaudio.model.layers import ResidualUnit, Span
+from vqaudio.model.layers import ResidualUnit
 from vqaudio.registry import encoder_remedy
 
 

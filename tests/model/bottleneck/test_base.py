@@ -16,8 +16,8 @@ from tiny_models import randomised
 from torch import Tensor
 
 import vqaudio.model.bottleneck
+from vqaudio.inference.spans import Span
 from vqaudio.model.bottleneck import Bottleneck, BottleneckOutput, Identity
-from vqaudio.model.layers import Span
 
 
 def missing_from_table() -> set[str]:

@@ -18,11 +18,11 @@ from vqaudio.codec.decoding import CodedBlocks, DecodedBlocks
 from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import PLAIN, Stream
 from vqaudio.errors import ModelError
+from vqaudio.inference.spans import Span
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.model.bottleneck import HierarchicalVQ
 from vqaudio.model.bottleneck.codebook import Codebook
-from vqaudio.model.layers import Span
 from vqaudio.prior.sampling import Sampling
 
 DIM = 6

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from vqaudio.config.bottleneck import BottleneckConfig
 from vqaudio.container import Stream
+from vqaudio.inference.spans import Span
 from vqaudio.model.bottleneck.codebook import Codebook
-from vqaudio.model.layers import Span
 
 CodeSearch = Callable[[Tensor, Tensor, int], list[Tensor]]
 """Features ``(batch, D, frames)`` and the waveform they are of ``(batch, 1, samples)`` to tokens, by another search.

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from vqaudio.config.bottleneck import HierarchicalConfig
+from vqaudio.inference.spans import decode_span, encode_span
 from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, streams_of
 from vqaudio.model.bottleneck.vq import VQ
-from vqaudio.model.layers import ResidualUnit, SameConv1d, Span
+from vqaudio.model.layers import ResidualUnit, SameConv1d
 
 
 class HierarchicalVQ(Bottleneck):
@@ -42,22 +43,7 @@ class HierarchicalVQ(Bottleneck):
         self.levels = nn.ModuleList(Level(config, dim) for _ in range(finer))  # the coarsest first
         self.streams = streams_of(config)
         self.min_streams = config.levels
-        self.decode_span = self._span_of_levels()
-        self.encode_span = self._span_of_codes(2**finer)
-
-    def _span_of_levels(self) -> Span:
-        span = Span()
-        for level, stream in zip(self._levels(), self.streams[1:], strict=True):
-            span = span.then(level.up.span, stream.stride)
-        return span
-
-    def _span_of_codes(self, step: int) -> Span:
-        """The longest way is that to the finest codes by the coarsest: all the way down and up again."""
-        span, stride = self.decode_span, 1
-        for down in self.downs:
-            assert isinstance(down, Downsample)
-            span, stride = span.then(down.halve.span, stride).then(down.unit.span, 2 * stride), 2 * stride
-        return Span(-(-span.left // step) * step, -(-span.right // step) * step)
+        self.decode_span, self.encode_span = decode_span(config), encode_span(config)
 
     def _levels(self) -> list[Level]:
         return [level for level in self.levels if isinstance(level, Level)]

@@ -1,0 +1,1 @@
+"""Models in use, over numpy arrays: what codecs ask of networks, whatever runs them. No torch."""

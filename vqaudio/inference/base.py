@@ -1,0 +1,121 @@
+"""What the codec asks of a model, whatever runs its networks: arrays in, arrays out.
+
+::
+
+    waveform (B, 1, samples) ──features──▶ (B, D, frames) ──encode──▶ codes: int64 (B, frames / stride) per stream
+    codes ──decode──▶ waveform (B, 1, frames * hop_length)
+
+All numbers are float32, full scale 1.0. Two backends: :class:`vqaudio.inference.onnx_networks.OnnxNetworks`, and
+:class:`vqaudio.model.torch_networks.TorchNetworks`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.config.bottleneck import BottleneckConfig
+from vqaudio.config.model import ModelConfig
+from vqaudio.container import Stream
+from vqaudio.inference.spans import Span, decode_span, decoder_span, encode_span, encoder_span
+
+Floats = NDArray[np.float32]
+Tokens = NDArray[np.int64]
+CodeSearch = Callable[[Floats, Floats, int], list[Tokens]]
+"""Features ``(batch, D, frames)`` and the waveform they are of ``(batch, 1, samples)`` to codes, by another search.
+
+Only codes of the first so many frames are wanted.
+"""
+
+
+class Quantizer(ABC):
+    """A bottleneck in use: which code stands for features, and what stands for codes.
+
+    Attributes:
+        streams: alphabet and stride (in frames) of each stream of codes; a bottleneck without is not storable.
+        min_streams: the fewest of the first streams that latents can be made from.
+        encode_span: frames of features that a code depends on, before and after those that it stands for.
+        decode_span: frames of codes that a frame of latents depends on, before and after itself.
+        has_code_costs: whether codes can be given a cost, see :meth:`encode`.
+    """
+
+    min_streams: int = 1
+    has_code_costs: bool = False
+
+    def __init__(self, config: BottleneckConfig):
+        self.streams = tuple(Stream(*pair) for pair in config.streams)
+        self.encode_span, self.decode_span = encode_span(config), decode_span(config)
+
+    @abstractmethod
+    def encode(self, features: Floats, n_streams: int | None = None, *, code_cost: float = 0.0) -> list[Tokens]:
+        """``(batch, D, frames)`` features to int64 codes ``(batch, frames / stride)`` per stream.
+
+        Args:
+            features: what the encoder made.
+            n_streams: how many streams are wanted, ``min_streams`` or more; the codes are chosen so that they serve
+                best without the others.
+            code_cost: by how much a code has to bring the squared distance to the features down; where none does, the
+                stop code is taken, so that frames that gain little end early.
+
+        Raises:
+            ValueError: a cost, and ``has_code_costs`` is false.
+        """
+
+    @abstractmethod
+    def decode(self, tokens: Sequence[Tokens]) -> Floats:
+        """Codes, of all streams or of the first ``min_streams`` or more, to latents ``(batch, D, frames)``."""
+
+    def additive_codebooks(self) -> list[Floats]:
+        """Codebooks ``(alphabet, D)`` whose embeddings add up to latents, one per stream; none where they do not."""
+        return []
+
+    def stop_codes(self) -> list[NDArray[np.intp]]:
+        """For each stream of :meth:`additive_codebooks` the codes whose embeddings are zeros, often none.
+
+        With such a code a frame may end, and nothing is added to it.
+        """
+        return [np.flatnonzero((codebook == 0).all(1)) for codebook in self.additive_codebooks()]
+
+
+class Networks(ABC):
+    """A model's encoder and decoder, loaded, and its quantizer.
+
+    Attributes:
+        config: the model's settings.
+        quantizer: the model's bottleneck, over arrays.
+        decode_only: whether the encoder was left out; then :meth:`features` raises ModelError.
+    """
+
+    def __init__(self, config: ModelConfig, quantizer: Quantizer, *, decode_only: bool = False):
+        self.config, self.quantizer, self.decode_only = config, quantizer, decode_only
+
+    @abstractmethod
+    def features(self, waveform: Floats) -> Floats:
+        """``(batch, 1, samples)``, samples a multiple of ``hop_length``, to ``(batch, D, frames)``."""
+
+    def encode(self, features: Floats, n_streams: int | None = None, *, code_cost: float = 0.0) -> list[Tokens]:
+        """See :meth:`Quantizer.encode`."""
+        return self.quantizer.encode(features, n_streams, code_cost=code_cost)
+
+    @abstractmethod
+    def decode(self, tokens: Sequence[NDArray[Any]], speaker: int = 0) -> Floats:
+        """Integer codes ``(batch, codes)`` per stream to ``(batch, 1, frames * hop_length)``.
+
+        ``speaker`` is 1 and up in the order of the config's speakers, 0 for none of them.
+        """
+
+    @property
+    def encoder_context(self) -> int:
+        """Frames of sound that a frame's codes depend on, to either side of its own."""
+        span = encoder_span(self.config.encoder).then(self.quantizer.encode_span, self.config.hop_length)
+        return -(-max(span.left, span.right) // self.config.hop_length)
+
+    @property
+    def decoder_context(self) -> int:
+        """Frames of codes that a frame's sound depends on, to either side of its own."""
+        span: Span = decoder_span(self.config.decoder, self.config.hop_length).then(self.quantizer.decode_span)
+        return max(span.left, span.right)
