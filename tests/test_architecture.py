@@ -88,6 +88,12 @@ LATE = {"av", "pyarrow"}
 """Installed with the package, but imported only by those who read or write a file of its kind."""
 
 
+SLOW_PACKAGES = (
+    EXTRAS | LATE | {"numpy", "onnx", "onnxruntime", "pydantic", "soundfile", "soxr", "torch", "tqdm", "yaml"}
+)
+"""Each takes as long to import as ``--help`` may take in all."""
+
+
 @cache
 def sources() -> dict[str, ast.Module]:
     """Every module of the package by its dotted name."""
@@ -229,6 +235,16 @@ def test_a_command_runs_as_a_module_without_a_warning(command):
     done = python("-m", f"vqaudio.{command}", "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"Usage: vqaudio {command} ")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_there_at_once(command):
+    """``--help`` imports click and what is small; the clock would say the same, but not in every run."""
+    done = python("-X", "importtime", "-m", "vqaudio", *filter(None, [command]), "--help")
+    assert done.returncode == 0
+    loaded = {name.split(".")[0] for name in re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE)}
+    assert loaded & SLOW_PACKAGES == set()
+    assert {"click", "vqaudio"} <= loaded
 
 
 # ------------------------------------------------------------------------------------------------ what no file may do

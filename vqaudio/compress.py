@@ -7,26 +7,25 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from vqaudio.audio.file_source import SUFFIXES
-from vqaudio.audio.live.inputs import Inputs, open_inputs
-from vqaudio.audio.live.source import RAW_SUBTYPES, RawFormat
-from vqaudio.audio.source import Source
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.cli.options import Delimiter, Seconds, refuse_given, refuse_together
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
-from vqaudio.codec.options import CHUNK_SECONDS, CodingOptions
-from vqaudio.container import ENTROPY_MODES
+from vqaudio.config.coding import CHUNK_SECONDS, ENTROPY_MODES, RAW_SUBTYPES
 from vqaudio.errors import RateError, VqaudioError
 from vqaudio.files import atomic_write, input_name
 from vqaudio.files.pipe import ENDLESS
 from vqaudio.registry import DEFAULT_MODEL
-from vqaudio.series import SUFFIXES as TABLES
-from vqaudio.series import MaxError, compress_file, suffix_of
+
+if TYPE_CHECKING:
+    from vqaudio.audio.live.inputs import Inputs
+    from vqaudio.audio.source import Source
+    from vqaudio.codec.options import CodingOptions
 
 SOUND_OPTIONS = ("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "rdo", "raw", "prior", "device")
 
@@ -129,6 +128,13 @@ def main(
     WAV, W64, AU, AIFF and raw samples are coded as they come through a pipe. Ctrl-C, or SIGTERM, ends such a recording
     and keeps all of it; exit status 0.
     """
+    from vqaudio.audio.file_source import SUFFIXES  # late: --help does without
+    from vqaudio.audio.live.inputs import open_inputs
+    from vqaudio.audio.live.source import RawFormat
+    from vqaudio.codec.options import CodingOptions
+    from vqaudio.series import SUFFIXES as TABLES
+    from vqaudio.series import MaxError, compress_file, suffix_of
+
     refuse_together("codebooks", "kbps")
     if fast and kbps is None:
         raise click.UsageError("--fast: expected --kbps R with it")
@@ -197,8 +203,11 @@ def _refuse_other_kind(target: Path) -> None:
     Raises:
         VqaudioError: it does.
     """
+    from vqaudio.audio.file_source import SUFFIXES
+    from vqaudio.series import suffix_of
+
     suffix = target.suffix.lower()
-    if suffix in SUFFIXES or suffix in TABLES:
+    if suffix in SUFFIXES or suffix_of(target):
         raise VqaudioError(
             f"{target}: what is compressed is no {suffix}; name the output {target.with_suffix('.vq').name}, or add "
             "--out-dir DIR to compress several files"

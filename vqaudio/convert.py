@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vqaudio.audio.file_source import SUFFIXES, FileSource
-from vqaudio.audio.sink import known_suffix, write_sound
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar
 from vqaudio.cli.outcomes import SoundDone
 from vqaudio.cli.program import Command
-from vqaudio.codec.opened import open_vq
-from vqaudio.codec.options import CodingOptions
 
 if TYPE_CHECKING:
     from vqaudio.codec.codec import Codec
@@ -39,6 +35,9 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
     The model's codes hold what is said, and its decoder is told who says it. Exits with status 1 where a recording is
     cut off or damaged; what is there is converted.
     """
+    from vqaudio.audio.file_source import SUFFIXES  # late: --help does without
+    from vqaudio.audio.sink import known_suffix
+
     if not list_speakers and not speaker:
         raise click.UsageError("--speaker NAME is needed; --list-speakers prints whom there is")
     jobs = [] if list_speakers else list_jobs(files, SUFFIXES, out_suffix=".wav", may_omit_output=False)
@@ -67,6 +66,11 @@ def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet:
 
     Only codes are held in memory.
     """
+    from vqaudio.audio.file_source import FileSource
+    from vqaudio.audio.sink import write_sound
+    from vqaudio.codec.opened import open_vq
+    from vqaudio.codec.options import CodingOptions
+
     coded = io.BytesIO()
     with FileSource(job.source) as sound:
         seconds = sound.n_samples / sound.sample_rate

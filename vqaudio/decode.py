@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import click
 
-from vqaudio import tokens
-from vqaudio.audio.sink import write_array
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, run_jobs, settle
 from vqaudio.cli.outcomes import SoundDone
 from vqaudio.cli.program import Command
 from vqaudio.errors import ModelError, VqaudioError
-from vqaudio.prior.base import n_frames_of
 from vqaudio.registry import find_fingerprint
+
+if TYPE_CHECKING:
+    from vqaudio.tokens import Row
 
 
 @click.command("decode", cls=Command, example="tokens sounds")
@@ -37,6 +38,10 @@ def main(
     of the recordings; what tells rows of one recording apart is added: the version, the number of codebooks. Their rate
     is the model's, and they are whole frames long.
     """
+    from vqaudio import tokens  # late: --help does without
+    from vqaudio.audio.sink import write_array
+    from vqaudio.prior.base import n_frames_of
+
     options.refuse_together("force", "skip_existing")
     origin, rows = tokens.read(source)
     found = dict(zip(_targets(out, rows), rows, strict=True))
@@ -77,7 +82,7 @@ def _shipped(codec: str, source: Path) -> Path:
         raise ModelError(f"{source}: {error}") from None
 
 
-def _targets(out: Path, rows: list[tokens.Row]) -> list[Path]:
+def _targets(out: Path, rows: list[Row]) -> list[Path]:
     """A name below ``out`` for each row, whatever path it has."""
     plain = [_name(row) for row in rows]
     rivals = Counter(plain)
@@ -87,7 +92,7 @@ def _targets(out: Path, rows: list[tokens.Row]) -> list[Path]:
     ]
 
 
-def _name(row: tokens.Row) -> str:
+def _name(row: Row) -> str:
     parts = [part for part in PurePosixPath(row.path).parts if part not in ("/", "..")]
     path = PurePosixPath(*parts or ("recording",))
     return str(path.with_suffix("")) + (f"-version-{row.version}" if row.version else "")

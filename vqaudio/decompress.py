@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vqaudio.audio.sink import known_suffix, write_sound
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.cli.options import Seconds, refuse_given
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
-from vqaudio.codec.opened import StoredSound, model_of, open_vq
-from vqaudio.container import Damage
 from vqaudio.errors import ContainerError, VqaudioError
 from vqaudio.files import writes_in_place
 from vqaudio.files.pipe import ENDLESS
-from vqaudio.series import StoredTable, suffix_of, write_file
 
 if TYPE_CHECKING:
     from vqaudio.codec.codec import Codec
     from vqaudio.codec.decoded import DecodedSound
+    from vqaudio.codec.opened import StoredSound
+    from vqaudio.container import Damage
+    from vqaudio.series import StoredTable
 
 SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
 
@@ -62,6 +61,10 @@ def main(
 
     Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty cells in its place.
     """
+    from vqaudio.audio.sink import known_suffix  # late: --help does without
+    from vqaudio.codec.opened import model_of, open_vq
+    from vqaudio.series import StoredTable, suffix_of
+
     jobs = list_jobs(files, {".vq"}, out_suffix=_out_suffix)
     codecs: dict[str | Path, Codec] = {}
     damaged = False
@@ -108,6 +111,8 @@ def _out_suffix(path: Path) -> str:
     """What the output of a file is called with ``--out-dir``."""
     if not path.is_file():  # which will be said when it is opened
         return ".wav"
+    from vqaudio.codec.opened import open_vq
+
     try:
         with open_vq(path) as stored:
             return stored.suffix
@@ -119,6 +124,8 @@ def _write_sound(
     sound: DecodedSound, job: Job, span: tuple[float | None, float | None], subtype: str | None, quiet: bool
 ) -> tuple[SoundDone, list[Damage]]:
     """Decode a span of seconds into the target; what is damaged in it is returned."""
+    from vqaudio.audio.sink import write_sound
+
     started, rate = time.perf_counter(), sound.sample_rate
     first, stop = _samples(sound, *span)
     total = (stop - first) / rate if stop < ENDLESS else None
@@ -133,6 +140,8 @@ def _write_sound(
 
 def _write_table(stored: StoredTable, job: Job, quiet: bool) -> TableDone:
     """Decode a table into the target."""
+    from vqaudio.series import write_file
+
     started = time.perf_counter()
     with rows_bar(stored.header.n_rows, job.source.name, quiet=quiet) as bar:
         table = stored.table(bar.update)

@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from vqaudio.cli.options import PATH, Listed, refuse_given
 from vqaudio.cli.program import Command
-from vqaudio.evaluation import EvaluationError, require, series, series_report
-from vqaudio.evaluation.judges import JUDGES, find_judges
-from vqaudio.evaluation.metrics import METRICS
+from vqaudio.evaluation import EvaluationError, require
+from vqaudio.evaluation.choices import JUDGE_NAMES
 from vqaudio.evaluation.options import Setup, evaluation_options, prepare
-from vqaudio.evaluation.report import as_data, plot, table
-from vqaudio.evaluation.scoring import evaluate
-from vqaudio.evaluation.systems import Original
-from vqaudio.evaluation.writing import write_json
-from vqaudio.series import SUFFIXES, MaxError, suffix_of
 
 SOUND_OPTIONS = (
     *("codebooks", "entropy", "rdo", "prior", "device", "peers", "split", "limit", "min_seconds"),
@@ -38,9 +31,9 @@ def _check_output(path: Path | None) -> None:
 @evaluation_options()
 @click.option(
     "--judges",
-    type=Listed(click.Choice((*JUDGES, "all"), case_sensitive=False)),
+    type=Listed(click.Choice((*JUDGE_NAMES, "all"), case_sensitive=False)),
     metavar="NAME,...",
-    help=f"judges beside the metrics: {', '.join(JUDGES)}, or all (extra judges; default: none)",
+    help=f"judges beside the metrics: {', '.join(JUDGE_NAMES)}, or all (extra judges; default: none)",
 )
 @click.option(
     "--noise",
@@ -83,6 +76,14 @@ def main(
     TABLE ends in .csv, .parquet, .npy or .npz: the errors of each column, and sizes beside gzip, zstd, Parquet and PCA.
     --model is then one of time series, or none (default: as compress has it).
     """
+    from vqaudio.evaluation.judges import find_judges  # late: --help does without
+    from vqaudio.evaluation.metrics import METRICS
+    from vqaudio.evaluation.report import as_data, plot, table
+    from vqaudio.evaluation.scoring import evaluate
+    from vqaudio.evaluation.systems import Original
+    from vqaudio.evaluation.writing import write_json
+    from vqaudio.series import SUFFIXES, suffix_of
+
     for path in (json_out, plot_out):
         _check_output(path)
     paths = [setup.folder, *tables]
@@ -121,6 +122,12 @@ def _evaluate_tables(
     json_out: Path | None,
     plot_out: Path | None,
 ) -> int:
+    from tqdm import tqdm
+
+    from vqaudio.evaluation import series, series_report
+    from vqaudio.evaluation.writing import write_json
+    from vqaudio.series import MaxError
+
     bound = None if max_error is None else MaxError.parse(max_error)
     for package in ("sklearn", *(["matplotlib.figure"] if plot_out else [])):
         require(package)

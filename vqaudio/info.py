@@ -10,9 +10,7 @@ from typing import Any
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.facts import facts_of
 from vqaudio.cli.program import Command
-from vqaudio.codec.opened import open_vq
 from vqaudio.registry import NOT_SHIPPED, find, fingerprint, models_here, name_of
 
 
@@ -27,6 +25,9 @@ def main(path: Path, prior: Path | None, as_json: bool, quiet: bool) -> int:
     FILE is a .vq file, - for standard input, or a model: its name, or its file. Exits with status 1 where a .vq file is
     damaged. The decoder is the one that plays it here: any decoder of the same codes does.
     """
+    from vqaudio.cli.facts import facts_of  # late: --help does without
+    from vqaudio.codec.opened import open_vq
+
     if _is_model(path):
         found = find(path)
         name = name_of(fingerprint(found)) or NOT_SHIPPED

@@ -9,7 +9,6 @@ import click
 from vqaudio.cli.options import PATH
 from vqaudio.cli.program import Command
 from vqaudio.evaluation.options import Setup, evaluation_options, prepare
-from vqaudio.evaluation.page import new_folder, write_page
 
 
 @click.command("listen", cls=Command, example="recordings page --codebooks 3,9")
@@ -23,6 +22,8 @@ def main(setup: Setup, out: Path) -> int:
     OUT/index.html; OUT is a new folder, or an earlier page's, which is replaced. Recordings become mono at 16 kHz
     first.
     """
+    from vqaudio.evaluation.page import new_folder, write_page  # late: --help does without
+
     with new_folder(out) as folder:
         write_page(folder, prepare(setup, "jinja2", "matplotlib.figure"), progress=not setup.quiet)
     print(out / "index.html")

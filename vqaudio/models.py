@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.facts import models
 from vqaudio.cli.program import Command
 
 
@@ -23,6 +22,8 @@ def main(as_json: bool) -> int:
     Decoders have a fingerprint, and a version before it where versions are counted. In a checkout, models that are not
     shipped any more are listed as well: they decode only.
     """
+    from vqaudio.cli.facts import models  # late: --help does without
+
     facts = models()
     if as_json:
         print(json.dumps(facts, indent=2))
@@ -38,6 +39,8 @@ class _Callable(ModuleType):
     """Importing this module makes it ``vqaudio.models``, which is a function that lists models, and still is one so."""
 
     def __call__(self) -> list[dict[str, Any]]:
+        from vqaudio.cli.facts import models
+
         return models()
 
 

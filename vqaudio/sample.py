@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
-from vqaudio.audio.sink import known_suffix, write_array
 from vqaudio.cli import options
 from vqaudio.cli.options import Seconds
 from vqaudio.cli.outcomes import speed
 from vqaudio.cli.program import Command
 from vqaudio.errors import VqaudioError
 from vqaudio.files import refuse_existing
-from vqaudio.prior.base import NONE
-from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vqaudio.audio.source import Window
     from vqaudio.codec.codec import Codec
+    from vqaudio.prior.sampling import Sampling
 
 
 @click.command("sample", cls=Command, example="new.wav --seconds 5 --speaker p226")
@@ -92,6 +89,10 @@ def main(
 
     OUT is a WAV, FLAC, W64 or OGG, or - for standard output (default: sample.wav).
     """
+    from vqaudio.audio.sink import known_suffix, write_array  # late: --help does without
+    from vqaudio.prior.base import NONE
+    from vqaudio.prior.sampling import Sampling
+
     listed = [name for name, asked in (("speaker", list_speakers), ("label", list_labels)) if asked]
     how = Sampling(temperature, top_k, top_p, guidance, seed)
     targets = [] if listed else _targets(out, count)
@@ -138,6 +139,8 @@ def _sampled(
     prompt: Path | None,
     quiet: bool,
 ) -> list[Window]:
+    from tqdm import tqdm
+
     from vqaudio.audio.resampling import read_mono
 
     heard = None if prompt is None else read_mono(prompt, codec.sample_rate)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from vqaudio.cli import options
 from vqaudio.cli.program import Command
@@ -37,6 +36,8 @@ def main(
     They are counted in chunks, as files have them, over all channels of audio files. Sound like that which the prior
     learned from costs less. Exits with status 1 where a file is cut off or damaged; what is there is counted.
     """
+    import numpy as np  # late: --help does without
+
     from vqaudio.audio.file_source import FileSource
     from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from vqaudio.audio.recordings import Recording, list_recordings
 from vqaudio.cli import options
 from vqaudio.cli.extras import need
 from vqaudio.cli.options import Listed, Seconds
 from vqaudio.cli.program import Command
 from vqaudio.errors import VqaudioError
 from vqaudio.registry import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from vqaudio.audio.recordings import Recording
 
 
 @click.command("tokenize", cls=Command, example="recordings tokens --codebooks 1,3,9")
@@ -87,6 +90,8 @@ def main(
     """
     costs = _costs(code_costs)
     need("train", "tokenize")
+    from vqaudio.audio.recordings import list_recordings  # late: --help does without
+
     recordings = _by_corpus(list_recordings(folder), corpora)
     from vqaudio.codec.codec import load  # after what can be checked without it: torch takes seconds to import
     from vqaudio.tokens import Origin

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import click
 
-from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.cli import options
 from vqaudio.cli.extras import need
 from vqaudio.cli.program import Command
-from vqaudio.config.reading import load_yaml, override, parse_run
-from vqaudio.config.training import TrainConfig
 from vqaudio.errors import ConfigError
 
 
@@ -46,6 +43,10 @@ def main(
     CONFIG.yaml is the run: model, data, losses, schedule. With `based_on: OTHER.yaml` it
     holds what differs from that one.
     """
+    from vqaudio.audio.recordings import data_folder, list_recordings  # late: --help does without
+    from vqaudio.config.reading import load_yaml, override, parse_run
+    from vqaudio.config.training import TrainConfig
+
     settings = load_yaml(config)
     given = [] if data is None else data_changes(data, settings.get("kind"))
     given += [] if device is None else [f"accelerator={device}"]

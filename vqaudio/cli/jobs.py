@@ -7,16 +7,18 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
 from vqaudio.cli import options
 from vqaudio.cli.options import PATH
 from vqaudio.cli.outcomes import Outcome, totals
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.files import files_below, refuse_existing, writes_in_place
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,8 @@ def _names(job: Job) -> str:
 
 def seconds_bar(total: float | None, name: str, *, quiet: bool) -> tqdm[Any]:
     """A progress bar over seconds of sound, of which ``total`` may not be known; hidden off terminals."""
+    from tqdm import tqdm  # late: --help does without
+
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
     if total is None:
         form = "{desc}: {n:.0f} s of sound [{elapsed}]"
@@ -189,4 +193,6 @@ def seconds_bar(total: float | None, name: str, *, quiet: bool) -> tqdm[Any]:
 
 def rows_bar(total: int | None, name: str, *, quiet: bool) -> tqdm[Any]:
     """A progress bar over the rows of a table; hidden where standard error is no terminal."""
+    from tqdm import tqdm
+
     return tqdm(total=total, desc=name, unit=" rows", unit_scale=True, leave=False, disable=True if quiet else None)

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from vqaudio.codec.blocks import aligned, margin_of
-from vqaudio.codec.options import CHUNK_SECONDS
+from vqaudio.config.coding import CHUNK_SECONDS
 from vqaudio.errors import ModelError, choice
 from vqaudio.model import checkpoint
 from vqaudio.prior.entropy import load_prior, prior_of

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vqaudio.container import ENTROPY_MODES
+from vqaudio.config.coding import CHUNK_SECONDS, ENTROPY_MODES
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.prior.base import NONE
-
-CHUNK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,9 @@ Modules from the bytes up: ``fields``, ``header``, ``levels``, ``codes``, ``chun
 
 from __future__ import annotations
 
+from vqaudio.config.coding import ENTROPY_MODES
 from vqaudio.container.codes import ChunkCodes, CodedPayload, Coder
-from vqaudio.container.header import ENTROPY_MODES, SoundHeader, Stream
+from vqaudio.container.header import SoundHeader, Stream
 from vqaudio.container.levels import PLAIN, Level
 from vqaudio.container.reader import Chunk, Reader
 from vqaudio.container.stored import Damage, Header, StoredFile

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
+from vqaudio.config.coding import ENTROPY_MODES
 from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
 from vqaudio.errors import ContainerError
 
@@ -15,7 +16,6 @@ VERSIONS = (1, 3)
 SERIES_VERSION = 2
 """Of files that hold a table; :mod:`vqaudio.series` reads them."""
 MAGIC = b"\x8aVQ"
-ENTROPY_MODES = ("none", "context", "prior")
 LONGEST_HEADER = 1024
 
 LIMITS = {

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from vqaudio.audio.file_source import SUFFIXES, FileSource
 from vqaudio.audio.recordings import MANIFEST, has_manifest, read_manifest
 from vqaudio.evaluation import EvaluationError
+from vqaudio.evaluation.choices import Split
 from vqaudio.files import files_below
-
-Split = Literal["valid", "train", "test", "all"]
-SPLITS = get_args(Split)
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vqaudio.cli.options import Listed, Seconds, device, model, own_prior, quiet
-from vqaudio.container import ENTROPY_MODES
+from vqaudio.config.coding import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
-from vqaudio.evaluation.clips import SPLITS, Selection, Split, select
-from vqaudio.evaluation.peers import PEERS, find_peers
-from vqaudio.evaluation.systems import OwnCodec, System
+from vqaudio.evaluation.choices import PEER_NAMES, SPLITS, Split
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vqaudio.codec.codec import Codec
+    from vqaudio.evaluation.clips import Selection
+    from vqaudio.evaluation.systems import System
 
 USUAL_CODEBOOKS = (1, 2, 3, 4, 6)
 
@@ -72,9 +72,9 @@ def evaluation_options(
         device,
         click.option(
             "--peers",
-            type=Listed(click.Choice((*PEERS, "none"), case_sensitive=False)),
+            type=Listed(click.Choice((*PEER_NAMES, "none"), case_sensitive=False)),
             metavar="NAME,...",
-            help=f"other codecs: {', '.join(PEERS)}, or none (default: those whose tools are installed)",
+            help=f"other codecs: {', '.join(PEER_NAMES)}, or none (default: those whose tools are installed)",
         ),
         click.option(
             "--split",
@@ -126,6 +126,9 @@ def prepare(setup: Setup, *packages: str) -> Prepared:
         EvaluationError: one of ``packages`` or of the metrics' is missing, or there is nothing to evaluate.
         VqaudioError: a clip or the model cannot be read.
     """
+    from vqaudio.evaluation.clips import select  # late: --help does without
+    from vqaudio.evaluation.peers import find_peers
+
     for package in ("pesq", "pystoi", "scipy.special", *packages):
         require(package)
     peers, notes = find_peers([] if setup.peers == ["none"] else setup.peers)
@@ -142,6 +145,8 @@ def prepare(setup: Setup, *packages: str) -> Prepared:
 
 def _own_systems(codec: Codec, setup: Setup) -> list[System]:
     """The model at each number of codebooks, in each entropy mode."""
+    from vqaudio.evaluation.systems import OwnCodec
+
     wanted: list[int] | None = setup.codebooks
     most = codec.n_codebooks
     least = codec.least_codebooks

@@ -15,6 +15,7 @@ import numpy as np
 import soxr
 
 from vqaudio.evaluation import EvaluationError
+from vqaudio.evaluation.choices import PEER_NAMES
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 from vqaudio.evaluation.opus import Opus, OpusNolace
 from vqaudio.evaluation.systems import Coded, System, fit_length, missing_tools, run_tool
@@ -65,7 +66,7 @@ class Codec2:
             return Coded(fit_length(wave, len(clip)), coded.stat().st_size)
 
 
-PEERS: dict[str, type[Opus] | type[Codec2]] = {"opus": Opus, "opus-nolace": OpusNolace, "codec2": Codec2}
+PEERS: dict[str, type[Opus] | type[Codec2]] = dict(zip(PEER_NAMES, (Opus, OpusNolace, Codec2), strict=True))
 
 
 def find_peers(wanted: Sequence[str] | None) -> tuple[list[System], list[str]]:

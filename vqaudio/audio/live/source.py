@@ -14,11 +14,11 @@ from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.live.header import read_header, unbounded
 from vqaudio.audio.sndfile import GuardedFile, SequentialSoundFile
 from vqaudio.audio.source import MAX_CHANNELS, MAX_LEVEL, Window, check_rate, check_values, padded_window
+from vqaudio.config.coding import RAW_SUBTYPES
 from vqaudio.errors import AudioError
 from vqaudio.files import copy_to_temporary
 from vqaudio.files.pipe import ENDLESS, Pipe
 
-RAW_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "PCM_S8", "PCM_U8", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _BELIEVED = 0x7F000000 // 8
 """Samples: a header that announces more may hold what its writer put there before knowing."""
 _MARKS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"riff", b".snd", b"dns.")

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vqaudio.evaluation.choices import JUDGE_NAMES
 from vqaudio.evaluation.judges import distillmos, dnsmos, plcmos, speaker, visqol, words
 from vqaudio.evaluation.judges.base import Judge, load
 from vqaudio.evaluation.metrics import Metric
 
-JUDGES: dict[str, Judge] = {
-    "dnsmos": dnsmos.JUDGE,
-    "plcmos": plcmos.JUDGE,
-    "distillmos": distillmos.JUDGE,
-    "speaker": speaker.JUDGE,
-    "words": words.JUDGE,
-    "visqol": visqol.JUDGE,
-}
+_JUDGES = (dnsmos.JUDGE, plcmos.JUDGE, distillmos.JUDGE, speaker.JUDGE, words.JUDGE, visqol.JUDGE)
+JUDGES: dict[str, Judge] = dict(zip(JUDGE_NAMES, _JUDGES, strict=True))
 
 
 def find_judges(names: Iterable[str]) -> dict[str, Metric]:
