@@ -23,6 +23,7 @@ from vqaudio.config.model import ModelConfig
 from vqaudio.container import Stream
 from vqaudio.inference.spans import Span, decode_span, decoder_span, encode_span, encoder_span
 
+NO_CONTEXT = Span()
 Floats = NDArray[np.float32]
 Tokens = NDArray[np.int64]
 CodeSearch = Callable[[Floats, Floats, int], list[Tokens]]
@@ -30,6 +31,11 @@ CodeSearch = Callable[[Floats, Floats, int], list[Tokens]]
 
 Only codes of the first so many frames are wanted.
 """
+
+
+def inner(columns: Floats, context: Span, *, per_frame: int = 1) -> Floats:
+    """``(..., frames * per_frame)`` without the frames of context at either end."""
+    return columns[..., context.left * per_frame : columns.shape[-1] - context.right * per_frame]
 
 
 class Quantizer(ABC):
@@ -94,18 +100,23 @@ class Networks(ABC):
         self.config, self.quantizer, self.decode_only = config, quantizer, decode_only
 
     @abstractmethod
-    def features(self, waveform: Floats) -> Floats:
-        """``(batch, 1, samples)``, samples a multiple of ``hop_length``, to ``(batch, D, frames)``."""
+    def features(self, waveform: Floats, *, context: Span = NO_CONTEXT) -> Floats:
+        """``(batch, 1, samples)``, samples a multiple of ``hop_length``, to ``(batch, D, frames)``.
+
+        The first ``context.left`` and the last ``context.right`` frames are heard, but not among those: a backend may
+        save the work that only they would need.
+        """
 
     def encode(self, features: Floats, n_streams: int | None = None, *, code_cost: float = 0.0) -> list[Tokens]:
         """See :meth:`Quantizer.encode`."""
         return self.quantizer.encode(features, n_streams, code_cost=code_cost)
 
     @abstractmethod
-    def decode(self, tokens: Sequence[NDArray[Any]], speaker: int = 0) -> Floats:
+    def decode(self, tokens: Sequence[NDArray[Any]], speaker: int = 0, *, context: Span = NO_CONTEXT) -> Floats:
         """Integer codes ``(batch, codes)`` per stream to ``(batch, 1, frames * hop_length)``.
 
-        ``speaker`` is 1 and up in the order of the config's speakers, 0 for none of them.
+        ``speaker`` is 1 and up in the order of the config's speakers, 0 for none of them. The first ``context.left``
+        and the last ``context.right`` frames are seen, but their sound is not returned, as with :meth:`features`.
         """
 
     @property
