@@ -31,7 +31,7 @@ ROOMS_BY_RANK = (
     {"inference", "prior", "qat", "series", "tokens"},
     {"model"},
     {"cli", "codec", "wavenet"},
-    {"__init__", "evaluation", "training"},
+    {"__init__", "adapter", "evaluation", "training"},
     {
         "__main__",
         "compress",
