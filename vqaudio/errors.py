@@ -47,6 +47,15 @@ class SeriesError(VqaudioError):
     """A table that cannot be read or written, or holds what cannot be coded as asked."""
 
 
+def install(extra: str) -> str:
+    """What brings the packages that an extra of this one names.
+
+    >>> install("tables")
+    "pip install 'vqaudio[tables]'"
+    """
+    return f"pip install 'vqaudio[{extra}]'"
+
+
 def choice(name: str, known: Iterable[str]) -> str:
     """What to choose instead of ``name``: of a few all are told, of many the three that are most like it.
 

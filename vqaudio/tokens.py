@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container import Stream
-from vqaudio.errors import FileError, ModelError
+from vqaudio.errors import FileError, ModelError, VqaudioError, install
 from vqaudio.files import atomic_write
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ class Row:
 
 def write(path: Path, origin: Origin, rows: Sequence[Row], *, settings: str = "") -> None:
     """Write one shard, atomically; ``settings`` say how it was made, for :func:`made_by`."""
-    import pyarrow
-
+    pyarrow = _arrow()
     columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in TEXTS}
     columns["version"] = pyarrow.array([row.version for row in rows], pyarrow.int32())
     codes = pyarrow.list_(pyarrow.uint16())
@@ -98,14 +97,21 @@ def made_by(shard: Path) -> tuple[Origin, str]:
     return origin, table.schema.metadata.get(b"settings", b"").decode(errors="replace")
 
 
+def _arrow() -> Any:
+    try:
+        import pyarrow  # late: it takes a while, and compressing does without
+    except ModuleNotFoundError:
+        raise VqaudioError(f"tokens are Arrow files, for which pyarrow is needed: {install('tables')}") from None
+    return pyarrow
+
+
 def _described(origin: Origin) -> str:
     streams = [[stream.alphabet, stream.stride] for stream in origin.streams]
     return json.dumps({"codec": origin.codec, "streams": streams, "frame_rate": origin.frame_rate})
 
 
 def _table(shard: Path) -> tuple[pyarrow.Table, Origin]:
-    import pyarrow
-
+    pyarrow = _arrow()
     try:
         with pyarrow.memory_map(str(shard)) as file:
             table = pyarrow.ipc.open_file(file).read_all()

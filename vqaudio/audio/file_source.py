@@ -12,9 +12,9 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from vqaudio.audio.decoding import Chain, SequentialReader, TooLongError, UnreadableError
+from vqaudio.audio.decoding import Chain, NoDecoderError, SequentialReader, TooLongError, UnreadableError
 from vqaudio.audio.source import Window, check_rate, check_values, padded_window
-from vqaudio.errors import AudioError
+from vqaudio.errors import AudioError, install
 from vqaudio.files import Path, input_name, open_input
 
 SUFFIXES = frozenset(
@@ -165,6 +165,12 @@ class FileSource:
 
 def _refusal(error: UnreadableError, name: str) -> str:
     """Why a file is not taken, and what to do, as the rest of a sentence."""
+    if isinstance(error, NoDecoderError):
+        media = f"{install('media')}, or {_convert(name)}"
+        if not error.kind:
+            return f"is not a sound file that libsndfile reads ({error}); if FFmpeg does, {media}"
+        why = f" ({error})" if str(error) else ""
+        return f"looks like {error.kind}{why}, which FFmpeg's libraries decode: {media}"
     if error.kind:
         return f"looks like {error.kind} but cannot be decoded ({error}); get a whole copy, or {_convert(name)}"
     return f"is not a sound file that libsndfile or FFmpeg reads ({error}); if it holds sound, {_convert(name)}"

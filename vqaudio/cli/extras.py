@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Collection
 
-from vqaudio.errors import VqaudioError
+from vqaudio.errors import VqaudioError, install
 
 EXTRAS = {
     "train": ("librosa", "lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torchaudio"),
@@ -24,4 +24,4 @@ def need(extra: str, what: str, *, later: Collection[str] = ()) -> None:
     """
     missing = [name for name in EXTRAS[extra] if name not in later and importlib.util.find_spec(name) is None]
     if missing:
-        raise VqaudioError(f"{what} needs {', '.join(missing)}: pip install 'vqaudio[{extra}]'")
+        raise VqaudioError(f"{what} needs {', '.join(missing)}: {install(extra)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from vqaudio.errors import VqaudioError
+from vqaudio.errors import VqaudioError, install
 
 
 class EvaluationError(VqaudioError):
@@ -27,5 +27,5 @@ def require(package: str, extra: str = "eval") -> ModuleType:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
         raise EvaluationError(
-            f"evaluation needs the Python package {error.name}, which is not installed: pip install 'vqaudio[{extra}]'"
+            f"evaluation needs the Python package {error.name}, which is not installed: {install(extra)}"
         ) from None

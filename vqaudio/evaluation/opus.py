@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from vqaudio.evaluation import require
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
 from vqaudio.evaluation.systems import Coded, System, fit_length, missing_tools, run_tool
 
@@ -38,9 +39,7 @@ class OpusFile:
     @classmethod
     def read(cls, path: Path) -> OpusFile:
         """Take a file of one stream apart."""
-        import av  # late: it is imported only by those who read or write a file of its kind
-
-        with av.open(str(path)) as file:
+        with require("av").open(str(path)) as file:
             stream = file.streams.audio[0]
             header = bytes(stream.codec_context.extradata or b"")
             packets = tuple(bytes(packet) for packet in file.demux(stream) if packet.size)

@@ -15,7 +15,7 @@ from torch import Tensor
 from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.config.model import ModelConfig
 from vqaudio.config.training import DataConfig
-from vqaudio.errors import AudioError, ConfigError
+from vqaudio.errors import AudioError, ConfigError, install
 from vqaudio.training import augment
 from vqaudio.training.corpus import read_corpus
 
@@ -85,7 +85,7 @@ class Crops:
         self.varied = split == "train"
         self.config = config if self.varied else config.model_copy(update=NO_AUGMENTATION)
         if self.config.perturbed and find_spec("librosa") is None:
-            raise ConfigError("data.perturbed needs librosa: pip install 'vqaudio[train]', or set it to 0")
+            raise ConfigError(f"data.perturbed needs librosa: {install('train')}, or set it to 0")
         self.sample_rate, self.seed = model.sample_rate, seed
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         folder = data_folder(config.folder)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vqaudio.config.training import RunConfig
-from vqaudio.errors import ConfigError
+from vqaudio.errors import ConfigError, install
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -40,7 +40,7 @@ def make_optimizer(module: nn.Module, config: RunConfig) -> torch.optim.Optimize
         from pytorch_optimizer import SOAP, Muon
     except ImportError:
         raise ConfigError(
-            f"optimizer: {config.optimizer} needs the package pytorch-optimizer; pip install 'vqaudio[train]'"
+            f"optimizer: {config.optimizer} needs the package pytorch-optimizer; {install('train')}"
         ) from None
     if config.optimizer == "muon":
         yes = {"use_muon": True, "use_adjusted_lr": True, "weight_decay": config.weight_decay}

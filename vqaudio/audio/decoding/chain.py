@@ -10,11 +10,19 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from vqaudio.audio.decoding.alone import for_libsndfile, has_ffmpeg
 from vqaudio.audio.decoding.ffmpeg import FFmpegReader
 from vqaudio.audio.decoding.find import find_links
 from vqaudio.audio.decoding.libsndfile import LibsndfileReader
 from vqaudio.audio.decoding.link import Link
-from vqaudio.audio.decoding.reader import MOST_PADDING, Block, StreamReader, TooLongError, UnreadableError
+from vqaudio.audio.decoding.reader import (
+    MOST_PADDING,
+    Block,
+    NoDecoderError,
+    StreamReader,
+    TooLongError,
+    UnreadableError,
+)
 
 Samples = NDArray[np.float32]
 
@@ -39,7 +47,7 @@ class Chain:
         problems: what is missing or damaged, each the rest of a sentence that begins with the file's name.
 
     Raises:
-        UnreadableError: no link can be decoded.
+        UnreadableError: no link can be decoded. NoDecoderError: nor one without FFmpeg's libraries, which are missing.
         OSError: the file cannot be read.
         TooLongError: there are more than ``most_seconds``; no more than these were decoded to know it.
     """
@@ -48,6 +56,9 @@ class Chain:
         self._file = file
         self._seconds_left = most_seconds
         self._links = find_links(file, file.seek(0, 2))
+        self._has_ffmpeg = has_ffmpeg()
+        if not self._has_ffmpeg:
+            self._links = [for_libsndfile(file, link) for link in self._links]
         self._counts: list[int] = []
         self.pcm: LibsndfileReader | None = None
         self.sample_rate = self.channels = self.n_samples = 0
@@ -98,7 +109,8 @@ class Chain:
             if reader.seeks_exactly or decoder != "pcm":
                 return reader
             reader.close()
-        raise UnreadableError("; ".join(dict.fromkeys(reasons)) or "it consists of too many pieces", link.kind)
+        kind = UnreadableError if self._has_ffmpeg else NoDecoderError
+        raise kind("; ".join(dict.fromkeys(reasons)) or "it consists of too many pieces", link.kind)
 
     def _count(self, link: Link) -> bool:
         """Decode a link to count its samples; returns whether all of them have the rate of the file."""
@@ -133,7 +145,8 @@ class Chain:
         """Note what is wrong with a link of which ``n_samples`` were decoded; returns how many of them are sound."""
         promised, tolerance, padding = reader.promised, reader.tolerance, reader.padding
         if link.promised is not None:
-            promised, tolerance, padding = link.promised, _PACKET, MOST_PADDING
+            promised = link.promised
+            tolerance, padding = (0, 0) if link.is_exact else (_PACKET, MOST_PADDING)
         elif isinstance(reader, LibsndfileReader) and reader.seeks_exactly:
             promised = n_samples + link.missing_bytes // reader.sample_bytes
         missing = 0 if promised is None else promised - n_samples

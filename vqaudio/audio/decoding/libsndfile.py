@@ -17,6 +17,7 @@ _PCM = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "UL
 _SAMPLE_BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}  # one in the others
 _UNKNOWN_LENGTH = 2**62  # at and above: libsndfile's answer where a header leaves the length out
 _PIECE = 1 << 16  # samples decoded at a time
+_FLAC_PIECE = 1 << 10  # of what cannot be decoded to its end, the piece at the damage is lost
 
 
 class LibsndfileReader:
@@ -43,7 +44,7 @@ class LibsndfileReader:
         self.channels: int = self._sound.channels
         self.frames: int = self._sound.frames
         self.format, self.subtype = self._sound.format, self._sound.subtype
-        self.seeks_exactly = self.subtype in _PCM
+        self.seeks_exactly = self.subtype in _PCM and self.format != "FLAC"
         self.sample_bytes = _SAMPLE_BYTES.get(self.subtype, 1) * self.channels
         self.promised = self.frames if self.frames < _UNKNOWN_LENGTH else None
         self.tolerance = self.padding = 0
@@ -78,8 +79,9 @@ class LibsndfileReader:
     def blocks(self) -> Generator[Block]:
         """All samples in order: see :meth:`StreamReader.blocks`."""
         position = 0
+        piece = _FLAC_PIECE if self.format == "FLAC" else _PIECE
         try:
-            while len(block := self.read(_PIECE)):
+            while len(block := self.read(piece)):
                 position += len(block)
                 yield self.sample_rate, block
         except UnreadableError as error:

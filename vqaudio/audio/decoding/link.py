@@ -25,6 +25,7 @@ class Link:
         decoders: who is asked to decode it, in this order, until one can.
         patches: corrections to its header, as :class:`Section` takes them.
         promised: samples in each channel that its header promises, where that was read here.
+        is_exact: whether it is the very number, to the sample.
         promised_stop: where its header says that its bytes end; 0 where it does not say.
         missing_bytes: how many bytes of samples its header promises beyond the end of the file.
         remark: what else is wrong with it, as the rest of a sentence.
@@ -36,6 +37,7 @@ class Link:
     decoders: tuple[Decoder, ...] = ("pcm", "ffmpeg", "libsndfile")
     patches: dict[int, bytes] = field(default_factory=dict)
     promised: int | None = None
+    is_exact: bool = False
     promised_stop: int = 0
     missing_bytes: int = 0
     remark: str = ""

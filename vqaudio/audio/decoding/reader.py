@@ -22,6 +22,10 @@ class UnreadableError(Exception):
         self.kind = kind
 
 
+class NoDecoderError(UnreadableError):
+    """FFmpeg's libraries might decode these bytes, but are not installed; the message is a reason in words, or none."""
+
+
 class TooLongError(Exception):
     """There is more sound than was asked for."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import IO
 
-from vqaudio.errors import SeriesError
+from vqaudio.errors import SeriesError, install
 from vqaudio.series.table import Table
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
@@ -29,7 +30,7 @@ def read_table(
         delimiter, decimal: those of a CSV, a character each; None where the file tells them itself.
 
     Raises:
-        SeriesError: it cannot be read so, or holds what no column may.
+        SeriesError: it cannot be read so, or holds what no column may; or it is CSV or Parquet, and pyarrow is missing.
     """
     if suffix != ".csv" and (delimiter or decimal):
         raise SeriesError(f"{name}: --delimiter and --decimal are for .csv; leave them out")
@@ -37,6 +38,9 @@ def read_table(
         from vqaudio.series.formats import npy
 
         return npy.read(file, name, suffix=suffix)
+    if not _has_arrow():
+        kind = "CSV" if suffix == ".csv" else "Parquet"
+        raise SeriesError(f"{name}: is a {kind} file, which pyarrow reads: {install('tables')}, or save it as .npz")
     if suffix == ".csv":
         from vqaudio.series.formats import csv_reader  # late, as below: Arrow takes a while to import
 
@@ -50,7 +54,7 @@ def write_table(table: Table, file: IO[bytes], *, name: str, suffix: str) -> Non
     """Write a table in the format that ``suffix`` names, into an open file called ``name``.
 
     Raises:
-        SeriesError: a table that the format cannot hold at all, or another suffix.
+        SeriesError: a table that the format cannot hold at all, another suffix, or Parquet where pyarrow is missing.
     """
     if suffix in (".npy", ".npz"):
         from vqaudio.series.formats import npy
@@ -61,8 +65,14 @@ def write_table(table: Table, file: IO[bytes], *, name: str, suffix: str) -> Non
 
         csv_writer.write(table, file, name=name)
     elif suffix == ".parquet":
+        if not _has_arrow():
+            raise SeriesError(f"{name}: Parquet is written by pyarrow: {install('tables')}, or name a .csv or .npz")
         from vqaudio.series.formats import parquet
 
         parquet.write(table, file, name=name)
     else:
         raise SeriesError(f"{name}: a table is written to one of {', '.join(SUFFIXES)}: choose such a name")
+
+
+def _has_arrow() -> bool:
+    return importlib.util.find_spec("pyarrow") is not None
