@@ -16,7 +16,8 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from vqaudio.config.reading import load_yaml, override, parse
+from vqaudio.config.reading import parse
+from vqaudio.config.runs import load_yaml, override
 from vqaudio.config.training import AdversarialConfig, TrainConfig
 from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.training.adversarial import Adversary

@@ -43,8 +43,9 @@ def main(
     CONFIG.yaml is the run: model, data, losses, schedule. With `based_on: OTHER.yaml` it
     holds what differs from that one.
     """
+    need("train", "train", later=["librosa"])  # for perturbed voices
     from vqaudio.audio.recordings import data_folder, list_recordings  # late: --help does without
-    from vqaudio.config.reading import load_yaml, override, parse_run
+    from vqaudio.config.runs import load_yaml, override, parse_run
     from vqaudio.config.training import TrainConfig
 
     settings = load_yaml(config)
@@ -53,7 +54,6 @@ def main(
     run = parse_run(override(settings, [*given, *overrides]), source=config)
     if minutes is not None and not 0.0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
-    need("train", "train", later=["librosa"])  # for perturbed voices
     if isinstance(run, TrainConfig):
         list_recordings(data_folder(run.data.folder))  # says so at once where there are none
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds

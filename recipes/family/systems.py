@@ -12,7 +12,8 @@ import numpy as np
 from vqaudio.audio.recordings import Recording, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.config.model import ModelConfig
-from vqaudio.config.reading import load_yaml, merged, parse
+from vqaudio.config.reading import parse
+from vqaudio.config.runs import load_yaml, merged
 from vqaudio.config.training import TrainConfig
 from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.metrics import Wave

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recipes.stages import RECIPES, Command, Recipe, arguments, main, stage
-from vqaudio.config.reading import load_yaml, override, parse_run
+from vqaudio.config.runs import load_yaml, override, parse_run
 
 WITH_STAGES = ("digits", "family", "speech16k", "vctk", "voices16k")
 

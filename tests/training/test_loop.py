@@ -81,7 +81,8 @@ def test_a_run_shows_its_losses_and_nothing_else(finished):
 
 KILLER = """
 import os, signal, sys
-from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.reading import parse
+from vqaudio.config.runs import load_yaml
 from vqaudio.config.training import TrainConfig
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.loop import Trainer

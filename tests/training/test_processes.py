@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from vqaudio.model.bottleneck.codebook import Codebook
-from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.reading import parse
+from vqaudio.config.runs import load_yaml
 from vqaudio.config.training import TrainConfig
 from vqaudio.training.loop import Trainer
 

@@ -8,10 +8,13 @@ from collections.abc import Collection
 from vqaudio.errors import VqaudioError, install
 
 EXTRAS = {
-    "train": ("librosa", "lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torchaudio"),
-    "eval": ("jinja2", "librosa", "matplotlib", "pesq", "pystoi", "sklearn", "scipy", "torchaudio"),
+    "tables": ("pyarrow",),
+    "media": ("av",),
+    "torch": ("torch",),
+    "train": ("librosa", "lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torch", "torchaudio", "yaml"),
+    "eval": ("jinja2", "librosa", "matplotlib", "pesq", "pystoi", "sklearn", "scipy", "torch", "torchaudio"),
 }
-"""Names to import, by the extra that brings them."""
+"""Names to import, by the extra that brings them; of extras within it, who needs them asks."""
 
 
 def need(extra: str, what: str, *, later: Collection[str] = ()) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from recipes.stages import RECIPES
-from vqaudio.config.reading import load_yaml, parse
+from vqaudio.config.reading import parse
+from vqaudio.config.runs import load_yaml
 from vqaudio.config.training import TrainConfig
 from vqaudio.model.encoder import build_encoder
 

@@ -17,7 +17,7 @@ import vqaudio
 from recipes.stages import RECIPES, main
 from recipes.vctk.run import Vctk
 from vqaudio.config.prior import PriorTrainConfig
-from vqaudio.config.reading import load_yaml, parse_run
+from vqaudio.config.runs import load_yaml, parse_run
 from vqaudio.config.training import TrainConfig
 from vqaudio.evaluation.page import MARK
 

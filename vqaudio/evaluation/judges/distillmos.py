@@ -13,7 +13,6 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 
 from vqaudio.evaluation.judges.base import Judge, load
 from vqaudio.evaluation.metrics import Metric, Wave, is_silent
@@ -21,12 +20,14 @@ from vqaudio.evaluation.metrics import Metric, Wave, is_silent
 PACKAGE = "distillmos"
 
 
-@torch.inference_mode()
 def distillmos(reference: Wave, decoded: Wave) -> float:
     """Mean opinion score, 1 to 5, of what was decoded, ``(samples,)``, over windows of 7.7 s; NaN for silence."""
     if is_silent(decoded):
         return math.nan
-    return float(_model()(torch.from_numpy(np.ascontiguousarray(decoded))[None]))
+    import torch  # late: who asks for no judges does without
+
+    with torch.inference_mode():
+        return float(_model()(torch.from_numpy(np.ascontiguousarray(decoded))[None]))
 
 
 @functools.cache
