@@ -1,0 +1,172 @@
+"""Networks on ONNX Runtime give what torch's do, for every kind of encoder, decoder and bottleneck."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from tiny_bottlenecks import TABLE
+from tiny_models import HOP, frames_config, randomised, sound, spectral_config, strided_config
+
+from vqaudio.config.model import ModelConfig, SpectralDecoderConfig, SpectralEncoderConfig
+from vqaudio.errors import ModelError
+from vqaudio.inference import graphs
+from vqaudio.inference.onnx_networks import OnnxNetworks, threads
+from vqaudio.inference.spans import Span
+from vqaudio.inference.stored import read_model
+from vqaudio.model import checkpoint
+from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.registry import shipped_models
+
+FRAMES = 60
+CONTEXT = Span(25, 24)  # above what any of these models sees, in whole codes of a hierarchy's top
+UNEVEN = {"stem_units": 2, "units": 2, "stem_expansion": 1, "look_ahead": (2, 1, 0, 0)}
+
+
+def spectral(encoder: dict[str, object] | None = None, **settings: object) -> ModelConfig:
+    plain = spectral_config()
+    changed = SpectralEncoderConfig.model_validate(plain.encoder.model_dump() | (encoder or {}))
+    return ModelConfig.model_validate(plain.model_dump() | {"encoder": changed} | settings)
+
+
+def strided(**settings: object) -> ModelConfig:
+    return ModelConfig.model_validate(strided_config().model_dump() | settings)
+
+
+CONFIGS = {
+    "spectral": spectral(),
+    "spectral, not as far ahead as back": spectral(UNEVEN),
+    "spectral, tanh": spectral(activation="gelu_tanh"),
+    "spectral, even kernels": spectral({"kernel_size": 4, "window": 65}),
+    "spectral, three windows over each other": spectral(decoder=SpectralDecoderConfig(window=96, channels=8, units=1)),
+    "spectral, no stride to learn": spectral({"hop": 32, "stride": 1, "stem_units": 0}),
+    "spectral, speakers": spectral(speakers=("ann", "bob"), speaker_dim=5),
+    "strided": strided(),
+    "strided, speakers, tanh": strided(speakers=("ann", "bob"), activation="gelu_tanh"),
+    "frames": frames_config(),
+    "frames, fewer dimensions": frames_config(5),
+} | {f"bottleneck {name}": spectral(bottleneck=config, latent_dim=6) for name, (_, config) in TABLE.items()}
+
+
+def stored(config: ModelConfig, folder: Path) -> Path:
+    """A model of these settings, its weights at random, as a file."""
+    torch.manual_seed(3)
+    path = folder / "model.safetensors"
+    checkpoint.save(randomised(Autoencoder(config), 0.1).eval(), path)
+    return path
+
+
+def decibels(difference: NDArray[np.float32], sound: NDArray[np.float32]) -> float:
+    """The energy of a difference relative to that of a sound, dB."""
+    return float(10 * np.log10(np.square(difference).mean() / np.square(sound).mean()))
+
+
+def check(networks: OnnxNetworks, model: Autoencoder, batch: int = 2) -> None:
+    """Features, codes and sound, with context and without."""
+    waveform = sound(FRAMES * model.config.hop_length, batch)[:, None]
+    with torch.inference_mode():
+        features = model.encoder(torch.from_numpy(waveform)).numpy()
+    found = networks.features(waveform)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, features, atol=1e-4)
+    kept = networks.features(waveform, context=CONTEXT)
+    np.testing.assert_allclose(kept, features[..., CONTEXT.left : -CONTEXT.right], atol=1e-4)
+    if not networks.quantizer.streams:
+        return
+    with torch.inference_mode():
+        tokens = model.bottleneck.encode(torch.from_numpy(features))
+        for speaker in {0, len(model.config.speakers)}:
+            decoded = model.decode(tokens, torch.full((batch,), speaker)).numpy()
+            codes = [stream.numpy() for stream in tokens]
+            assert decibels(networks.decode(codes, speaker) - decoded, decoded) < -80
+            hop = model.config.hop_length
+            middle = decoded[..., CONTEXT.left * hop : -CONTEXT.right * hop]
+            found = networks.decode(codes, speaker, context=CONTEXT)
+            assert decibels(found - middle, middle) < -80
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_kind_of_network(name: str, tmp_path: Path) -> None:
+    path = stored(CONFIGS[name], tmp_path)
+    check(OnnxNetworks(read_model(path)), checkpoint.load(path).model)
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_shipped_models(name: str) -> None:
+    check(OnnxNetworks(read_model(name)), checkpoint.load(name).model, batch=1)
+
+
+def test_less_context_than_is_seen_leaves_zeros_outside(tmp_path: Path) -> None:
+    path = stored(spectral(), tmp_path)
+    networks, model = OnnxNetworks(read_model(path)), checkpoint.load(path).model
+    context, waveform = Span(1, 2), sound(20 * HOP)[:, None]
+    with torch.inference_mode():
+        features = model.encoder(torch.from_numpy(waveform)).numpy()
+        tokens = model.bottleneck.encode(torch.from_numpy(features))
+        decoded = model.decode(tokens).numpy()
+    np.testing.assert_allclose(networks.features(waveform, context=context), features[..., 1:-2], atol=1e-4)
+    codes = [stream.numpy() for stream in tokens]
+    np.testing.assert_allclose(networks.decode(codes, context=context), decoded[..., HOP : -2 * HOP], atol=1e-4)
+
+
+def test_speakers_sound_different(tmp_path: Path) -> None:
+    networks = OnnxNetworks(read_model(stored(spectral(speakers=("ann", "bob")), tmp_path)))
+    codes = [np.arange(12)[None] for _ in networks.quantizer.streams]
+    nobody, ann = networks.decode(codes), networks.decode(codes, 1)
+    assert np.abs(nobody - ann).max() > 1e-3
+
+
+def test_a_model_that_decodes_only(tmp_path: Path) -> None:
+    whole = checkpoint.load(stored(spectral(), tmp_path))
+    checkpoint.save(checkpoint.without_encoder(whole), tmp_path / "decoder.safetensors", codes_of=whole)
+    networks = OnnxNetworks(read_model(tmp_path / "decoder.safetensors"))
+    assert networks.decode_only
+    assert networks.decode([np.zeros((1, 9), np.int64)] * 3).shape == (1, 1, 9 * HOP)
+    with pytest.raises(ModelError, match="decodes only"):
+        networks.features(np.zeros((1, 1, HOP), np.float32))
+
+
+def test_samples_that_are_no_whole_frames(tmp_path: Path) -> None:
+    networks = OnnxNetworks(read_model(stored(spectral(), tmp_path)))
+    with pytest.raises(ValueError, match="33 samples are no multiple of the hop_length 32"):
+        networks.features(np.zeros((1, 1, 33), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("decoder.head.weight", None, "tensor decoder.head.weight is missing"),
+        ("encoder.layers.1.bias", np.zeros(3), r"tensor encoder.layers.1.bias has shape \(3,\), expected \(12,\)"),
+        ("bottleneck.codebooks.1.entries", None, "tensor bottleneck.codebooks.1.entries is missing"),
+        ("surplus", np.zeros(1), "tensor surplus is not expected"),
+        ("bottleneck.codebooks.3.entries", np.zeros((16, 8)), "codebooks.3.entries is not expected"),
+    ],
+)
+def test_tensors_that_do_not_fit(name: str, change: NDArray[np.float64] | None, reason: str, tmp_path: Path) -> None:
+    path = stored(spectral(), tmp_path)
+    with safe_open(path, framework="numpy") as file:
+        metadata, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    tensors.pop(name, None)
+    if change is not None:
+        tensors[name] = change.astype(np.float16)
+    save_file(tensors, path, metadata)
+    with pytest.raises(ModelError, match=f"do not fit the embedded config .*{reason}"):
+        OnnxNetworks(read_model(path))
+
+
+def test_an_opset_that_the_runtime_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = OnnxNetworks(read_model(stored(spectral(), tmp_path)))
+    monkeypatch.setattr(graphs, "OPSET", 1000)
+    with pytest.raises(ModelError, match=r"^onnxruntime [\d.]+ does not know ONNX's opset \d+, .*: pip install -U"):
+        networks.features(np.zeros((1, 1, HOP), np.float32))
+
+
+@pytest.mark.parametrize(("asked", "number"), [("3", 3), ("", 0), ("many", 0)])
+def test_threads(asked: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert threads() == number
