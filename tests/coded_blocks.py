@@ -14,7 +14,9 @@ RATE = 16000
 
 
 def encode(codec: Codec, wav: np.ndarray, block_frames: int) -> ChunkCodes:
-    found = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=block_frames, n_streams=codec.n_codebooks)
+    found = encode_blocks(
+        codec.networks, ArraySource(wav, RATE), block_frames=block_frames, n_streams=codec.n_codebooks
+    )
     return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in found), strict=True)]
 
 
@@ -27,4 +29,4 @@ def decode(
         return None if index in lost else Block([stream[:, cut] for stream in codes], plain)
 
     coded = CodedBlocks(block, codes[0].shape[0], lambda: n_samples, block_frames, len(codes))
-    return DecodedBlocks(codec.model, coded, silence=codec.silence)
+    return DecodedBlocks(codec.networks, coded, silence=codec.silence)

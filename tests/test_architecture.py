@@ -144,7 +144,7 @@ def test_imports_are_found_wherever_they_stand():
     text = "import a.b\nif TYPE_CHECKING:\n    from c import d\ndef f():\n    from e.f import g, h\n"
     assert set(imports(ast.parse(text))) == {"a.b", "c.d", "e.f.g", "e.f.h"}
     assert inner_imports("vqaudio.codec.codec") >= {
-        "vqaudio.model.checkpoint",
+        "vqaudio.inference.stored",
         "vqaudio.container",
         "vqaudio.codec.blocks",
     }

@@ -221,7 +221,7 @@ def test_a_damaged_chunk_is_reported_and_the_rest_decodes(rate, capsys):
     assert decompress("bad.vq", "bad.wav", "--quiet") == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    reach = tiny_codec().model.decoder_context / 50 + (0.008 if rate != RATE else 0)
+    reach = tiny_codec().networks.decoder_context / 50 + (0.008 if rate != RATE else 0)
     assert said.startswith(
         f"damaged: bad.vq: chunk 1 ({4.98 - reach:.2f}-{9.98 + reach:.2f} s): its checksum does not match"
     )
@@ -256,7 +256,7 @@ def test_a_file_cut_off_decodes_up_to_the_cut(capsys):
     assert "hold no readable chunk" in said
     heard_of_it = heard(Path("cut.wav"))[0]
     assert heard_of_it.shape[1] == 9.96 * RATE  # 20 ms before the first frame, and what may be as much behind the last
-    certain = round(9.96 * RATE) - tiny_codec().model.decoder_context * 320
+    certain = round(9.96 * RATE) - tiny_codec().networks.decoder_context * 320
     np.testing.assert_array_equal(heard_of_it[:, :certain], good[:, :certain])
 
 

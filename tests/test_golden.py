@@ -50,7 +50,8 @@ def test_the_file_decodes_to_the_same_sound(golden):
 
 
 def test_the_sound_is_coded_the_same_but_at_its_ends_by_version_1():
-    codec, inner = tiny_codec(), slice(tiny_codec().model.encoder_context + 2, -tiny_codec().model.encoder_context - 2)
+    codec = tiny_codec()
+    inner = slice(codec.networks.encoder_context + 2, -codec.networks.encoder_context - 2)
     with np.load(GOLDEN / "expected.npz", allow_pickle=False) as arrays:
         expected = [stream.astype(np.int32) for stream in arrays["codes"]]
     wav = synthetic(SECONDS, RATE, channels=2)

@@ -37,6 +37,6 @@ def test_what_is_listed_is_what_the_codec_says(name, capsys):
     assert (facts["sample_rate_hz"], facts["frame_rate_hz"]) == (codec.sample_rate, codec.frame_rate)
     assert facts["fingerprint"] == codec.fingerprint
     assert facts["decoder_fingerprint"] == decoder_of(find(name)).fingerprint
-    assert facts["decode_only"] == codec.model.decode_only == (name in legacy_models())
+    assert facts["decode_only"] == codec.networks.decode_only == (name in legacy_models())
     assert facts["prior_bytes"] == (codec.prior_file.stat().st_size if codec.prior_file else 0)
     assert facts["speakers"] == len(codec.speakers or codec.prior.fields["speaker"])

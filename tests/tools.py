@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 from numpy.typing import NDArray
 
 import vqaudio
 from vqaudio.audio.source import Source
 from vqaudio.codec.codec import Codec
 from vqaudio.container import ChunkCodes, Reader
+from vqaudio.inference.stored import StoredModel
 from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.checkpoint import Checkpoint, silence_codes
+from vqaudio.model.checkpoint import silence_codes
+from vqaudio.model.torch_networks import TorchNetworks
 
 GOLDEN = Path(__file__).parent / "golden"
 MODEL = GOLDEN / "tiny.safetensors"
@@ -47,7 +48,8 @@ def tiny_codec() -> Codec:
 
 def codec_of(model: Autoencoder, silence: list[int] | None = None) -> Codec:
     """A codec around a model that stands in no file."""
-    return Codec(Checkpoint(model, "0123456789ab", silence or silence_codes(model), "made-here", {}))
+    path, found = Path("made-here.safetensors"), silence or silence_codes(model)
+    return Codec(StoredModel(path, model.config, {}, "0123456789ab", found, {}), TorchNetworks(model))
 
 
 def whole(source: Source) -> NDArray[np.float32]:
@@ -89,10 +91,10 @@ def untied(
     for channel, frame in np.argwhere(differs.any(axis=0)):
         level = int(differs[:, channel, frame].argmax())
         residual = _features(codec, sound, channel, frame)
-        for codebook, stream in zip(codec.model.bottleneck.codebooks[:level], codes, strict=False):
-            residual = residual - codebook.embedding[int(stream[channel, frame])].double()
-        embeddings = codec.model.bottleneck.codebooks[level].embedding.double()
-        distances = (embeddings - residual).norm(dim=1)
+        codebooks = codec.networks.quantizer.additive_codebooks()
+        for codebook, stream in zip(codebooks[:level], codes, strict=False):
+            residual = residual - codebook[int(stream[channel, frame])]
+        distances = np.linalg.norm(codebooks[level] - residual, axis=1)
         nearest = distances.min()
         candidates = distances[[int(codes[level][channel, frame]), int(others[level][channel, frame])]]
         if bool((candidates > nearest * (1 + tolerance)).any()):
@@ -100,9 +102,8 @@ def untied(
     return found
 
 
-@torch.inference_mode()
-def _features(codec: Codec, sound: Source, channel: int, frame: int) -> torch.Tensor:
+def _features(codec: Codec, sound: Source, channel: int, frame: int) -> NDArray[np.float64]:
     """What the encoder makes of one frame, float64 ``(D,)``."""
-    hop, context = codec.hop_length, codec.model.encoder_context
+    hop, context = codec.hop_length, codec.networks.encoder_context
     window = sound.read((frame - context) * hop, (frame + 1 + context) * hop)[channel]
-    return codec.model.encoder(torch.from_numpy(window)[None, None])[0, :, context].double()
+    return codec.networks.features(np.ascontiguousarray(window)[None, None])[0, :, context].astype(np.float64)

@@ -80,10 +80,10 @@ def look(
             note = f"{flat:g} as plain integers: {1 - per_frame.mean() / flat:.0%} saved"
             found.append(facts.fact("bits per token", f"{per_frame.mean():.2f}", note))
         job.step(0.8, "drawing")
-        embeddings = codec.model.bottleneck.additive_codebooks()
+        embeddings = codec.networks.quantizer.additive_codebooks()
         places = None
         if embeddings:
-            table = embeddings[level - 1].numpy()
+            table = embeddings[level - 1]
             places = pictures.principal_axes(table, counts, path=folder / "embeddings.png")
         return found, costs, places, pictures.usage(counts, folder / "usage.png")
 

@@ -49,7 +49,7 @@ def test_codes_are_equal_from_arrays_files_and_what_arrives(rate, seconds):
     file = io.BytesIO()
     codec.write(Arriving(wav, rate), file)
     assert file.getvalue() == data
-    small = list(encode_blocks(codec.model, Arriving(wav, rate), block_frames=25, n_streams=4, margin=codec.margin))
+    small = list(encode_blocks(codec.networks, Arriving(wav, rate), block_frames=25, n_streams=4, margin=codec.margin))
     codes = [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in small), strict=True)]
     assert (np.stack(codes) != np.stack(codec.encode(wav, rate).streams)).mean() < 0.002  # ties
 

@@ -65,7 +65,7 @@ def test_less_context_than_the_networks_see_is_noticed(part, monkeypatch):
     codec, wav = tiny_codec(), synthetic(12, RATE)
     codes = encode(codec, wav, 250)
     sound = whole(decode(codec, codes, wav.shape[1], 250))
-    monkeypatch.setattr(type(codec.model), part, getattr(codec.model, part) - 4)
+    monkeypatch.setattr(type(codec.networks), part, getattr(codec.networks, part) - 4)
     assert whole(decode(codec, codes, wav.shape[1], 25)).shape == sound.shape
     if part == "encoder_context":
         assert untied(codec, ArraySource(wav, RATE), codes, encode(codec, wav, 25))
@@ -95,9 +95,9 @@ def test_equal_channels_are_computed_once(monkeypatch):
     codec, wav = tiny_codec(), synthetic(1, RATE)
     calls: Counter[str] = Counter()
     for name in ("encode", "decode"):
-        method = getattr(codec.model, name)
+        method = getattr(codec.networks, name)
         monkeypatch.setattr(
-            codec.model, name, lambda *given, n=name, m=method, **more: calls.update([n]) or m(*given, **more)
+            codec.networks, name, lambda *given, n=name, m=method, **more: calls.update([n]) or m(*given, **more)
         )
     codes = encode(codec, np.concatenate([wav, wav, -wav, wav]), 50)
     decode(codec, codes, wav.shape[1], 50).read(0, RATE)
@@ -108,7 +108,7 @@ def test_equal_channels_are_computed_once(monkeypatch):
 def test_progress_adds_up_to_the_sound():
     codec, done = tiny_codec(), []
     wav = synthetic(2.3456, RATE)
-    list(encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=50, n_streams=1, done=done.append))
+    list(encode_blocks(codec.networks, ArraySource(wav, RATE), block_frames=50, n_streams=1, done=done.append))
     assert len(done) == 3
     assert sum(done) == pytest.approx(wav.shape[1] / RATE)
 
@@ -149,7 +149,7 @@ def test_streams_of_different_strides(n_samples):
     data = codec.compress(wav, RATE)
     np.testing.assert_array_equal(codec.decompress(data)[0], codec.decode(codec.encode(wav, RATE)))
     assert expected.shape == wav.shape
-    found = encode_blocks(model, ArraySource(wav, RATE), block_frames=6, n_streams=2)
+    found = encode_blocks(codec.networks, ArraySource(wav, RATE), block_frames=6, n_streams=2)
     small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in found), strict=True)]
     assert all(map(np.array_equal, small, codes.streams))
 
@@ -157,10 +157,12 @@ def test_streams_of_different_strides(n_samples):
 @pytest.mark.parametrize(("seconds", "most"), [(0.03, 1000), (2, 1000), (2, 23)])
 def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, seconds, most):
     monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
-    wav, bottleneck = synthetic(seconds, RATE), codec.model.bottleneck
+    wav, quantizer = synthetic(seconds, RATE), codec.networks.quantizer
     every = codec.n_codebooks
     found = encode_variants(
-        codec.model, wav[0], variants=[(every, None), (2, None), (2, code_cost_search(bottleneck, 2, code_cost=1e-3))]
+        codec.networks,
+        wav[0],
+        variants=[(every, None), (2, None), (2, code_cost_search(quantizer, 2, code_cost=1e-3))],
     )
     for codes, (count, cost) in zip(found, [(every, 0.0), (2, 0.0), (2, 1e-3)], strict=True):
         expected = codec.encode(wav, RATE, n_codebooks=count, code_cost=cost, with_margin=False).streams
@@ -175,7 +177,7 @@ def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, 
     codec, wav = codec_of(model, silence=[0, 0, 0]), synthetic(1.5, RATE)
     with torch.no_grad():
         model.bottleneck.initialise(model.encoder(torch.from_numpy(wav)[None]))
-    (found,) = encode_variants(model, wav[0], variants=[(3, None)])
+    (found,) = encode_variants(codec.networks, wav[0], variants=[(3, None)])
     expected = codec.encode(wav, RATE, with_margin=False).streams
     assert [len(part) for part in found] == [part.shape[1] for part in expected]
     for ours, theirs in zip(found, expected, strict=True):
@@ -185,7 +187,7 @@ def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, 
 
 def test_what_is_not_loud_enough_for_the_model_is_lifted_in_every_way():
     codec, wav = tiny_codec(), 2.0**-12 * synthetic(2, RATE)
-    (found,) = encode_variants(codec.model, wav[0], variants=[(codec.n_codebooks, None)])
+    (found,) = encode_variants(codec.networks, wav[0], variants=[(codec.n_codebooks, None)])
     codes = codec.encode(wav, RATE, with_margin=False)
     assert codes.levels
     assert np.mean(np.stack(found) == np.concatenate(codes.streams)) > 0.97

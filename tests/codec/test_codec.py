@@ -63,8 +63,8 @@ def test_a_sound_lasts_as_long_as_before_at_any_rate(codec, rate):
     quiet = np.array(codec.silence)[:, None]
     in_pause = (np.stack(codes.streams)[:, 0] == quiet).all(axis=0)
     frames = np.flatnonzero(in_pause)
-    assert 50 + codec.model.encoder_context >= frames[0] >= 50
-    assert 100 - codec.model.encoder_context - 1 <= frames[-1] < 100
+    assert 50 + codec.networks.encoder_context >= frames[0] >= 50
+    assert 100 - codec.networks.encoder_context - 1 <= frames[-1] < 100
 
 
 def test_codes_are_the_same_whatever_brings_the_sound(codec):

@@ -94,7 +94,7 @@ def test_a_corrupt_chunk_is_reported_and_silent(codec, rate):
     (damage,) = opened.damage
     number = damage.chunk
     start, stop = number / 2 - 0.02, (number + 1) / 2 - 0.02  # the frames begin before the sound
-    context = codec.model.decoder_context / codec.frame_rate
+    context = codec.networks.decoder_context / codec.frame_rate
     assert damage.start <= start - context
     assert stop + context <= damage.stop
     assert damage.stop - damage.start < 0.5 + 2 * context + 0.05
@@ -125,7 +125,7 @@ def test_a_file_cut_off_anywhere_decodes_up_to_the_cut(codec):
             continue
         lengths.add(opened.n_samples)
         n_heard = min(opened.n_samples, intact.shape[1])
-        n_same = max(0, n_heard - codec.model.decoder_context * codec.hop_length)
+        n_same = max(0, n_heard - codec.networks.decoder_context * codec.hop_length)
         if opened.n_samples >= intact.shape[1]:
             n_same = n_heard
         np.testing.assert_array_equal(opened.read(0, n_same), intact[:, :n_same])

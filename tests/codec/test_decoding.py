@@ -38,7 +38,7 @@ def test_a_lost_block_is_silent_and_only_its_surroundings_change():
     intact = whole(decode(codec, codes, wav.shape[1], 50))
     damaged = whole(decode(codec, codes, wav.shape[1], 50, lost=frozenset({2})))
     assert not damaged[:, 2 * RATE : 3 * RATE].any()
-    reach = codec.model.decoder_context * codec.hop_length
+    reach = codec.networks.decoder_context * codec.hop_length
     before, after = slice(None, 2 * RATE - reach), slice(3 * RATE + reach, None)
     np.testing.assert_array_equal(damaged[:, before], intact[:, before])
     np.testing.assert_array_equal(damaged[:, after], intact[:, after])

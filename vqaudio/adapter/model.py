@@ -74,7 +74,7 @@ class CodecModel(nn.Module):
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path = DEFAULT_MODEL) -> CodecModel:
         """The model of a name or a file, see :func:`vqaudio.load`."""
-        return cls(load(name_or_path))
+        return cls(load(name_or_path, backend="torch"))
 
     @property
     def sampling_rate(self) -> int:
@@ -84,7 +84,8 @@ class CodecModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
-        return next(self.autoencoder.parameters()).device
+        device: torch.device = next(self.autoencoder.parameters()).device
+        return device
 
     # --------------------------------------------------------------------------------------------- sounds and codes
 

@@ -82,7 +82,7 @@ def _encode(
         heard = torch.stack(windows)[:, None]
         made = network.encoder(heard)
         with torch.no_grad():
-            codes = network.encode_features(made, heard, n_streams=n_streams, context=context)
+            codes = network.encode_features(made, n_streams=n_streams, context=context)
         kept = made[..., context : context + size]
         features.append(kept.new_zeros(len(frames), *kept.shape[1:]).index_copy(0, _index(rows, kept), kept))
         tokens.append(

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.edges import Mirrored
@@ -27,8 +24,8 @@ from vqaudio.audio.resampling import FILTER_REACH, resample
 from vqaudio.audio.source import Source, Window
 from vqaudio.codec.levels import measure, remove_level
 from vqaudio.container import ChunkCodes, Level, Stream
-from vqaudio.model.autoencoder import Autoencoder
-from vqaudio.model.bottleneck import CodeSearch
+from vqaudio.inference.base import CodeSearch, Floats, Networks, Tokens, inner
+from vqaudio.inference.spans import Span, encoder_span
 
 MARGIN_SECONDS = 0.02
 """Coded beyond each end: a window of the decoder that reaches out of the sound finds codes of its own there.
@@ -86,10 +83,10 @@ class SoundBlock:
     seconds: float
 
 
-def sound_blocks(model: Autoencoder, sound: Source, *, block_frames: int, margin: int = 0) -> Iterator[SoundBlock]:
+def sound_blocks(networks: Networks, sound: Source, *, block_frames: int, margin: int = 0) -> Iterator[SoundBlock]:
     """Each block of ``block_frames`` frames, one after the other; see :func:`encode_blocks`."""
-    hop, context = model.config.hop_length, aligned(model.encoder_context, model.bottleneck.streams)
-    inside = Mirrored(at_rate(sound, model.config.sample_rate), (context + 1) * hop + margin)
+    hop, context = networks.config.hop_length, aligned(networks.encoder_context, networks.quantizer.streams)
+    inside = Mirrored(at_rate(sound, networks.config.sample_rate), (context + 1) * hop + margin)
     loudest = np.zeros(sound.channels)
     for index in count():
         first = index * block_frames
@@ -109,9 +106,8 @@ def sound_blocks(model: Autoencoder, sound: Source, *, block_frames: int, margin
         yield SoundBlock(index, window, tuple(levels), kept, max(0, end - begin) / inside.sample_rate)
 
 
-@torch.inference_mode()
 def encode_blocks(
-    model: Autoencoder,
+    networks: Networks,
     sound: Source,
     *,
     block_frames: int,
@@ -128,28 +124,28 @@ def encode_blocks(
     block. ``search`` makes codes of features in place of a bottleneck that looks at one frame at a time, for
     ``at_once`` blocks side by side: more are quicker, and come later.
     """
-    opened = sound_blocks(model, sound, block_frames=block_frames, margin=margin)
+    opened = sound_blocks(networks, sound, block_frames=block_frames, margin=margin)
     while several := list(islice(opened, at_once if search is not None else 1)):
-        for block, codes in zip(several, _codes(model, several, n_streams, search), strict=True):
+        for block, codes in zip(several, _codes(networks, several, n_streams, search), strict=True):
             yield Block(codes, block.levels)
             if done is not None:
                 done(block.seconds)
 
 
 def _codes(
-    model: Autoencoder, several: list[SoundBlock], n_streams: int, search: CodeSearch | None
+    networks: Networks, several: list[SoundBlock], n_streams: int, search: CodeSearch | None
 ) -> Iterator[ChunkCodes]:
-    streams = model.bottleneck.streams[:n_streams]
+    streams = networks.quantizer.streams[:n_streams]
     if search is not None:
-        batch = block_features(model, several)
+        batch = block_features(networks, several)
         tokens = search(batch.features, batch.sound, max(block.kept for block in several))
-        found = [part.to("cpu", torch.int32).numpy() for part in tokens]
+        found = [part.astype(np.int32) for part in tokens]
         for block, rows in zip(several, batch.rows, strict=True):
             cut = zip(streams, found, strict=True)
             yield [codes[rows, : stream.codes_in(block.kept)] for stream, codes in cut]
         return
     for block in several:
-        per_channel = _each_channel(block.window, partial(_encode_window, model, block.kept, n_streams))
+        per_channel = _each_channel(block.window, partial(_encode_window, networks, block.kept, n_streams))
         yield [np.stack(codes) for codes in zip(*per_channel, strict=True)]
 
 
@@ -162,34 +158,30 @@ class BlockFeatures:
         rows: for each block, which of the batch each channel is.
     """
 
-    features: Tensor
-    sound: Tensor
+    features: Floats
+    sound: Floats
     rows: list[list[int]]
 
 
-@torch.inference_mode()
-def block_features(model: Autoencoder, several: Sequence[SoundBlock]) -> BlockFeatures:
+def block_features(networks: Networks, several: Sequence[SoundBlock]) -> BlockFeatures:
     """Blocks through the encoder, one by one, so that how many there are changes nothing."""
-    device = next(model.parameters()).device
-    context = aligned(model.encoder_context, model.bottleneck.streams)
-    encoded: list[tuple[Tensor, Tensor, int]] = []
-    rows = []
+    encoded: list[tuple[Floats, Floats]] = []
+    outer, _ = _contexts(networks)
+    hop, rows = networks.config.hop_length, []
     for block in several:
 
         def encode(channel: Window) -> int:
-            waveform = torch.from_numpy(channel)[None, None].to(device)
-            with _full_float32(device):
-                encoded.append(model.without_context(model.encoder(waveform), waveform, context=context))
+            waveform = channel[None, None]
+            encoded.append((networks.features(waveform, context=outer), inner(waveform, outer, per_frame=hop)))
             return len(encoded) - 1
 
         rows.append(_each_channel(block.window, encode))
-    features, sounds, _ = zip(*encoded, strict=True)
-    return BlockFeatures(torch.cat(features), torch.cat(sounds), rows)
+    features, sounds = zip(*encoded, strict=True)
+    return BlockFeatures(np.concatenate(features), np.concatenate(sounds), rows)
 
 
-@torch.inference_mode()
 def encode_variants(
-    model: Autoencoder, sound: Window, *, variants: Sequence[tuple[int, CodeSearch | None]]
+    networks: Networks, sound: Window, *, variants: Sequence[tuple[int, CodeSearch | None]]
 ) -> list[list[NDArray[np.int32]]]:
     """A sound ``(samples,)`` at the model's rate to codes in several variants, its features computed once.
 
@@ -197,13 +189,14 @@ def encode_variants(
     ``(codes,)`` per stream, without a margin. Not for files: windows are as long as the sound, up to ``WHOLE_FRAMES``,
     so that where two codes are nearly as near, it may take the one that :func:`encode_blocks` does not.
     """
-    streams, hop, span = model.bottleneck.streams, model.config.hop_length, model.bottleneck.encode_span
+    config, quantizer = networks.config, networks.quantizer
+    streams, hop, span = quantizer.streams, config.hop_length, quantizer.encode_span
     own = aligned(max(span.left, span.right), streams)  # frames at either end that codes depend on, and those
-    before = aligned(model.encoder_context, streams)  # that the encoder hears: it looks back far
-    after = own + aligned(-(-model.encoder.span.right // hop), streams)
+    before = aligned(networks.encoder_context, streams)  # that the encoder hears: it looks back far
+    after = own + aligned(-(-encoder_span(config.encoder).right // hop), streams)
+    outer, loudest = Span(before - own, after - own), 0.0
     n_frames, step = -(-len(sound) // hop), aligned(WHOLE_FRAMES, streams)
-    inside = Mirrored(ArraySource(sound, model.config.sample_rate), (before + 1) * hop)
-    device, loudest = next(model.parameters()).device, 0.0
+    inside = Mirrored(ArraySource(sound, config.sample_rate), (before + 1) * hop)
     found: list[list[list[NDArray[np.int32]]]] = [[] for _ in variants]
     for first in range(0, n_frames, step):
         kept = min(step, n_frames - first)
@@ -211,32 +204,44 @@ def encode_variants(
         (channel,) = inside.read((first - before) * hop, (last + after) * hop)
         level, peak = measure(channel, loudest)
         loudest = max(loudest, peak)
-        waveform = torch.from_numpy(remove_level(channel, level))[None, None].to(device)
-        with _full_float32(device):
-            encoded = model.encoder(waveform)
-            features, waveform = model.trimmed(encoded, waveform, left=before - own, right=after - own)
-            for parts, (n_streams, search) in zip(found, variants, strict=True):
-                tokens = model.encode_features(features, waveform, n_streams=n_streams, context=own, search=search)
-                parts.append(_kept(tokens, streams[:n_streams], kept))
+        waveform = remove_level(channel, level)[None, None]
+        features, waveform = networks.features(waveform, context=outer), inner(waveform, outer, per_frame=hop)
+        for parts, (n_streams, search) in zip(found, variants, strict=True):
+            if search is not None:
+                tokens = search(features, waveform, features.shape[-1])
+            else:
+                tokens = _without_context(networks.encode(features, n_streams), streams, own)
+            parts.append(_kept(tokens, streams[:n_streams], kept))
     return [[np.concatenate(parts) for parts in zip(*blocks, strict=True)] for blocks in found]
 
 
-def _encode_window(model: Autoencoder, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
-    device, context = next(model.parameters()).device, aligned(model.encoder_context, model.bottleneck.streams)
-    with _full_float32(device):
-        tokens = model.encode(torch.from_numpy(channel)[None, None].to(device), n_streams, context=context)
-    return _kept(tokens, model.bottleneck.streams[:n_streams], kept)
+def _encode_window(networks: Networks, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
+    outer, own = _contexts(networks)
+    streams = networks.quantizer.streams[:n_streams]
+    tokens = networks.encode(networks.features(channel[None, None], context=outer), n_streams)
+    return _kept(_without_context(tokens, streams, own), streams, kept)
 
 
-def _kept(tokens: Sequence[Tensor], streams: Sequence[Stream], frames: int) -> list[NDArray[np.int32]]:
+def _contexts(networks: Networks) -> tuple[Span, int]:
+    """Of a block's context at either end, in frames: what the encoder alone hears, and what is left of it for codes.
+
+    Whole codes of every stream; none is left where a bottleneck looks at one frame at a time.
+    """
+    span = networks.quantizer.encode_span
+    context, own = aligned(networks.encoder_context, networks.quantizer.streams), max(span.left, span.right)
+    return Span(context - own, context - own), own
+
+
+def _without_context(tokens: Sequence[Tokens], streams: Sequence[Stream], frames: int) -> list[Tokens]:
+    """Codes without those of so many frames at either end."""
+    found = zip(tokens, streams, strict=False)
+    return [codes[:, frames // stream.stride : codes.shape[1] - frames // stream.stride] for codes, stream in found]
+
+
+def _kept(tokens: Sequence[Tokens], streams: Sequence[Stream], frames: int) -> list[NDArray[np.int32]]:
     """The codes of the first frames of a single sound."""
     found = zip(streams, tokens, strict=False)
-    return [codes[0, : stream.codes_in(frames)].to("cpu", torch.int32).numpy() for stream, codes in found]
-
-
-def _full_float32(device: torch.device) -> AbstractContextManager[object]:
-    """Convolutions without TF32: on a GPU its 10 bits would turn far more codes than ties."""
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
+    return [codes[0, : stream.codes_in(frames)].astype(np.int32) for stream, codes in found]
 
 
 def _each_channel(window: NDArray[np.generic], work: Callable[[Window], Made]) -> list[Made]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vqaudio.audio.array_source import ArraySource
@@ -31,29 +30,35 @@ from vqaudio.codec.options import DEFAULTS, CodingOptions
 from vqaudio.codec.writing import write
 from vqaudio.container import StoredFile
 from vqaudio.errors import ContainerError, ModelError
-from vqaudio.model import checkpoint
+from vqaudio.inference.backends import load_networks
+from vqaudio.inference.stored import read_model
 from vqaudio.prior.base import NONE
 from vqaudio.prior.entropy import coders
 from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
 
 
-def load(name_or_path: str | Path = DEFAULT_MODEL, device: str = "cpu", *, prior: str | Path | None = None) -> Codec:
+def load(
+    name_or_path: str | Path = DEFAULT_MODEL,
+    device: str = "cpu",
+    *,
+    prior: str | Path | None = None,
+    backend: str | None = None,
+) -> Codec:
     """A codec with a shipped model, by name, or with any trained model, by path.
 
-    ``prior`` is the file of an integer prior for the model's codes, in place of the one that is shipped with it.
+    Args:
+        name_or_path: the model.
+        device: where its networks run: ``cpu``, or ``cuda`` and the like.
+        prior: the file of an integer prior for the model's codes, in place of the one that is shipped with it.
+        backend: what runs the networks, see :mod:`vqaudio.inference.backends`.
 
     Raises:
-        ModelError: no such model, a file that is none, or a device that cannot be used.
+        ModelError: no such model, a file that is none, a device that cannot be used, or no such backend.
     """
-    try:
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError) as error:  # the latter: a device that this torch was not built for
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ModelError(
-            f"device {device!r} cannot be used here ({reason}): use cpu, or cuda where there is a GPU"
-        ) from None
-    return Codec(checkpoint.load(name_or_path, device), None if prior is None else Path(prior))
+    stored = read_model(name_or_path)
+    networks = load_networks(stored, device=device, backend=backend)
+    return Codec(stored, networks, None if prior is None else Path(prior))
 
 
 class Codec(LoadedModel):
@@ -81,7 +86,7 @@ class Codec(LoadedModel):
             wav: float32 array or tensor ``(channels, samples)`` (or ``(samples,)``), full scale 1.0.
             sample_rate: Hz.
             n_codebooks: how many to use; all by default.
-            code_cost: squared distance that a code must save, see :meth:`Bottleneck.encode_with_cost`.
+            code_cost: squared distance that a code must save, see :meth:`vqaudio.inference.base.Quantizer.encode`.
             with_margin: code 20 ms beyond both ends, as in files, without which these are less exact. Codes that others
                 are to follow have none.
 
@@ -272,4 +277,4 @@ class Codec(LoadedModel):
             raise ContainerError(f"{name}: its header does not describe the model that it names: it is damaged")
         if self.given_prior is not None:
             stored.reader.coder_for = coders(self.given_prior)
-        return DecodedSound(self.model, stored, silence=self.silence, speaker=number)
+        return DecodedSound(self.networks, stored, silence=self.silence, speaker=number)

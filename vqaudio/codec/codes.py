@@ -49,11 +49,11 @@ def encode(
     model.check_encodes()
     sound = ArraySource(wav, sample_rate)
     n_streams = model.check_codebooks(n_codebooks)
-    search = code_cost_search(model.model.bottleneck, n_streams, code_cost=code_cost) if code_cost else None
+    search = code_cost_search(model.networks.quantizer, n_streams, code_cost=code_cost) if code_cost else None
     margin = model.margin if with_margin else 0
     blocks = list(
         encode_blocks(
-            model.model, sound, block_frames=model.chunk_frames(), n_streams=n_streams, search=search, margin=margin
+            model.networks, sound, block_frames=model.chunk_frames(), n_streams=n_streams, search=search, margin=margin
         )
     )
     streams = [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
@@ -75,7 +75,7 @@ def decode(model: LoadedModel, codes: Codes, *, speaker: str) -> Window:
         return Block(cut, codes.levels[index] if codes.levels else (PLAIN,) * channels)
 
     coded = CodedBlocks(block, channels, lambda: codes.n_samples, frames, n_streams, codes.margin)
-    sound = decoded_source(model.model, coded, sample_rate=codes.sample_rate, silence=model.silence, speaker=number)
+    sound = decoded_source(model.networks, coded, sample_rate=codes.sample_rate, silence=model.silence, speaker=number)
     return sound.read(0, codes.n_samples)
 
 

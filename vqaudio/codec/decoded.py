@@ -9,7 +9,7 @@ from vqaudio.codec.decoding import CodedBlocks, decoded_source
 from vqaudio.codec.opened import StoredSound
 from vqaudio.container import Damage, SoundHeader
 from vqaudio.errors import ContainerError
-from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.inference.base import Networks
 
 LARGEST_BLOCK = 2**28
 """Samples of all channels that are held at once: 1 GiB as float32."""
@@ -28,7 +28,7 @@ class DecodedSound:
         ContainerError: a sample rate or a chunk beyond what can be handled.
     """
 
-    def __init__(self, model: Autoencoder, stored: StoredSound, *, silence: list[int], speaker: int = 0):
+    def __init__(self, networks: Networks, stored: StoredSound, *, silence: list[int], speaker: int = 0):
         header = stored.header
         if not MIN_RATE <= header.source_rate <= MAX_RATE:
             found = f"its sample rate is {header.source_rate} Hz"
@@ -38,7 +38,7 @@ class DecodedSound:
         except ContainerError as error:
             raise ContainerError(f"{stored.name}: {error}") from None
         self.stored, self.sample_rate, self.channels = stored, header.source_rate, header.channels
-        self._reach = model.decoder_context / model.config.frame_rate
+        self._reach = networks.decoder_context / networks.config.frame_rate
         if header.source_rate != header.coded_rate:
             self._reach += FILTER_REACH / min(header.source_rate, header.coded_rate)
         coded = CodedBlocks(
@@ -50,7 +50,7 @@ class DecodedSound:
             header.margin,
             fading=header.version == 1,
         )
-        self._inside = decoded_source(model, coded, sample_rate=header.source_rate, silence=silence, speaker=speaker)
+        self._inside = decoded_source(networks, coded, sample_rate=header.source_rate, silence=silence, speaker=speaker)
 
     @property
     def n_samples(self) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vqaudio.audio.edges import mirrored
@@ -19,7 +18,8 @@ from vqaudio.audio.source import Source, Window, padded_window
 from vqaudio.codec.blocks import Block, aligned, at_rate
 from vqaudio.codec.levels import restore_level
 from vqaudio.container import Stream
-from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.inference.base import Networks
+from vqaudio.inference.spans import Span
 
 _CACHED_BLOCKS = 3
 
@@ -54,12 +54,12 @@ class DecodedBlocks:
     ``speaker`` is the number of the speaker to decode to, 0 for none.
     """
 
-    def __init__(self, model: Autoencoder, codes: CodedBlocks, *, silence: list[int], speaker: int = 0):
-        self.model, self.codes, self.speaker = model, codes, speaker
-        self.streams: tuple[Stream, ...] = model.bottleneck.streams[: codes.n_streams]
+    def __init__(self, networks: Networks, codes: CodedBlocks, *, silence: list[int], speaker: int = 0):
+        self.networks, self.codes, self.speaker = networks, codes, speaker
+        self.streams: tuple[Stream, ...] = networks.quantizer.streams[: codes.n_streams]
         self.silence = silence[: codes.n_streams]
-        self.sample_rate, self.channels = model.config.sample_rate, codes.channels
-        self.context = aligned(model.decoder_context, self.streams)
+        self.sample_rate, self.channels = networks.config.sample_rate, codes.channels
+        self.context = aligned(networks.decoder_context, self.streams)
         self._blocks: OrderedDict[int, Window] = OrderedDict()
 
     @property
@@ -70,7 +70,7 @@ class DecodedBlocks:
     @property
     def n_frames(self) -> int:
         """Frames that so many samples take, with the margin at either end."""
-        return -(-(self.n_samples + 2 * self.codes.margin) // self.model.config.hop_length)
+        return -(-(self.n_samples + 2 * self.codes.margin) // self.networks.config.hop_length)
 
     @property
     def n_blocks(self) -> int:
@@ -82,7 +82,7 @@ class DecodedBlocks:
         return padded_window(self, self._inside, start=start, stop=stop)
 
     def _inside(self, first: int, last: int) -> Window:
-        size = self.codes.block_frames * self.model.config.hop_length
+        size = self.codes.block_frames * self.networks.config.hop_length
         first, last = first + self.codes.margin, last + self.codes.margin
         window = np.empty((self.channels, last - first), np.float32)
         for index in range(first // size, -(-last // size)):
@@ -97,13 +97,11 @@ class DecodedBlocks:
                 self._blocks.popitem(last=False)
         return self._blocks[index]
 
-    @torch.inference_mode()
     def _decode(self, index: int) -> Window:
-        hop, frames = self.model.config.hop_length, self.codes.block_frames
+        hop, frames = self.networks.config.hop_length, self.codes.block_frames
         own = self.codes.block_of(index)
         if own is None:
             return np.zeros((self.channels, frames * hop), np.float32)
-        device = next(self.model.parameters()).device
         for later in range(index + 1, index + 1 + -(-self.context // frames)):
             if later < self.n_blocks:  # of what is still arriving, the end may be met here
                 self.codes.block_of(later)
@@ -114,15 +112,15 @@ class DecodedBlocks:
         blocks = {block: self.codes.block_of(block) for block in sorted(seen | {index})}
         windows = self._windows(places, blocks)
         around = [(blocks.get(block) or own).levels for block in (index - 1, index, index + 1)]
-        speaker = torch.tensor([self.speaker], device=device)
+        context = Span(self.context, self.context)
         sounds: dict[bytes, Window] = {}
         block = np.empty((self.channels, frames * hop), np.float32)
         for channel in range(self.channels):
             tokens = [window[channel] for window in windows]
             key = b"".join(codes.tobytes() for codes in tokens)
             if key not in sounds:
-                made = self.model.decode([torch.from_numpy(codes)[None].to(device) for codes in tokens], speaker)
-                sounds[key] = made[0, 0, self.context * hop : (self.context + frames) * hop].float().cpu().numpy()
+                made = self.networks.decode([codes[None] for codes in tokens], self.speaker, context=context)
+                sounds[key] = made[0, 0]
             block[channel] = restore_level(sounds[key], [levels[channel] for levels in around], hop_length=hop)
         return block
 
@@ -152,15 +150,15 @@ def coded_samples(n_samples: int, *, sample_rate: int, coded_rate: int) -> int:
 
 
 def decoded_source(
-    model: Autoencoder, codes: CodedBlocks, *, sample_rate: int, silence: list[int], speaker: int = 0
+    networks: Networks, codes: CodedBlocks, *, sample_rate: int, silence: list[int], speaker: int = 0
 ) -> Source:
     """:class:`DecodedBlocks` at the sample rate that was coded (Hz), of which ``codes.n_samples`` are."""
     n_samples = codes.n_samples
 
     def inside() -> int:
-        return coded_samples(n_samples(), sample_rate=sample_rate, coded_rate=model.config.sample_rate)
+        return coded_samples(n_samples(), sample_rate=sample_rate, coded_rate=networks.config.sample_rate)
 
-    sound = DecodedBlocks(model, replace(codes, n_samples=inside), silence=silence, speaker=speaker)
+    sound = DecodedBlocks(networks, replace(codes, n_samples=inside), silence=silence, speaker=speaker)
     return (
         resample(sound, sample_rate, n_samples=n_samples)
         if codes.fading

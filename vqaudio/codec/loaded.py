@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from vqaudio.codec.blocks import aligned, margin_of
 from vqaudio.config.coding import CHUNK_SECONDS
 from vqaudio.errors import ModelError, choice
-from vqaudio.model import checkpoint
+from vqaudio.inference.backends import torch_module
+from vqaudio.inference.base import Networks
+from vqaudio.inference.stored import StoredModel
 from vqaudio.prior.entropy import load_prior, prior_of
 from vqaudio.prior.integer import IntegerPrior
 from vqaudio.registry import encoder_remedy
@@ -18,7 +21,7 @@ class LoadedModel:
     """A model with its codes, rates, speakers and prior; its weights are on one device and do not change.
 
     Attributes:
-        model: the :class:`vqaudio.model.autoencoder.Autoencoder`, for ``(batch, 1, samples)`` tensors.
+        networks: what runs it, over arrays: see :class:`vqaudio.inference.base.Networks`.
         name, fingerprint: what the model is called, and what files call it.
         sample_rate: of the sound inside the codec, Hz. Other rates are resampled on the way in and out.
         hop_length, frame_rate: samples at that rate in a frame, and frames in a second.
@@ -29,18 +32,30 @@ class LoadedModel:
         given_prior: the file of a prior, in place of the one that is shipped for the model's codes.
     """
 
-    def __init__(self, source: checkpoint.Checkpoint, prior: Path | None = None):
-        self.model, self.name, self.fingerprint = source.model, source.name, source.fingerprint
-        self.silence, self.training = source.silence, source.training
-        self.streams = self.model.bottleneck.streams
-        self.sample_rate = self.model.config.sample_rate
-        self.hop_length = self.model.config.hop_length
-        self.frame_rate = self.model.config.frame_rate
+    def __init__(self, stored: StoredModel, networks: Networks, prior: Path | None = None):
+        self.networks, self.name, self.fingerprint = networks, stored.name, stored.fingerprint
+        self.silence, self.training = stored.silence, stored.training
+        self.streams = networks.quantizer.streams
+        self.sample_rate = networks.config.sample_rate
+        self.hop_length = networks.config.hop_length
+        self.frame_rate = networks.config.frame_rate
         self.margin = margin_of(self.sample_rate)
-        self.least_codebooks = self.model.bottleneck.min_streams
+        self.least_codebooks = networks.quantizer.min_streams
         self.n_codebooks = len(self.streams)
-        self.speakers = self.model.config.speakers
+        self.speakers = networks.config.speakers
         self.given_prior = prior
+        self._stored = stored
+
+    @cached_property
+    def model(self) -> Any:
+        """The model in torch, for ``(batch, 1, samples)`` tensors: a :class:`vqaudio.model.autoencoder.Autoencoder`.
+
+        It is loaded when it is first asked for, unless torch runs the networks anyway.
+
+        Raises:
+            ModelError: torch is not installed.
+        """
+        return torch_module(self.networks, self._stored)
 
     @cached_property
     def prior_file(self) -> Path | None:
@@ -118,7 +133,7 @@ class LoadedModel:
         Raises:
             ModelError: its encoder was left out.
         """
-        if self.model.decode_only:
+        if self.networks.decode_only:
             raise ModelError(f"{self.name} decodes only, its encoder is not here: {encoder_remedy(self.fingerprint)}")
 
     def check_speaker(self, name: str) -> int:

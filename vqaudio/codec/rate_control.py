@@ -14,14 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from torch import Tensor
-
 from vqaudio.codec.rate_distortion import RateDistortionSearch
 from vqaudio.codec.rate_estimate import RateCurve, RateEstimate
 from vqaudio.container import SoundHeader
 from vqaudio.container.trailer import trailer_bytes
 from vqaudio.errors import RateError
-from vqaudio.model.bottleneck import CodeSearch
+from vqaudio.inference.base import CodeSearch, Floats, Tokens
 
 LEAST = 0.95
 """Of the size that is asked for: smaller files leave bits unused."""
@@ -44,9 +42,9 @@ class PlannedSearch:
 
     def __init__(self, search: RateDistortionSearch, *, before: PlannedSearch | None = None, scale: float = 1.0):
         self.search, self.before, self.scale = search, before, scale
-        self.spent: list[Tensor] = []
+        self.spent: list[Floats] = []
 
-    def __call__(self, features: Tensor, sound: Tensor, frames: int) -> list[Tensor]:
+    def __call__(self, features: Floats, sound: Floats, frames: int) -> list[Tokens]:
         """As :meth:`RateDistortionSearch.__call__`, for the same calls as before in the same order."""
         plan = None if self.before is None else self.scale * self.before.spent[len(self.spent)]
         codes, bits = self.search.encode_with_bits(features, sound, frames, plan=plan)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from vqaudio.codec.costs import CodeCosts, CostStepper
 from vqaudio.errors import ModelError
-from vqaudio.model.bottleneck import Bottleneck, CodeSearch
+from vqaudio.inference.base import CodeSearch, Floats, Quantizer, Tokens
 from vqaudio.model.bottleneck.residual import gather_paths
 from vqaudio.prior.base import NONE
 from vqaudio.prior.integer import IntegerPrior
@@ -36,20 +37,18 @@ QUIET = 1e-10
 LEAST_ENERGY = 1e-4  # of energy, -40 dB: what is quieter is not left to the prior alone
 
 
-def code_cost_search(bottleneck: Bottleneck, n_streams: int, *, code_cost: float) -> CodeSearch:
+def code_cost_search(quantizer: Quantizer, n_streams: int, *, code_cost: float) -> CodeSearch:
     """A search in which every code costs as much, stop codes nothing: no prior is asked, so it is quick.
 
     Raises:
-        ModelError: the bottleneck has no such search, see :meth:`Bottleneck.encode_with_cost`.
+        ModelError: the bottleneck has no such search, see :meth:`Quantizer.encode`.
     """
-    if not bottleneck.has_code_costs:
+    if not quantizer.has_code_costs:
         raise ModelError("codes have a cost in residual codebooks alone")
-    return lambda features, waveform, frames: bottleneck.encode_with_cost(
-        features[..., :frames], n_streams, code_cost=code_cost
-    )
+    return lambda features, waveform, frames: quantizer.encode(features[..., :frames], n_streams, code_cost=code_cost)
 
 
-def perceptual_weights(waveform: Tensor, frames: int) -> Tensor:
+def perceptual_weights(waveform: Floats, frames: int) -> Floats:
     """How much errors in each frame count: ``(batch, 1, samples)`` to float32 ``(batch, frames)``, at most 1.
 
     A power of the frame's energy over that of the louder frames: what is quiet beside them is heard less, and by
@@ -58,7 +57,9 @@ def perceptual_weights(waveform: Tensor, frames: int) -> Tensor:
 
     Sounds are weighted one by one, so that how many there are changes nothing.
     """
-    return torch.cat([_perceptual_weights(one[None], frames) for one in waveform])
+    found = [_perceptual_weights(torch.from_numpy(one)[None], frames) for one in waveform]
+    weights: Floats = torch.cat(found).numpy()
+    return weights
 
 
 def _perceptual_weights(waveform: Tensor, frames: int) -> Tensor:
@@ -70,10 +71,10 @@ def _perceptual_weights(waveform: Tensor, frames: int) -> Tensor:
 
 
 class RateDistortionSearch:
-    """Features to codes, as an alternative to :meth:`Bottleneck.encode`; sequences side by side take less time.
+    """Features to codes, as an alternative to :meth:`Quantizer.encode`; sequences side by side take less time.
 
     Args:
-        bottleneck: one whose latents are sums of codebooks' embeddings.
+        quantizer: one whose latents are sums of codebooks' embeddings.
         prior: what codes cost.
         n_streams: how many codebooks to use.
         weight: λ, squared distance per bit in the loudest frames; 0 is the beam search alone.
@@ -86,7 +87,7 @@ class RateDistortionSearch:
 
     def __init__(
         self,
-        bottleneck: Bottleneck,
+        quantizer: Quantizer,
         prior: IntegerPrior,
         *,
         n_streams: int,
@@ -94,24 +95,24 @@ class RateDistortionSearch:
         condition: str = NONE,
         beam_width: int = BEAM_WIDTH,
     ):
-        if not supports_rdo(bottleneck, n_streams):
+        if not supports_rdo(quantizer, n_streams):
             raise ModelError("codes can be chosen by their cost only where latents are sums of codebooks' embeddings")
-        self.codebooks = [book.detach().float().cpu() for book in bottleneck.additive_codebooks()[:n_streams]]
+        self.codebooks = [torch.from_numpy(book) for book in quantizer.additive_codebooks()[:n_streams]]
         self.norms = [book.square().sum(1) for book in self.codebooks]
         self.products = [(-2.0 * book.T).contiguous() for book in self.codebooks]
         self.costs = CodeCosts(prior, n_streams, condition=condition)
         self.n_streams, self.weight, self.beam_width = n_streams, weight, beam_width
 
-    def __call__(self, features: Tensor, waveform: Tensor, frames: int) -> list[Tensor]:
-        """``(batch, D, frames)`` to one LongTensor ``(batch, frames)`` per stream, each from a cold start.
+    def __call__(self, features: Floats, waveform: Floats, frames: int) -> list[Tokens]:
+        """``(batch, D, frames)`` to int64 codes ``(batch, frames)`` per stream, each from a cold start.
 
         ``waveform`` is what the features are of: ``(batch, 1, samples)``. Codes are wanted for the first ``frames``.
         """
         return self.encode_with_bits(features, waveform, frames)[0]
 
     def encode_with_bits(
-        self, features: Tensor, waveform: Tensor, frames: int, *, plan: Tensor | None = None
-    ) -> tuple[list[Tensor], Tensor]:
+        self, features: Floats, waveform: Floats, frames: int, *, plan: Floats | None = None
+    ) -> tuple[list[Tokens], Floats]:
         """The same, and the bits of each frame as :meth:`search` has them, which ``plan`` is for."""
         codes, bits = [], []
         for at in range(0, len(features), MAX_BATCH):
@@ -121,10 +122,10 @@ class RateDistortionSearch:
             found, spent = self.search(features[part, :, :frames], weights, plan=planned)
             codes.append(found)
             bits.append(spent)
-        return [torch.cat(parts).to(features.device) for parts in zip(*codes, strict=True)], torch.cat(bits)
+        return [np.concatenate(parts) for parts in zip(*codes, strict=True)], np.concatenate(bits)
 
     @torch.inference_mode()
-    def search(self, features: Tensor, weights: Tensor, *, plan: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
+    def search(self, features: Floats, weights: Floats, *, plan: Floats | None = None) -> tuple[list[Tokens], Floats]:
         """The codes, and what they cost.
 
         Args:
@@ -134,23 +135,24 @@ class RateDistortionSearch:
                 so far, less where less has been, so that the sum comes close to the plan's.
 
         Returns:
-            One LongTensor ``(batch, frames)`` per stream, and the bits of each frame, ``(batch, frames)``.
+            Int64 codes ``(batch, frames)`` per stream, and the bits of each frame, ``(batch, frames)``.
         """
-        vectors = features.transpose(1, 2).float().cpu().contiguous()
-        weights = weights.float().cpu() / math.log(2.0)
+        vectors = torch.from_numpy(features).transpose(1, 2).contiguous()
+        nats = torch.from_numpy(weights) / math.log(2.0)
+        planned = None if plan is None else torch.from_numpy(plan)
         stepper = self.costs.begin(len(vectors))
         ahead = torch.zeros(len(vectors), 1)
         codes, bits = [], []
         for frame in range(vectors.shape[1]):
-            worth = weights[:, frame, None]
-            if plan is not None:
+            worth = nats[:, frame, None]
+            if planned is not None:
                 worth = worth * ahead.mul(RATE_GAIN).exp().clamp(1.0 / LARGEST_GAIN, LARGEST_GAIN)
             chosen, spent = self._frame(vectors[:, frame], worth, stepper)
             codes.append(chosen)
             bits.append(spent / math.log(2.0))
-            if plan is not None:
-                ahead = ahead + (bits[-1] - plan[:, frame])[:, None] / plan.sum(1, keepdim=True).clamp(min=1.0)
-        return list(torch.stack(codes, 2)), torch.stack(bits, 1)
+            if planned is not None:
+                ahead = ahead + (bits[-1] - planned[:, frame])[:, None] / planned.sum(1, keepdim=True).clamp(min=1.0)
+        return list(torch.stack(codes, 2).numpy()), torch.stack(bits, 1).numpy()
 
     def _frame(self, vectors: Tensor, weights: Tensor, stepper: CostStepper) -> tuple[Tensor, Tensor]:
         """The codes ``(streams, batch)`` of one frame and their nats; the stepper goes on by it.
@@ -178,10 +180,10 @@ class RateDistortionSearch:
         return torch.cat(paths, 1).T, spent[:, 0]
 
 
-def supports_rdo(bottleneck: Bottleneck, n_streams: int) -> bool:
+def supports_rdo(quantizer: Quantizer, n_streams: int) -> bool:
     """Whether :class:`RateDistortionSearch` can choose codes of its first streams."""
-    streams = bottleneck.streams[:n_streams]
-    return len(bottleneck.additive_codebooks()[:n_streams]) == n_streams and all(
+    streams = quantizer.streams[:n_streams]
+    return len(quantizer.additive_codebooks()[:n_streams]) == n_streams and all(
         stream.stride == 1 for stream in streams
     )
 

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vqaudio.audio.source import Source
 from vqaudio.codec.blocks import block_features, sound_blocks
 from vqaudio.codec.rate_distortion import BEAM_WIDTH as FULL_BEAM_WIDTH
 from vqaudio.codec.rate_distortion import MAX_BATCH, RateDistortionSearch, perceptual_weights
+from vqaudio.inference.base import Networks
 from vqaudio.intnet.intervals import bits_of
-from vqaudio.model.autoencoder import Autoencoder
 from vqaudio.prior.base import NONE
 from vqaudio.prior.integer import IntegerPrior
 
@@ -40,7 +39,7 @@ class RateEstimate:
 
     def __init__(
         self,
-        model: Autoencoder,
+        networks: Networks,
         sound: Source,
         *,
         prior: IntegerPrior,
@@ -49,26 +48,26 @@ class RateEstimate:
         margin: int = 0,
         condition: str = NONE,
     ):
-        self.bottleneck, self.prior, self.condition, self.n_frames = model.bottleneck, prior, condition, n_frames
+        self.quantizer, self.prior, self.condition, self.n_frames = networks.quantizer, prior, condition, n_frames
         step = -(-n_frames // (block_frames * max(1, SAMPLED // sound.channels)))
         opened = list(
-            islice(sound_blocks(model, sound, block_frames=block_frames, margin=margin), step // 2, None, step)
+            islice(sound_blocks(networks, sound, block_frames=block_frames, margin=margin), step // 2, None, step)
         )
-        batch = block_features(model, opened)
+        batch = block_features(networks, opened)
         self.features, self.perceptual_weights = batch.features, perceptual_weights(batch.sound, block_frames)
-        self.kept = torch.zeros(len(self.features), block_frames)
+        self.kept = np.zeros((len(self.features), block_frames), np.float32)
         for block, rows in zip(opened, batch.rows, strict=True):
             self.kept[rows, : block.kept] = 1.0
         self.share = n_frames / sum(block.kept for block in opened)
-        bits = np.cumsum([stream.bits for stream in model.bottleneck.streams])
+        bits = np.cumsum([stream.bits for stream in self.quantizer.streams])
         self.packed: Floats = bits * float(self.kept.sum()) * self.share / 8  # where the prior is of no use
-        codebook = model.bottleneck.additive_codebooks()[0].float()
-        self.largest = 2.0**4 * float(codebook.square().sum(1).mean()) / float(bits[-1])
+        codebook = self.quantizer.additive_codebooks()[0]
+        self.largest = 2.0**4 * float(np.square(codebook).sum(1).mean()) / float(bits[-1])
 
     def search(self, n_codebooks: int, *, weight: float, beam_width: int = FULL_BEAM_WIDTH) -> RateDistortionSearch:
         """What chooses codes of so many codebooks, with λ."""
         return RateDistortionSearch(
-            self.bottleneck,
+            self.quantizer,
             self.prior,
             n_streams=n_codebooks,
             weight=weight,
@@ -78,9 +77,8 @@ class RateEstimate:
 
     def nearest(self) -> Floats:
         """Bytes of all the sound's codes with the first codebook, the first two, ..., each code the nearest."""
-        codes = [part.cpu().numpy().astype(np.int64) for part in self.bottleneck.encode(self.features)]
-        found = self.prior.intervals(codes, self.condition)
-        bits = [float((bits_of(frequencies) * self.kept.numpy()).sum()) for _, frequencies in found]
+        found = self.prior.intervals(self.quantizer.encode(self.features), self.condition)
+        bits = [float((bits_of(frequencies) * self.kept).sum()) for _, frequencies in found]
         sizes: Floats = np.minimum(np.cumsum(bits) * self.share / 8, self.packed)
         return sizes
 
@@ -91,9 +89,9 @@ class RateEstimate:
         several = max(1, MAX_BATCH // batch)
         for at in range(0, len(weights), several):
             part = weights[at : at + several]
-            worth = torch.cat([weight / self.perceptual_weights for weight in part])
-            _, bits = search.search(self.features.repeat(len(part), 1, 1), worth)
-            found += (bits.view(len(part), batch, -1) * self.kept).sum((1, 2)).tolist()
+            worth = np.concatenate([np.float32(weight) / self.perceptual_weights for weight in part])
+            _, bits = search.search(np.tile(self.features, (len(part), 1, 1)), worth)
+            found += (bits.reshape(len(part), batch, -1) * self.kept).sum((1, 2)).tolist()
         sizes: Floats = np.minimum(np.array(found) * self.share / 8, self.packed[n_codebooks - 1])
         return sizes
 

@@ -39,7 +39,7 @@ def sample_codes(
             model, whole, sample_rate=model.sample_rate, n_codebooks=n_streams, code_cost=0.0, with_margin=False
         )
         given, levels = [part[0].astype(np.int64) for part in before.streams], before.levels
-    stops = [codes.cpu().numpy() for codes in model.model.bottleneck.stop_codes()[:n_streams]]
+    stops = model.networks.quantizer.stop_codes()[:n_streams]
     stop_codes = stops if len(stops) == n_streams else None
     sampled = prior_sampling.sample(
         prior,
@@ -68,7 +68,7 @@ def score(model: LoadedModel, sound: Source, *, n_codebooks: int | None, conditi
     n_streams, prior = model.check_codebooks(n_codebooks), model.prior
     bits: list[list[NDArray[np.float64]]] = [[] for _ in range(n_streams)]
     for block in encode_blocks(
-        model.model, sound, block_frames=model.chunk_frames(), n_streams=n_streams, margin=model.margin
+        model.networks, sound, block_frames=model.chunk_frames(), n_streams=n_streams, margin=model.margin
     ):
         found = prior.intervals([part.astype(np.int64) for part in block.codes], condition)
         for parts, (_, frequencies) in zip(bits, found, strict=True):

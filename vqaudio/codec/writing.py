@@ -20,7 +20,7 @@ from vqaudio.codec.rate_estimate import RateEstimate
 from vqaudio.container import SoundHeader, Writer
 from vqaudio.errors import ModelError
 from vqaudio.files.pipe import ENDLESS
-from vqaudio.model.bottleneck import CodeSearch
+from vqaudio.inference.base import CodeSearch
 from vqaudio.prior.context import ContextPrior
 from vqaudio.prior.entropy import PriorCoder
 from vqaudio.prior.integer import IntegerPrior
@@ -47,9 +47,9 @@ def write(model: LoadedModel, sound: Source, *, file: IO[bytes], options: Coding
             raise ModelError(
                 f"rdo weighs codes by what the prior says, and the entropy mode is {header.entropy}: use prior"
             )
-        bottleneck, condition = model.model.bottleneck, options.condition
+        quantizer, condition = model.networks.quantizer, options.condition
         search = RateDistortionSearch(
-            bottleneck, coder.prior, n_streams=n_streams, weight=options.rdo, condition=condition
+            quantizer, coder.prior, n_streams=n_streams, weight=options.rdo, condition=condition
         )
     return _write_blocks(model, sound, file, (header, coder), search, done)
 
@@ -69,7 +69,7 @@ def _write_blocks(
     size = len(header.to_bytes())
     at_once = 1 if sound.n_samples >= ENDLESS else max(1, MAX_BATCH // sound.channels)
     for block in encode_blocks(
-        model.model,
+        model.networks,
         sound,
         block_frames=header.chunk_frames,
         n_streams=len(header.streams),
@@ -108,10 +108,10 @@ def _write_at_rate(
             return made
 
         prior = None if coder is None else coder.prior
-        if isinstance(prior, IntegerPrior) and supports_rdo(model.model.bottleneck, most):
+        if isinstance(prior, IntegerPrior) and supports_rdo(model.networks.quantizer, most):
             n_frames = header.n_frames(sound.n_samples)
             estimate = RateEstimate(
-                model.model,
+                model.networks,
                 sound,
                 prior=prior,
                 block_frames=header.chunk_frames,

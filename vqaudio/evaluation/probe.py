@@ -23,14 +23,12 @@ FOLDS = 5
 Features = NDArray[np.float64]
 
 
-@torch.inference_mode()
 def code_features(codec: Codec, sounds: Sequence[Wave]) -> Features:
     """Mean codebook vectors of eight stretches of each sound ``(samples,)`` at the codec's rate: ``(sounds, 8 D)``."""
-    device, found = next(codec.model.parameters()).device, []
+    found = []
     for sound in sounds:
         codes = codec.encode(sound, codec.sample_rate, with_margin=False)
-        tokens = [torch.from_numpy(stream).long().to(device) for stream in codes.streams]
-        found.append(pooled(codec.model.bottleneck.decode(tokens)[0].cpu().numpy()))
+        found.append(pooled(codec.networks.quantizer.decode(codes.streams)[0]))
     return np.stack(found)
 
 

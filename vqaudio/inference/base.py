@@ -72,8 +72,8 @@ class Quantizer(ABC):
         """
 
     @abstractmethod
-    def decode(self, tokens: Sequence[Tokens]) -> Floats:
-        """Codes, of all streams or of the first ``min_streams`` or more, to latents ``(batch, D, frames)``."""
+    def decode(self, tokens: Sequence[NDArray[Any]]) -> Floats:
+        """Integer codes, of all streams or of the first ``min_streams`` or more, to latents ``(batch, D, frames)``."""
 
     def additive_codebooks(self) -> list[Floats]:
         """Codebooks ``(alphabet, D)`` whose embeddings add up to latents, one per stream; none where they do not."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from vqaudio.config.model import ModelConfig
-from vqaudio.model.bottleneck import CodeSearch, build_bottleneck
+from vqaudio.model.bottleneck import build_bottleneck
 from vqaudio.model.decoder import build_decoder
 from vqaudio.model.encoder import AbsentEncoder, Encoder, build_encoder
 
@@ -77,54 +77,20 @@ class Autoencoder(nn.Module):
         waveform = self.decoder(passed.latents, speaker)
         return Reconstruction(waveform, passed.tokens, passed.loss, passed.stats, passed.log_prob)
 
-    def encode(
-        self,
-        waveform: Tensor,
-        n_streams: int | None = None,
-        *,
-        context: int = 0,
-        search: CodeSearch | None = None,
-    ) -> list[Tensor]:
+    def encode(self, waveform: Tensor, n_streams: int | None = None, *, context: int = 0) -> list[Tensor]:
         """``(batch, 1, samples)`` to one LongTensor ``(batch, frames / stride)`` per stream, or for the first few.
 
-        So many frames of ``context`` at either end, whole codes of every stream, are heard but not coded. ``search``
-        makes codes of the features, and of the sound that they are of, in place of a bottleneck that looks at one
-        frame at a time.
+        So many frames of ``context`` at either end, whole codes of every stream, are heard but not coded.
         """
-        return self.encode_features(
-            self.encoder(waveform), waveform, n_streams=n_streams, context=context, search=search
-        )
+        return self.encode_features(self.encoder(waveform), n_streams=n_streams, context=context)
 
-    def encode_features(
-        self,
-        features: Tensor,
-        waveform: Tensor,
-        *,
-        n_streams: int | None = None,
-        context: int = 0,
-        search: CodeSearch | None = None,
-    ) -> list[Tensor]:
-        """The same from what the encoder made of ``waveform``, for codes of one sound in several ways."""
-        kept, heard, own = self.without_context(features, waveform, context=context)
-        if search is not None:
-            return search(kept, heard, kept.shape[-1])
+    def encode_features(self, features: Tensor, *, n_streams: int | None = None, context: int = 0) -> list[Tensor]:
+        """The same from what the encoder made of a waveform."""
+        span = self.bottleneck.encode_span
+        own = min(context, max(span.left, span.right))  # what the bottleneck needs, beside what was for the encoder
+        kept = features[..., context - own : features.shape[-1] - context + own]
         found = zip(self.bottleneck.encode(kept, n_streams), self.bottleneck.streams, strict=False)
         return [codes[:, own // stream.stride : codes.shape[1] - own // stream.stride] for codes, stream in found]
-
-    def without_context(self, features: Tensor, waveform: Tensor, *, context: int) -> tuple[Tensor, Tensor, int]:
-        """Features and waveform without the frames at both ends that were for the encoder alone.
-
-        And how many of the ``context`` are left for the bottleneck: none where it looks at one frame at a time.
-        """
-        span = self.bottleneck.encode_span
-        own = min(context, max(span.left, span.right))
-        return *self.trimmed(features, waveform, left=context - own, right=context - own), own
-
-    def trimmed(self, features: Tensor, waveform: Tensor, *, left: int, right: int) -> tuple[Tensor, Tensor]:
-        """Features and waveform without so many frames at either end."""
-        hop = self.config.hop_length
-        kept = features[..., left : features.shape[-1] - right]
-        return kept, waveform[..., left * hop : waveform.shape[-1] - right * hop]
 
     def decode(self, tokens: list[Tensor], speaker: Tensor | None = None) -> Tensor:
         """Tokens to ``(batch, 1, frames * hop_length)``; ``speaker`` as in :meth:`forward`."""

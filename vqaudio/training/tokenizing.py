@@ -144,8 +144,8 @@ def tokens_of(recording: Recording, how: Tokenizing, *, folder: Path, version: i
         cost = 0.0
         if version and how.code_costs[1] and random.random() < COSTLY:
             cost = float(np.exp(random.uniform(*np.log(how.code_costs))))
-        variants.append((count, code_cost_search(codec.model.bottleneck, count, code_cost=cost) if cost else None))
-    return [Row(*known, codes) for codes in encode_variants(codec.model, sound, variants=variants)]
+        variants.append((count, code_cost_search(codec.networks.quantizer, count, code_cost=cost) if cost else None))
+    return [Row(*known, codes) for codes in encode_variants(codec.networks, sound, variants=variants)]
 
 
 def augmented(

@@ -189,7 +189,7 @@ def test_codes_are_those_of_the_file(rate, n_samples, channels):
 def test_codes_are_those_of_the_file_where_a_sound_ends_with_a_window():
     codec = tiny_codec()
     for extra in range(-1, 2):
-        n_samples = (codec.chunk_frames(1.0) + codec.model.encoder_context) * codec.hop_length + extra
+        n_samples = (codec.chunk_frames(1.0) + codec.networks.encoder_context) * codec.hop_length + extra
         wav = tones(1, n_samples)
         from_pipe, from_array = io.BytesIO(), io.BytesIO()
         with piped(encoded(wav, subtype="FLOAT")) as sound:
@@ -202,7 +202,7 @@ def test_codes_are_those_of_the_file_where_a_sound_ends_with_a_window():
 def test_a_chunk_is_written_once_it_and_its_context_have_come(rate, feeder):
     """And no more than that: the pipe stays open, and silent."""
     codec = tiny_codec()
-    seconds = 1 + codec.model.encoder_context / codec.frame_rate + (0 if rate == RATE else 0.06)
+    seconds = 1 + codec.networks.encoder_context / codec.frame_rate + (0 if rate == RATE else 0.06)
     samples = (tones(1, round(seconds * rate)) * 32767).astype("<i2").tobytes()
     near, far = os.pipe()
 

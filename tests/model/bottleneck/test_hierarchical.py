@@ -118,7 +118,7 @@ def tiny(kind: str = "spectral", levels: int = 2) -> Autoencoder:
 
 
 def coded(codec: Codec, wav: np.ndarray, frames: int) -> list[np.ndarray]:
-    blocks = encode_blocks(codec.model, ArraySource(wav, RATE), block_frames=frames, n_streams=codec.n_codebooks)
+    blocks = encode_blocks(codec.networks, ArraySource(wav, RATE), block_frames=frames, n_streams=codec.n_codebooks)
     return [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
 
 
@@ -131,7 +131,7 @@ def heard(codec: Codec, codes: list[np.ndarray], n_samples: int, frames: int) ->
         return Block(cut, (PLAIN,))
 
     coded = CodedBlocks(block, 1, lambda: n_samples, frames, len(codes))
-    return whole(DecodedBlocks(codec.model, coded, silence=codec.silence))
+    return whole(DecodedBlocks(codec.networks, coded, silence=codec.silence))
 
 
 def seam(sound: np.ndarray, other: np.ndarray) -> float:
@@ -178,7 +178,7 @@ def test_blocks_that_see_less_do_not_join(part: str) -> None:
     codec, wav = codec_of(tiny(levels=3)), synthetic(0.6, RATE)[:, : 291 * HOP + 5]
     codes = coded(codec, wav, 400)
     sound = heard(codec, codes, wav.shape[1], 400)
-    setattr(codec.model.bottleneck, part, Span())
+    setattr(codec.networks.quantizer, part, Span())
     same = all(map(np.array_equal, coded(codec, wav, 20), codes))
     near = seam(heard(codec, codes, wav.shape[1], 20), sound) < SEAM
     assert (same, near) == ((False, True) if part == "encode_span" else (True, False))

@@ -11,7 +11,7 @@ from vqaudio.config.bottleneck import (
     IdentityConfig,
     ResidualConfig,
 )
-from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput, CodeSearch
+from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput
 from vqaudio.model.bottleneck.fsq import FSQ
 from vqaudio.model.bottleneck.gaussian import Gaussian
 from vqaudio.model.bottleneck.grouped import GroupedVQ
@@ -25,7 +25,6 @@ __all__ = [
     "VQ",
     "Bottleneck",
     "BottleneckOutput",
-    "CodeSearch",
     "Gaussian",
     "GroupedVQ",
     "HierarchicalVQ",

@@ -14,7 +14,7 @@ attributes of the contract, never a class. Most bottlenecks look at one frame at
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -23,12 +23,6 @@ from vqaudio.config.bottleneck import BottleneckConfig
 from vqaudio.container import Stream
 from vqaudio.inference.spans import Span
 from vqaudio.model.bottleneck.codebook import Codebook
-
-CodeSearch = Callable[[Tensor, Tensor, int], list[Tensor]]
-"""Features ``(batch, D, frames)`` and the waveform they are of ``(batch, 1, samples)`` to tokens, by another search.
-
-Only tokens of the first so many frames are wanted.
-"""
 
 
 @dataclass
