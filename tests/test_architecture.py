@@ -84,8 +84,8 @@ EXTRAS = {
 """Not installed with the package alone; only these rooms may use them:"""
 ROOMS_WITH_EXTRAS = {"evaluation", "training"}
 
-LATE = {"av", "pyarrow"}
-"""Installed with the package, but imported only by those who read or write a file of its kind."""
+LATE = {"av", "huggingface_hub", "pyarrow"}
+"""Imported only by those who read or write a file of its kind, or ask the Hub."""
 
 
 SLOW_PACKAGES = (

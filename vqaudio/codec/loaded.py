@@ -23,6 +23,8 @@ class LoadedModel:
     Attributes:
         networks: what runs it, over arrays: see :class:`vqaudio.inference.base.Networks`.
         name, fingerprint: what the model is called, and what files call it.
+        path: its file.
+        config: its settings.
         sample_rate: of the sound inside the codec, Hz. Other rates are resampled on the way in and out.
         hop_length, frame_rate: samples at that rate in a frame, and frames in a second.
         streams: alphabet and stride of each codebook's codes.
@@ -35,6 +37,7 @@ class LoadedModel:
     def __init__(self, stored: StoredModel, networks: Networks, prior: Path | None = None):
         self.networks, self.name, self.fingerprint = networks, stored.name, stored.fingerprint
         self.silence, self.training = stored.silence, stored.training
+        self.path, self.config = stored.path, networks.config
         self.streams = networks.quantizer.streams
         self.sample_rate = networks.config.sample_rate
         self.hop_length = networks.config.hop_length
