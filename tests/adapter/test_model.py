@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from tiny_models import strided_config, tiny_model
 from tools import MODEL, codec_of, synthetic, tiny_codec
 from torch import Tensor
 
+import vqaudio
 from vqaudio.adapter import CodecModel
 from vqaudio.codec.codec import Codec
 from vqaudio.config.bottleneck import FSQConfig, GaussianConfig, GroupedConfig, HierarchicalConfig
@@ -168,6 +171,28 @@ def test_the_config_says_what_those_of_such_codecs_say():
     assert config.target_bandwidths == (0.3, 0.6, 0.9, 1.2)
     assert config.hidden_size == model.autoencoder.config.latent_dim
     assert {name.split(".")[0] for name in model.state_dict()} == {"autoencoder"}
+
+
+def test_torch_runs_the_networks_that_gradients_move_whatever_ran_the_codec():
+    codec = vqaudio.load(MODEL)
+    before = codec.networks
+    model = CodecModel(codec)
+    assert codec.networks is before
+    values = torch.from_numpy(synthetic(0.5, RATE))[None]
+    codes = model.encode(values).audio_codes
+    with torch.no_grad():
+        for parameter in model.autoencoder.encoder.parameters():
+            parameter.neg_()
+    assert not torch.equal(model.encode(values).audio_codes, codes)
+    assert torch.equal(model(values).audio_codes, model.encode(values).audio_codes)
+
+
+def test_a_folder_and_a_copy_are_the_same_model(tmp_path):
+    model = CodecModel.from_pretrained(MODEL)
+    model.codec.save_pretrained(tmp_path)
+    values = torch.from_numpy(synthetic(0.5, RATE))[None]
+    for other in (CodecModel.from_pretrained(tmp_path), copy.deepcopy(model)):
+        assert torch.equal(other.encode(values).audio_codes, model.encode(values).audio_codes)
 
 
 def test_a_bandwidth_takes_as_many_codebooks_as_it_has_room_for():

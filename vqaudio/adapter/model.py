@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from vqaudio.adapter.batch import SoundBatch, by_frame, frames_of, lengths_of, m
 from vqaudio.adapter.levels import from_scales, to_scales
 from vqaudio.adapter.outputs import CodecDecoderOutput, CodecEncoderOutput, CodecOutput
 from vqaudio.adapter.reconstruction import reconstruct
-from vqaudio.codec.codec import Codec, load
+from vqaudio.codec.codec import Codec
 from vqaudio.codec.codes import Codes
 from vqaudio.errors import ModelError
+from vqaudio.model.torch_networks import TorchNetworks
 from vqaudio.registry import DEFAULT_MODEL
 
 
@@ -47,10 +49,12 @@ class CodecModel(nn.Module):
 
     A batch is ``input_values`` ``(batch, 1, samples)`` at ``config.sampling_rate``, full scale ±1, with a
     ``padding_mask`` ``(batch, samples)`` that is 1 where a shorter sound has samples and 0 behind its end. Each sound
-    has the very codes that it has alone, and that :meth:`vqaudio.Codec.encode` gives without a margin. Move the module
-    to a device, and give it tensors there: results are on the same.
+    has the very codes that it has alone, and that :meth:`vqaudio.Codec.encode` gives with torch and without a margin.
+    Move the module to a device, and give it tensors there: results are on the same. What was learned of it
+    :func:`vqaudio.model.checkpoint.save` keeps.
 
     Attributes:
+        codec: what runs :meth:`encode` and :meth:`decode`, by these networks.
         config: rates and sizes.
         autoencoder: the networks; without gradients of their own until ``requires_grad_(True)``.
     """
@@ -59,7 +63,8 @@ class CodecModel(nn.Module):
         super().__init__()
         codec.check_encodes()
         codec.check_codebooks(None)
-        self.codec, self.autoencoder = codec, codec.model
+        self.autoencoder, self.codec = codec.model, copy(codec)
+        self.codec.networks = TorchNetworks(self.autoencoder)  # whatever ran them before
         numbers = range(codec.least_codebooks, codec.n_codebooks + 1)
         self.config = AdapterConfig(
             sampling_rate=codec.sample_rate,
@@ -72,9 +77,19 @@ class CodecModel(nn.Module):
         )
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path = DEFAULT_MODEL) -> CodecModel:
-        """The model of a name or a file, see :func:`vqaudio.load`."""
-        return cls(load(name_or_path, backend="torch"))
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+    ) -> CodecModel:
+        """On the CPU, the model that :meth:`vqaudio.Codec.from_pretrained` gives; arguments and errors as there."""
+        found = Codec.from_pretrained(
+            name_or_path, backend="torch", revision=revision, token=token, cache_dir=cache_dir
+        )
+        return cls(found)
 
     @property
     def sampling_rate(self) -> int:

@@ -21,6 +21,7 @@ from vqaudio.codec.codec import Codec
 from vqaudio.codec.levels import gain_and_offset, measure
 from vqaudio.container import PLAIN, Level
 from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.model.torch_networks import full_float32
 
 
 def reconstruct(
@@ -80,9 +81,10 @@ def _encode(
                 gain, offset = gain_and_offset(level)
                 windows[index] = ((windows[index].double() - offset) / gain).to(windows[index].dtype)
         heard = torch.stack(windows)[:, None]
-        made = network.encoder(heard)
-        with torch.no_grad():
-            codes = network.encode_features(made, n_streams=n_streams, context=context)
+        with full_float32(heard.device):
+            made = network.encoder(heard)
+            with torch.no_grad():
+                codes = network.encode_features(made, n_streams=n_streams, context=context)
         kept = made[..., context : context + size]
         features.append(kept.new_zeros(len(frames), *kept.shape[1:]).index_copy(0, _index(rows, kept), kept))
         tokens.append(

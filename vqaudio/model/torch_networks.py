@@ -59,7 +59,7 @@ class TorchNetworks(Networks):
     def features(self, waveform: Floats, *, context: Span = NO_CONTEXT) -> Floats:
         """See :meth:`Networks.features`."""
         device = _device_of(self.model)
-        with _full_float32(device):
+        with full_float32(device):
             made = self.model.encoder(torch.from_numpy(waveform).to(device))
         return inner(_array(made), context)
 
@@ -86,7 +86,7 @@ class TorchQuantizer(Quantizer):
         """See :meth:`Quantizer.encode`."""
         device, bottleneck = _device_of(self.model), self.model.bottleneck
         values = torch.from_numpy(np.ascontiguousarray(features)).to(device)
-        with _full_float32(device):
+        with full_float32(device):
             if code_cost:
                 found = bottleneck.encode_with_cost(values, n_streams, code_cost=code_cost)
             else:
@@ -117,6 +117,6 @@ def _array(values: Tensor) -> Floats:
     return array
 
 
-def _full_float32(device: torch.device) -> AbstractContextManager[object]:
+def full_float32(device: torch.device) -> AbstractContextManager[object]:
     """Convolutions without TF32: on a GPU its 10 bits would turn far more codes than ties."""
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
