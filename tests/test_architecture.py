@@ -39,6 +39,7 @@ ROOMS_BY_RANK = (
         "decode",
         "decompress",
         "evaluate",
+        "export",
         "info",
         "listen",
         "models",

@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "train a codec or a prior",
     "tokenize": "recordings to tokens, for priors to learn from",
     "decode": "tokens back to sound",
+    "export": "a model as ONNX files",
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMPLETION = "_VQAUDIO_COMPLETE"

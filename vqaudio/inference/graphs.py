@@ -70,10 +70,10 @@ class Graph:
         self._inputs.append(onnx.helper.make_tensor_value_info(name, ITEM_TYPES[items], shape))
         return name
 
-    def output(self, name: str, value: str, shape: Shape) -> None:
-        """Hand ``value`` out, float32."""
+    def output(self, name: str, value: str, shape: Shape, *, items: str = "float32") -> None:
+        """Hand a value out."""
         self._nodes.append(("Identity", (value,), name, {}))
-        self._outputs.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+        self._outputs.append(onnx.helper.make_tensor_value_info(name, ITEM_TYPES[items], shape))
 
     def weight(self, sources: Sources, make: Callable[..., NDArray[Any]] = as_it_is) -> str:
         """A value made of the model's tensors, which come in float32."""
