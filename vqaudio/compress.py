@@ -133,7 +133,7 @@ def main(
     from vqaudio.audio.live.source import RawFormat
     from vqaudio.codec.options import CodingOptions
     from vqaudio.series import SUFFIXES as TABLES
-    from vqaudio.series import MaxError, compress_file, suffix_of
+    from vqaudio.series import suffix_of
 
     refuse_together("codebooks", "kbps")
     if fast and kbps is None:
@@ -141,7 +141,11 @@ def main(
     if not fast:
         refuse_together("kbps", "rdo")
     refuse_together("max_error", "lossless")
-    bound = None if max_error is None else MaxError.parse(max_error)
+    bound = None
+    if max_error is not None:
+        from vqaudio.series import MaxError
+
+        bound = MaxError.parse(max_error)
     if not 0 <= rdo < 1000 or (rdo and entropy not in (None, "prior")):
         raise click.UsageError(f"--rdo {rdo:g}: expected 0 to 1000, and --entropy prior with it")
     if condition != "none" and entropy not in (None, "prior"):
@@ -177,6 +181,8 @@ def main(
         def convert(job: Job) -> Outcome:
             if sound is not None and not suffix_of(job.source):
                 return sound(job)
+            from vqaudio.series import compress_file
+
             started = time.perf_counter()
             with rows_bar(None, job.source.name, quiet=files.quiet) as bar:
                 table, size = compress_file(

@@ -62,8 +62,8 @@ def main(
     Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty cells in its place.
     """
     from vqaudio.audio.sink import known_suffix  # late: --help does without
-    from vqaudio.codec.opened import model_of, open_vq
-    from vqaudio.series import StoredTable, suffix_of
+    from vqaudio.codec.opened import StoredSound, model_of, open_vq
+    from vqaudio.series import suffix_of
 
     jobs = list_jobs(files, {".vq"}, out_suffix=_out_suffix)
     codecs: dict[str | Path, Codec] = {}
@@ -81,7 +81,7 @@ def main(
         nonlocal damaged
         live = start is None and end is None and _writes_wav_in_place(job.target)
         with open_vq(job.source, prior=prior, table_model=model, as_it_arrives=live) as stored:
-            if isinstance(stored, StoredTable):
+            if not isinstance(stored, StoredSound):
                 refuse_given(SOUND_OPTIONS, f"is for sound, and {stored.name} holds a table")
                 outcome: Outcome = _write_table(stored, job, files.quiet)
                 found = stored.damage

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from vqaudio.container import Chunk, Reader, SoundHeader
 from vqaudio.container.header import holds_table
@@ -23,7 +23,9 @@ from vqaudio.files import copy_to_temporary, input_name, open_input
 from vqaudio.files.pipe import Pipe, is_pipe
 from vqaudio.prior.entropy import coders
 from vqaudio.registry import NOT_SHIPPED, decoder_of, find_fingerprint, name_of
-from vqaudio.series import StoredTable, model_named
+
+if TYPE_CHECKING:
+    from vqaudio.series import StoredTable
 
 MOST_AHEAD = 64
 """Chunks that an entropy coder decodes side by side. The first time it is one, then twice as many each time."""
@@ -68,6 +70,8 @@ def open_vq(
         start = file.read(4)
         file.seek(0)
         if holds_table(start):
+            from vqaudio.series import StoredTable, model_named  # late: sound does without
+
             return StoredTable(file.read(), name, model=model_named(table_model) if table_model else None)
         return StoredSound(Reader(cast(Any, file), name), prior=prior, closing=closing.pop_all())
 

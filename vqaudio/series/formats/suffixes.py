@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from vqaudio.errors import SeriesError, install
-from vqaudio.series.table import Table
+
+if TYPE_CHECKING:
+    from vqaudio.series.table import Table
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
 
