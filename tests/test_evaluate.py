@@ -16,7 +16,7 @@ def folder(tmp_path):
 @pytest.fixture
 def shipped(monkeypatch):
     """The command line finds the stand-in under every model's name."""
-    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, prior: RoundingCodec())
+    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, **given: RoundingCodec())
 
 
 def test_the_command_prints_a_table_and_writes_json_and_a_plot(folder, shipped, tmp_path, capsys):

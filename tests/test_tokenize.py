@@ -84,7 +84,7 @@ def test_every_recording_becomes_a_row(recordings, capsys):
 
 def how(codebooks: tuple[int, ...] = (3,), min_seconds: float = 0.0) -> Tokenizing:
     mark = fingerprint(Path("model.safetensors"))
-    return Tokenizing("model.safetensors", mark, "cpu", codebooks, 0.1, (0.0, 0.0), 0, min_seconds)
+    return Tokenizing("model.safetensors", mark, "cpu", None, codebooks, 0.1, (0.0, 0.0), 0, min_seconds)
 
 
 @pytest.mark.usefixtures("recordings")

@@ -25,9 +25,13 @@ from vqaudio.registry import DEFAULT_MODEL
 if TYPE_CHECKING:
     from vqaudio.audio.live.inputs import Inputs
     from vqaudio.audio.source import Source
+    from vqaudio.codec.codec import Codec
     from vqaudio.codec.options import CodingOptions
 
-SOUND_OPTIONS = ("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "rdo", "raw", "prior", "device")
+SOUND_OPTIONS = (
+    *("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "rdo"),
+    *("raw", "prior", "device", "backend"),
+)
 
 
 @click.command("compress", cls=Command, example="speech.wav speech.vq --codebooks 3")
@@ -79,6 +83,7 @@ SOUND_OPTIONS = ("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "
 )
 @options.own_prior
 @options.device
+@options.backend
 @click.option(
     "--max-error",
     metavar="E|P%",
@@ -109,6 +114,7 @@ def main(
     raw: tuple[str, str, str] | None,
     prior: Path | None,
     device: str,
+    backend: str | None,
     max_error: str | None,
     delimiter: str | None,
     decimal: str | None,
@@ -175,8 +181,10 @@ def main(
     with open_inputs(sounds, None if raw is None else RawFormat.parse(*raw)) as inputs:
         sound = None
         if sounds:
-            loaded = (model or DEFAULT_MODEL, device, prior)
-            sound = _sound_converter(loaded, wanted, kbps if fast else None, inputs, files.quiet)
+            from vqaudio.codec.codec import load  # once the arguments are known to be good: it takes long to import
+
+            codec = load(model or DEFAULT_MODEL, device, prior=prior, backend=backend)
+            sound = _sound_converter(codec, wanted, kbps if fast else None, inputs, files.quiet)
 
         def convert(job: Job) -> Outcome:
             if sound is not None and not suffix_of(job.source):
@@ -221,7 +229,7 @@ def _refuse_other_kind(target: Path) -> None:
 
 
 def _sound_converter(
-    loaded: tuple[str, str, Path | None],
+    codec: Codec,
     options: CodingOptions,
     fitting_kbps: float | None,
     inputs: Inputs,
@@ -229,14 +237,10 @@ def _sound_converter(
 ) -> Callable[[Job], SoundDone]:
     """What compresses sound.
 
-    ``loaded`` is a model, a device and a prior. With ``fitting_kbps``, as many codebooks are used as fit it before
-    their codes are made shorter.
+    With ``fitting_kbps``, as many codebooks are used as fit it before their codes are made shorter.
     """
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
     from vqaudio.codec.rate_control import LEAST
 
-    model, device, prior = loaded
-    codec = load(model, device, prior=prior)
     codec.check_encodes()
     codec.check_codebooks(options.n_codebooks)
     asked = fitting_kbps if options.kbps is None else options.kbps

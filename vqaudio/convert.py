@@ -29,7 +29,16 @@ VOICES = "voices-16k"
 )
 @options.model(VOICES)
 @options.device
-def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None, model: str, device: str) -> int:
+@options.backend
+def main(
+    files: Files,
+    speaker: str,
+    list_speakers: bool,
+    codebooks: int | None,
+    model: str,
+    device: str,
+    backend: str | None,
+) -> int:
     """Say what a recording says in another speaker's voice.
 
     The model's codes hold what is said, and its decoder is told who says it. Exits with status 1 where a recording is
@@ -43,9 +52,9 @@ def main(files: Files, speaker: str, list_speakers: bool, codebooks: int | None,
     jobs = [] if list_speakers else list_jobs(files, SUFFIXES, out_suffix=".wav", may_omit_output=False)
     for job in jobs:
         known_suffix(job.target)
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
 
-    codec = load(model, device)
+    codec = load(model, device, backend=backend)
     if list_speakers:
         print("\n".join(codec.speakers) or f"{codec.name} knows no speakers")
         return 0

@@ -26,11 +26,20 @@ if TYPE_CHECKING:
 @click.option("--speaker", default="", metavar="NAME", help="in whose voice, where the model knows any")
 @options.model(help="default: the shipped model whose tokens they are")
 @options.device
+@options.backend
 @options.force
 @options.skip_existing
 @options.quiet
 def main(
-    source: Path, out: Path, speaker: str, model: str | None, device: str, force: bool, skip_existing: bool, quiet: bool
+    source: Path,
+    out: Path,
+    speaker: str,
+    model: str | None,
+    device: str,
+    backend: str | None,
+    force: bool,
+    skip_existing: bool,
+    quiet: bool,
 ) -> int:
     """Decode tokens on disk to sound: a WAV for each row.
 
@@ -50,10 +59,10 @@ def main(
     if not jobs:
         return 0
     chosen = model or _shipped(origin.codec, source)
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
     from vqaudio.codec.codes import Codes
 
-    codec = load(chosen, device)
+    codec = load(chosen, device, backend=backend)
     if (codec.fingerprint, codec.streams) != (origin.codec, origin.streams):
         raise ModelError(
             f"{source}: holds tokens of the model {origin.codec}, not of {codec.name} ({codec.fingerprint}): give that "

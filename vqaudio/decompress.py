@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vqaudio.container import Damage
     from vqaudio.series import StoredTable
 
-SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
+SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device", "backend")
 
 
 @click.command("decompress", cls=Command, example="speech.vq speech.wav --start 1:00 --end 1:15")
@@ -43,6 +43,7 @@ SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device")
 @options.model(help="default: the shipped model that wrote the file")
 @options.any_prior
 @options.device
+@options.backend
 def main(
     files: Files,
     start: float | None,
@@ -52,6 +53,7 @@ def main(
     model: str | None,
     prior: Path | None,
     device: str,
+    backend: str | None,
 ) -> int:
     """Decode .vq files.
 
@@ -70,11 +72,11 @@ def main(
     damaged = False
 
     def codec_for(stored: StoredSound) -> Codec:
-        from vqaudio.codec.codec import load  # once it is known to be needed: torch takes seconds to import
+        from vqaudio.codec.codec import load  # once it is known to be needed: networks take long to import
 
         chosen = model or model_of(stored)
         if chosen not in codecs:
-            codecs[chosen] = load(chosen, device, prior=prior)
+            codecs[chosen] = load(chosen, device, prior=prior, backend=backend)
         return codecs[chosen]
 
     def convert(job: Job) -> Outcome:

@@ -13,7 +13,7 @@ from vqaudio.evaluation.choices import JUDGE_NAMES
 from vqaudio.evaluation.options import Setup, evaluation_options, prepare
 
 SOUND_OPTIONS = (
-    *("codebooks", "entropy", "rdo", "prior", "device", "peers", "split", "limit", "min_seconds"),
+    *("codebooks", "entropy", "rdo", "prior", "device", "backend", "peers", "split", "limit", "min_seconds"),
     *("judges", "noise"),
 )
 TABLE_OPTIONS = ("max_error", "last")

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 @options.model(DEFAULT_MODEL)
 @options.own_prior
 @options.device
+@options.backend
 @click.option("--list-speakers", is_flag=True, help="print the speakers that the prior knows, and stop")
 @click.option("--list-labels", is_flag=True, help="print the classes that the prior knows, and stop")
 @options.force
@@ -80,6 +81,7 @@ def main(
     model: str,
     prior: Path | None,
     device: str,
+    backend: str | None,
     list_speakers: bool,
     list_labels: bool,
     force: bool,
@@ -99,9 +101,9 @@ def main(
     for target in targets:
         refuse_existing(target, force)
         known_suffix(target)
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
 
-    codec = load(model, device, prior=prior)
+    codec = load(model, device, prior=prior, backend=backend)
     for name in listed:
         print("\n".join(codec.prior.fields.get(name, ())) or f"{codec.name} knows no {name}s")
     if listed:

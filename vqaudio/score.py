@@ -21,6 +21,7 @@ from vqaudio.registry import DEFAULT_MODEL
 @options.model(DEFAULT_MODEL)
 @options.own_prior
 @options.device
+@options.backend
 @options.as_json
 def main(
     sounds: tuple[Path, ...],
@@ -29,6 +30,7 @@ def main(
     model: str,
     prior: Path | None,
     device: str,
+    backend: str | None,
     as_json: bool,
 ) -> int:
     """Print the bits per token by the model's prior, of all codebooks and of each.
@@ -39,9 +41,9 @@ def main(
     import numpy as np  # late: --help does without
 
     from vqaudio.audio.file_source import FileSource
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
 
-    codec = load(model, device, prior=prior)
+    codec = load(model, device, prior=prior, backend=backend)
     found: list[dict[str, Any]] = []
     problems: list[str] = []
     for path in sounds:

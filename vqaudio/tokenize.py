@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
 )
 @options.device
+@options.backend
 @options.quiet
 def main(
     folder: Path,
@@ -81,6 +82,7 @@ def main(
     pad_to: float,
     jobs: int,
     device: str,
+    backend: str | None,
     quiet: bool,
 ) -> int:
     """Write the tokens of a folder of recordings as Arrow files, with a row for each recording.
@@ -93,14 +95,14 @@ def main(
     from vqaudio.audio.recordings import list_recordings  # late: --help does without
 
     recordings = _by_corpus(list_recordings(folder), corpora)
-    from vqaudio.codec.codec import load  # after what can be checked without it: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after what can be checked without it: networks take long to import
     from vqaudio.tokens import Origin
     from vqaudio.training.tokenizing import Tokenizing, tokenize_all
 
-    codec = load(model, device)
+    codec = load(model, device, backend=backend)
     codec.check_encodes()
     counts = tuple(codec.check_codebooks(number) for number in codebooks or (None,))
-    how = Tokenizing(model, codec.fingerprint, device, counts, speed, costs, seed, pad_to)
+    how = Tokenizing(model, codec.fingerprint, device, backend, counts, speed, costs, seed, pad_to)
     out.mkdir(parents=True, exist_ok=True)
     written = tokenize_all(
         recordings,

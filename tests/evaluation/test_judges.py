@@ -224,7 +224,7 @@ def test_an_unknown_judge_is_refused(folder, capsys):
 
 
 def test_judges_are_columns_beside_a_row_for_the_recordings(folder, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, prior: RoundingCodec())
+    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, **given: RoundingCodec())
     monkeypatch.setitem(sys.modules, "pocketsphinx", SimpleNamespace(Decoder=lambda **options: Recogniser()))
     monkeypatch.setattr(Recogniser, "process_raw", lambda self, data, full_utt: setattr(self, "heard", "a b c d"))
     out, picture = tmp_path / "out.json", tmp_path / "out.png"

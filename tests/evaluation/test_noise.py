@@ -68,7 +68,7 @@ def test_silence_stays_silent():
 def test_the_command_scores_against_the_noisy_and_the_clean_clip(folder, monkeypatch, capsys):
     from judged import RoundingCodec
 
-    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, prior: RoundingCodec())
+    monkeypatch.setattr("vqaudio.codec.codec.load", lambda name, device, **given: RoundingCodec())
     out = folder / "out.json"
     arguments = [str(folder), "--peers", "none", "--codebooks", "2", "--limit", "3", "--noise", "20,0"]
     assert command_line.main([*arguments, "--json", str(out)]) == 0

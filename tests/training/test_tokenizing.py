@@ -12,7 +12,7 @@ from vqaudio.training.tokenizing import LEVELS, Tokenizing, augmented
 
 
 def test_settings_keep_the_words_that_files_of_tokens_have():
-    how = Tokenizing("m", "0123456789ab", "cpu", (9, 3), 0.1, (1.0, 10.0), 0, 0.5)
+    how = Tokenizing("m", "0123456789ab", "cpu", None, (9, 3), 0.1, (1.0, 10.0), 0, 0.5)
     known = {"codebooks": [9, 3], "speed": 0.1, "costs": [1.0, 10.0], "seed": 0, "least": 0.5}
     assert how.settings == json.dumps(known)
 

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from vqaudio.errors import VqaudioError
+from vqaudio.inference.backends import BACKENDS
 from vqaudio.registry import shipped_models
 
 PATH = click.Path(path_type=Path)
@@ -70,6 +71,11 @@ skip_existing = click.option(
     "--skip-existing", is_flag=True, help="leave out what was converted before: its output exists"
 )
 device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:1")
+backend = click.option(
+    "--backend",
+    type=click.Choice(tuple(BACKENDS)),
+    help="what runs the networks; torch is an extra (default: onnx on the cpu, torch elsewhere)",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON")
 own_prior = click.option("--prior", type=PATH, metavar="PATH", help="an integer prior, in place of the model's own")
 any_prior = click.option("--prior", type=PATH, metavar="PATH", help="an integer prior that is not shipped here")

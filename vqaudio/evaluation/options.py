@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vqaudio.cli.options import Listed, Seconds, device, model, own_prior, quiet
+from vqaudio.cli.options import Listed, Seconds, backend, device, model, own_prior, quiet
 from vqaudio.config.coding import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
 from vqaudio.evaluation.choices import PEER_NAMES, SPLITS, Split
@@ -36,6 +36,7 @@ class Setup:
     rdo: list[float]
     prior: Path | None
     device: str
+    backend: str | None
     peers: list[str] | None
     split: Split | None
     limit: int | None
@@ -70,6 +71,7 @@ def evaluation_options(
         ),
         own_prior,
         device,
+        backend,
         click.option(
             "--peers",
             type=Listed(click.Choice((*PEER_NAMES, "none"), case_sensitive=False)),
@@ -133,9 +135,10 @@ def prepare(setup: Setup, *packages: str) -> Prepared:
         require(package)
     peers, notes = find_peers([] if setup.peers == ["none"] else setup.peers)
     selection = select(setup.folder, setup.split, limit=setup.limit, min_seconds=setup.min_seconds)
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: torch takes seconds to import
+    from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
 
-    codec = load(setup.model or DEFAULT_MODEL, setup.device, prior=setup.prior)
+    name = setup.model or DEFAULT_MODEL
+    codec = load(name, setup.device, prior=setup.prior, backend=setup.backend)
     systems = [*_own_systems(codec, setup), *peers]
     for line in (_describe(selection, setup.min_seconds), *notes):
         if not setup.quiet:

@@ -11,22 +11,28 @@ if TYPE_CHECKING:
     from vqaudio.inference.base import Networks
     from vqaudio.inference.stored import StoredModel
 
+BACKENDS = ("onnx", "torch")
 _TORCH = "vqaudio.model.torch_networks"
-BACKENDS = {"torch": _TORCH}
-"""Modules by the names of backends; each has ``load_networks(stored, device)``."""
+"""By its name: rooms that do without torch import no module that needs it."""
 
 
 def load_networks(stored: StoredModel, *, device: str = "cpu", backend: str | None = None) -> Networks:
-    """The networks that a file holds, on a device, in a backend: torch by default.
+    """The networks that a file holds, on a device: run by ``onnx`` on the CPU, by ``torch`` elsewhere, or as asked.
 
     Raises:
         ModelError: no such backend, one that is not installed, a device that it cannot use, or tensors that do not fit
             the config.
     """
-    chosen = backend or "torch"
+    chosen = backend or ("onnx" if device == "cpu" else "torch")
     if chosen not in BACKENDS:
-        raise ModelError(f"backend {chosen!r} is not known; {choice(chosen, list(BACKENDS))}")
-    networks: Networks = _imported(BACKENDS[chosen]).load_networks(stored, device)
+        raise ModelError(f"backend {chosen!r} is not known; {choice(chosen, BACKENDS)}")
+    if chosen == "onnx":
+        if device != "cpu":
+            raise ModelError(f"device {device!r} cannot be used by the backend onnx: use cpu, or the backend torch")
+        from vqaudio.inference.onnx_networks import OnnxNetworks  # late: who asks for torch does without
+
+        return OnnxNetworks(stored)
+    networks: Networks = _torch().load_networks(stored, device)
     return networks
 
 
@@ -34,14 +40,14 @@ def torch_module(networks: Networks, stored: StoredModel) -> Any:
     """The :class:`vqaudio.model.autoencoder.Autoencoder` behind networks, or the one that their file holds.
 
     Raises:
-        ModelError: torch is not installed.
+        ModelError: torch is not installed, or the file's tensors do not fit its config.
     """
-    return _imported(_TORCH).module_of(networks, stored)
+    return _torch().module_of(networks, stored)
 
 
-def _imported(module: str) -> Any:
+def _torch() -> Any:
     try:
-        return import_module(module)
+        return import_module(_TORCH)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

@@ -37,7 +37,7 @@ class Tokenizing:
     """How recordings become tokens.
 
     Attributes:
-        model: name or path. fingerprint: of the file that it was. device: where it runs.
+        model: name or path. fingerprint: of the file that it was. device, backend: where it runs, and on what.
         codebooks: each recording is coded once with each of these numbers of codebooks.
         speed: augmented copies are played slower or faster by up to this share.
         code_costs: half of the augmented copies are coded with a code cost (a squared distance) between these,
@@ -49,6 +49,7 @@ class Tokenizing:
     model: str
     fingerprint: str
     device: str
+    backend: str | None
     codebooks: tuple[int, ...]
     speed: float
     code_costs: tuple[float, float]
@@ -120,7 +121,7 @@ def codec_of(how: Tokenizing) -> Codec:
     Raises:
         ModelError: the file is another model by now.
     """
-    codec = load(how.model, how.device)
+    codec = load(how.model, how.device, backend=how.backend)
     if codec.fingerprint != how.fingerprint:
         raise ModelError(f"{how.model}: was replaced by another model meanwhile; run tokenize again")
     return codec
