@@ -1,4 +1,4 @@
-"""Examples in docstrings and in the README do what they say."""
+"""Examples in docstrings, in the README and in their folder do what they say."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import doctest
 import re
 import shutil
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
+import codec_interfaces
+import numpy as np
 import pytest
+import torch
+from tools import MODEL, synthetic, tiny_codec
 
 ROOT = Path(__file__).parents[1]
 MODULES = [
@@ -41,3 +47,64 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert found["new"].shape == (80000,)
     assert found["part"].shape == (1, found["rate"])
     assert found["other"].shape == found["wav"].T.shape
+
+
+@pytest.mark.slow
+def test_the_torch_module_of_the_pages_runs():
+    text = (ROOT / "docs" / "elsewhere.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(import torch\n.*?)^```$", text, re.M | re.S)
+    found: dict[str, Any] = {"clips": [torch.from_numpy(synthetic(seconds, 16000)[0]) for seconds in (1, 0.5)]}
+    exec(compile(code, "elsewhere.md", "exec"), found)
+    assert found["encoded"].audio_codes.shape == (2, 3, 50)
+    assert found["wav"].shape == (2, 1, 16000)
+
+
+# -------------------------------------------------------------------------------------------- others' interfaces
+
+
+def example(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A file of the folder, imported where both interfaces are."""
+    codec_interfaces.install(monkeypatch)
+    spec = spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("rate", [16000, 8000])
+def test_codec_superb_gets_codes_and_a_sound_as_long_as_its_own(rate, monkeypatch):
+    module = example("codec_superb", monkeypatch)
+    monkeypatch.setattr(module.Codec, "name", MODEL)
+    codec, wav = module.Codec(), synthetic(1, rate)[0]
+    assert codec.sampling_rate == 16000
+    found = codec.synth({"audio": {"array": wav.astype(np.float64), "sampling_rate": rate}}, local_save=False)
+    assert found["unit"].shape == (4, 50)
+    assert found["audio"]["array"].shape == (1, rate)
+    assert found["audio"]["sampling_rate"] == rate
+    if rate == 16000:
+        codes = tiny_codec().encode(wav, rate, with_margin=False)
+        assert np.array_equal(found["unit"], np.concatenate(codes.streams))
+        assert np.array_equal(found["audio"]["array"], tiny_codec().decode(codes))
+
+
+def test_audiocodecs_gets_tokens_features_and_sounds_of_different_lengths(monkeypatch):
+    module = example("audiocodecs_adapter", monkeypatch)
+    codec = module.VQAudio(16000, num_codebooks=3, name=MODEL)
+    wav = torch.from_numpy(synthetic(1, 16000, channels=2))
+    length = torch.tensor([1.0, 0.5])
+    toks = codec.sig_to_toks(wav, length)
+    assert toks.shape == (2, 50, 3)
+    (alone,) = codec.sig_to_toks(wav[1:, :8000])
+    assert torch.equal(toks[1, :25], alone)
+    codes = tiny_codec().encode(wav[0], 16000, n_codebooks=3, with_margin=False)
+    assert np.array_equal(toks[0].T, np.concatenate(codes.streams))
+    sound = codec.toks_to_sig(toks, length)
+    assert sound.shape == codec(wav, length).shape == (2, 16000)
+    assert np.array_equal(sound[0], tiny_codec().decode(codes)[0])
+    assert torch.equal(sound[1, :8000], codec.toks_to_sig(alone[None])[0])
+    assert not sound[1, 8000:].any()
+    assert codec.embs().shape == (3, 64, codec.model.config.hidden_size)
+    assert codec.sig_to_feats(wav, length).shape == (2, 50, codec.model.config.hidden_size)
+    assert module.VQAudio(8000, mode="encode", num_codebooks=2, name=MODEL)(wav).shape == (2, 100, 2)

@@ -160,6 +160,20 @@ def test_the_gradient_passes_the_bottleneck_straight_through():
     torch.testing.assert_close(found[..., middle], expected[..., middle], rtol=0, atol=1e-4 * largest)
 
 
+def test_features_are_what_codes_are_chosen_for():
+    model = CodecModel(tiny_codec())
+    values, mask = padded(sounds())
+    encoded, features = model.encode(values, mask), model.features(values.requires_grad_(True), mask)
+    assert features.shape == (len(LENGTHS), model.config.hidden_size, encoded.audio_codes.shape[2])
+    for row, own in enumerate(encoded.audio_codes_mask):
+        (codes, *_) = model.autoencoder.bottleneck.encode(features[row : row + 1, :, own].detach(), 1)
+        assert torch.equal(codes[0], model.encode(values, mask, num_quantizers=1).audio_codes[row, 0, own])
+        assert not features[row, :, ~own].any()
+    assert model.features(values, torch.ones(4, 9001).where(torch.arange(9001) < 5000, 0)).shape == features.shape
+    features.sum().backward()
+    assert values.grad is not None
+
+
 # ------------------------------------------------------------------------------------------- what can be asked for
 
 

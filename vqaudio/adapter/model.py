@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vqaudio.adapter.batch import SoundBatch, by_frame, frames_of, lengths_of, mask_of
 from vqaudio.adapter.levels import from_scales, to_scales
 from vqaudio.adapter.outputs import CodecDecoderOutput, CodecEncoderOutput, CodecOutput
-from vqaudio.adapter.reconstruction import reconstruct
+from vqaudio.adapter.reconstruction import features_of, reconstruct
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.codes import Codes
 from vqaudio.errors import ModelError
@@ -195,6 +195,13 @@ class CodecModel(nn.Module):
             mask[:, None], by_frame(tokens, self.codec.streams, size), self._silence(1, count, 1).to(mask.device)
         )
         return CodecOutput(audio_codes, sound[:, None], mask)
+
+    def features(self, input_values: Tensor, padding_mask: Tensor | None = None) -> Tensor:
+        """What codes are chosen for, with gradients: ``(batch, hidden_size, frames)``, zeros behind a sound's end.
+
+        Arguments and errors as for :meth:`encode`.
+        """
+        return features_of(self.codec, self.autoencoder, self._batch(input_values, padding_mask))
 
     # -------------------------------------------------------------------------------------------- what is asked for
 

@@ -6,12 +6,14 @@ computed side by side, in windows no longer than they need. So codes are those o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from vqaudio.adapter.batch import SoundBatch, frames_of, mask_of
 from vqaudio.adapter.levels import sample_levels
@@ -54,52 +56,92 @@ def reconstruct(
     return tokens, sound * mask_of(batch.lengths, n_samples, sound.device)
 
 
-def _encode(
-    codec: Codec, network: Autoencoder, *, batch: SoundBatch, n_streams: int
-) -> tuple[Tensor, list[Tensor], list[list[Level]]]:
-    """Features ``(batch, D, frames)``, frames a whole number of codes; codes of each stream; levels of each chunk.
+def features_of(codec: Codec, network: Autoencoder, batch: SoundBatch) -> Tensor:
+    """What the encoder makes of sounds, ``(batch, D, frames)``; zeros behind the end of a shorter one."""
+    (size,) = frames_of(codec, [batch.waveform.shape[1]])
+    found = torch.cat([part.features for part in _parts(codec, network, batch)], 2)[..., :size]
+    own = mask_of(frames_of(codec, batch.lengths), size, found.device)
+    return functional.pad(found, (0, size - found.shape[-1])) * own[:, None]
 
-    Behind the end of a shorter sound features are zeros, and codes those of silence.
+
+@dataclass(frozen=True)
+class _Part:
+    """One chunk of each sound that has it.
+
+    Attributes:
+        rows: which sounds these are.
+        heard: what the encoder made of the chunk and its context, for these alone.
+        features: of the chunk, for all sounds; nobody's where one has ended.
+        levels: that were taken out, for these alone.
     """
+
+    rows: list[int]
+    heard: Tensor
+    features: Tensor
+    levels: list[Level]
+
+
+def _parts(codec: Codec, network: Autoencoder, batch: SoundBatch) -> Iterator[_Part]:
+    """The chunks of a batch through the encoder, frames of each a whole number of codes."""
     frames, hop, chunk = frames_of(codec, batch.lengths), codec.hop_length, codec.chunk_frames()
-    streams, context = codec.streams[:n_streams], aligned(network.encoder_context, codec.streams)
-    total = aligned(max(frames), codec.streams)
-    levels: list[list[Level]] = [[] for _ in frames]
+    context, total = _encoder_context(codec, network), aligned(max(frames), codec.streams)
     loudest = [0.0] * len(frames)
-    features, tokens = [], []
     for first in range(0, max(frames), chunk):
         size = min(chunk, total - first)
         rows = [row for row, count in enumerate(frames) if count > first]
         places = np.arange((first - context) * hop, (first + size + context) * hop)
         windows = list(_gathered(batch.waveform[rows], places, [batch.lengths[row] for row in rows]))
+        levels = []
         for index, row in enumerate(rows):
             own = windows[index][: (min(chunk, frames[row] - first) + 2 * context) * hop]
             level, peak = measure(own.detach().float().cpu().numpy(), loudest[row])
             loudest[row] = max(loudest[row], peak)
-            levels[row].append(level)
+            levels.append(level)
             if level != PLAIN:
                 gain, offset = gain_and_offset(level)
                 windows[index] = ((windows[index].double() - offset) / gain).to(windows[index].dtype)
-        heard = torch.stack(windows)[:, None]
-        with full_float32(heard.device):
-            made = network.encoder(heard)
-            with torch.no_grad():
-                codes = network.encode_features(made, n_streams=n_streams, context=context)
-        kept = made[..., context : context + size]
-        features.append(kept.new_zeros(len(frames), *kept.shape[1:]).index_copy(0, _index(rows, kept), kept))
+        waveform = torch.stack(windows)[:, None]
+        with full_float32(waveform.device):
+            heard = network.encoder(waveform)
+        kept = heard[..., context : context + size]
+        features = kept.new_zeros(len(frames), *kept.shape[1:]).index_copy(0, _index(rows, kept), kept)
+        yield _Part(rows, heard, features, levels)
+
+
+def _encode(
+    codec: Codec, network: Autoencoder, *, batch: SoundBatch, n_streams: int
+) -> tuple[Tensor, list[Tensor], list[list[Level]]]:
+    """Features ``(batch, D, frames)``, frames a whole number of codes; codes of each stream; levels of each chunk.
+
+    Behind the end of a shorter sound codes are those of silence, and features are nobody's.
+    """
+    frames = frames_of(codec, batch.lengths)
+    levels: list[list[Level]] = [[] for _ in frames]
+    features, tokens = [], []
+    for part in _parts(codec, network, batch):
+        with torch.no_grad(), full_float32(part.heard.device):
+            context = _encoder_context(codec, network)
+            codes = network.encode_features(part.heard, n_streams=n_streams, context=context)
+        features.append(part.features)
         tokens.append(
             [
-                part.new_full((len(frames), part.shape[1]), silence).index_copy(0, _index(rows, part), part)
-                for part, silence in zip(codes, codec.silence, strict=False)
+                own.new_full((len(frames), own.shape[1]), silence).index_copy(0, _index(part.rows, own), own)
+                for own, silence in zip(codes, codec.silence, strict=False)
             ]
         )
+        for row, level in zip(part.rows, part.levels, strict=True):
+            levels[row].append(level)
     joined = [torch.cat(parts, 1) for parts in zip(*tokens, strict=True)]
-    own_codes = [[stream.codes_in(count) for count in frames] for stream in streams]
+    own_codes = [[stream.codes_in(count) for count in frames] for stream in codec.streams[:n_streams]]
     found = [
         torch.where(mask_of(counts, codes.shape[1], codes.device), codes, silence)
         for codes, counts, silence in zip(joined, own_codes, codec.silence, strict=False)
     ]
     return torch.cat(features, 2), found, levels
+
+
+def _encoder_context(codec: Codec, network: Autoencoder) -> int:
+    return aligned(network.encoder_context, codec.streams)
 
 
 def _gathered(values: Tensor, places: NDArray[np.int64], counts: Sequence[int]) -> Tensor:
