@@ -14,7 +14,7 @@ import codec_interfaces
 import numpy as np
 import pytest
 import torch
-from tools import MODEL, synthetic, tiny_codec
+from tools import MODEL, synthetic
 
 ROOT = Path(__file__).parents[1]
 MODULES = [
@@ -84,9 +84,9 @@ def test_codec_superb_gets_codes_and_a_sound_as_long_as_its_own(rate, monkeypatc
     assert found["audio"]["array"].shape == (1, rate)
     assert found["audio"]["sampling_rate"] == rate
     if rate == 16000:
-        codes = tiny_codec().encode(wav, rate, with_margin=False)
+        codes = codec.model.codec.encode(wav, rate, with_margin=False)
         assert np.array_equal(found["unit"], np.concatenate(codes.streams))
-        assert np.array_equal(found["audio"]["array"], tiny_codec().decode(codes))
+        assert np.array_equal(found["audio"]["array"], codec.model.codec.decode(codes))
 
 
 def test_audiocodecs_gets_tokens_features_and_sounds_of_different_lengths(monkeypatch):
@@ -98,11 +98,12 @@ def test_audiocodecs_gets_tokens_features_and_sounds_of_different_lengths(monkey
     assert toks.shape == (2, 50, 3)
     (alone,) = codec.sig_to_toks(wav[1:, :8000])
     assert torch.equal(toks[1, :25], alone)
-    codes = tiny_codec().encode(wav[0], 16000, n_codebooks=3, with_margin=False)
+    reference = codec.model.codec
+    codes = reference.encode(wav[0], 16000, n_codebooks=3, with_margin=False)
     assert np.array_equal(toks[0].T, np.concatenate(codes.streams))
     sound = codec.toks_to_sig(toks, length)
     assert sound.shape == codec(wav, length).shape == (2, 16000)
-    assert np.array_equal(sound[0], tiny_codec().decode(codes)[0])
+    assert np.array_equal(sound[0], reference.decode(codes)[0])
     assert torch.equal(sound[1, :8000], codec.toks_to_sig(alone[None])[0])
     assert not sound[1, 8000:].any()
     assert codec.embs().shape == (3, 64, codec.model.config.hidden_size)
