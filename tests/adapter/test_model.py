@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -295,6 +297,13 @@ def test_two_ways_to_say_how_many_codebooks_are_one_too_many():
         model(values, num_quantizers=5)
     with pytest.raises(ModelError, match="below the lowest rate"):
         model(values, bandwidth=0.1)
+
+
+def test_without_torch_one_sentence_says_what_to_install():
+    script = "import sys\nsys.modules['torch'] = None\nimport vqaudio.adapter"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    said = "ModuleNotFoundError: vqaudio.adapter needs torch: pip install 'vqaudio[torch]'"
+    assert done.stderr.splitlines()[-1] == said
 
 
 def test_models_without_codes_or_without_an_encoder_are_refused():

@@ -10,8 +10,15 @@
 Needs torch (``pip install 'vqaudio[torch]'``), and nothing of transformers.
 """
 
-from vqaudio.adapter.model import AdapterConfig, CodecModel
-from vqaudio.adapter.outputs import AdapterOutput, CodecDecoderOutput, CodecEncoderOutput, CodecOutput
+from vqaudio.errors import install
+
+try:
+    from vqaudio.adapter.model import AdapterConfig, CodecModel
+    from vqaudio.adapter.outputs import AdapterOutput, CodecDecoderOutput, CodecEncoderOutput, CodecOutput
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise ModuleNotFoundError(f"vqaudio.adapter needs torch: {install('torch')}", name="torch") from None
 
 __all__ = [
     "AdapterConfig",
