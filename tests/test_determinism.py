@@ -1,6 +1,7 @@
 """Bytes and codes that are the same everywhere: golden ones, and processes that take this machine for others.
 
-As a script, this prints the digests of what it codes and samples, which the slow tests compare between processes.
+As a script, this prints the digests of what it codes and samples, by ONNX Runtime and in numpy, which the slow tests
+compare between processes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from priors import BOB, STREAMS, Dice, dice_prior
+from priors import BOB, STREAMS, Dice, dice_prior, in_numpy
 
 from vqaudio.intnet.intervals import Integers
 from vqaudio.prior import integer
@@ -25,6 +26,7 @@ from vqaudio.prior.base import NONE, Prior
 from vqaudio.prior.coding import decode, encode
 from vqaudio.prior.entropy import legacy_priors, load_prior, shipped_priors
 from vqaudio.prior.integer import IntegerPrior
+from vqaudio.prior.onnx_stepper import OnnxStepper
 from vqaudio.prior.sampling import Sampling, sample
 
 PAYLOAD = "1c37338755352a1d54663117036095d67f"
@@ -80,9 +82,13 @@ def digests(prior: IntegerPrior, condition: str) -> dict[str, str]:
 
 def all_digests() -> dict[str, dict[str, str]]:
     """Of the thrown prior, and of those that are shipped or kept, by fingerprint."""
-    return {"thrown": digests(dice_prior(), BOB)} | {
+    found = {"thrown": digests(dice_prior(), BOB)} | {
         name: digests(load_prior(path), NONE) for name, path in here().items()
     }
+    assert digests(in_numpy(dice_prior()), BOB) == found["thrown"]
+    for name, path in here().items():
+        assert digests(in_numpy(load_prior(path)), NONE) == found[name]
+    return found
 
 
 def here() -> dict[str, Path]:
@@ -101,16 +107,20 @@ def test_golden_payload():
 
 
 def test_golden_digests():
-    assert digests(dice_prior(), BOB) == DIGESTS
+    assert isinstance(dice_prior().begin(1, 1), OnnxStepper)
+    assert digests(dice_prior(), BOB) == digests(in_numpy(dice_prior()), BOB) == DIGESTS
 
 
-def test_golden_digests_of_the_shipped_priors():
-    found = {name: digests(load_prior(path), NONE) for name, path in here().items()}
+@pytest.mark.parametrize("way", [None, in_numpy])
+def test_golden_digests_of_the_shipped_priors(way):
+    priors = {name: load_prior(path) for name, path in here().items()}
+    assert all(isinstance(prior.begin(1, 1), OnnxStepper) for prior in priors.values())
+    found = {name: digests(way(prior) if way else prior, NONE) for name, prior in priors.items()}
     assert found == {name: SHIPPED[name] for name in found}
     assert len(found) > 1
 
 
-@pytest.mark.parametrize("frames", [1, 7, 64])
+@pytest.mark.parametrize("frames", [1, 7, 256])
 def test_bytes_do_not_depend_on_how_many_frames_are_held_at_once(frames, monkeypatch):
     prior = dice_prior()
     expected = [encode(prior, one, condition=BOB) for one in thrown(prior)]

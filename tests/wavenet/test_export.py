@@ -27,6 +27,7 @@ from vqaudio.container import Stream
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.intnet.grids import EXACT, INT8, LARGEST_BIAS, LARGEST_PRODUCTS, LOGIT
 from vqaudio.intnet.intervals import bits_of
+from vqaudio.intnet.linear import Int8Linear
 from vqaudio.prior import integer
 from vqaudio.qat.export import export_linear
 from vqaudio.qat.fake_quantize import QuantizedLinear
@@ -108,15 +109,13 @@ def test_sums_that_float32_may_not_hold_are_refused_wherever_a_network_is_made_o
     assert int(inputs @ weights.astype(np.float32)) >= EXACT - 2**22
     product = {"wide.weight": weights[None], "wide.bias": np.array([0], np.int32), "wide.shift": np.array([9], np.int8)}
     with pytest.raises(ValueError, match="sums of 1024 products in wide reach 20710400"):
-        integer.Int8Linear(product, "wide", 127)
+        Int8Linear(product, "wide", 127)
     small = np.where(np.arange(1024) % 2, 10, -10).astype(np.int8)
-    integer.Int8Linear(product | {"wide.weight": small[None]}, "wide", 127)
+    Int8Linear(product | {"wide.weight": small[None]}, "wide", 127)
     with pytest.raises(ValueError, match="reach 16909320"):
-        integer.Int8Linear(
-            product | {"wide.weight": small[None], "wide.bias": np.array([2**24 - 1168376])}, "wide", 127
-        )
+        Int8Linear(product | {"wide.weight": small[None], "wide.bias": np.array([2**24 - 1168376])}, "wide", 127)
     with pytest.raises(ValueError, match="float32 weights"):
-        integer.Int8Linear(product | {"wide.weight": small[None].astype(np.float32)}, "wide", 127)
+        Int8Linear(product | {"wide.weight": small[None].astype(np.float32)}, "wide", 127)
     QuantizedLinear(LARGEST_PRODUCTS, 3)
     with pytest.raises(ConfigError, match=f"a layer of {LARGEST_PRODUCTS + 1} inputs"):
         QuantizedLinear(LARGEST_PRODUCTS + 1, 3)

@@ -1,6 +1,6 @@
 """What codes cost by the integer prior, for many sequences and many ways to go on side by side.
 
-The same arithmetic as :class:`vqaudio.prior.integer.IntegerStepper`, and so the same logits, in torch and with scales
+The same arithmetic as :class:`vqaudio.prior.stepping.NumpyStepper`, and so the same logits, in torch and with scales
 inside the weights: integers times powers of two, which float32 holds exactly in any order of summation. Nothing here
 decides a byte; what a code costs only says whether it is worth choosing.
 """
@@ -15,7 +15,8 @@ from torch import Tensor
 from vqaudio.intnet.grids import GATE, INT8, LOGIT
 from vqaudio.intnet.linear import Int8Linear, Requantize
 from vqaudio.prior.base import NONE
-from vqaudio.prior.integer import Head, IntegerPrior
+from vqaudio.prior.integer import IntegerPrior
+from vqaudio.prior.network import Head
 
 
 class _Linear:

@@ -16,20 +16,24 @@ TOTAL = 1 << PRECISION
 Integers = NDArray[np.int64]
 
 
-def frequencies_of(weights: Integers) -> Integers:
+def frequencies_of(weights: Integers | NDArray[np.float64]) -> Integers:
     """Weights ``(..., alphabet)`` to frequencies in proportion, each 1 or more, that add up to ``TOTAL``.
 
-    Weights are 0 or more, not all 0, and add up to less than 2**43. What rounding leaves goes to the (first) largest.
+    Weights are integers, 0 or more, not all 0, and add up to less than 2**43. In float64, which divides quicker, each
+    is 2**24 or less. What rounding leaves goes to the (first) largest.
     """
     alphabet = weights.shape[-1]
-    if weights.ndim == 1:  # the same, and quicker: numpy's functions along axes take their time
-        alone: Integers = 1 + weights * (TOTAL - alphabet) // weights.sum()
-        alone[alone.argmax()] += TOTAL - alone.sum()
-        return alone
-    frequencies: Integers = 1 + weights * (TOTAL - alphabet) // weights.sum(-1, keepdims=True)
-    largest = frequencies.argmax(-1)[..., None]
-    rest = TOTAL - frequencies.sum(-1, keepdims=True)
-    np.put_along_axis(frequencies, largest, np.take_along_axis(frequencies, largest, -1) + rest, -1)
+    if weights.dtype.kind == "f":
+        # Exact: products are 2**44 or less, and a quotient that is no integer is farther below the next one than 2**-45
+        # of it, which float64 tells apart.
+        shares = weights * float(TOTAL - alphabet)
+        shares /= weights.sum(-1, keepdims=True)
+        frequencies: Integers = shares.astype(np.int64)
+    else:
+        frequencies = weights * (TOTAL - alphabet) // weights.sum(-1, keepdims=True)
+    frequencies += 1
+    rows = frequencies.reshape(-1, alphabet)
+    rows[np.arange(len(rows)), rows.argmax(-1)] += TOTAL - rows.sum(-1)
     return frequencies
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.intnet.grids import EXACT, largest_sum
+from vqaudio.intnet.grids import EXACT, INT8, largest_sum
 
 Numbers = NDArray[np.float32]
 """Integers, held in float32."""
@@ -69,6 +69,10 @@ class Int8Linear:
         np.minimum(made, self.limit, out=made)
         np.maximum(made, -self.limit, out=made)
         return made
+
+    def reach(self) -> float:
+        """What no output exceeds before it is cut off, whatever int8 comes in."""
+        return float(np.ceil((INT8 * np.abs(self.weight).sum(0) + np.abs(self.bias)) * self.scale).max())
 
 
 def matmul(x: Numbers, weight: Numbers) -> Numbers:

@@ -59,8 +59,8 @@ def _take(decoders: list[Decoder], owner: list[int], going: list[int], frequenci
     """Decode the next code of each sequence that is still ``going`` into ``codes`` ``(batch,)``."""
     ends = frequencies.cumsum(-1)
     for sequence in going:
-        decoder = decoders[owner[sequence]]
-        code = int(np.searchsorted(ends[sequence], decoder.place(), side="right"))
-        frequency = int(frequencies[sequence, code])
-        decoder.take(int(ends[sequence, code]) - frequency, frequency)
+        decoder, row = decoders[owner[sequence]], ends[sequence]
+        code = int(row.searchsorted(decoder.place(), side="right"))
+        frequency = frequencies.item(sequence, code)
+        decoder.take(row.item(code) - frequency, frequency)
         codes[sequence] = code

@@ -18,7 +18,8 @@ from vqaudio.intnet.intervals import Integers
 from vqaudio.intnet.linear import Numbers
 from vqaudio.intnet.softmax import Softmax, below_largest
 from vqaudio.prior.base import NONE, due, n_frames_of
-from vqaudio.prior.integer import IntegerPrior, IntegerStepper
+from vqaudio.prior.integer import IntegerPrior
+from vqaudio.prior.stepping import IntegerStepper
 
 PARTS = 256
 """Temperature and guidance are rounded to so many parts of 1."""

@@ -1,0 +1,85 @@
+"""An integer network as ONNX models, weights included: one for its next column, and one for the logits of each stream.
+
+They give, number for number, what :mod:`vqaudio.prior.network` gives. Where numbers enter a product, and so between
+models, they are uint8 with a zero point of 128: see :mod:`vqaudio.intnet.graph`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.intnet.graph import TIE, ZERO, Graph, scaled_bias
+from vqaudio.intnet.grids import EXACT, GATE, LARGEST_BIAS, SUM
+from vqaudio.intnet.linear import Numbers
+from vqaudio.prior.network import IntegerNetwork
+
+
+def column_model(network: IntegerNetwork) -> bytes:
+    """The model of a column.
+
+    Inputs: ``embedded``, float32 ``(batch, code_dim)``, the sum of the embeddings of the frame before; ``past``, uint8
+    ``(batch, layers * channels)``, what each layer looks back on; and for each layer a bias: see :func:`column_biases`.
+    Outputs: uint8 ``(batch, skip_channels)``, what heads see of the past; and what layers will look back on, like
+    ``past``.
+
+    Raises:
+        ValueError: weights for which float32 would not be exact.
+    """
+    if 4 * (1 + len(network.layers)) * SUM[1] >= EXACT:
+        raise ValueError(f"sums over its {len(network.layers)} layers are too large for float32 to hold a quarter more")
+    graph, width, skip = Graph(), network.embed.weight.shape[1], network.heads[0].context.weight.shape[0]
+    embedded = graph.input("embedded", np.float32, "batch", network.embed.weight.shape[0])
+    past = graph.input("past", np.uint8, "batch", len(network.layers) * width)
+    pasts = graph.add_several("Split", past, outputs=len(network.layers), axis=1, num_outputs=len(network.layers))
+    units, seen = graph.constant(_units(network), np.uint8), []
+    x = graph.add("Add", graph.linear(graph.to_uint8(embedded), network.embed), graph.constant(TIE, np.float32))
+    sums = graph.add("Pad", x, graph.constant([0, 0, 0, skip], np.int64), graph.constant(TIE, np.float32))
+    for index, (layer, before) in enumerate(zip(network.layers, pasts, strict=True)):
+        scaled_bias(layer.gates, np.full_like(layer.gates.bias, LARGEST_BIAS), GATE[1])  # raises where it is not exact
+        bias = graph.input(f"bias_{index}", np.float32, 2 * width)
+        seen.append(graph.requantize(graph.columns(sums, 0, width), layer.input_quantizer))
+        gates = graph.linear_to_indices(graph.add("Concat", before, seen[-1], axis=1), layer.gates, bias=bias)
+        tanh, sigmoid = graph.add_several("Split", gates, outputs=2, axis=1, num_outputs=2)
+        row = graph.add("Mul", tanh, graph.constant(2 * GATE[1] + 1, np.int32))
+        passed = graph.add("Gather", units, graph.add("Add", row, sigmoid))
+        sums = graph.add("Add", sums, graph.linear(passed, layer.out))
+    context = graph.requantize(graph.columns(sums, width, width + skip), network.context_quantizer, lowest=0)
+    return graph.model({context: np.uint8, graph.add("Concat", *seen, axis=1): np.uint8})
+
+
+def column_biases(network: IntegerNetwork, biases: list[Numbers]) -> dict[str, Numbers]:
+    """Inputs of :func:`column_model`: the layers' biases for some streams and a condition.
+
+    Raises:
+        ValueError: float32 does not hold them.
+    """
+    return {
+        f"bias_{index}": scaled_bias(layer.gates, bias, GATE[1])
+        for index, (layer, bias) in enumerate(zip(network.layers, biases, strict=True))
+    }
+
+
+def head_model(network: IntegerNetwork, stream: int) -> bytes:
+    """The model of a stream's logits.
+
+    Inputs: ``context``, what :func:`column_model` gave; ``before``, float32 ``(batch, code_dim)``, the sum of the
+    embeddings of the streams before. Output: float32 ``(batch, alphabet)``.
+
+    Raises:
+        ValueError: weights for which float32 would not be exact.
+    """
+    graph, head = Graph(), network.heads[stream]
+    context = graph.input("context", np.uint8, "batch", head.context.weight.shape[0])
+    before = graph.input("before", np.float32, "batch", head.before.weight.shape[0])
+    parts = graph.linear(context, head.context), graph.linear(graph.to_uint8(before), head.before)
+    hidden = graph.add("Sum", *parts, graph.constant(TIE, np.float32))
+    query = graph.linear_to_uint8(graph.requantize(hidden, head.hidden_quantizer, lowest=0), head.query)
+    return graph.model({graph.linear(query, head.output_projection): np.float32})
+
+
+def _units(network: IntegerNetwork) -> NDArray[np.uint8]:
+    """What units pass on for all pairs of what tanh and sigmoid see, a row for each of tanh: one look-up for both."""
+    passed = network.unit_quantizer(network.tanh[:, None] * network.sigmoid)
+    units: NDArray[np.uint8] = (passed + ZERO).astype(np.uint8).ravel()
+    return units

@@ -1,0 +1,82 @@
+"""Along codes by an integer network, a column at a time: what all ways to compute share, and the one in numpy."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vqaudio.intnet.intervals import Integers
+from vqaudio.intnet.linear import Numbers
+from vqaudio.prior.base import Stepper
+from vqaudio.prior.network import IntegerNetwork, cut
+
+
+class IntegerStepper(Stepper):
+    """A walk along the codes of a batch, by the logits of a network; where these come from is left open."""
+
+    def __init__(self, network: IntegerNetwork, batch_size: int, n_streams: int):
+        self.network, self.frame = network, 0
+        dim = network.embeddings[0].shape[1]
+        self.embeddings = np.zeros((n_streams, batch_size, dim), np.float32)  # those in view, of each stream
+        self.column: NDArray[Any] | None = None
+
+    @abstractmethod
+    def next_column(self, embedded: Numbers) -> NDArray[Any]:
+        """What heads see of the past, from the sum ``(batch, code_dim)`` of the embeddings of the frame before."""
+
+    @abstractmethod
+    def logits_of(self, stream: int, context: NDArray[Any], before: Numbers) -> Numbers:
+        """``(batch, alphabet)`` from what :meth:`next_column` gave and the sum of embeddings of the streams before."""
+
+    def frequencies(self, stream: int) -> Integers:
+        """See :meth:`Stepper.frequencies`."""
+        return self.network.softmax.frequencies(self.logits(stream))
+
+    def logits(self, stream: int) -> Numbers:
+        """``(batch, alphabet)``, in steps of 2**-5 nats."""
+        return self.logits_of(stream, self._context(), self.embeddings[:stream].sum(0))
+
+    def accept(self, stream: int, codes: Integers) -> None:
+        """See :meth:`Stepper.accept`."""
+        self._context()
+        self.embeddings[stream] = self.network.embeddings[stream][codes]
+
+    def advance(self) -> None:
+        """See :meth:`Stepper.advance`."""
+        self._context()
+        self.frame, self.column = self.frame + 1, None
+
+    def _context(self) -> NDArray[Any]:
+        """What heads see at this frame: made before any of its codes comes into view, asked for or not."""
+        if self.column is None:
+            self.column = self.next_column(self.embeddings.sum(0))
+        return self.column
+
+
+class NumpyStepper(IntegerStepper):
+    """In numpy; each layer keeps what its convolution looks back on in a ring."""
+
+    def __init__(self, network: IntegerNetwork, batch_size: int, n_streams: int, *, condition: str):
+        super().__init__(network, batch_size, n_streams)
+        self.biases = network.biases(n_streams, condition)
+        width = network.embed.weight.shape[1]
+        self.rings = [np.zeros((layer.dilation, batch_size, width), np.float32) for layer in network.layers]
+
+    def next_column(self, embedded: Numbers) -> Numbers:
+        """See :meth:`IntegerStepper.next_column`."""
+        network = self.network
+        x = network.embed(cut(embedded))
+        skipped: Numbers = np.zeros(1, np.float32)
+        for layer, ring, bias in zip(network.layers, self.rings, self.biases, strict=True):
+            seen, place = layer.input_quantizer(x), self.frame % layer.dilation
+            added, part = network.pass_layer(layer, ring[place], seen, bias)
+            ring[place] = seen
+            x, skipped = x + added, skipped + part
+        return network.context(skipped)
+
+    def logits_of(self, stream: int, context: NDArray[Any], before: Numbers) -> Numbers:
+        """See :meth:`IntegerStepper.logits_of`."""
+        return self.network.logits(stream, context, before)
