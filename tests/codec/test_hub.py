@@ -248,7 +248,7 @@ def test_without_a_network_one_sentence_says_so(server, tmp_path, monkeypatch):
 
 
 def test_one_may_not_write_everywhere(server):
-    with pytest.raises(ModelError, match="someone/tiny: on the Hub ") as caught:
+    with pytest.raises(ModelError, match="someone/tiny: on the Hub this is not allowed: log in") as caught:
         tiny_codec().push_to_hub(OURS, token="hf_reader")
     assert "\n" not in str(caught.value)
     with pytest.raises(ModelError, match="on the Hub this failed: "):

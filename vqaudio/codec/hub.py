@@ -223,4 +223,6 @@ def _reason(error: Exception, revision: str | None) -> str:
         return "nothing can be reached now, nor was it fetched before: check the network"
     if isinstance(error, errors.EntryNotFoundError):
         return f"it lacks {CONFIG} or {MODEL}, so it is no model of {MODEL_TYPE}"
+    if isinstance(error, errors.HfHubHTTPError) and error.response.status_code in (401, 403):
+        return "this is not allowed: log in (hf auth login), or give a token of someone who may"
     return f"this failed: {' '.join(str(error).split())[:300]}"
