@@ -1,4 +1,4 @@
-"""Codes chosen by their cost: many sequences side by side, and the prior's arithmetic in torch."""
+"""Codes chosen by their cost: many sequences side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from arriving import Arriving
 from entropy_files import stored
 from tiny_priors import toy_prior
@@ -16,9 +15,8 @@ from tools import MODEL, synthetic, tiny_codec
 import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
-from vqaudio.codec.costs import CodeCosts
 from vqaudio.codec.options import CodingOptions
-from vqaudio.codec.rate_distortion import RateDistortionSearch, code_cost_search, perceptual_weights, smallest
+from vqaudio.codec.rate_distortion import RateDistortionSearch, code_cost_search, perceptual_weights
 from vqaudio.errors import ModelError
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.model.bottleneck import Identity
@@ -40,29 +38,6 @@ def heard(codec: Codec) -> tuple[np.ndarray, np.ndarray]:
     sounds = [synthetic(40 * codec.hop_length / RATE, RATE, seed=seed) for seed in range(7)]
     wav = np.stack(sounds)
     return codec.networks.features(wav), wav
-
-
-def test_costs_are_the_priors_own(codec):
-    """At each frame, the logits in torch are those of the stepper, whatever is before; sequences stay apart."""
-    random = np.random.default_rng(0)
-    batch_size, n_streams = 3, 3
-    stepper = codec.prior.begin(batch_size, n_streams, condition=CONDITION)
-    walk = CodeCosts(codec.prior, n_streams, condition=CONDITION).begin(batch_size)
-    for _ in range(12):
-        before = np.zeros((batch_size, 1, codec.prior.embeddings[0].shape[1]), np.float32)
-        for stream in range(n_streams):
-            logits = torch.from_numpy(stepper.logits(stream)).double() / 32.0
-            torch.testing.assert_close(
-                walk.log_probs(stream, torch.from_numpy(before))[:, 0].double(),
-                logits.log_softmax(-1),
-                rtol=0,
-                atol=1e-4,
-            )
-            codes = random.integers(0, codec.streams[stream].alphabet, batch_size)
-            stepper.accept(stream, codes)
-            before[:, 0] += codec.prior.embeddings[stream][codes]
-        stepper.advance()
-        walk.advance(torch.from_numpy(before[:, 0]))
 
 
 def test_side_by_side_as_one_by_one(codec, heard):
@@ -97,15 +72,6 @@ def test_what_is_planned_is_spent(codec, heard, share):
     _, before = search.encode_with_bits(*heard, 40)
     _, bits = search.encode_with_bits(*heard, 40, plan=share * before)
     assert float(bits.sum() / before.sum()) == pytest.approx(share, abs=0.06)
-
-
-@pytest.mark.parametrize(("rows", "width", "count"), [(1, 64, 16), (16, 64, 16), (3, 50, 4), (1, 4, 16)])
-def test_the_smallest_are_found(rows, width, count):
-    torch.manual_seed(0)
-    values, base = torch.randn(5, rows, width), 3 * torch.randn(5, rows)
-    every = (values + base[..., None]).flatten(1)
-    found = smallest(values, base, count=count)
-    assert torch.equal(every.gather(1, found), every.sort(1).values[:, : min(count, rows * width)])
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -3,7 +3,7 @@
 A code that is slightly farther from the features may be much cheaper to code after those before it. Frame by frame, a
 beam over the codebooks looks for the smallest ``perceptual weight * squared distance + λ * bits``; the bits are the
 prior's, given the codes that were chosen before. Source: Chou, Lookabaugh & Gray, "Entropy-constrained vector
-quantization", 1989, eq. 6; the beam as in :meth:`vqaudio.model.bottleneck.residual.ResidualVQ.encode`.
+quantization", 1989, eq. 6; the beam as in :class:`vqaudio.inference.quantizers.residual.ResidualQuantizer`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
-from vqaudio.codec.costs import CodeCosts, CostStepper
+from vqaudio.codec.costs import CodeCosts
+from vqaudio.codec.frame_search import FrameSearch
 from vqaudio.errors import ModelError
 from vqaudio.inference.base import CodeSearch, Floats, Quantizer, Tokens
-from vqaudio.model.bottleneck.residual import gather_paths
 from vqaudio.prior.base import NONE
 from vqaudio.prior.integer import IntegerPrior
 
@@ -26,8 +23,6 @@ BEAM_WIDTH = 16
 """Sums of embeddings that are kept at each codebook."""
 MAX_BATCH = 32
 """Sequences in a batch: with more, what is compared no longer fits a core's caches."""
-GROUP = 32
-"""Codes whose costs are compared at once."""
 RATE_GAIN = 20.0
 """Of the logarithm of a bit's worth, for all that was planned that has been spent too much."""
 LARGEST_GAIN = 8.0
@@ -35,13 +30,15 @@ LARGEST_GAIN = 8.0
 EXPONENT = 0.15
 QUIET = 1e-10
 LEAST_ENERGY = 1e-4  # of energy, -40 dB: what is quieter is not left to the prior alone
+LEAST_WORTH = 1e-20
+"""Of a nat, in squared distance: as good as nothing, and something to divide by."""
 
 
 def code_cost_search(quantizer: Quantizer, n_streams: int, *, code_cost: float) -> CodeSearch:
     """A search in which every code costs as much, stop codes nothing: no prior is asked, so it is quick.
 
     Raises:
-        ModelError: the bottleneck has no such search, see :meth:`Quantizer.encode`.
+        ModelError: the quantizer has no such search, see :meth:`Quantizer.encode`.
     """
     if not quantizer.has_code_costs:
         raise ModelError("codes have a cost in residual codebooks alone")
@@ -57,17 +54,17 @@ def perceptual_weights(waveform: Floats, frames: int) -> Floats:
 
     Sounds are weighted one by one, so that how many there are changes nothing.
     """
-    found = [_perceptual_weights(torch.from_numpy(one)[None], frames) for one in waveform]
-    weights: Floats = torch.cat(found).numpy()
+    return np.stack([_perceptual_weights(sound, frames) for sound in waveform])
+
+
+def _perceptual_weights(sound: Floats, frames: int) -> Floats:
+    energy = np.square(sound, dtype=np.float32).reshape(frames, -1).mean(1)
+    around = np.pad(energy, 1, mode="edge")
+    energy = (around[:-2] + 2.0 * energy + around[2:]) / 4.0
+    loud = np.square(energy).sum() / max(float(energy.sum()), QUIET)
+    shares = np.clip(energy / max(float(loud), QUIET), LEAST_ENERGY, 1.0)
+    weights: Floats = (shares**EXPONENT).astype(np.float32)
     return weights
-
-
-def _perceptual_weights(waveform: Tensor, frames: int) -> Tensor:
-    energy = waveform.float().square().reshape(len(waveform), frames, -1).mean(-1)
-    around = functional.pad(energy[:, None], (1, 1), mode="replicate")[:, 0]
-    energy = (around[:, :-2] + 2.0 * energy + around[:, 2:]) / 4.0
-    loud = energy.square().sum(1, keepdim=True) / energy.sum(1, keepdim=True).clamp(min=QUIET)
-    return (energy / loud.clamp(min=QUIET)).clamp(LEAST_ENERGY, 1.0) ** EXPONENT
 
 
 class RateDistortionSearch:
@@ -82,7 +79,7 @@ class RateDistortionSearch:
         beam_width: sums of embeddings that are kept at each codebook; with fewer it is quicker, and a little worse.
 
     Raises:
-        ModelError: a bottleneck of another kind.
+        ModelError: a quantizer of another kind.
     """
 
     def __init__(
@@ -97,14 +94,12 @@ class RateDistortionSearch:
     ):
         if not supports_rdo(quantizer, n_streams):
             raise ModelError("codes can be chosen by their cost only where latents are sums of codebooks' embeddings")
-        self.codebooks = [torch.from_numpy(book) for book in quantizer.additive_codebooks()[:n_streams]]
-        self.norms = [book.square().sum(1) for book in self.codebooks]
-        self.products = [(-2.0 * book.T).contiguous() for book in self.codebooks]
+        self.codebooks = quantizer.additive_codebooks()[:n_streams]
         self.costs = CodeCosts(prior, n_streams, condition=condition)
         self.n_streams, self.weight, self.beam_width = n_streams, weight, beam_width
 
     def __call__(self, features: Floats, waveform: Floats, frames: int) -> list[Tokens]:
-        """``(batch, D, frames)`` to int64 codes ``(batch, frames)`` per stream, each from a cold start.
+        """``(batch, D, frames)`` to int64 codes ``(batch, frames)`` per stream, each sequence from a cold start.
 
         ``waveform`` is what the features are of: ``(batch, 1, samples)``. Codes are wanted for the first ``frames``.
         """
@@ -124,7 +119,6 @@ class RateDistortionSearch:
             bits.append(spent)
         return [np.concatenate(parts) for parts in zip(*codes, strict=True)], np.concatenate(bits)
 
-    @torch.inference_mode()
     def search(self, features: Floats, weights: Floats, *, plan: Floats | None = None) -> tuple[list[Tokens], Floats]:
         """The codes, and what they cost.
 
@@ -137,47 +131,22 @@ class RateDistortionSearch:
         Returns:
             Int64 codes ``(batch, frames)`` per stream, and the bits of each frame, ``(batch, frames)``.
         """
-        vectors = torch.from_numpy(features).transpose(1, 2).contiguous()
-        nats = torch.from_numpy(weights) / math.log(2.0)
-        planned = None if plan is None else torch.from_numpy(plan)
-        stepper = self.costs.begin(len(vectors))
-        ahead = torch.zeros(len(vectors), 1)
-        codes, bits = [], []
-        for frame in range(vectors.shape[1]):
-            worth = nats[:, frame, None]
-            if planned is not None:
-                worth = worth * ahead.mul(RATE_GAIN).exp().clamp(1.0 / LARGEST_GAIN, LARGEST_GAIN)
-            chosen, spent = self._frame(vectors[:, frame], worth, stepper)
-            codes.append(chosen)
-            bits.append(spent / math.log(2.0))
-            if planned is not None:
-                ahead = ahead + (bits[-1] - planned[:, frame])[:, None] / planned.sum(1, keepdim=True).clamp(min=1.0)
-        return list(torch.stack(codes, 2).numpy()), torch.stack(bits, 1).numpy()
-
-    def _frame(self, vectors: Tensor, weights: Tensor, stepper: CostStepper) -> tuple[Tensor, Tensor]:
-        """The codes ``(streams, batch)`` of one frame and their nats; the stepper goes on by it.
-
-        ``vectors`` ``(batch, D)``, ``weights`` ``(batch, 1)`` of a nat.
-        """
-        batch = len(vectors)
-        residuals, spent = vectors[:, None], vectors.new_zeros(batch, 1)
-        prefix = vectors.new_zeros(batch, 1, self.costs.embeddings[0].shape[1])
-        paths: list[Tensor] = []
-        for stream, (codebook, norms, products) in enumerate(
-            zip(self.codebooks, self.norms, self.products, strict=True)
-        ):
-            log_probs = stepper.log_probs(stream, prefix)
-            left = torch.addmm(norms, residuals.flatten(0, 1), products).view_as(log_probs)
-            left.addcmul_(weights[..., None], log_probs, value=-1.0)
-            base = residuals.square().sum(-1) + weights * spent
-            kept = smallest(left, base, count=self.beam_width if stream + 1 < self.n_streams else 1)
-            parent, code = kept // len(codebook), kept % len(codebook)
-            spent = spent.gather(1, parent) - log_probs.flatten(1).gather(1, kept)
-            residuals = gather_paths(residuals, parent) - functional.embedding(code, codebook)
-            prefix = gather_paths(prefix, parent) + functional.embedding(code, self.costs.embeddings[stream])
-            paths = [path.gather(1, parent) for path in paths] + [code]
-        stepper.advance(prefix[:, 0])
-        return torch.cat(paths, 1).T, spent[:, 0]
+        batch, _, frames = features.shape
+        vectors = np.ascontiguousarray(features.transpose(2, 0, 1), np.float32)
+        weights = np.asarray(weights / math.log(2.0), np.float32)
+        frame_search = FrameSearch(self.codebooks, self.costs, batch=batch, beam_width=self.beam_width)
+        ahead = np.zeros(batch, np.float32)
+        codes = np.empty((self.n_streams, batch, frames), np.int64)
+        bits = np.empty((batch, frames), np.float32)
+        for frame in range(frames):
+            worth = weights[:, frame]
+            if plan is not None:
+                worth = worth * np.clip(np.exp(ahead * RATE_GAIN), 1.0 / LARGEST_GAIN, LARGEST_GAIN)
+            codes[:, :, frame], spent = frame_search(vectors[frame], np.maximum(worth, LEAST_WORTH))
+            bits[:, frame] = spent / math.log(2.0)
+            if plan is not None:
+                ahead = ahead + (bits[:, frame] - plan[:, frame]) / np.maximum(plan.sum(1), 1.0)
+        return list(codes), bits
 
 
 def supports_rdo(quantizer: Quantizer, n_streams: int) -> bool:
@@ -186,23 +155,3 @@ def supports_rdo(quantizer: Quantizer, n_streams: int) -> bool:
     return len(quantizer.additive_codebooks()[:n_streams]) == n_streams and all(
         stream.stride == 1 for stream in streams
     )
-
-
-def smallest(values: Tensor, base: Tensor, *, count: int) -> Tensor:
-    """Where the ``count`` smallest of ``values + base`` are, the smallest first; ``base`` is of whole rows.
-
-    ``(batch, rows, width)`` and ``(batch, rows)`` to indices ``(batch, count)`` into the flattened ``values``, fewer
-    where there are not as many. Only groups whose minima are among the smallest are looked at more closely, each of
-    members that are far apart, so that minima are taken over whole rows of memory.
-    """
-    batch, rows, width = values.shape
-    group = GROUP if width % GROUP == 0 else 1
-    least = values.view(batch, rows, group, -1).amin(2) + base[..., None]
-    columns = least.shape[2]
-    groups = least.flatten(1).topk(min(count, rows * columns), dim=1, largest=False, sorted=False).indices
-    row = groups // columns
-    first = row * width + groups % columns
-    members = (first[..., None] + torch.arange(0, width, columns)).flatten(1)
-    found = values.flatten(1).gather(1, members) + base.gather(1, row).repeat_interleave(group, 1)
-    best = found.topk(min(count, found.shape[1]), dim=1, largest=False).indices
-    return members.gather(1, best)
