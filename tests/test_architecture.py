@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -54,6 +55,7 @@ RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in room
 TORCH_FREE = {
     "audio",
     "cli",
+    "codec",
     "config",
     "container",
     "errors",
@@ -86,7 +88,7 @@ EXTRAS = {
 ROOMS_WITH_EXTRAS = {"evaluation", "training"}
 
 LATE = {"av", "huggingface_hub", "pyarrow"}
-"""Imported only by those who read or write a file of its kind, or ask the Hub."""
+"""Extras that any room may use: imported only by those who read or write a file of its kind, or ask the Hub."""
 
 
 SLOW_PACKAGES = (
@@ -210,6 +212,17 @@ def test_extras_are_imported_where_they_belong():
     users = {room_of(module) for module in sources() if outer_imports(module) & EXTRAS}
     assert "training" in users
     assert users <= ROOMS_WITH_EXTRAS
+
+
+def test_what_must_start_quickly_needs_no_more_than_what_everybody_installs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = {re.split("[^a-z0-9_]", text)[0] for text in project["dependencies"]}
+    assert not installed & (EXTRAS | LATE | {"torch"})
+    known = installed | LATE | set(sys.stdlib_module_names)
+    found = {module: outer_imports(module) - known for module in sources() if room_of(module) in TORCH_FREE}
+    assert {module: names for module, names in found.items() if names} == {
+        "vqaudio.config.runs": {"yaml"}
+    }  # for training
 
 
 def test_importing_a_quick_command_loads_nothing_slow():

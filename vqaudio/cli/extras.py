@@ -11,6 +11,7 @@ EXTRAS = {
     "tables": ("pyarrow",),
     "media": ("av",),
     "torch": ("torch",),
+    "hub": ("huggingface_hub",),
     "train": ("librosa", "lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torch", "torchaudio", "yaml"),
     "eval": ("jinja2", "librosa", "matplotlib", "pesq", "pystoi", "sklearn", "scipy", "torch", "torchaudio"),
 }
