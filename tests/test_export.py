@@ -125,8 +125,9 @@ def test_the_python_example_refuses_files_of_two_models(tmp_path: Path) -> None:
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     """The example for Node, beside the packages that it imports."""
-    packages = Path(os.environ.get("NODE_PATH", "node_modules"))
-    if shutil.which("node") is None or not (packages / "onnxruntime-node").is_dir():
+    folders = map(Path, os.environ.get("NODE_PATH", "node_modules").split(os.pathsep))
+    packages = next((folder for folder in folders if (folder / "onnxruntime-node").is_dir()), None)
+    if shutil.which("node") is None or packages is None:
         pytest.skip("needs node, and NODE_PATH at a folder of packages with onnxruntime-node (npm install it)")
     (tmp_path / "node_modules").symlink_to(packages.resolve(), target_is_directory=True)
     return Path(shutil.copy(EXAMPLES / "onnx_decode.mjs", tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from vqaudio.config.bottleneck import HierarchicalConfig, IdentityConfig
 from vqaudio.errors import ModelError
 from vqaudio.inference.base import Floats, Tokens
 from vqaudio.inference.exported import decoder_model, description, encoder_model
-from vqaudio.inference.graphs import OPSET
+from vqaudio.inference.graphs import IR_VERSION, OPSET
 from vqaudio.inference.onnx_networks import OnnxNetworks
 from vqaudio.inference.stored import StoredModel, read_model
 from vqaudio.model import checkpoint
@@ -85,6 +86,20 @@ def test_shipped_models(name: str) -> None:
     (decoded,) = session(decoder_model(model, networks)).run(None, {"codes": codes, **told})
     expected = networks.decode(list(codes.transpose(1, 0, 2)), len(told))
     assert decibels(decoded - expected, expected) < -80
+
+
+def test_the_page_lists_the_opset_and_every_operator(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    assert f"Opset {OPSET} of `ai.onnx`" in page
+    assert f"IR version {IR_VERSION}" in page
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page.partition("## Operators")[2], re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"\w+", row)} - set(shipped_models()) - {"digits"}
+    used = set()
+    for name in DECODABLE:
+        model, networks = opened(stored(CONFIGS[name], tmp_path))
+        for made in (encoder_model(model, networks), decoder_model(model, networks)):
+            used |= {node.op_type for node in made.graph.node}
+    assert used == listed
 
 
 def test_what_programs_are_told_of_a_model(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class Graph:
     def proto(self, weights: Arrays, *, embedded: bool, metadata: Mapping[str, str] | None = None) -> onnx.ModelProto:
         """The graph as an ONNX model, ``weights`` inside, or to be handed over beside it."""
         nodes = [
-            onnx.helper.make_node(operator, inputs, [output], **attributes)
+            onnx.helper.make_node(operator, inputs, [output], name=output, **attributes)  # 1.20 fuses nodes by name
             for operator, inputs, output, attributes in self._nodes
         ]
         tensor = onnx.numpy_helper.from_array if embedded else _outside

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, NotImplemented
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, NotImplemented
 
 from vqaudio.config.model import (
     FramesDecoderConfig,
@@ -142,7 +142,7 @@ def new_session(graph: Graph, tensors: Arrays) -> onnxruntime.InferenceSession:
     model = graph.proto(weights, embedded=False).SerializeToString()
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except (Fail, InvalidGraph, NotImplemented) as error:
+    except (Fail, InvalidArgument, InvalidGraph, NotImplemented) as error:
         if "opset" not in str(error).lower():
             raise
         raise ModelError(
