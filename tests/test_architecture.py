@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,8 +18,12 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from tiny_models import tiny_model
+from tools import MODEL, synthetic, wav_bytes
 
 from vqaudio.cli.program import COMMANDS
+from vqaudio.model import checkpoint
+from vqaudio.model.autoencoder import Autoencoder
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,10 +72,10 @@ TORCH_FREE = {
     "series",
     "tokens",
 }
-"""Neither these rooms nor what they import may import torch, not even late: they must start quickly."""
+"""Neither these rooms nor what they import may import torch, not even late, but by the name of a backend."""
 
 QUICK_COMMANDS = ("compress", "convert", "decompress", "info", "models", "sample", "score")
-"""Their modules import torch, if at all, once the arguments are known to be good."""
+"""Their modules import what runs networks, if anything, once the arguments are known to be good."""
 
 EXTRAS = {
     "gradio",
@@ -241,6 +246,39 @@ def test_importing_a_quick_command_loads_nothing_slow():
     )
     done = python("-c", script, json.dumps([names, slow]))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_sound_is_coded_and_sampled_without_torch(toys, tmp_path):
+    """All commands of a process that has nothing but the package's own requirements."""
+    speakers = tiny_model().config.model_copy(update={"speakers": ("ann", "bob")})
+    checkpoint.save(Autoencoder(speakers), tmp_path / "voices.safetensors")
+    (tmp_path / "in.wav").write_bytes(wav_bytes(synthetic(0.5, 16000), 16000))
+    model = ["--model", str(MODEL), "--prior", str(toys.prior)]
+    commands = [
+        ["compress", "in.wav", "a.vq", "--codebooks", "2", *model],
+        ["compress", "in.wav", "b.vq", "--kbps", "1.5", *model],
+        ["info", "a.vq"],
+        ["decompress", "a.vq", "a.wav", *model],
+        ["score", "in.wav", *model],
+        ["sample", "s.wav", "--seconds", "0.1", "--prompt", "in.wav", *model],
+        ["convert", "in.wav", "c.wav", "--speaker", "bob", "--model", "voices.safetensors"],
+    ]
+    script = (
+        "import json, sys\n"
+        "import vqaudio\n"
+        "from vqaudio.cli.program import main\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    assert main(arguments) == 0, arguments\n"
+        "    assert 'torch' not in sys.modules, arguments\n"
+        "assert vqaudio.load(sys.argv[2]).decompress(open('a.vq', 'rb').read())[0].shape == (1, 8000)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    given = [sys.executable, "-c", script, json.dumps(commands), str(MODEL)]
+    done = subprocess.run(
+        given, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
