@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from tiny_models import strided_config, tiny_model
 from tools import MODEL, codec_of, synthetic, tiny_codec
@@ -68,6 +69,23 @@ def test_each_sound_of_a_batch_has_the_codes_and_the_sound_that_it_has_alone(cou
         assert not decoded[row, 0, len(clip) :].any()
         (single,) = model.encode(torch.from_numpy(clip)[None, None], num_quantizers=count).audio_codes
         assert np.array_equal(single.numpy(), codes)
+
+
+@pytest.mark.slow
+def test_recordings_side_by_side_have_the_codes_that_they_have_alone(data_folder):
+    """By the default model, and by ``forward`` as well: no two codes here are so near that rounding decides."""
+    model = CodecModel.from_pretrained()
+    about = {path: soundfile.info(path) for path in sorted((data_folder / "speech").rglob("*.flac"))}
+    paths = [path for path, told in about.items() if told.samplerate == RATE and told.duration > 2][:4]
+    clips = [soundfile.read(path, dtype="float32")[0] for path in paths]
+    assert len({len(clip) for clip in clips}) == 4
+    values, mask = padded(clips)
+    encoded = model.encode(values, mask)
+    with torch.no_grad():
+        assert torch.equal(model(values, mask).audio_codes, encoded.audio_codes)
+    for row, clip in enumerate(clips):
+        codes, _ = alone(model.codec, clip)
+        assert np.array_equal(encoded.audio_codes[row, :, encoded.audio_codes_mask[row]].numpy(), codes)
 
 
 def test_behind_the_end_of_a_sound_stand_codes_of_silence():

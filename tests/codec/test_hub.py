@@ -81,6 +81,14 @@ def test_a_folder_is_the_model_that_it_was_written_from(folder):
     assert same(Codec.from_pretrained(str(folder)), tiny_codec())
 
 
+def test_a_card_that_is_there_stays(folder):
+    (folder / "README.md").write_text("what I wrote")
+    (folder / "model.safetensors").unlink()
+    tiny_codec().save_pretrained(folder)
+    assert (folder / "README.md").read_text() == "what I wrote"
+    assert same(Codec.from_pretrained(folder), tiny_codec())
+
+
 def test_a_prior_goes_with_the_model(tmp_path):
     codec = vqaudio.load("digits")
     codec.save_pretrained(tmp_path)
@@ -189,6 +197,14 @@ def test_what_is_pushed_is_what_is_fetched(server, tmp_path):
     assert same(found, codec)
     assert found.prior.fingerprint == codec.prior.fingerprint
     assert found.prior_file.is_relative_to(tmp_path)
+
+
+def test_a_card_on_the_hub_stays_when_the_model_is_pushed_again(server):
+    server.commit(OURS, {"README.md": b"what I wrote", "model.safetensors": b"before"})
+    tiny_codec().push_to_hub(OURS, token="hf_writer")
+    held = server.commits[OURS][server.names[OURS]["main"]]
+    assert held["README.md"] == b"what I wrote"
+    assert held["model.safetensors"] == MODEL.read_bytes()
 
 
 def test_a_revision_and_a_token_are_passed_on(server, folder, tmp_path):

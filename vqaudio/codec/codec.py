@@ -110,7 +110,7 @@ class Codec(LoadedModel):
     def save_pretrained(self, folder: str | Path, *, license: str | None = None) -> None:
         """Write the model into a folder as the Hub lays them out: see :mod:`vqaudio.codec.hub`.
 
-        ``license`` is the Hub's name of one, as in ``mit``, for the card.
+        ``license`` is the Hub's name of one, as in ``mit``, for the card. A card that is there already stays.
 
         Raises:
             ModelError: the model's file is gone, or holds another by now. FileError: nothing can be

@@ -94,7 +94,7 @@ def pretrained(name_or_path: str | Path, options: HubOptions) -> Pretrained | No
 
 
 def save(model: LoadedModel, folder: str | Path, *, license: str | None = None) -> None:
-    """Write a model into a folder, which is made where there is none; other files in it stay.
+    """Write a model into a folder, which is made where there is none; a card and other files in it stay.
 
     Raises:
         ModelError: the model's file is gone, or holds another model by now. FileError: it cannot be written.
@@ -125,8 +125,9 @@ def save(model: LoadedModel, folder: str | Path, *, license: str | None = None) 
     if model.prior_file is not None:
         files[PRIOR] = model.prior_file.read_bytes()
     for name, data in files.items():
-        with atomic_write(target / name) as file:
-            file.write(data)
+        if name != CARD or not (target / CARD).exists():
+            with atomic_write(target / name) as file:
+                file.write(data)
 
 
 def push(
@@ -138,7 +139,9 @@ def push(
     commit_message: str,
     license: str | None,
 ) -> str:
-    """Upload what :func:`save` writes, into a repository that is made where there is none; returns the commit's URL.
+    """Upload what :func:`save` writes into a repository, which is made where there is none; returns the commit's URL.
+
+    A card that is there stays.
 
     Raises:
         ModelError: as :func:`save`, no name of a repository, no right to write there, or the Hub cannot be reached.
@@ -148,8 +151,13 @@ def push(
         save(model, folder, license=license)
         with _told(f"{repository}: on the Hub", options.revision):
             api.create_repo(repository, private=private, exist_ok=True)
+            has_card = api.file_exists(repository, CARD, revision=options.revision)
             done = api.upload_folder(
-                repo_id=repository, folder_path=folder, revision=options.revision, commit_message=commit_message
+                repo_id=repository,
+                folder_path=folder,
+                revision=options.revision,
+                commit_message=commit_message,
+                ignore_patterns=[CARD] if has_card else None,
             )
     return str(done.commit_url)
 
