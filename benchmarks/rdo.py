@@ -1,7 +1,7 @@
 """``python benchmarks/rdo.py``: how fast codes are chosen by their cost, chunk by chunk and with chunks side by side.
 
 The ways take turns within each round, so that whatever else the machine does slows all of them alike; a ratio is taken
-per round, then its median.
+per round, then its median. As many threads run as ``OMP_NUM_THREADS`` says.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import statistics
 import time
 
 import click
-import torch
 from prior import syllables
 
 import vqaudio
@@ -22,16 +21,14 @@ from vqaudio.codec.options import CodingOptions
 from vqaudio.registry import DEFAULT_MODEL
 
 
-@click.command("benchmarks/rdo.py", cls=Command, example="--seconds 60 --threads 2")
+@click.command("benchmarks/rdo.py", cls=Command, example="--seconds 60")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME|PATH")
 @click.option("--codebooks", type=int, metavar="N", help="default: all")
 @click.option("--rdo", type=float, default=0.2, show_default=True, metavar="LAMBDA")
 @click.option("--seconds", type=float, default=60.0, show_default=True, metavar="TIME")
 @click.option("--rounds", type=int, default=3, show_default=True, metavar="N")
-@click.option("--threads", type=int, default=2, show_default=True, metavar="N")
-def main(model: str, codebooks: int | None, rdo: float, seconds: float, rounds: int, threads: int) -> int:
+def main(model: str, codebooks: int | None, rdo: float, seconds: float, rounds: int) -> int:
     """Compress a sound with --rdo, with its chunks one by one and side by side, and say how fast each was."""
-    torch.set_num_threads(threads)
     loaded = vqaudio.load(model)
     sound = ArraySource(syllables(seconds, loaded.sample_rate), loaded.sample_rate)
     took: dict[int, list[float]] = {1: [], rate_distortion.MAX_BATCH: []}

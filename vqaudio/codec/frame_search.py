@@ -32,7 +32,6 @@ class _Paths:
         residuals: what is left of the features, ``(rows, D)``.
         prefix: sums of the prior's embeddings of codes so far, ``(rows, code_dim)``.
         spent: nats, ``(rows,)``.
-        codes: of each stream so far, ``(rows,)``.
     """
 
     table: Indices
@@ -40,11 +39,12 @@ class _Paths:
     residuals: Floats
     prefix: Floats
     spent: Floats
-    codes: list[Tokens]
 
 
 class FrameSearch:
     """Goes along so many sequences, frame by frame, with memory for what is compared.
+
+    Where the best path of a sequence takes a stop code, it goes on alone: others hardly ever overtake it.
 
     Args:
         codebooks: ``(alphabet, D)`` each, whose embeddings add up to latents.
@@ -70,14 +70,17 @@ class FrameSearch:
         """
         batch, share = self.batch, 1.0 / worth
         prefix = np.zeros((len(batch), self.costs.embeddings[0].shape[1]), np.float32)
-        paths = _Paths(batch[:, None], batch, vectors, prefix, np.zeros(len(batch), np.float32), [])
+        paths = _Paths(batch[:, None], batch, vectors, prefix, np.zeros(len(batch), np.float32))
+        chosen = []
         for stream, codebook in enumerate(self.codebooks):
             last = stream + 1 == len(self.codebooks)
             costs, logits, base = self._compared(stream, paths, share)
             rows, codes, found = smallest(costs, base, paths.table, count=1 if last else self.beam_width)
             kept = found < np.inf
             if not last:
-                kept &= self._promising(stream, codes, found)
+                best = found.argmin(1)[:, None]
+                ended = self.stops[stream][np.take_along_axis(codes, best, 1)]
+                kept &= ~ended | (np.arange(found.shape[1]) == best)
             row, code = rows[kept], codes[kept]
             counts = kept.sum(1)
             paths = _Paths(
@@ -86,10 +89,10 @@ class FrameSearch:
                 paths.residuals if last else paths.residuals[row] - codebook[code],
                 paths.prefix[row] + self.costs.embeddings[stream][code],
                 paths.spent[row] - logits[row, code],
-                [before[row] for before in paths.codes] + [code],
             )
+            chosen.append((row, code))
         self.stepper.advance(paths.prefix)
-        return np.stack(paths.codes), paths.spent
+        return _traced(chosen), paths.spent
 
     def _compared(self, stream: int, paths: _Paths, share: Floats) -> tuple[Floats, Floats, Floats]:
         """What each code of a stream costs less what its path does, ``(rows, alphabet)``; logits; and what paths do."""
@@ -107,10 +110,6 @@ class FrameSearch:
         base *= shares
         base += paths.spent
         return costs, logits, base
-
-    def _promising(self, stream: int, codes: Tokens, found: Floats) -> NDArray[np.bool_]:
-        """Which of a sequence's best paths are worth going on with, all ``(batch, paths)``."""
-        return np.ones(codes.shape, bool)
 
 
 def smallest(values: Floats, base: Floats, table: Indices, *, count: int) -> tuple[Indices, Tokens, Floats]:
@@ -159,5 +158,18 @@ def _first(values: Floats, count: int) -> Indices:
 
 def _table(counts: Indices) -> Indices:
     """Which rows are each sequence's where these have so many: ``(batch, most)``, 0 where there are no more."""
-    ends, places = counts.cumsum(), np.arange(counts.max())
+    ends, most = counts.cumsum(), counts.max()
+    if ends[-1] == len(counts) * most:
+        return np.arange(ends[-1]).reshape(len(counts), most)
+    places = np.arange(most)
     return np.where(places < counts[:, None], (ends - counts)[:, None] + places, 0)
+
+
+def _traced(chosen: Sequence[tuple[Indices, Tokens]]) -> Tokens:
+    """The codes ``(streams, batch)`` of the paths that are left, from each stream's rows before and codes."""
+    codes = []
+    row = np.arange(len(chosen[-1][0]))
+    for before, code in reversed(chosen):
+        codes.append(code[row])
+        row = before[row]
+    return np.stack(codes[::-1])
