@@ -132,7 +132,7 @@ class CostStepper:
         largest = out.max()
         if largest > LARGEST_EXPONENT:  # then the others' exponentials may vanish
             np.maximum(np.subtract(out, largest, out=out), -LARGEST_EXPONENT, out=out)
-        return out, np.log(np.exp(out, out=memory) @ np.ones(out.shape[1], np.float32))  # quicker than sums of rows
+        return out, np.log(np.exp(out, out=memory).sum(1))
 
     def advance(self, embedded: Floats) -> None:
         """To the next frame; ``(batch, code_dim)`` is the sum of the embeddings of the codes that were chosen."""

@@ -14,10 +14,13 @@ def product(x: Floats, weight: Floats, *, out: Floats) -> Floats:
     """``x @ weight`` into ``out``, all contiguous: ``(rows, inputs)`` and ``(inputs, outputs)`` to ``(rows, outputs)``.
 
     Where there are few rows, copies of the weights cost about as much as the product. So rows go in pieces for which
-    none are made.
+    none are made. Nor are threads started for such pieces, as they would be for a single row, which goes twice.
     """
     rows, (inputs, outputs) = len(x), weight.shape
     piece = 1 << max(1, SMALL // weight.size).bit_length() - 1
+    if rows == 1 < piece:
+        out[:] = np.matmul(np.concatenate([x, x]), weight)[:1]
+        return out
     if piece < 4 or rows <= piece:
         np.matmul(x, weight, out=out)
         return out
