@@ -257,7 +257,7 @@ def test_sound_is_coded_and_sampled_without_torch(toys, tmp_path):
     commands = [
         ["compress", "in.wav", "a.vq", "--codebooks", "2", *model],
         ["compress", "in.wav", "b.vq", "--kbps", "1.5", *model],
-        ["info", "a.vq"],
+        ["info", "a.vq", "--prior", str(toys.prior)],
         ["decompress", "a.vq", "a.wav", *model],
         ["score", "in.wav", *model],
         ["sample", "s.wav", "--seconds", "0.1", "--prompt", "in.wav", *model],
@@ -270,11 +270,11 @@ def test_sound_is_coded_and_sampled_without_torch(toys, tmp_path):
         "for arguments in json.loads(sys.argv[1]):\n"
         "    assert main(arguments) == 0, arguments\n"
         "    assert 'torch' not in sys.modules, arguments\n"
-        "assert vqaudio.load(sys.argv[2]).decompress(open('a.vq', 'rb').read())[0].shape == (1, 8000)\n"
+        "assert vqaudio.load(sys.argv[2], prior=sys.argv[3]).decompress(open('a.vq', 'rb').read())[0].shape == (1, 8000)\n"
         "assert 'torch' not in sys.modules\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    given = [sys.executable, "-c", script, json.dumps(commands), str(MODEL)]
+    given = [sys.executable, "-c", script, json.dumps(commands), str(MODEL), str(toys.prior)]
     done = subprocess.run(
         given, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
