@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from vqaudio.intnet.graph import TIE, ZERO, Graph, scaled_bias
 from vqaudio.intnet.grids import INT8, LARGEST_BIAS, SUM
+from vqaudio.intnet.intervals import frequencies_of
 from vqaudio.intnet.linear import Int8Linear, Requantize
+from vqaudio.intnet.softmax import Softmax, below_largest
 
 LEVELS = onnxruntime.GraphOptimizationLevel.__members__
 ROWS = 9
@@ -98,6 +100,19 @@ def test_sums_are_cut_off_where_int8_ends():
     graph, x = Graph(), np.arange(-300, 301, dtype=np.float32)[:, None]
     found = run(graph, graph.to_uint8(graph.input("x", np.float32, "batch", 1)), np.uint8, x=x)
     assert np.array_equal(found, as_uint8(x.clip(-INT8, INT8)))
+
+
+@pytest.mark.parametrize("alphabet", [1, 2, 1000, 4096])
+@pytest.mark.parametrize("spread", [0, 3, 300])
+def test_intervals_are_those_of_the_softmax_in_numpy(alphabet, spread):
+    """Likely codes and unlikely ones, many as likely as others, and all alike."""
+    softmax = Softmax(np.array([round(2**24 * 0.97**steps) for steps in range(556)]))
+    logits = np.random.default_rng(alphabet).normal(0, spread, (ROWS, alphabet)).round().astype(np.float32)
+    graph = Graph()
+    made = graph.cumulative(graph.input("logits", np.float32, "batch", alphabet), softmax, alphabet)
+    expected = softmax.frequencies(logits)
+    assert np.array_equal(expected, frequencies_of(softmax.weights(below_largest(logits))))  # by integer division
+    assert np.array_equal(run(graph, made, np.int32, logits=logits), expected.cumsum(-1))
 
 
 def test_what_float32_does_not_hold_is_refused():

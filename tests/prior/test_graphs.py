@@ -52,8 +52,9 @@ def assert_same(
         assert np.array_equal(context, expected + ZERO)
         assert np.array_equal(seen, np.concatenate([ring[0] for ring in stepper.rings], axis=1) + ZERO)
         for stream, head in enumerate(heads):
-            (logits,) = head.run(None, {"context": context, "before": 2 * before})
+            logits, ends = head.run(None, {"context": context, "before": 2 * before})
             assert np.array_equal(logits, network.logits(stream, expected, 2 * before))
+            assert np.array_equal(ends, network.softmax.frequencies(logits).cumsum(-1))
 
 
 @pytest.mark.parametrize("level", LEVELS)

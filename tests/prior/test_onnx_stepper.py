@@ -34,6 +34,7 @@ def test_both_give_the_same_logits_and_frequencies(made, batch_size, n_streams, 
         for stream, at in due(STREAMS[:n_streams], frame):
             assert np.array_equal(quick.logits(stream), slow.logits(stream))
             assert np.array_equal(quick.frequencies(stream), slow.frequencies(stream))
+            assert np.array_equal(quick.cumulative(stream), slow.cumulative(stream))
             for stepper in (slow, quick):
                 stepper.accept(stream, codes[stream][:, at])
         slow.advance()

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from vqaudio.intnet.grids import EXACT, INT8
+from vqaudio.intnet.intervals import TOTAL
 from vqaudio.intnet.linear import Int8Linear, Requantize
+from vqaudio.intnet.softmax import Softmax
 
 ZERO = 128
 """The zero point: the uint8 that stands for 0."""
@@ -106,6 +108,30 @@ class Graph:
             raise ValueError("a grid that is finer than the one before has ties that no offset breaks")
         made = self.add("QuantizeLinear", x, self.constant(1 / requantize.scale, np.float32), self.zero())
         return self.add("Clip", made, self.constant(ZERO + lowest, np.uint8))  # above, uint8 ends where int8 does
+
+    def look_up(self, table: NDArray[Any], indices: str, channels: int) -> str:
+        """Elements of a table ``(size,)`` by indices ``(batch, channels)``; ``Gather`` would copy them one by one."""
+        flat = self.add("Reshape", indices, self.constant([1, -1], np.int64))
+        found = self.add("GatherElements", self.constant(table[None], table.dtype.type), flat, axis=1)
+        return self.add("Reshape", found, self.constant([-1, channels], np.int64))
+
+    def cumulative(self, logits: str, softmax: Softmax, alphabet: int) -> str:
+        """Float32 logits to the ends of their intervals, int32: sums along :meth:`Softmax.frequencies`.
+
+        It divides in float64, which is exact: see :func:`vqaudio.intnet.intervals.frequencies_of`.
+        """
+        last = self.constant([-1], np.int64)
+        below = self.add("Sub", self.add("ReduceMax", logits, last), logits)
+        below = self.add("Min", below, self.constant(len(softmax.exp) - 1, np.float32))
+        indices = self.add("Cast", below, to=TensorProto.INT32)
+        weights = self.look_up(softmax.exp.astype(np.float64), indices, alphabet)
+        shares = self.add("Mul", weights, self.constant(TOTAL - alphabet, np.float64))
+        shares = self.add("Div", shares, self.add("ReduceSum", weights, last))
+        frequencies = self.add("Add", self.add("Cast", shares, to=TensorProto.INT32), self.constant(1, np.int32))
+        rest = self.add("Sub", self.constant(TOTAL, np.int32), self.add("ReduceSum", frequencies, last))
+        largest = self.add("ArgMax", frequencies, axis=1)
+        frequencies = self.add("ScatterElements", frequencies, largest, rest, axis=1, reduction="add")
+        return self.add("CumSum", frequencies, self.constant(1, np.int64))
 
     def to_uint8(self, x: str) -> str:
         """Float32 integers, cut off where int8 ends."""

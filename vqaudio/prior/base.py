@@ -31,6 +31,10 @@ class Stepper(ABC):
     def frequencies(self, stream: int) -> Integers:
         """Frequencies of the next code of a stream: int64 ``(batch, alphabet)``, adding up to ``TOTAL``."""
 
+    def cumulative(self, stream: int) -> NDArray[np.integer]:
+        """Sums along these frequencies, ``(batch, alphabet)``: where the interval of each code ends."""
+        return self.frequencies(stream).cumsum(-1)
+
     @abstractmethod
     def accept(self, stream: int, codes: Integers) -> None:
         """The code that came, ``(batch,)``."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vqaudio.intnet.intervals import Integers
 from vqaudio.intnet.rangecoder import Decoder, Encoder
@@ -45,7 +46,7 @@ def decode(
         going = [sequence for sequence, payload in enumerate(owner) if frame < n_frames[payload]]
         for stream, at in due(streams, frame):
             codes = found[stream][:, at]
-            _take(decoders, owner, going, stepper.frequencies(stream), codes)
+            _take(decoders, owner, going, stepper.cumulative(stream), codes)
             stepper.accept(stream, codes)
         stepper.advance()
     starts = np.cumsum([0, *batch_sizes])
@@ -55,12 +56,13 @@ def decode(
     ]
 
 
-def _take(decoders: list[Decoder], owner: list[int], going: list[int], frequencies: Integers, codes: Integers) -> None:
+def _take(
+    decoders: list[Decoder], owner: list[int], going: list[int], ends: NDArray[np.integer], codes: Integers
+) -> None:
     """Decode the next code of each sequence that is still ``going`` into ``codes`` ``(batch,)``."""
-    ends = frequencies.cumsum(-1)
     for sequence in going:
         decoder, row = decoders[owner[sequence]], ends[sequence]
         code = int(row.searchsorted(decoder.place(), side="right"))
-        frequency = frequencies.item(sequence, code)
-        decoder.take(row.item(code) - frequency, frequency)
+        start = row.item(code - 1) if code else 0
+        decoder.take(start, row.item(code) - start)
         codes[sequence] = code

@@ -1,4 +1,4 @@
-"""An integer network as ONNX models, weights included: one for its next column, and one for the logits of each stream.
+"""An integer network as ONNX models, weights included: one for its next column, one for each stream's distributions.
 
 They give, number for number, what :mod:`vqaudio.prior.network` gives. Where numbers enter a product, and so between
 models, they are uint8 with a zero point of 128: see :mod:`vqaudio.intnet.graph`.
@@ -32,7 +32,7 @@ def column_model(network: IntegerNetwork) -> bytes:
     embedded = graph.input("embedded", np.float32, "batch", network.embed.weight.shape[0])
     past = graph.input("past", np.uint8, "batch", len(network.layers) * width)
     pasts = graph.add_several("Split", past, outputs=len(network.layers), axis=1, num_outputs=len(network.layers))
-    units, seen = graph.constant(_units(network), np.uint8), []
+    units, seen = _units(network), []
     x = graph.add("Add", graph.linear(graph.to_uint8(embedded), network.embed), graph.constant(TIE, np.float32))
     sums = graph.add("Pad", x, graph.constant([0, 0, 0, skip], np.int64), graph.constant(TIE, np.float32))
     for index, (layer, before) in enumerate(zip(network.layers, pasts, strict=True)):
@@ -42,7 +42,7 @@ def column_model(network: IntegerNetwork) -> bytes:
         gates = graph.linear_to_indices(graph.add("Concat", before, seen[-1], axis=1), layer.gates, bias=bias)
         tanh, sigmoid = graph.add_several("Split", gates, outputs=2, axis=1, num_outputs=2)
         row = graph.add("Mul", tanh, graph.constant(2 * GATE[1] + 1, np.int32))
-        passed = graph.add("Gather", units, graph.add("Add", row, sigmoid))
+        passed = graph.look_up(units, graph.add("Add", row, sigmoid), width)
         sums = graph.add("Add", sums, graph.linear(passed, layer.out))
     context = graph.requantize(graph.columns(sums, width, width + skip), network.context_quantizer, lowest=0)
     return graph.model({context: np.uint8, graph.add("Concat", *seen, axis=1): np.uint8})
@@ -61,10 +61,10 @@ def column_biases(network: IntegerNetwork, biases: list[Numbers]) -> dict[str, N
 
 
 def head_model(network: IntegerNetwork, stream: int) -> bytes:
-    """The model of a stream's logits.
+    """The model of a stream's distributions.
 
     Inputs: ``context``, what :func:`column_model` gave; ``before``, float32 ``(batch, code_dim)``, the sum of the
-    embeddings of the streams before. Output: float32 ``(batch, alphabet)``.
+    embeddings of the streams before. Outputs: logits, float32 ``(batch, alphabet)``, and the ends of their intervals.
 
     Raises:
         ValueError: weights for which float32 would not be exact.
@@ -75,7 +75,9 @@ def head_model(network: IntegerNetwork, stream: int) -> bytes:
     parts = graph.linear(context, head.context), graph.linear(graph.to_uint8(before), head.before)
     hidden = graph.add("Sum", *parts, graph.constant(TIE, np.float32))
     query = graph.linear_to_uint8(graph.requantize(hidden, head.hidden_quantizer, lowest=0), head.query)
-    return graph.model({graph.linear(query, head.output_projection): np.float32})
+    logits = graph.linear(query, head.output_projection)
+    ends = graph.cumulative(logits, network.softmax, network.streams[stream].alphabet)
+    return graph.model({logits: np.float32, ends: np.int32})
 
 
 def _units(network: IntegerNetwork) -> NDArray[np.uint8]:

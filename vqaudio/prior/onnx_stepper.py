@@ -43,7 +43,7 @@ class Sessions:
         return OnnxStepper(self, batch_size, n_streams, condition=condition)
 
     def _try(self) -> None:
-        """A column, and the logits of all streams, of numbers from all over their grids, many at the ends of these."""
+        """A column and all distributions, of numbers from all over their grids, many at the ends of these."""
         random, n_streams = np.random.default_rng(0), len(self.heads)
         expected = NumpyStepper(self.network, TRIED_ROWS, n_streams, condition=NONE)
         found = self.begin(TRIED_ROWS, n_streams, condition=NONE)
@@ -58,8 +58,10 @@ class Sessions:
         slow, quick = expected.next_column(before), found.next_column(before)
         same = np.array_equal(slow, quick - np.float32(ZERO))
         for stream in range(n_streams):
-            logits = expected.logits_of(stream, slow, before), found.logits_of(stream, quick, before)
-            same = same and np.array_equal(*logits)
+            logits, ends = found._run_head(stream, quick, before)
+            known = expected.logits_of(stream, slow, before)
+            frequencies = self.network.softmax.frequencies(known)
+            same = same and np.array_equal(logits, known) and np.array_equal(ends, frequencies.cumsum(-1))
         if not same:
             raise ValueError("ONNX Runtime multiplies integers inexactly here")
 
@@ -87,8 +89,17 @@ class OnnxStepper(IntegerStepper):
 
     def logits_of(self, stream: int, context: NDArray[Any], before: Numbers) -> Numbers:
         """See :meth:`IntegerStepper.logits_of`."""
-        logits: Numbers = self.sessions.heads[stream].run(None, {"context": context, "before": before})[0]
+        logits: Numbers = self._run_head(stream, context, before)[0]
         return logits
+
+    def cumulative(self, stream: int) -> NDArray[np.int32]:
+        """See :meth:`vqaudio.prior.base.Stepper.cumulative`."""
+        ends: NDArray[np.int32] = self._run_head(stream, self.context(), self.before(stream))[1]
+        return ends
+
+    def _run_head(self, stream: int, context: NDArray[np.uint8], before: Numbers) -> list[NDArray[Any]]:
+        made: list[NDArray[Any]] = self.sessions.heads[stream].run(None, {"context": context, "before": before})
+        return made
 
 
 def _session(model: bytes) -> onnxruntime.InferenceSession:

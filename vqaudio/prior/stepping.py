@@ -37,19 +37,24 @@ class IntegerStepper(Stepper):
 
     def logits(self, stream: int) -> Numbers:
         """``(batch, alphabet)``, in steps of 2**-5 nats."""
-        return self.logits_of(stream, self._context(), self.embeddings[:stream].sum(0))
+        return self.logits_of(stream, self.context(), self.before(stream))
+
+    def before(self, stream: int) -> Numbers:
+        """The sum ``(batch, code_dim)`` of the embeddings in view of the streams before."""
+        total: Numbers = self.embeddings[:stream].sum(0)
+        return total
 
     def accept(self, stream: int, codes: Integers) -> None:
         """See :meth:`Stepper.accept`."""
-        self._context()
+        self.context()
         self.embeddings[stream] = self.network.embeddings[stream][codes]
 
     def advance(self) -> None:
         """See :meth:`Stepper.advance`."""
-        self._context()
+        self.context()
         self.frame, self.column = self.frame + 1, None
 
-    def _context(self) -> NDArray[Any]:
+    def context(self) -> NDArray[Any]:
         """What heads see at this frame: made before any of its codes comes into view, asked for or not."""
         if self.column is None:
             self.column = self.next_column(self.embeddings.sum(0))
