@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from compressing import compress, listing, spoken
 from tools import one_line, reader
+
+from vqaudio.cli.jobs import HiddenBar, seconds_bar
 
 RATE = 16000
 
@@ -167,3 +170,17 @@ def test_lists_that_cannot_be_right(paths, message, capsys):
     assert compress(*paths) == 1
     assert one_line(capsys, "error: ", message)
     assert listing() == {"one/x.wav", "two/x.flac"}
+
+
+@pytest.mark.parametrize(("total", "shown"), [(8.0, "in.wav:  50%|"), (None, "in.wav: 4 s of sound [")])
+def test_progress_is_shown_on_terminals_alone(total, shown, monkeypatch, capsys):
+    for is_terminal, quiet in [(False, False), (True, True), (True, False)]:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda found=is_terminal: found)
+        with seconds_bar(total, "in.wav", quiet=quiet) as bar:
+            bar.update(4.0)
+            if isinstance(bar, HiddenBar):
+                assert capsys.readouterr().err == ""
+            else:
+                bar.refresh()
+                assert shown in capsys.readouterr().err
+        assert isinstance(bar, HiddenBar) is (quiet or not is_terminal)

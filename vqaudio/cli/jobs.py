@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -181,18 +181,35 @@ def _names(job: Job) -> str:
     return f"{source} -> {target}"
 
 
-def seconds_bar(total: float | None, name: str, *, quiet: bool) -> tqdm[Any]:
-    """A progress bar over seconds of sound, of which ``total`` may not be known; hidden off terminals."""
-    from tqdm import tqdm  # late: --help does without
+class HiddenBar:
+    """A progress bar that nobody sees, so that tqdm need not be imported for it."""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def update(self, n: float = 1) -> None:
+        """So much more is done."""
+
+
+def seconds_bar(total: float | None, name: str, *, quiet: bool) -> tqdm[Any] | HiddenBar:
+    """A progress bar over seconds of sound, of which ``total`` may not be known; hidden off terminals."""
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
     if total is None:
         form = "{desc}: {n:.0f} s of sound [{elapsed}]"
-    return tqdm(total=total, desc=name, bar_format=form, leave=False, disable=True if quiet else None)
+    return _bar(quiet, total=total, desc=name, bar_format=form)
 
 
-def rows_bar(total: int | None, name: str, *, quiet: bool) -> tqdm[Any]:
+def rows_bar(total: int | None, name: str, *, quiet: bool) -> tqdm[Any] | HiddenBar:
     """A progress bar over the rows of a table; hidden where standard error is no terminal."""
+    return _bar(quiet, total=total, desc=name, unit=" rows", unit_scale=True)
+
+
+def _bar(quiet: bool, **how: Any) -> tqdm[Any] | HiddenBar:
+    if quiet or not sys.stderr.isatty():
+        return HiddenBar()
     from tqdm import tqdm
 
-    return tqdm(total=total, desc=name, unit=" rows", unit_scale=True, leave=False, disable=True if quiet else None)
+    return tqdm(leave=False, **how)
