@@ -73,6 +73,15 @@ def test_refusals_are_one_sentence_and_leave_nothing(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "onnx").exists()
 
 
+def test_the_prior_of_a_shipped_model(tmp_path: Path) -> None:
+    assert main(["digits", str(tmp_path), "--quiet"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == FILES | {"prior.onnx"}
+    facts = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    session = onnxruntime.InferenceSession(tmp_path / "prior.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_modelmeta().custom_metadata_map["prior"] == facts["prior"]["fingerprint"]
+    assert session.get_inputs()[1].shape[1:] == facts["prior"]["state"]
+
+
 # ------------------------------------------------------------------------------------------------------- examples
 
 
@@ -160,3 +169,24 @@ def test_the_javascript_example_refuses_files_of_two_models(tmp_path: Path, scri
     assert "is of model 000000000000" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.slow
+def test_the_example_that_samples(tmp_path: Path) -> None:
+    assert main(["digits", str(tmp_path), "--quiet"]) == 0
+    done = runs(sys.executable, EXAMPLES / "onnx_sample.py", tmp_path, tmp_path / "seven.wav", 1.5, "7")
+    assert (done.returncode, done.stderr) == (0, "")
+    found, rate = soundfile.read(tmp_path / "seven.wav")
+    assert (len(found), rate) == (12000, 8000)
+    assert 0.001 < np.abs(found).max() <= 1
+
+
+@pytest.mark.slow
+def test_the_example_that_samples_needs_a_prior_and_its_labels(tmp_path: Path) -> None:
+    assert main([str(stored(spectral(), tmp_path)), str(tmp_path / "none"), "--quiet"]) == 0
+    assert main(["digits", str(tmp_path / "digits"), "--quiet"]) == 0
+    for folder, label, what in (("none", (), "its codes"), ("digits", (1, "nobody"), "nobody")):
+        done = runs(sys.executable, EXAMPLES / "onnx_sample.py", tmp_path / folder, tmp_path / "out.wav", *label)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"error: {tmp_path / folder} has no prior that knows {what}: ")
+        assert not (tmp_path / "out.wav").exists()

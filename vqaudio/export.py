@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vqaudio.cli import options
 from vqaudio.cli.program import Command
 from vqaudio.files import atomic_write, refuse_existing
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 CONFIG = "config.json"
 
@@ -22,21 +27,29 @@ CONFIG = "config.json"
 def main(model: str, out: Path, force: bool, quiet: bool) -> int:
     """Write a model as ONNX files that stand alone.
 
-    The folder OUT gets decoder.onnx (codes to waveform), encoder.onnx (waveform to features, and to codes) and
-    config.json (rates, codebooks, fingerprint). Any batch, any length, opset 20. MODEL is a shipped model's name, or a
-    file; of one that decodes only there is no encoder.
+    The folder OUT gets decoder.onnx (codes to waveform), encoder.onnx (waveform to features, and to codes), where the
+    model has a prior prior.onnx (new codes, frame by frame), and config.json (rates, codebooks, fingerprint). Any
+    batch, any length. MODEL is a shipped model's name, or a file; of one that decodes only there is no encoder.
     """
     from vqaudio.inference.exported import decoder_model, description, encoder_model  # late: --help does without
     from vqaudio.inference.onnx_networks import OnnxNetworks
     from vqaudio.inference.stored import read_model
+    from vqaudio.prior import exported as exported_prior
+    from vqaudio.prior.entropy import load_prior, prior_of
 
     stored = read_model(model)
-    builders = {"decoder.onnx": decoder_model} | ({} if stored.decode_only else {"encoder.onnx": encoder_model})
+    networks, prior_file = OnnxNetworks(stored), prior_of(stored.fingerprint)
+    prior = None if prior_file is None else load_prior(prior_file)
+    builders: dict[str, Callable[[], ModelProto]] = {"decoder.onnx": lambda: decoder_model(stored, networks)}
+    if not stored.decode_only:
+        builders["encoder.onnx"] = lambda: encoder_model(stored, networks)
+    if prior is not None:
+        builders["prior.onnx"] = lambda: exported_prior.step_model(prior, name=stored.name)
     for name in (*builders, CONFIG):
         refuse_existing(out / name, force)
-    networks = OnnxNetworks(stored)
-    contents = {out / name: build(stored, networks).SerializeToString() for name, build in builders.items()}
-    contents[out / CONFIG] = (json.dumps(description(stored, networks), indent=2) + "\n").encode()
+    contents = {out / name: build().SerializeToString() for name, build in builders.items()}
+    facts = description(stored, networks) | {"prior": None if prior is None else exported_prior.description(prior)}
+    contents[out / CONFIG] = (json.dumps(facts, indent=2) + "\n").encode()
     out.mkdir(parents=True, exist_ok=True)
     for target, content in contents.items():
         with atomic_write(target) as file:

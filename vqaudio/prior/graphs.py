@@ -6,13 +6,15 @@ models, they are uint8 with a zero point of 128: see :mod:`vqaudio.intnet.graph`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.intnet.graph import TIE, ZERO, Graph, scaled_bias
 from vqaudio.intnet.grids import EXACT, GATE, LARGEST_BIAS, SUM
 from vqaudio.intnet.linear import Numbers
-from vqaudio.prior.network import IntegerNetwork
+from vqaudio.prior.network import Head, IntegerNetwork
 
 
 def column_model(network: IntegerNetwork) -> bytes:
@@ -26,26 +28,41 @@ def column_model(network: IntegerNetwork) -> bytes:
     Raises:
         ValueError: weights for which float32 would not be exact.
     """
-    if 4 * (1 + len(network.layers)) * SUM[1] >= EXACT:
-        raise ValueError(f"sums over its {len(network.layers)} layers are too large for float32 to hold a quarter more")
-    graph, width, skip = Graph(), network.embed.weight.shape[1], network.heads[0].context.weight.shape[0]
+    graph, width = Graph(), network.embed.weight.shape[1]
     embedded = graph.input("embedded", np.float32, "batch", network.embed.weight.shape[0])
     past = graph.input("past", np.uint8, "batch", len(network.layers) * width)
     pasts = graph.add_several("Split", past, outputs=len(network.layers), axis=1, num_outputs=len(network.layers))
+    biases = [graph.input(f"bias_{index}", np.float32, 2 * width) for index in range(len(network.layers))]
+    context, seen = add_column(graph, network, embedded, pasts=pasts, biases=biases)
+    return graph.model({context: np.uint8, graph.add("Concat", *seen, axis=1): np.uint8})
+
+
+def add_column(
+    graph: Graph, network: IntegerNetwork, embedded: str, *, pasts: Sequence[str], biases: Sequence[str]
+) -> tuple[str, list[str]]:
+    """Add a column to a graph; ``pasts`` are what layers look back on, ``biases`` as :func:`column_biases` makes them.
+
+    Returns:
+        What heads see of the past; and what each layer will look back on.
+
+    Raises:
+        ValueError: weights for which float32 would not be exact.
+    """
+    if 4 * (1 + len(network.layers)) * SUM[1] >= EXACT:
+        raise ValueError(f"sums over its {len(network.layers)} layers are too large for float32 to hold a quarter more")
+    width, skip = network.embed.weight.shape[1], network.heads[0].context.weight.shape[0]
     units, seen = _units(network), []
     x = graph.add("Add", graph.linear(graph.to_uint8(embedded), network.embed), graph.constant(TIE, np.float32))
     sums = graph.add("Pad", x, graph.constant([0, 0, 0, skip], np.int64), graph.constant(TIE, np.float32))
-    for index, (layer, before) in enumerate(zip(network.layers, pasts, strict=True)):
+    for layer, before, bias in zip(network.layers, pasts, biases, strict=True):
         scaled_bias(layer.gates, np.full_like(layer.gates.bias, LARGEST_BIAS), GATE[1])  # raises where it is not exact
-        bias = graph.input(f"bias_{index}", np.float32, 2 * width)
         seen.append(graph.requantize(graph.columns(sums, 0, width), layer.input_quantizer))
         gates = graph.linear_to_indices(graph.add("Concat", before, seen[-1], axis=1), layer.gates, bias=bias)
         tanh, sigmoid = graph.add_several("Split", gates, outputs=2, axis=1, num_outputs=2)
         row = graph.add("Mul", tanh, graph.constant(2 * GATE[1] + 1, np.int32))
         passed = graph.look_up(units, graph.add("Add", row, sigmoid), width)
         sums = graph.add("Add", sums, graph.linear(passed, layer.out))
-    context = graph.requantize(graph.columns(sums, width, width + skip), network.context_quantizer, lowest=0)
-    return graph.model({context: np.uint8, graph.add("Concat", *seen, axis=1): np.uint8})
+    return graph.requantize(graph.columns(sums, width, width + skip), network.context_quantizer, lowest=0), seen
 
 
 def column_biases(network: IntegerNetwork, biases: list[Numbers]) -> dict[str, Numbers]:
@@ -72,12 +89,17 @@ def head_model(network: IntegerNetwork, stream: int) -> bytes:
     graph, head = Graph(), network.heads[stream]
     context = graph.input("context", np.uint8, "batch", head.context.weight.shape[0])
     before = graph.input("before", np.float32, "batch", head.before.weight.shape[0])
+    logits = add_logits(graph, head, context, before=before)
+    ends = graph.cumulative(logits, network.softmax, network.streams[stream].alphabet)
+    return graph.model({logits: np.float32, ends: np.int32})
+
+
+def add_logits(graph: Graph, head: Head, context: str, *, before: str) -> str:
+    """Add a stream's logits to a graph, float32 ``(batch, alphabet)``: see :func:`head_model`."""
     parts = graph.linear(context, head.context), graph.linear(graph.to_uint8(before), head.before)
     hidden = graph.add("Sum", *parts, graph.constant(TIE, np.float32))
     query = graph.linear_to_uint8(graph.requantize(hidden, head.hidden_quantizer, lowest=0), head.query)
-    logits = graph.linear(query, head.output_projection)
-    ends = graph.cumulative(logits, network.softmax, network.streams[stream].alphabet)
-    return graph.model({logits: np.float32, ends: np.int32})
+    return graph.linear(query, head.output_projection)
 
 
 def _units(network: IntegerNetwork) -> NDArray[np.uint8]:
