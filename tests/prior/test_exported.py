@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -92,3 +93,14 @@ def test_what_programs_are_told_of_a_prior() -> None:
 def test_streams_that_differ_are_refused() -> None:
     with pytest.raises(ModelError, match="the prior of tiny is for streams of several rates or alphabets"):
         step_model(tiny_integer_prior(), name="tiny")
+
+
+def test_the_page_lists_the_operators_and_the_opset() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    (opset, version, listed) = re.findall(
+        r"`prior.onnx` is in opset (\d+), IR version (\d+). Its operators are (.*?) of ONNX", page, re.DOTALL
+    )[0]
+    model = step_model(even_prior(), name="tiny")
+    assert [(one.domain, one.version) for one in model.opset_import] == [("", int(opset)), ("com.microsoft", 1)]
+    assert model.ir_version == int(version)
+    assert set(re.findall(r"`(\w+)`", listed)) == {node.op_type for node in model.graph.node}

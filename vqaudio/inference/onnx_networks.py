@@ -152,9 +152,13 @@ def new_session(graph: Graph, tensors: Arrays) -> onnxruntime.InferenceSession:
 
 
 def threads() -> int:
-    """How many threads a network may use: what ``OMP_NUM_THREADS`` says, as with torch, or 0 for one a core."""
+    """How many threads a network may use: as ``OMP_NUM_THREADS`` says, as with torch, or one a core of this process."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() else 0
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):  # ONNX Runtime itself would count the cores of the whole machine
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Asked(Mapping[str, NDArray[Any]]):
