@@ -1,7 +1,7 @@
 """Bytes and codes that are the same everywhere: golden ones, and processes that take this machine for others.
 
-As a script, this prints the digests of what it codes and samples, by ONNX Runtime and in numpy, which the slow tests
-compare between processes.
+As a script, this prints the digests of what priors code and sample, by ONNX Runtime and in numpy, or, told ``coded``,
+of what networks make of a sound; the slow tests compare them between processes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 import torch
 from priors import BOB, STREAMS, Dice, dice_prior, in_numpy
+from tools import synthetic
 
+import vqaudio
 from vqaudio.intnet.intervals import Integers
 from vqaudio.prior import integer
 from vqaudio.prior.base import NONE, Prior
@@ -91,6 +93,14 @@ def all_digests() -> dict[str, dict[str, str]]:
     return found
 
 
+def coded_digests() -> dict[str, str]:
+    """Of what the default model makes of a sound, and of these codes."""
+    codec = vqaudio.load()
+    codes = codec.encode(synthetic(7.0, codec.sample_rate), codec.sample_rate)
+    samples = codec.decode(codes).astype("<f4").tobytes()
+    return {"codes": digest([part.astype("<i4").tobytes() for part in codes.streams]), "samples": digest([samples])}
+
+
 def here() -> dict[str, Path]:
     return legacy_priors() | shipped_priors()
 
@@ -143,10 +153,10 @@ def test_intervals_do_not_depend_on_how_many_sequences_are_beside(others):
 # ----------------------------------------------------------------------------------------------------- other machines
 
 
-def digests_under(**environment: str) -> tuple[dict[str, dict[str, str]], str]:
+def digests_under(*arguments: str, **environment: str) -> tuple[dict[str, dict[str, str]], str]:
     """What a process of its own finds in that environment, and what OpenBLAS says of itself there."""
     inherited = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_VERBOSE": "2"}
-    command = [sys.executable, str(Path(__file__).resolve())]
+    command = [sys.executable, str(Path(__file__).resolve()), *arguments]
     done = subprocess.run(command, env=inherited | environment, capture_output=True, text=True, timeout=600, check=True)
     return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
 
@@ -164,6 +174,14 @@ on_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reaso
 def test_same_with_any_number_of_threads(threads, expected):
     found, _ = digests_under(OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
     assert found == expected
+
+
+@pytest.mark.slow
+def test_networks_give_the_same_with_any_number_of_threads():
+    """Codes and samples to the bit, of the default model on ONNX Runtime."""
+    found = [digests_under("coded", OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads)[0] for threads in "124"]
+    assert found[0] == found[1] == found[2]
+    assert set(found[0]) == {"codes", "samples"}
 
 
 @pytest.mark.slow
@@ -219,5 +237,8 @@ def test_shipped_priors_are_among_those_compared(expected):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["coded"]:
+        print(json.dumps(coded_digests()))
+        raise SystemExit
     torch.ones(8, 8).mm(torch.ones(8, 8))  # awake, with its threads
     print(json.dumps(all_digests()))

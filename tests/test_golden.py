@@ -14,6 +14,7 @@ from vqaudio import decompress, registry
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.blocks import at_rate
 from vqaudio.container import ENTROPY_MODES, PLAIN
+from vqaudio.inference.backends import BACKENDS
 
 sys.path.insert(0, str(GOLDEN))
 import make_release
@@ -40,17 +41,22 @@ def test_the_file_decodes_to_the_codes_it_was_made_of(golden):
     assert all(len(np.unique(stream)) > 30 for stream in codes)
 
 
-def test_the_file_decodes_to_the_same_sound(golden):
+@pytest.fixture(params=BACKENDS)
+def codec(request):
+    """The tiny model in each backend."""
+    return tiny_codec(request.param)
+
+
+def test_the_file_decodes_to_the_same_sound(golden, codec):
     _, data, _, samples = golden
-    wav, rate = tiny_codec().decompress(data)
+    wav, rate = codec.decompress(data)
     assert rate == RATE
     assert wav.shape == (2, round(SECONDS * RATE))
     np.testing.assert_allclose(wav[:, ::EVERY], samples, rtol=1e-4, atol=1e-4)
     assert samples.std() > 0.05
 
 
-def test_the_sound_is_coded_the_same_but_at_its_ends_by_version_1():
-    codec = tiny_codec()
+def test_the_sound_is_coded_the_same_but_at_its_ends_by_version_1(codec):
     inner = slice(codec.networks.encoder_context + 2, -codec.networks.encoder_context - 2)
     with np.load(GOLDEN / "expected.npz", allow_pickle=False) as arrays:
         expected = [stream.astype(np.int32) for stream in arrays["codes"]]
@@ -61,9 +67,9 @@ def test_the_sound_is_coded_the_same_but_at_its_ends_by_version_1():
     assert not untied(codec, at_rate(ArraySource(wav, RATE), codec.sample_rate), expected, codes)
 
 
-def test_the_sound_is_coded_the_same_to_its_ends_by_version_3():
+def test_the_sound_is_coded_the_same_to_its_ends_by_version_3(codec):
     """Ties apart, which few codes can have; the levels among them."""
-    codes = tiny_codec().encode(overdriven(), RATE)
+    codes = codec.encode(overdriven(), RATE)
     chunks = list(reader((GOLDEN / FILES[3][0]).read_bytes()))
     assert codes.levels == tuple(chunk.levels for chunk in chunks)
     assert [(first.exponent, first.offset != 0, second.exponent) for first, second in codes.levels] == [
@@ -98,13 +104,14 @@ def test_there_is_a_file_of_each_release_and_way():
 
 @pytest.mark.parametrize("mode", ENTROPY_MODES)
 @pytest.mark.parametrize("version", KEPT)
-def test_a_sound_of_a_release_decodes_as_it_did(version, mode, tmp_path):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_sound_of_a_release_decodes_as_it_did(backend, version, mode, tmp_path):
     file = make_release.RELEASES / version / f"{mode}.vq"
     header = reader(file.read_bytes()).header
     assert (header.entropy, header.version) == (mode, 1 if version == "0.4.0" else 3)
     if mode == "prior" and header.codec in registry.RETIRED and not registry.legacy_models():
         pytest.skip("no folder legacy: it is part of checkouts alone")
-    options = [] if mode == "prior" else ["--model", str(MODEL)]
+    options = ["--backend", backend, *([] if mode == "prior" else ["--model", str(MODEL)])]
     assert decompress.main([str(file), str(tmp_path / "out.wav"), "--subtype", "FLOAT", "--quiet", *options]) == 0
     wav, _ = heard(tmp_path / "out.wav")
     with np.load(file.with_suffix(".npz"), allow_pickle=False) as arrays:

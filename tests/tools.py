@@ -41,9 +41,9 @@ def synthetic(seconds: float, rate: int, channels: int = 1, seed: int = 0) -> ND
 
 
 @cache
-def tiny_codec() -> Codec:
+def tiny_codec(backend: str | None = None) -> Codec:
     """The golden model: 50 frames/s at 16 kHz, 4 codebooks of 64."""
-    return vqaudio.load(MODEL)
+    return vqaudio.load(MODEL, backend=backend)
 
 
 def codec_of(model: Autoencoder, silence: list[int] | None = None) -> Codec:
