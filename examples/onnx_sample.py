@@ -17,6 +17,9 @@ fields = list(config["prior"]["fields"].values()) if config["prior"] else []
 if not config["prior"] or not any(label in ("", *known) for known in fields or [()]):
     sys.exit(f"error: {folder} has no prior that knows {label or 'its codes'}: take another model or label")
 prior, decoder = (onnxruntime.InferenceSession(Path(folder, f"{name}.onnx")) for name in ("prior", "decoder"))
+marks = [session.get_modelmeta().custom_metadata_map["fingerprint"] for session in (prior, decoder)]
+if marks[0] != marks[1]:
+    sys.exit(f"error: prior.onnx is of model {marks[0]}, and decoder.onnx of {marks[1]}: take files of one model")
 chosen = np.array([1 + known.index(label) if label in known else 0 for known in fields])
 told = {"condition": chosen} if fields else {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -190,3 +191,13 @@ def test_the_example_that_samples_needs_a_prior_and_its_labels(tmp_path: Path) -
         assert done.returncode == 1
         assert done.stderr.startswith(f"error: {tmp_path / folder} has no prior that knows {what}: ")
         assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.slow
+def test_the_example_that_samples_refuses_files_of_two_models(tmp_path: Path) -> None:
+    assert main([str(stored(spectral(), tmp_path)), str(tmp_path / "other"), "--quiet"]) == 0
+    assert main(["digits", str(tmp_path / "digits"), "--quiet"]) == 0
+    shutil.copy(tmp_path / "other" / "decoder.onnx", tmp_path / "digits")
+    done = runs(sys.executable, EXAMPLES / "onnx_sample.py", tmp_path / "digits", tmp_path / "out.wav")
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: prior.onnx is of model \w{12}, and decoder.onnx of \w{12}: [^\n]+\n", done.stderr)

@@ -70,6 +70,17 @@ def test_models_that_are_here(name: str) -> None:
     check(OnnxNetworks(read_model(name)), checkpoint.load(name).model, batch=1)
 
 
+def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for count in ("1", "2", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", count)
+        networks = OnnxNetworks(read_model("digits"))
+        waveform = sound(FRAMES * networks.config.hop_length)[:, None]
+        features = networks.features(waveform)
+        found.append((features.tobytes(), networks.decode(networks.encode(features)).tobytes()))
+    assert found[0] == found[1] == found[2]
+
+
 def test_less_context_than_is_seen_leaves_zeros_outside(tmp_path: Path) -> None:
     path = stored(spectral(), tmp_path)
     networks, model = OnnxNetworks(read_model(path)), checkpoint.load(path).model
