@@ -44,8 +44,6 @@ class _Paths:
 class FrameSearch:
     """Goes along so many sequences, frame by frame, with memory for what is compared.
 
-    Where the best path of a sequence takes a stop code, it goes on alone: others hardly ever overtake it.
-
     Args:
         codebooks: ``(alphabet, D)`` each, whose embeddings add up to latents.
         costs: what their codes cost.
@@ -56,7 +54,6 @@ class FrameSearch:
     def __init__(self, codebooks: Sequence[Floats], costs: CodeCosts, *, batch: int, beam_width: int):
         self.codebooks, self.costs, self.beam_width = codebooks, costs, beam_width
         self.factors = [np.concatenate([book, np.square(book).sum(1)[:, None]], 1).T.copy() for book in codebooks]
-        self.stops = [(book == 0).all(1) for book in codebooks]
         self.stepper = costs.begin(batch)
         self.batch = np.arange(batch)
         self.memory = np.empty((2, batch * beam_width * max(map(len, codebooks))), np.float32)
@@ -77,10 +74,6 @@ class FrameSearch:
             costs, logits, base = self._compared(stream, paths, share)
             rows, codes, found = smallest(costs, base, paths.table, count=1 if last else self.beam_width)
             kept = found < np.inf
-            if not last:
-                best = found.argmin(1)[:, None]
-                ended = self.stops[stream][np.take_along_axis(codes, best, 1)]
-                kept &= ~ended | (np.arange(found.shape[1]) == best)
             row, code = rows[kept], codes[kept]
             counts = kept.sum(1)
             paths = _Paths(
