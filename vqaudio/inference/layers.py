@@ -33,11 +33,11 @@ class Layers:
     padded: bool
     activation: str
 
-    def dense(self, x: str, name: str, *, inputs: int, outputs: int, bias: bool = True) -> str:
+    def dense(self, x: str, name: str, *, inputs: int, outputs: int) -> str:
         """``(batch, columns, inputs)`` to ``(batch, columns, outputs)``."""
         weight = self.graph.weight({f"{name}.weight": (outputs, inputs)}, np.transpose)
         product = self.graph.add("MatMul", x, weight)
-        return self.graph.add("Add", product, self.graph.weight({f"{name}.bias": (outputs,)})) if bias else product
+        return self.graph.add("Add", product, self.graph.weight({f"{name}.bias": (outputs,)}))
 
     def pointwise(self, x: str, name: str, *, inputs: int, outputs: int) -> str:
         """A convolution of one column, which is a dense layer."""
