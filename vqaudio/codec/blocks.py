@@ -1,7 +1,8 @@
 """Whole sounds as blocks of one chunk each, with the context that the networks see beyond a block's edges.
 
-Every block is computed from a window of the same length at the same alignment, however the sound arrives and whatever
-part of it is asked for: the codes, and the samples decoded from them, do not depend on it. Beyond its ends a sound is
+Every block is computed from a window of the same length at the same alignment, the last one from a window as long as
+its frames need, however the sound arrives and whatever part of it is asked for: the codes, and the samples decoded from
+them, do not depend on it. Beyond its ends a sound is
 mirrored, and so are its codes; a margin of frames is coded there, so that the ends do not fade. The networks see a
 bounded stretch of time, so that blocks join without a seam, and memory does not grow with the sound.
 """
@@ -218,7 +219,9 @@ def encode_variants(
 def _encode_window(networks: Networks, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
     outer, own = _contexts(networks)
     streams = networks.quantizer.streams[:n_streams]
-    tokens = networks.encode(networks.features(channel[None, None], context=outer), n_streams)
+    frames = aligned(kept, networks.quantizer.streams) + outer.left + outer.right + 2 * own
+    heard = channel[None, None, : frames * networks.config.hop_length]
+    tokens = networks.encode(networks.features(heard, context=outer), n_streams)
     return _kept(_without_context(tokens, streams, own), streams, kept)
 
 

@@ -105,7 +105,9 @@ class DecodedBlocks:
         for later in range(index + 1, index + 1 + -(-self.context // frames)):
             if later < self.n_blocks:  # of what is still arriving, the end may be met here
                 self.codes.block_of(later)
-        places = [self._places(index, stream) for stream in self.streams]
+        lasting = (codes.shape[1] * stream.stride for codes, stream in zip(own.codes, self.streams, strict=True))
+        kept = min(frames, aligned(max(lasting), self.streams))  # of the last block fewer than of others
+        places = [self._places(index, stream, kept) for stream in self.streams]
         seen = {neighbour for neighbour in (index - 1, index + 1) if 0 <= neighbour < self.n_blocks}
         for stream, place in zip(self.streams, places, strict=True):
             seen |= set(np.unique(place[place >= 0] // (frames // stream.stride)).tolist())
@@ -114,20 +116,21 @@ class DecodedBlocks:
         around = [(blocks.get(block) or own).levels for block in (index - 1, index, index + 1)]
         context = Span(self.context, self.context)
         sounds: dict[bytes, Window] = {}
-        block = np.empty((self.channels, frames * hop), np.float32)
+        block = np.zeros((self.channels, frames * hop), np.float32)
         for channel in range(self.channels):
             tokens = [window[channel] for window in windows]
             key = b"".join(codes.tobytes() for codes in tokens)
             if key not in sounds:
                 made = self.networks.decode([codes[None] for codes in tokens], self.speaker, context=context)
                 sounds[key] = made[0, 0]
-            block[channel] = restore_level(sounds[key], [levels[channel] for levels in around], hop_length=hop)
+            levels = [level[channel] for level in around]
+            block[channel, : kept * hop] = restore_level(sounds[key], levels, hop_length=hop)
         return block
 
-    def _places(self, index: int, stream: Stream) -> NDArray[np.int64]:
-        """Which of all codes of a stream stand in a block and its context: -1 for silence."""
+    def _places(self, index: int, stream: Stream, frames: int) -> NDArray[np.int64]:
+        """Which of all codes of a stream stand in a block of so many frames and its context: -1 for silence."""
         first, total = (index * self.codes.block_frames - self.context) // stream.stride, stream.codes_in(self.n_frames)
-        places = np.arange(first, first + (self.codes.block_frames + 2 * self.context) // stream.stride)
+        places = np.arange(first, first + (frames + 2 * self.context) // stream.stride)
         return np.where((places >= 0) & (places < total), places, -1) if self.codes.fading else mirrored(places, total)
 
     def _windows(self, places: list[NDArray[np.int64]], blocks: dict[int, Block | None]) -> list[NDArray[np.int64]]:
