@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
@@ -21,11 +22,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import vqaudio
 from vqaudio.cli import command
+from vqaudio.codec.codec import Codec
+from vqaudio.inference.backends import BACKENDS
 from vqaudio.registry import DEFAULT_MODEL
 
 OPERATIONS = ("encode", "decode")
@@ -42,25 +46,25 @@ class Contender:
     decode: Callable[[], object]
 
 
-def own_model(codec: Any, seconds: float, n_codebooks: int) -> Contender:
-    """The bare networks and codebooks, on one tensor."""
-    hop = codec.hop_length
-    sound = noise(round(seconds * codec.sample_rate / hop) * hop)[None]
-    tokens = [stream.clone() for stream in codec.model.encode(sound)[:n_codebooks]]
+def own_model(codec: Codec, backend: str, seconds: float, n_codebooks: int) -> Contender:
+    """The bare networks and codebooks, on one array."""
+    hop, networks = codec.hop_length, codec.networks
+    sound = noise(round(seconds * codec.sample_rate / hop) * hop)[None].numpy()
+    codes = networks.encode(networks.features(sound), n_codebooks)
     return Contender(
-        "vqaudio, model alone",
+        f"vqaudio, {backend}, model alone",
         codec.sample_rate,
-        lambda: codec.model.encode(sound),
-        lambda: codec.model.decode(tokens),
+        lambda: networks.encode(networks.features(sound)),
+        lambda: networks.decode(codes),
     )
 
 
-def own_codec(codec: Any, seconds: float, n_codebooks: int) -> Contender:
+def own_codec(codec: Codec, backend: str, seconds: float, n_codebooks: int) -> Contender:
     """What users call: with blocks, context and checks."""
     sound = noise(round(seconds * codec.sample_rate)).numpy()
     codes = codec.encode(sound, codec.sample_rate, n_codebooks=n_codebooks)
     return Contender(
-        "vqaudio",
+        f"vqaudio, {backend}",
         codec.sample_rate,
         lambda: codec.encode(sound, codec.sample_rate, n_codebooks=n_codebooks),
         lambda: codec.decode(codes),
@@ -107,9 +111,16 @@ def noise(n_samples: int) -> torch.Tensor:
     return 0.1 * torch.randn(1, n_samples, generator=torch.Generator().manual_seed(0))
 
 
-def contenders(codec: Any, seconds: float, n_codebooks: int) -> list[Contender]:
-    """Ours first, then the peers that are installed; a note on stderr names the others."""
-    found = [own_codec(codec, seconds, n_codebooks), own_model(codec, seconds, n_codebooks)]
+def contenders(model: str, threads: int, seconds: float, n_codebooks: int) -> list[Contender]:
+    """Ours in each backend first, then the peers that are installed; a note on stderr names the others."""
+    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # which sessions of ONNX Runtime ask when they are made
+    codecs = {backend: vqaudio.load(model, backend=backend) for backend in BACKENDS}
+    found = [
+        build(codec, backend, seconds, min(n_codebooks, codec.n_codebooks))
+        for build in (own_codec, own_model)
+        for backend, codec in codecs.items()
+    ]
     for build in (encodec_24k, dac_16k):
         try:
             with warnings.catch_warnings():
@@ -149,7 +160,6 @@ def matmul_peak(repeats: int = 10) -> float:
 
 def measure(systems: list[Contender], threads: int, rounds: int) -> Rounds:
     """Time everything in turn, ``rounds`` times, each after a call of its own that does not count."""
-    torch.set_num_threads(threads)
     result = Rounds(threads)
     for index in range(rounds):
         print(f"\r{threads} thread(s): round {index + 1} of {rounds} ", end="", file=sys.stderr, flush=True)
@@ -160,6 +170,11 @@ def measure(systems: list[Contender], threads: int, rounds: int) -> Rounds:
             result.seconds.setdefault((system.name, name), []).append(timed(call))
     print(file=sys.stderr)
     return result
+
+
+def bare(systems: list[Contender]) -> Contender:
+    """Our networks on torch, whose multiply-adds can be counted; those of the other backend are the same."""
+    return next(system for system in systems if system.name == "vqaudio, torch, model alone")
 
 
 def multiply_adds(call: Callable[[], object]) -> float:
@@ -174,7 +189,7 @@ def multiply_adds(call: Callable[[], object]) -> float:
 
 def summarize(result: Rounds, systems: list[Contender], work: dict[str, float], seconds: float) -> dict[str, Any]:
     """Medians over rounds; ratios and shares are medians of what each round gave."""
-    ours, model = systems[0].name, systems[1].name
+    ours, model = systems[0].name, bare(systems).name
     rows = []
     for system in systems:
         row: dict[str, Any] = {"system": system.name, "sample_rate": system.sample_rate}
@@ -204,7 +219,8 @@ def as_text(summary: dict[str, Any], work: dict[str, float], seconds: float) -> 
     lines = [
         f"### {summary['threads']} thread(s), median of {summary['rounds']} rounds",
         "",
-        "| system | samples/s | encode, × real time | decode, × real time | vqaudio encodes faster | decodes faster |",
+        "| system | samples/s | encode, × real time | decode, × real time "
+        "| vqaudio, onnx, encodes faster | decodes faster |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for row in summary["systems"]:
@@ -216,7 +232,7 @@ def as_text(summary: dict[str, Any], work: dict[str, float], seconds: float) -> 
             f"| {row['system']} | {row['sample_rate']} "
             f"| {row['encode']:.1f} | {row['decode']:.1f} | {ratios[0]} | {ratios[1]} |"
         )
-    lines += ["", f"fp32 matrix product: {summary['peak_gflops']:.0f} GFLOP/s. The model alone:"]
+    lines += ["", f"fp32 matrix product: {summary['peak_gflops']:.0f} GFLOP/s. The model alone, on torch:"]
     for name in OPERATIONS:
         lines.append(
             f"- {name}: {work[name] / seconds / 1e9:.2f} G multiply-adds per second of sound, "
@@ -246,17 +262,16 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
     options = arguments().parse_args(argv)
-    codec = vqaudio.load(options.model)
-    n_codebooks = min(options.codebooks, codec.n_codebooks)
-    systems = contenders(codec, options.seconds, n_codebooks)
-    work = {name: multiply_adds(getattr(systems[1], name)) for name in OPERATIONS}
-    summaries = []
+    summaries, work = [], {}
     for threads in map(int, options.threads.split(",")):
+        systems = contenders(options.model, threads, options.seconds, options.codebooks)
+        work = {name: multiply_adds(getattr(bare(systems), name)) for name in OPERATIONS}
         result = measure(systems, threads, options.rounds)
         summaries.append(summarize(result, systems, work, options.seconds))
         print(as_text(summaries[-1], work, options.seconds), end="\n\n", flush=True)
     print(
-        f"{options.seconds:g} s of noise, {n_codebooks} codebooks, fp32, torch {torch.__version__}. "
+        f"{options.seconds:g} s of noise, {options.codebooks} codebooks, fp32, torch {torch.__version__}, "
+        f"onnxruntime {onnxruntime.__version__}. "
         "A ratio compares the time for the same seconds of sound;\n"
         "EnCodec-24k codes 24,000 samples for each of them, the others 16,000."
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.source import Source, Window
 from vqaudio.codec import codes as coding
 from vqaudio.codec import hub
-from vqaudio.codec import sampling as prior_sampling
 from vqaudio.codec.blocks import aligned
 from vqaudio.codec.codes import Codes
 from vqaudio.codec.decoded import DecodedSound
@@ -35,8 +34,10 @@ from vqaudio.inference.backends import load_networks
 from vqaudio.inference.stored import read_model
 from vqaudio.prior.base import NONE
 from vqaudio.prior.entropy import coders
-from vqaudio.prior.sampling import Sampling
 from vqaudio.registry import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from vqaudio.prior.sampling import Sampling
 
 
 def load(
@@ -246,6 +247,8 @@ class Codec(LoadedModel):
         Raises:
             ModelError: no prior, not as many codebooks, or a condition that the prior does not know.
         """
+        from vqaudio.codec import sampling as prior_sampling  # late: few sample, and it brings random numbers
+
         return prior_sampling.sample_codes(
             self,
             n_frames,
@@ -264,6 +267,8 @@ class Codec(LoadedModel):
 
         Chunks count by themselves, as in files. Errors as for :meth:`write`.
         """
+        from vqaudio.codec import sampling as prior_sampling  # late, likewise
+
         return prior_sampling.score(self, sound, n_codebooks=n_codebooks, condition=condition)
 
     # ------------------------------------------------------------------------------------------------ bytes and files

@@ -110,7 +110,7 @@ class DecodedBlocks:
         places = [self._places(index, stream, kept) for stream in self.streams]
         seen = {neighbour for neighbour in (index - 1, index + 1) if 0 <= neighbour < self.n_blocks}
         for stream, place in zip(self.streams, places, strict=True):
-            seen |= set(np.unique(place[place >= 0] // (frames // stream.stride)).tolist())
+            seen |= set((place[place >= 0] // (frames // stream.stride)).tolist())
         blocks = {block: self.codes.block_of(block) for block in sorted(seen | {index})}
         windows = self._windows(places, blocks)
         around = [(blocks.get(block) or own).levels for block in (index - 1, index, index + 1)]
