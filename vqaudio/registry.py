@@ -205,6 +205,8 @@ def _digest(file: Any, text: str, prefix: str) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(name for name in file.keys() if name.startswith(prefix)):  # noqa: SIM118 (not a mapping)
         tensor = file.get_tensor(name)
+        if tensor.dtype.kind not in "biuf":  # those that are an extension of numpy are there only if it is imported
+            raise TypeError(f"tensor {name} has the type {tensor.dtype}")
         digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
         digest.update(tensor.tobytes())
     return digest.hexdigest()[:12]
