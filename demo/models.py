@@ -81,7 +81,7 @@ def _codec(name: str, path: Path) -> Codec:
     with _loading:
         version = version_of(path)
         if name not in _loaded or _loaded[name][0] != version:
-            import vqaudio  # torch comes along
+            import vqaudio  # late: what runs networks comes along
 
             _loaded[name] = version, vqaudio.load(path)
         return _loaded[name][1]
