@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.source import Source, Window
 from vqaudio.codec import codes as coding
-from vqaudio.codec import hub
 from vqaudio.codec.blocks import aligned
 from vqaudio.codec.codes import Codes
 from vqaudio.codec.decoded import DecodedSound
-from vqaudio.codec.loaded import LoadedModel
 from vqaudio.codec.opened import StoredSound, called, open_vq
 from vqaudio.codec.options import DEFAULTS, CodingOptions
+from vqaudio.codec.pretrained import PretrainedModel
 from vqaudio.codec.writing import write
 from vqaudio.container import StoredFile
 from vqaudio.errors import ContainerError, ModelError
@@ -63,87 +62,17 @@ def load(
     return Codec(stored, networks, None if prior is None else Path(prior))
 
 
-class Codec(LoadedModel):
-    """One model in use, over arrays and bytes; see :class:`LoadedModel` for what can be asked of it."""
+class Codec(PretrainedModel):
+    """One model in use, over arrays and bytes.
+
+    See :class:`vqaudio.codec.loaded.LoadedModel` for what can be asked of it, and :class:`PretrainedModel` for folders
+    and the Hub.
+    """
 
     def __repr__(self) -> str:
         codes = f"{self.n_codebooks} codebooks, {self.frame_rate:g} frames a second" if self.streams else "no codes"
         prior = "a prior" if self.streams and self.prior_file else "no prior"
         return f"<Codec {self.name} ({self.fingerprint}): {self.sample_rate} Hz, {codes}, {prior}>"
-
-    # ------------------------------------------------------------------------------------------- folders and the Hub
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name_or_path: str | Path = DEFAULT_MODEL,
-        device: str = "cpu",
-        *,
-        prior: str | Path | None = None,
-        backend: str | None = None,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | Path | None = None,
-    ) -> Codec:
-        """A codec with what :func:`load` takes, a folder that :meth:`save_pretrained` wrote, or a model on the Hub.
-
-        Args:
-            name_or_path: a shipped model's name, a file, a folder, or ``owner/name`` on the Hub, which needs the extra
-                ``hub``.
-            device, prior, backend: as for :func:`load`; a folder's own prior by default.
-            revision, token, cache_dir: of a model on the Hub, see :class:`vqaudio.codec.hub.HubOptions`.
-
-        Raises:
-            ModelError: none of these, a file that is no model of ours, or the Hub cannot be reached.
-        """
-        found = hub.pretrained(name_or_path, hub.HubOptions(revision, token, cache_dir))
-        if found is None:
-            return load(name_or_path, device, prior=prior, backend=backend)
-        codec = load(found.model, device, prior=prior or found.prior, backend=backend)
-        if codec.fingerprint != found.fingerprint:
-            raise ModelError(
-                f"{name_or_path}: its {hub.CONFIG} is of the model {found.fingerprint}, but {hub.MODEL} is "
-                f"{codec.fingerprint}: it is damaged"
-            )
-        codec.name = found.name
-        return codec
-
-    def save_pretrained(self, folder: str | Path, *, license: str | None = None) -> None:
-        """Write the model into a folder as the Hub lays them out: see :mod:`vqaudio.codec.hub`.
-
-        ``license`` is the Hub's name of one, as in ``mit``, for the card. A card that is there already stays.
-
-        Raises:
-            ModelError: the model's file is gone, or holds another by now. FileError: nothing can be
-                written there.
-        """
-        hub.save(self, folder, license=license)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        token: str | bool | None = None,
-        private: bool | None = None,
-        revision: str | None = None,
-        commit_message: str = "A codec of vqaudio",
-        license: str | None = None,
-    ) -> str:
-        """Upload what :meth:`save_pretrained` writes; returns the commit's URL.
-
-        Args:
-            repo_id: ``owner/name``; it is made where there is none.
-            token: of someone who may write there; by default what ``hf auth login`` has stored.
-            private: whether a new one is.
-            revision: the branch, the main one by default.
-            commit_message: what its history says.
-            license: as for :meth:`save_pretrained`.
-
-        Raises:
-            ModelError: as for :meth:`save_pretrained`, the extra ``hub`` is missing, or the Hub refuses.
-        """
-        options = hub.HubOptions(revision, token)
-        return hub.push(self, repo_id, options=options, private=private, commit_message=commit_message, license=license)
 
     # ------------------------------------------------------------------------------------------------ sound and codes
 
