@@ -134,3 +134,32 @@ def test_output_that_nobody_reads_ends_in_silence():
     process.stdout = None
     said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, "1"),
+        ({"OPENBLAS_NUM_THREADS": "2"}, "2"),
+        ({"OMP_NUM_THREADS": "2"}, None),
+    ],
+)
+def test_numpy_has_one_thread_in_a_command_unless_more_are_asked_for(asked, found):
+    script = (
+        "import os, sys\n"
+        "from vqaudio.cli import main\n"
+        "sys.argv = ['vqaudio', 'models', '--help']\n"
+        "assert main() == 0 and 'numpy' not in sys.modules\n"
+        "print(os.environ.get('OPENBLAS_NUM_THREADS'))\n"
+    )
+    inherited = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    environment = {**inherited, **asked, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-1] == str(found)
+
+
+def test_threads_of_a_process_that_calls_a_command_are_its_own(monkeypatch, capsys):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert cli.main(["models", "--help"]) == 0
+    assert "OPENBLAS_NUM_THREADS" not in os.environ

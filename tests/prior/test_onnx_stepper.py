@@ -66,3 +66,13 @@ def test_a_network_that_no_graph_computes_is_left_to_numpy():
     prior = new_prior()
     prior.heads[1].hidden_quantizer = Requantize(-1, INT8)
     assert isinstance(prior.begin(1, 3), NumpyStepper)
+
+
+def test_numbers_that_sessions_are_tried_with_are_from_all_over_their_grid_and_beyond():
+    found = onnx_stepper.mixed(0, 3, 400)
+    assert found.shape == (3, 400)
+    assert -2 * INT8 <= found.min() < 1.9 * -INT8
+    assert 1.9 * INT8 < found.max() <= 2 * INT8
+    assert 0.4 < (abs(found) > INT8).mean() < 0.6
+    assert (found == onnx_stepper.mixed(1, 3, 400)).mean() < 0.02
+    assert abs(np.corrcoef(found)[0, 1:]).max() < 0.2

@@ -142,7 +142,20 @@ def _vqaudio(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
+def _give_numpy_one_thread() -> None:
+    """Let numpy multiply on one thread, unless the environment asks for some number; for this process alone to decide.
+
+    Matrices are small here: OpenBLAS's other threads would spin for most of the time, on cores that networks could use.
+    It has to be said before numpy is imported, and ONNX Runtime has threads of its own.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:  # which counts for OpenBLAS as well
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def _run(program: click.Command, name: str, argv: list[str] | None) -> int:
+    if argv is None:  # this process is the command
+        _give_numpy_one_thread()
+
     @command
     def main(argv: list[str] | None = None) -> int:
         with program.make_context(name, list(sys.argv[1:] if argv is None else argv)) as context:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from vqaudio.series import StoredTable
 
 MOST_AHEAD = 64
-"""Chunks that an entropy coder decodes side by side. The first time it is one, then twice as many each time."""
+"""Chunks that an entropy coder decodes side by side: at first ``FIRST_AHEAD``, then twice as many each time."""
+FIRST_AHEAD = 4
+"""So many take a prior hardly longer than one, and who hears a chunk needs its neighbours for context anyway."""
 MOST_CODES = 2**22
 """Codes that may be decoded ahead."""
 
@@ -91,7 +93,7 @@ class StoredSound(StoredFile):
         reader.coder_for = coders(prior)
         self._lost: dict[int, str] = {}
         self._chunks: dict[int, Chunk] = {}
-        self._ahead = 1
+        self._ahead = FIRST_AHEAD
 
     def __repr__(self) -> str:
         header = self.header
