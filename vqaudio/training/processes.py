@@ -203,7 +203,12 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def leave() -> None:
-    """End the group of processes, where there is one, together: its threads may not outlive the interpreter."""
+    """End the group of processes, where there is one, together: its threads may not outlive the interpreter.
+
+    Gloo's barrier leaves a tensor to its thread, which may wait for the interpreter to free it, while the interpreter
+    waits for the thread to end; its monitored one sends messages alone.
+    """
     if distributed():
-        dist.barrier()
+        meet = dist.monitored_barrier if dist.get_backend() == dist.Backend.GLOO else dist.barrier
+        meet()
         dist.destroy_process_group()
