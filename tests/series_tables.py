@@ -38,7 +38,7 @@ def same_tables(one: Table, other: Table) -> bool:
         (a.name, a.dtype, a.zone, a.notes) == (b.name, b.dtype, b.zone, b.notes)
         and (a.cells == b.cells).all()
         and a.values.dtype == b.values.dtype
-        and a.values[a.known].tolist() == b.values[b.known].tolist()
+        and np.array_equal(a.values[a.known], b.values[b.known], equal_nan=a.values.dtype.kind == "f")
         for a, b in zip(one.columns, other.columns, strict=True)
     )
 
