@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_priors import toy_prior
-from tools import MODEL, synthetic, tiny_codec
+from entropy_files import Toys
 
-import vqaudio
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.costs import LARGEST_EXPONENT, CodeCosts
 
@@ -16,10 +14,8 @@ CONDITION = "speaker=ann"
 
 
 @pytest.fixture(scope="module")
-def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
-    sounds = [synthetic(5, RATE, seed=seed)[0] for seed in (0, 1)]
-    path = toy_prior(tmp_path_factory.mktemp("priors") / "a.int8.safetensors", tiny_codec(), sounds)
-    return vqaudio.load(MODEL, prior=path)
+def codec(toys: Toys) -> Codec:
+    return toys.codec
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

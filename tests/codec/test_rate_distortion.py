@@ -8,11 +8,9 @@ import math
 import numpy as np
 import pytest
 from arriving import Arriving
-from entropy_files import stored
-from tiny_priors import toy_prior
-from tools import MODEL, synthetic, tiny_codec
+from entropy_files import Toys, stored
+from tools import synthetic
 
-import vqaudio
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.options import CodingOptions
@@ -26,10 +24,8 @@ CONDITION = "speaker=ann"
 
 
 @pytest.fixture(scope="module")
-def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
-    sounds = [synthetic(5, RATE, seed=seed)[0] for seed in (0, 1)]
-    path = toy_prior(tmp_path_factory.mktemp("priors") / "a.int8.safetensors", tiny_codec(), sounds)
-    return vqaudio.load(MODEL, prior=path)
+def codec(toys: Toys) -> Codec:
+    return toys.codec
 
 
 @pytest.fixture(scope="module")
