@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vqaudio.config.model import DecoderConfig, FramesDecoderConfig, SpectralDecoderConfig, StridedDecoderConfig
 from vqaudio.inference.spans import Span, decoder_span
+from vqaudio.inference.spectra import LARGEST_LOG_MAGNITUDE
 from vqaudio.model.layers import (
     ACTIVATIONS,
     ChannelNorm,
@@ -58,8 +59,6 @@ class SpectralDecoder(Decoder):
     which turns every frequency's phase in proportion, is one direction in the features.
     """
 
-    largest_log_magnitude = 6.0
-
     def __init__(
         self,
         config: SpectralDecoderConfig,
@@ -98,7 +97,7 @@ class SpectralDecoder(Decoder):
         with full_precision(latents):
             predicted = self.head(features.to(self.head.weight.dtype)).transpose(1, 2)
         log_magnitude, phase = predicted.split(self.bins, dim=1)
-        magnitude = log_magnitude.clamp(max=self.largest_log_magnitude).exp()
+        magnitude = log_magnitude.clamp(max=LARGEST_LOG_MAGNITUDE).exp()
         waveform: Tensor = self.synthesis(torch.complex(magnitude * phase.cos(), magnitude * phase.sin()))
         return waveform
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqaudio.inference.spans import Span, overlap_span, same_span
+from vqaudio.inference.spectra import FLOOR, LOG_SCALE, POWER
 
 
 class SpectralAnalysis(nn.Module):
@@ -23,8 +24,6 @@ class SpectralAnalysis(nn.Module):
     enhancement", 2018.
     """
 
-    power = 0.3
-    floor = 1e-5
     taper: Tensor
 
     def __init__(self, window: int, hop: int):
@@ -43,9 +42,9 @@ class SpectralAnalysis(nn.Module):
         padded = functional.pad(waveform[:, 0].to(self.taper.dtype), (self.span.left, self.span.right))
         frames = padded.unfold(-1, self.window, self.hop) * (self.taper * (2.0 / self.window**0.5))
         spectrum = torch.fft.rfft(frames)
-        log_magnitude = 0.5 * (spectrum.real.square() + spectrum.imag.square() + self.floor**2).log()
-        gain = torch.exp((self.power - 1.0) * log_magnitude)
-        parts = (spectrum.real * gain, spectrum.imag * gain, 0.2 * log_magnitude)
+        log_magnitude = 0.5 * (spectrum.real.square() + spectrum.imag.square() + FLOOR**2).log()
+        gain = torch.exp((POWER - 1.0) * log_magnitude)
+        parts = (spectrum.real * gain, spectrum.imag * gain, LOG_SCALE * log_magnitude)
         return torch.cat(parts, dim=-1).transpose(1, 2)
 
 
