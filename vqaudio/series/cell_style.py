@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any, cast
 
@@ -32,6 +33,8 @@ _TIME_UNITS = ("s", "m", "D", "ms", "us", "ns")
 
 def render_cells(column: Column) -> list[str]:
     """All cells as text."""
+    if column.parts:
+        return [text for part in _stretches(column) for text in render_cells(part)]
     texts = _plain(column, column.style)
     for marker, text in ((NULL, column.style.get("gap", "")), (NAN, "nan")):
         for row in np.flatnonzero(column.cells == marker).tolist():
@@ -40,6 +43,15 @@ def render_cells(column: Column) -> list[str]:
     for row, text in zip(accumulate(gaps), spelled, strict=True):
         texts[row] = text
     return texts
+
+
+def _stretches(column: Column) -> Iterator[Column]:
+    """Those of a column that have a style each."""
+    start = 0
+    for n_rows, style in column.parts:
+        rows = slice(start, start + n_rows)
+        yield replace(column, values=column.values[rows], cells=column.cells[rows], style=style, parts=(), texts=None)
+        start += n_rows
 
 
 def find_style(column: Column) -> dict[str, Any] | None:

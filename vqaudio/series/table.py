@@ -87,6 +87,7 @@ class Column:
         style: how to write the cells as text; see :mod:`vqaudio.series.cell_style`.
         nullable: whether the file says that there may be gaps.
         dictionary: where its words are one.
+        parts: rows and style of each of its stretches, in order, where one style does not do for all.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Column:
     style: dict[str, Any] = field(default_factory=dict)
     nullable: bool = True
     dictionary: Dictionary | None = None
+    parts: tuple[tuple[int, dict[str, Any]], ...] = ()
 
     @property
     def known(self) -> NDArray[np.bool_]:
