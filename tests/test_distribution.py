@@ -39,7 +39,8 @@ def test_the_wheel_holds_the_package_and_what_its_users_need_of_models():
     wheel = files(WheelBuilder)
     assert {name.partition("/")[0] for name in wheel} == {"vqaudio"}
     modules = {"vqaudio/__init__.py", "vqaudio/registry.py", "vqaudio/series/coding/model.py"}
-    assert {*modules, "vqaudio/py.typed"} < set(wheel)
+    kernels = {f"vqaudio/series/kernels/{name}" for name in ("kernel.h", "linear.c", "series.wasm")}
+    assert {*modules, *kernels, "vqaudio/py.typed"} < set(wheel)
     weights = {name.removeprefix("vqaudio/models/") for name in wheel if name.endswith(".safetensors")}
     priors = {f"priors/{path.name}" for path in entropy.shipped_priors().values()}
     assert weights == {*(f"{name}.safetensors" for name in shipped_models()), *priors, "series/series-base.safetensors"}

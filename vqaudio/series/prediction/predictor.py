@@ -13,7 +13,6 @@ Source: Atal and Hanauer, "Speech analysis and synthesis by linear prediction of
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 
 from vqaudio.container.fields import Cursor, DamageError, unzigzag, varint, zigzag
 from vqaudio.series.arrays import Integers
+from vqaudio.series.kernels import Output, call
 
 ORDERS = range(4)
 LINEAR = len(ORDERS)
@@ -31,8 +31,6 @@ MOST_SHIFT = 20
 MOST_REFERENCES = 6
 REFERENCE_ROWS = (-1, 0, 1)
 """Rows of a reference column that a prediction may use, counted from its own."""
-MOST_VALUE = 2**64
-"""Values of 64 bits less their centre are smaller."""
 _DIFFERENCE_WEIGHTS = ((), (1,), (2, -1), (3, -3, 1))
 """A difference leaves what these weights of the values before do."""
 
@@ -104,10 +102,7 @@ class Difference(Predictor):
         return Linear(0, 0, _DIFFERENCE_WEIGHTS[self.order])
 
     def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
-        try:
-            values = np.array(residuals, np.int64)
-        except OverflowError:
-            raise _beyond_64_bits() from None
+        values = as_int64(residuals)
         for _ in range(self.order):
             values = values.cumsum()
         return values
@@ -174,25 +169,19 @@ class Linear(Predictor):
         return predicted
 
     def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
-        weights, n_lags = self.lag_weights[::-1], len(self.lag_weights)
-        half, shift = 1 << self.shift >> 1, self.shift
-        values = [0] * n_lags
-        from_references = self.from_references(previous, len(residuals)).tolist()
-        for row, (residual, known) in enumerate(zip(residuals, from_references, strict=True)):
-            predicted = known + sum(map(operator.mul, weights, values[row:]))
-            nearest = (predicted + half) >> shift
-            value = nearest - residual if predicted < nearest << shift else nearest + residual
-            if not -MOST_VALUE < value < MOST_VALUE:  # or weights that no writer chose would make numbers ever longer
-                raise _beyond_64_bits()
-            values.append(value)
-        try:
-            return np.array([value + self.centre for value in values[n_lags:]], np.int64)
-        except OverflowError:
-            raise _beyond_64_bits() from None
+        n_lags, n_rows = len(self.lag_weights), len(residuals)
+        known, weights = self.from_references(previous, n_rows), np.array(self.lag_weights, np.int64)
+        values = Output(n_lags + n_rows)
+        _, (found,) = call("restore_linear", as_int64(residuals), known, weights, n_lags, self.shift, values, n_rows)
+        return found[n_lags:] + self.centre
 
 
-def _beyond_64_bits() -> DamageError:
-    return DamageError("its values do not fit 64 bits")
+def as_int64(residuals: Sequence[int]) -> Integers:
+    """Residuals as an array, or DamageError: no writer leaves any beyond 64 bits."""
+    try:
+        return np.array(residuals, np.int64)
+    except OverflowError:
+        raise DamageError("its values do not fit 64 bits") from None
 
 
 def _at_most(limit: int, value: int) -> int:

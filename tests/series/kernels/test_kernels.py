@@ -1,0 +1,67 @@
+"""Calls of kernels: arrays in and out, and what is not there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from vqaudio.container.fields import DamageError
+from vqaudio.series.kernels import Output, call
+
+WEIGHT = np.array([1], np.int64)
+
+
+def cumulated(steps: np.ndarray) -> np.ndarray:
+    known = np.zeros(len(steps), np.int64)
+    _, (found,) = call("restore_linear", steps, known, WEIGHT, 1, 0, Output(len(steps) + 1), len(steps))
+    return found[1:]
+
+
+def test_arrays_go_in_and_out_whatever_their_layout():
+    steps = np.arange(1000)
+    assert (cumulated(steps) == steps.cumsum()).all()
+    assert (cumulated(steps[::-3]) == steps[::-3].cumsum()).all()
+    assert len(cumulated(steps[:0])) == 0
+
+
+def test_calls_share_nothing_and_threads_may_make_them():
+    found: dict[int, bool] = {}
+
+    def work(seed: int) -> None:
+        steps = np.random.default_rng(seed).integers(-9, 9, 10_000)
+        found[seed] = all((cumulated(steps) == steps.cumsum()).all() for _ in range(10))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == dict.fromkeys(range(4), True)
+
+
+def test_what_traps_or_is_refused_is_damage():
+    with pytest.raises(DamageError, match="lead nowhere"):
+        call("restore_linear", np.zeros(1, np.int64), 1 << 30, WEIGHT, 1, 0, Output(2), 1 << 30)
+    with pytest.raises(DamageError, match="no writer"):
+        cumulated(np.array([1 << 52, 1 << 52]))
+
+
+def test_wasmtime_is_imported_by_the_first_call_and_named_where_it_is_missing():
+    script = (
+        "import sys\n"
+        "import vqaudio.series.writer, vqaudio.series.stored\n"
+        "assert 'wasmtime' not in sys.modules\n"
+        "sys.modules['wasmtime'] = None\n"
+        "from vqaudio.errors import SeriesError\n"
+        "from vqaudio.series.kernels import call\n"
+        "try:\n"
+        "    call('restore_linear')\n"
+        "except SeriesError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "tables are coded by wasmtime, which is not installed: pip install 'vqaudio[tables]'\n"
