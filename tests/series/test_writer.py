@@ -98,7 +98,11 @@ def check_bound(original: Table, text: str) -> None:
             assert known == found
             continue
         if before.values.dtype == np.float64:  # what a program reads from the CSV counts, too
-            found = [float(cell) for cell, is_known in zip(render_cells(after), before.known, strict=True) if is_known]
+            found = [
+                float(cell)
+                for cell, is_known in zip(render_cells(after).to_pylist(), before.known, strict=True)
+                if is_known
+            ]
         numbers = [Fraction(value) for value in known]
         bound = Fraction(float(text.rstrip("%")))
         if text.endswith("%"):

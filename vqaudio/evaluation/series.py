@@ -171,7 +171,7 @@ def last_rows(table: Table, count: int) -> Table:
     """The last rows of a table, ready to be written in the format that it comes from."""
     columns = []
     for column in table.columns:
-        texts = column.texts()[-count:] if column.texts else None
+        texts = column.texts[-count:] if column.texts is not None else None
         part = Column(
             column.name,
             column.dtype,
@@ -179,7 +179,7 @@ def last_rows(table: Table, count: int) -> Table:
             column.cells[-count:],
             zone=column.zone,
             notes=column.notes,
-            texts=None if texts is None else texts.copy,
+            texts=texts,
         )
         part.style = find_style(part) or {} if texts is not None else {}
         columns.append(part)

@@ -9,6 +9,8 @@ A style is found once for a column, and tried on all of its cells; the few that 
 - ``words``: of false and true;
 - ``unit``, ``between``, ``end``: the finest unit of a time, what stands before the hours, and what follows them;
 - ``spelled``: rows, each counted from the one before, and their texts.
+
+Texts are Arrow's arrays of strings: :mod:`vqaudio.series.cell_text` writes them.
 """
 
 from __future__ import annotations
@@ -17,32 +19,39 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from vqaudio.series import cell_text
 from vqaudio.series.table import FLOATS, NAN, NULL, Column, decimal_of
 
 SPELLED_SHARE = 50
 """One cell in so many may be kept as it stood; beyond, no style fits."""
 MOST_DIGITS = 1100
 """Digits that some float has behind its point."""
+SAMPLE_ROWS = 1000
+"""Cells that say which styles are tried, and which are tried in vain."""
+MUCH = 10 * SAMPLE_ROWS
 _TIME_UNITS = ("s", "m", "D", "ms", "us", "ns")
 
 
-def render_cells(column: Column) -> list[str]:
-    """All cells as text."""
+def render_cells(column: Column) -> Any:
+    """All cells as text: an Arrow array of strings ``(rows,)``, without nulls.
+
+    Raises:
+        UnicodeEncodeError: text that UTF-8 has not.
+    """
     if column.parts:
-        return [text for part in _stretches(column) for text in render_cells(part)]
+        return pa.concat_arrays([render_cells(part) for part in _stretches(column)])
     texts = _plain(column, column.style)
     for marker, text in ((NULL, column.style.get("gap", "")), (NAN, "nan")):
-        for row in np.flatnonzero(column.cells == marker).tolist():
-            texts[row] = text
+        if (column.cells == marker).any():
+            texts = pc.if_else(pa.array(column.cells == marker), text, texts)
     gaps, spelled = column.style.get("spelled", ([], []))
-    for row, text in zip(accumulate(gaps), spelled, strict=True):
-        texts[row] = text
-    return texts
+    return cell_text.replaced(texts, dict(zip(accumulate(gaps), spelled, strict=True)))
 
 
 def _stretches(column: Column) -> Iterator[Column]:
@@ -56,25 +65,38 @@ def _stretches(column: Column) -> Iterator[Column]:
 
 def find_style(column: Column) -> dict[str, Any] | None:
     """The style in which the column was written, or None where no style fits most of its texts."""
-    written = column.texts() if column.texts else []
-    common = point_style(column) | gap_style(column, written)
+    written = column.texts if column.texts is not None else pa.array([], pa.string())
+    common = point_style(column) | gap_style(column)
     best, fewest = None, len(written) // SPELLED_SHARE + 1
     for style in _styles(column, written):
-        trial = Column(column.name, column.dtype, column.values, column.cells, zone=column.zone, style=style | common)
-        wrong = [row for row, (one, other) in enumerate(zip(render_cells(trial), written, strict=True)) if one != other]
+        trial = replace(column, style=style | common, parts=())
+        if len(written) > MUCH and _is_hopeless(trial, written):
+            continue
+        wrong = np.flatnonzero(pc.not_equal(render_cells(trial), written).to_numpy(zero_copy_only=False))
         if len(wrong) < fewest:
-            rows = [row - before for before, row in zip([0, *wrong], wrong, strict=False)]
-            spelled = {"spelled": [rows, [written[row] for row in wrong]]} if wrong else {}
+            rows = np.diff(wrong, prepend=0).tolist()
+            spelled = {"spelled": [rows, written.take(pa.array(wrong)).to_pylist()]} if rows else {}
             best, fewest = trial.style | spelled, len(wrong)
-        if not wrong:
+        if not len(wrong):
             break
     return best
 
 
-def gap_style(column: Column, written: list[str]) -> dict[str, Any]:
+def _is_hopeless(trial: Column, written: Any) -> bool:
+    """Whether a style fits less than half of some cells from all over the column."""
+    rows = np.linspace(0, len(written) - 1, SAMPLE_ROWS).astype(np.int64)
+    some = replace(trial, values=trial.values[rows], cells=trial.cells[rows])
+    equal = pc.equal(render_cells(some), written.take(pa.array(rows)))
+    return int(pc.sum(equal).as_py()) < SAMPLE_ROWS // 2
+
+
+def gap_style(column: Column) -> dict[str, Any]:
     """The style's part that says what stands in cells without value."""
-    gaps = Counter(written[row] for row in np.flatnonzero(column.cells == NULL).tolist()).most_common(1)
-    return {"gap": gaps[0][0]} if gaps and gaps[0][0] else {}
+    if column.texts is None or not (column.cells == NULL).any():
+        return {}
+    counts = column.texts.filter(pa.array(column.cells == NULL)).value_counts()
+    usual = counts.field("values")[int(np.argmax(counts.field("counts").to_numpy()))].as_py()
+    return {"gap": usual} if usual else {}
 
 
 def point_style(column: Column) -> dict[str, Any]:
@@ -82,8 +104,8 @@ def point_style(column: Column) -> dict[str, Any]:
     return {key: column.style[key] for key in ("point",) if key in column.style}
 
 
-def _styles(column: Column, written: list[str]) -> Iterator[dict[str, Any]]:
-    some = [written[row] for row in np.flatnonzero(column.known)[:1000].tolist()]
+def _styles(column: Column, written: Any) -> Iterator[dict[str, Any]]:
+    some = written.take(pa.array(np.flatnonzero(column.known)[:SAMPLE_ROWS])).to_pylist()
     if column.dtype in FLOATS:
         point = column.style.get("point", ".")
         digits = Counter(
@@ -93,7 +115,7 @@ def _styles(column: Column, written: list[str]) -> Iterator[dict[str, Any]]:
         yield from ({}, {"short": True})
     elif column.dtype == "bool":
         yield {"words": [next((text for text in some if text.lower() == word), word) for word in ("false", "true")]}
-    elif _is_time(column.dtype):
+    elif cell_text.is_time(column.dtype):
         between = "T" if any("T" in text for text in some[:1]) else " "
         for unit in _TIME_UNITS:
             for end in ("", "Z", "+00:00") if column.zone else ("",):
@@ -102,39 +124,22 @@ def _styles(column: Column, written: list[str]) -> Iterator[dict[str, Any]]:
         yield {}
 
 
-def _is_time(dtype: str) -> bool:
-    return dtype.startswith(("timestamp", "date", "time"))
-
-
-def _plain(column: Column, style: dict[str, Any]) -> list[str]:
+def _plain(column: Column, style: dict[str, Any]) -> Any:
+    """All cells as if they held values."""
     if column.dtype in FLOATS:
-        numbers = floats_as_text(column.values, style)
-        return [text.replace(".", style["point"]) for text in numbers] if "point" in style else numbers
+        texts = cell_text.of_floats(column.values, digits=style.get("digits"), short=style.get("short", False))
+        return pc.replace_substring(texts, ".", style["point"]) if style.get("point", ".") != "." else texts
     if (decimal := decimal_of(column.dtype)) is not None:
-        return [_decimal(str(value or 0), decimal[2]) for value in column.values.tolist()]
+        return cell_text.of_decimals(column.values, decimal[2])
     if column.dtype == "bool":
-        words = style.get("words", ["false", "true"])
-        return [words[value] for value in column.values.tolist()]
-    if _is_time(column.dtype):
-        kind, _, unit = column.dtype.rstrip("]").partition("[")
-        stamps = column.values.view(f"datetime64[{unit or {'date32': 'D', 'date64': 'ms'}[kind]}]")
-        shown = style.get("unit") or ("D" if kind.startswith("date") else unit)
-        texts = np.char.replace(np.datetime_as_string(stamps, cast(Any, shown)), "T", style.get("between", " "))
-        end = style.get("end", "Z" if column.zone else "")
-        return [text[11 if kind.startswith("time") and kind != "timestamp" else 0 :] + end for text in texts.tolist()]
-    return list(map(str, column.values.tolist()))
-
-
-def _decimal(digits: str, scale: int) -> str:
-    """An integer with a point before its last ``scale`` digits."""
-    sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
-    digits = digits.zfill(scale + 1)
-    return f"{sign}{digits[:-scale]}.{digits[-scale:]}" if scale else sign + digits
-
-
-def floats_as_text(values: NDArray[Any], style: dict[str, Any]) -> list[str]:
-    """Floats as ``style`` writes them; without one, the shortest text that is read back as the same number."""
-    if (digits := style.get("digits")) is not None:
-        return [f"{value:.{digits}f}" for value in values.tolist()]
-    texts = list(map(str, values if values.dtype != np.float64 else values.tolist()))
-    return [text.removesuffix(".0") for text in texts] if style.get("short") else texts
+        false, true = style.get("words", ["false", "true"])
+        return pc.if_else(pa.array(column.values), true, false)
+    if cell_text.is_time(column.dtype):
+        return cell_text.of_times(
+            column.values,
+            column.dtype,
+            shown=style.get("unit"),
+            between=style.get("between", " "),
+            end=style.get("end", "Z" if column.zone else ""),
+        )
+    return pa.array(column.values).cast(pa.string())

@@ -44,14 +44,13 @@ def _cut_column(column: Column, rows: slice) -> Column:
         kept = [(row, text) for row, text in spelled if rows.start <= row < rows.stop]
         if kept:
             style["spelled"] = [_steps(row - rows.start for row, _ in kept), [text for _, text in kept]]
-    texts_of = column.texts
     return replace(
         column,
         values=column.values[rows],
         cells=column.cells[rows],
         style=style,
         parts=_cut_parts(column.parts, rows),
-        texts=None if texts_of is None else lambda: texts_of()[rows],
+        texts=None if column.texts is None else column.texts[rows],
     )
 
 
@@ -89,7 +88,6 @@ def _joined_column(columns: Sequence[Column]) -> Column:
     for column in columns:
         parts += column.parts or ((len(column.cells), column.style),)
     texts = [column.texts for column in columns]
-    all_texts = [one for one in texts if one is not None]
     values = [column.values for column in columns]
     if len({one.dtype for one in values}) > 1:  # decimals of which only some fit 64 bits
         values = [one if one.dtype == object else one.astype(str).astype(object) for one in values]
@@ -98,8 +96,14 @@ def _joined_column(columns: Sequence[Column]) -> Column:
         values=np.concatenate(values),
         cells=np.concatenate([column.cells for column in columns]),
         parts=tuple(parts) if any(style != parts[0][1] or "spelled" in style for _, style in parts) else (),
-        texts=(lambda: [text for one in all_texts for text in one()]) if len(all_texts) == len(texts) else None,
+        texts=None if any(one is None for one in texts) else _joined_texts(texts),
     )
+
+
+def _joined_texts(texts: Sequence[Any]) -> Any:
+    import pyarrow as pa  # late: it takes a while
+
+    return pa.concat_arrays(texts)
 
 
 def _steps(places: Iterable[int]) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
@@ -83,7 +82,7 @@ class Column:
         cells: uint8 ``(rows,)`` of VALUE, NULL and NAN.
         zone: the time zone of a timestamp.
         notes: what else the file says of the column (Parquet's field metadata: units, descriptions).
-        texts: gives all cells as they were written, where they come from a text file.
+        texts: all cells as they were written, an Arrow array of strings, where they come from a text file.
         style: how to write the cells as text; see :mod:`vqaudio.series.cell_style`.
         nullable: whether the file says that there may be gaps.
         dictionary: where its words are one.
@@ -97,7 +96,7 @@ class Column:
     _: KW_ONLY
     zone: str = ""
     notes: dict[str, str] = field(default_factory=dict)
-    texts: Callable[[], list[str]] | None = None
+    texts: Any | None = None
     style: dict[str, Any] = field(default_factory=dict)
     nullable: bool = True
     dictionary: Dictionary | None = None

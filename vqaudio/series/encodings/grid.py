@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vqaudio.series.arrays import Integers
-from vqaudio.series.cell_style import floats_as_text
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
 from vqaudio.series.encodings.bounds import equal_bits, within
 
@@ -119,8 +118,12 @@ def encode_within(values: NDArray[Any], bound: float) -> EncodedValues | None:
     found = _encode_bounded(values, bound)
     if found is None:
         return None
-    texts = floats_as_text(found.encoding.values(found.numbers, values.dtype.name), {})
-    return replace(found, representable=found.representable & within(np.array(texts, np.float64), values, bound=bound))
+    if values.dtype == np.float64:  # whose texts are read as the same numbers
+        return found
+    from vqaudio.series.cell_text import of_floats, read_floats  # late: Arrow takes a while to import
+
+    read = read_floats(of_floats(found.encoding.values(found.numbers, values.dtype.name)))
+    return replace(found, representable=found.representable & within(read, values, bound=bound))
 
 
 def _encode_bounded(values: NDArray[Any], bound: float) -> EncodedValues | None:

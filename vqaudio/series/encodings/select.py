@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.cell_style import find_style, gap_style, point_style
 from vqaudio.series.encodings.base import EncodedColumn, EncodedValues
 from vqaudio.series.encodings.bounds import MaxError, equal_bits
 from vqaudio.series.encodings.dictionary import encode_words
@@ -64,15 +63,24 @@ def encode(column: Column, max_error: MaxError | None, *, lossless: bool, is_fir
             f"{name}: column {column.name!r} holds floats without a fixed number of digits: say how far decoded values "
             "may be off (--max-error 1% of the range, or --max-error 0.05), or --lossless to keep all bits"
         )
-    if column.texts is not None and max_error is not None:
-        column.style = point_style(column) | gap_style(column, column.texts())
-    elif column.texts is not None and (style := find_style(column)) is not None:
-        column.style = style
-    elif column.texts is not None:
-        column.dtype, column.values, column.style = "string", np.array(column.texts(), object), {}
-        column.cells = np.full_like(column.cells, VALUE)
-        values = encode_words(column.texts(), column.dictionary)
+    if column.texts is not None and not _set_style(column, exact=max_error is None):
+        values = encode_words(column.values.tolist(), column.dictionary)
     return EncodedColumn.of_known(column, values, exempt=exempt)
+
+
+def _set_style(column: Column, *, exact: bool) -> bool:
+    """Give a column its style; where no style fits its texts, it becomes one of text, and that is no style."""
+    from vqaudio.series.cell_style import find_style, gap_style, point_style  # late: Arrow takes a while to import
+
+    if not exact:
+        column.style = point_style(column) | gap_style(column)
+    elif (style := find_style(column)) is not None:
+        column.style = style
+    else:
+        column.dtype, column.values, column.style = "string", np.array(column.texts, object), {}
+        column.cells = np.full_like(column.cells, VALUE)
+        return False
+    return True
 
 
 def _keep_odd_nans(column: Column) -> None:

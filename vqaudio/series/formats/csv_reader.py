@@ -14,7 +14,8 @@ from pyarrow import csv as arrow_csv
 from vqaudio.errors import SeriesError
 from vqaudio.series.formats import csv_dialect
 from vqaudio.series.formats.arrow import first_line, from_arrow
-from vqaudio.series.formats.csv_writer import BOM, lines_of
+from vqaudio.series.formats.csv_lines import lines_of
+from vqaudio.series.formats.csv_writer import BOM
 from vqaudio.series.table import Column, Table
 
 INEXACT = 2.0**53
@@ -114,8 +115,8 @@ def read(file: IO[bytes], name: str, *, delimiter: str | None = None, decimal: s
     columns = _columns(parser, names, written.slice(int(header)), decimal, is_single, int(header))
 
     origin = {"suffix": ".csv", "delimiter": delimiter, "header": header, "newline": csv_dialect.line_end_of(text)}
-    lines = [column.to_pylist() for column in written.columns]
-    extras = _extras(data, body, blank, origin, lines)
+    lines = [column.combine_chunks() for column in written.slice(int(header)).columns]
+    extras = _extras(data, body, blank, origin, lines, titles if header else None)
     table = Table(columns, origin | (extras or {}))
     if extras is None:
         table.remarks.append("all cells come back, but not all quotes, blank lines and line ends around them")
@@ -143,7 +144,7 @@ def _columns(
     columns = []
     for name, values, texts in zip(names, typed.columns, written.columns, strict=True):
         column = from_arrow(name, _integers(values, texts), file=parser.name)
-        column.texts = texts.to_pylist
+        column.texts = texts.combine_chunks()
         column.style = {"point": point} if point == "," and column.dtype == "float64" else {}
         columns.append(column)
     return columns
@@ -185,7 +186,7 @@ def _any(flags: Any) -> bool:
 
 
 def _extras(
-    data: bytes, body: bytes, blank: list[int], origin: Mapping[str, Any], lines: Sequence[list[str]]
+    data: bytes, body: bytes, blank: list[int], origin: Mapping[str, Any], lines: Sequence[Any], names: list[str] | None
 ) -> dict[str, Any] | None:
     """What ``origin`` needs beside, so that all lines are written as they stood; None where nothing does it."""
     common: dict[str, Any] = {"bom": True} if len(body) < len(data) else {}
@@ -194,11 +195,11 @@ def _extras(
     if not body.endswith((b"\n", b"\r")):
         common["ends"] = False
     flags = csv_dialect.quoted_cells(body.lstrip(b"\r\n"), origin["delimiter"], n_rows=2)
-    names, cells = ([number for number, flag in enumerate(row) if flag] for row in (flags[0], flags[-1]))
-    quoted = {"names": names if origin["header"] else [], "columns": cells}
+    above, below = ([number for number, flag in enumerate(row) if flag] for row in (flags[0], flags[-1]))
+    quoted = {"names": above if origin["header"] else [], "columns": below}
     for quotes in ({}, {"quotes": quoted}) if b'"' in body else ({},):
         for bare in ({}, {"bare": True}) if len(lines) == 1 else ({},):
             tried = common | quotes | bare
-            if "".join(lines_of(lines, {**origin, **tried})).encode() == body:
+            if b"".join(map(bytes, lines_of(lines, {**origin, **tried}, names=names))) == body:
                 return tried
     return None
