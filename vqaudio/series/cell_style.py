@@ -7,6 +7,7 @@ A style is found once for a column, and tried on all of its cells; the few that 
 - ``digits``: floats have so many behind the point; ``short``: no ``.0`` behind whole ones; else as Python writes them;
 - ``point``: what floats have for it, where it is a comma;
 - ``words``: of false and true;
+- ``pattern``: of times whose days, months and years stand in another order; see :mod:`vqaudio.series.time_text`;
 - ``unit``, ``between``, ``end``: the finest unit of a time, what stands before the hours, and what follows them;
 - ``spelled``: rows, each counted from the one before, and their texts.
 
@@ -66,7 +67,7 @@ def _stretches(column: Column) -> Iterator[Column]:
 def find_style(column: Column) -> dict[str, Any] | None:
     """The style in which the column was written, or None where no style fits most of its texts."""
     written = column.texts if column.texts is not None else pa.array([], pa.string())
-    common = point_style(column) | gap_style(column)
+    common = known_style(column) | gap_style(column)
     best, fewest = None, len(written) // SPELLED_SHARE + 1
     for style in _styles(column, written):
         trial = replace(column, style=style | common, parts=())
@@ -90,6 +91,18 @@ def _is_hopeless(trial: Column, written: Any) -> bool:
     return int(pc.sum(equal).as_py()) < SAMPLE_ROWS // 2
 
 
+def bounded_style(column: Column) -> dict[str, Any]:
+    """The style of a column whose values may be off: its gaps come back to the letter."""
+    style = known_style(column) | gap_style(column)
+    if column.texts is None:
+        return style
+    odd = np.flatnonzero(pc.not_equal(column.texts, style.get("gap", "")).to_numpy(zero_copy_only=False))
+    odd = odd[column.cells[odd] == NULL]
+    if len(odd):
+        style["spelled"] = [np.diff(odd, prepend=0).tolist(), column.texts.take(pa.array(odd)).to_pylist()]
+    return style
+
+
 def gap_style(column: Column) -> dict[str, Any]:
     """The style's part that says what stands in cells without value."""
     if column.texts is None or not (column.cells == NULL).any():
@@ -99,9 +112,9 @@ def gap_style(column: Column) -> dict[str, Any]:
     return {"gap": usual} if usual else {}
 
 
-def point_style(column: Column) -> dict[str, Any]:
-    """The style's part that says what the point is, which who read the column found."""
-    return {key: column.style[key] for key in ("point",) if key in column.style}
+def known_style(column: Column) -> dict[str, Any]:
+    """The style's part that who read the column found."""
+    return {key: column.style[key] for key in ("point", "pattern") if key in column.style}
 
 
 def _styles(column: Column, written: Any) -> Iterator[dict[str, Any]]:
@@ -115,6 +128,8 @@ def _styles(column: Column, written: Any) -> Iterator[dict[str, Any]]:
         yield from ({}, {"short": True})
     elif column.dtype == "bool":
         yield {"words": [next((text for text in some if text.lower() == word), word) for word in ("false", "true")]}
+    elif "pattern" in column.style:
+        yield {}
     elif cell_text.is_time(column.dtype):
         between = "T" if any("T" in text for text in some[:1]) else " "
         for unit in _TIME_UNITS:
@@ -134,6 +149,8 @@ def _plain(column: Column, style: dict[str, Any]) -> Any:
     if column.dtype == "bool":
         false, true = style.get("words", ["false", "true"])
         return pc.if_else(pa.array(column.values), true, false)
+    if "pattern" in style:
+        return cell_text.of_pattern(column.values, style["pattern"])
     if cell_text.is_time(column.dtype):
         return cell_text.of_times(
             column.values,

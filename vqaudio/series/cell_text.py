@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from vqaudio.series import time_text
+
 GRID_DIGITS = 15
 """Digits behind the point up to which floats are looked at as integers over a power of ten."""
 EXACT, NEAR = 2.0**52, 2.0**40
@@ -176,6 +178,16 @@ def of_times(values: NDArray[np.int64], dtype: str, *, shown: str | None, betwee
     if start:
         texts = pc.utf8_slice_codeunits(texts, start)
     return _written(pc.binary_join_element_wise(texts, end, "") if end else texts, ~plain, values, write)
+
+
+def of_pattern(values: NDArray[np.int64], pattern: str) -> Any:
+    """Times ``(rows,)`` as text by a pattern of :mod:`vqaudio.series.time_text`."""
+    data, offsets = time_text.render(values, pattern)
+    if offsets[-1] > np.iinfo(np.int32).max:
+        raise ValueError(f"{offsets[-1]} bytes of times are more than an array of texts holds")
+    return pa.Array.from_buffers(
+        pa.string(), len(values), [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
+    )
 
 
 def _stamps(values: NDArray[np.int64], unit: str, shown: str) -> Any:

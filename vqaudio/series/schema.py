@@ -28,6 +28,7 @@ from vqaudio.series.encodings.float_bits import FloatBits, NearDecimals
 from vqaudio.series.encodings.grid import GridEncoding
 from vqaudio.series.encodings.integer import IntegerEncoding
 from vqaudio.series.table import FLOATS, Column, Dictionary, Table, storages_of
+from vqaudio.series.time_text import dtype_of, is_pattern
 
 Text = InstanceOf[str]  # pydantic's own strings hold no lone surrogates; names and words may
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
@@ -42,6 +43,12 @@ def _texts_of_bytes(texts: Mapping[str, str]) -> Mapping[str, str]:
 
 
 Metadata = Annotated[dict[Text, Text], AfterValidator(_texts_of_bytes)]
+
+
+def _pattern(text: str) -> str:
+    if not is_pattern(text):
+        raise ValueError(f"{text!r} is no pattern of times")
+    return text
 
 
 class _Section(BaseModel):
@@ -80,6 +87,7 @@ class Style(_Section):
     point: Literal[".", ","] = "."
     words: Annotated[list[Text], Field(min_length=2, max_length=2)] | None = None
     unit: Literal["s", "m", "D", "ms", "us", "ns"] | None = None
+    pattern: Annotated[str, Field(max_length=64), AfterValidator(_pattern)] | None = None
     between: Literal["T", " "] = " "
     end: Literal["", "Z", "+00:00"] = ""
     spelled: tuple[Counts, Annotated[list[Text], FailFast()]] = ([], [])
@@ -166,6 +174,8 @@ class ColumnSchema(_Section):
         kinds = {"words"} if self.storage == "object" else kinds
         if self.tagged_encoding[0] not in kinds or (self.dictionary is not None and self.tagged_encoding[0] != "words"):
             raise ValueError(f"a column of {self.dtype} encoded as {self.tagged_encoding[0]}")
+        if self.style.pattern is not None and self.dtype != dtype_of(self.style.pattern):
+            raise ValueError(f"a column of {self.dtype} written as {self.style.pattern}")
         return self
 
 

@@ -70,10 +70,10 @@ def encode(column: Column, max_error: MaxError | None, *, lossless: bool, is_fir
 
 def _set_style(column: Column, *, exact: bool) -> bool:
     """Give a column its style; where no style fits its texts, it becomes one of text, and that is no style."""
-    from vqaudio.series.cell_style import find_style, gap_style, point_style  # late: Arrow takes a while to import
+    from vqaudio.series.cell_style import bounded_style, find_style  # late: Arrow takes a while to import
 
     if not exact:
-        column.style = point_style(column) | gap_style(column)
+        column.style = bounded_style(column)
     elif (style := find_style(column)) is not None:
         column.style = style
     else:

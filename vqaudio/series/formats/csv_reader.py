@@ -16,6 +16,7 @@ from vqaudio.series.formats import csv_dialect
 from vqaudio.series.formats.arrow import first_line, from_arrow
 from vqaudio.series.formats.csv_lines import lines_of
 from vqaudio.series.formats.csv_writer import BOM
+from vqaudio.series.formats.text_types import typed_column
 from vqaudio.series.table import Column, Table
 
 INEXACT = 2.0**53
@@ -143,9 +144,11 @@ def _columns(
         typed = parser.typed(point, with_blank, n_skipped)
     columns = []
     for name, values, texts in zip(names, typed.columns, written.columns, strict=True):
-        column = from_arrow(name, _integers(values, texts), file=parser.name)
-        column.texts = texts.combine_chunks()
-        column.style = {"point": point} if point == "," and column.dtype == "float64" else {}
+        column = typed_column(name, texts, point=point) if pa.types.is_string(values.type) else None
+        if column is None:
+            column = from_arrow(name, _integers(values, texts), file=parser.name)
+            column.texts = texts.combine_chunks()
+            column.style = {"point": point} if point == "," and column.dtype == "float64" else {}
         columns.append(column)
     return columns
 
