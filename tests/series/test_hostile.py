@@ -179,7 +179,7 @@ def test_a_predictor_without_lags_takes_no_longer_for_more_rows():
     rows, linear = 65536, Linear(4, 9, (), ((0, (0, 16, 0)),))
     known = np.arange(rows) % 1000
     started = time.perf_counter()
-    found = linear.restore([1] * rows, [known])
+    found = linear.restore(np.ones(rows, np.int64), [known])
     assert time.perf_counter() - started < 1
     assert (found == known - 499 + 9 + 1).all()
 
@@ -188,7 +188,7 @@ def test_weights_that_make_numbers_grow_without_end_are_damage():
     linear = Linear(0, 0, (2**40, 2**40), ())
     started = time.perf_counter()
     with pytest.raises(DamageError, match="do not fit 64 bits"):
-        linear.restore([1] * 65536, [])
+        linear.restore(np.ones(65536, np.int64), [])
     assert time.perf_counter() - started < 1
     column = linear.to_bytes() + varint(0)
     stored = StoredTable(a_file(with_column(), 3, 3, (a_chunk(column, np.zeros(3, np.int64)),)))

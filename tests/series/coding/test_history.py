@@ -17,7 +17,7 @@ def test_a_row_looks_the_same_whether_the_next_are_known_or_not():
     history = ResidualHistory(predictor, residuals, values=values, previous=[other])
     changed = values.copy()
     changed[600:] += 1000
-    residuals = [*residuals[:600], *[5] * (CONTEXT_ROWS - 300)]
+    residuals = np.r_[residuals[:600], np.full(CONTEXT_ROWS - 300, 5)]
     later = ResidualHistory(predictor, residuals, values=changed, previous=[other])
     assert history.references == later.references == [0]
     assert (history.features(slice(0, 600)) == later.features(slice(0, 600))).all()

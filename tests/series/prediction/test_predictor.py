@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import adaptive_reference
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 from series_tables import coded, decoded
 
 from vqaudio.container.fields import DamageError, varint
-from vqaudio.series.coding import adaptive
 from vqaudio.series.prediction.predictor import LINEAR
 
 INT64 = np.iinfo(np.int64)
@@ -70,4 +70,4 @@ def test_absurd_predictors_are_damage(predictor_bytes, said):
 
 def test_residuals_beyond_64_bits_are_damage():
     with pytest.raises(DamageError, match="do not fit 64 bits"):
-        decoded(bytes([0]), adaptive.encode([2**70]), 1, [])
+        decoded(bytes([0]), adaptive_reference.encode([2**70]), 1, [])

@@ -6,9 +6,9 @@ low bits of *z* are not worth modelling (``shift``) and which table of frequenci
     z = token << shift | low bits              token < ESCAPE: its table; then the low bits as they are
     z = (ESCAPE + more) << shift | low bits    token = ESCAPE; then bits of `more` (7), `more`, low bits
 
-So a token is always one of ``ALPHABET``, however large the numbers are. Who knows better than :class:`FrequencyTables`
+So a token is always one of ``ALPHABET``, however large the numbers are. Who knows better than frequencies that adapt
 how likely tokens are may give their intervals instead, as :mod:`vqaudio.series.coding.learned` does. Residuals that are
-all zero take no bytes.
+all zero take no bytes. The loop over residuals is ``kernels/adaptive.c``.
 
 The scheme is that of adaptive Golomb coding (Weinberger, Seroussi and Sapiro, "The LOCO-I lossless image compression
 algorithm", 2000, section III) with counted frequencies in place of the code.
@@ -16,80 +16,31 @@ algorithm", 2000, section III) with counted frequencies in place of the code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+import numpy as np
 
 from vqaudio.container.fields import DamageError
 from vqaudio.intnet.rangecoder import PRECISION, Decoder, Encoder
+from vqaudio.series.arrays import Integers
+from vqaudio.series.kernels import Output, call
 
 ALPHABET = 64
 ESCAPE = ALPHABET - 1
-INCREMENT = 32
-"""What a token adds to its frequency. Unseen ones have at least 1."""
-PRIOR_WEIGHT = 16
-"""Before any came, a table weighs as if so many tokens had come, spread as its mean suggests (a Laplacian)."""
-MOST_TOTAL = 1 << 16
-"""Frequencies are halved beyond this sum, so that the far past is forgotten."""
 MEAN_BITS = 8
 """The running mean of residuals' sizes has so many bits behind the point."""
 MEAN_MEMORY = 3
 """log2 of how many residuals it remembers."""
 DIRECT_BITS = 3
 """Tokens have the bits of *z* above this share of the mean: the mean over 2**shift is below 2**DIRECT_BITS."""
-CONTEXTS = 2 * (MEAN_BITS + DIRECT_BITS) + 1
 PIECE_BITS = 16
 """Bits that are coded at once where all are equally likely."""
 LENGTH_BITS = 7
 """Bits that say how many bits there are beyond the escape."""
-LARGEST = 1 << 80
-"""Residuals are smaller. Those of 64-bit integers are; damaged bytes would make up ever larger ones."""
-
-
-@cache
-def _laplacian(context: int) -> tuple[int, ...]:
-    """Frequencies for residuals whose running mean has this context, from a geometric series in integers."""
-    mean = 1 << context // 2
-    mean += mean // 2 if context % 2 else 0
-    weights, weight = [], 1 << 20
-    for token in range(ALPHABET):
-        weights.append(weight)
-        if token % 2 == 0:
-            weight = weight * mean // (mean + (1 << MEAN_BITS))
-    total = sum(weights)
-    return tuple(1 + PRIOR_WEIGHT * INCREMENT * weight // total for weight in weights)
-
-
-class FrequencyTables:
-    """Frequencies of tokens, a table for each context; they adapt."""
-
-    def __init__(self) -> None:
-        self.frequencies = [list(_laplacian(context)) for context in range(CONTEXTS)]
-        self.sums = [sum(table) for table in self.frequencies]
-
-    def interval(self, context: int, token: int) -> tuple[int, int]:
-        """Start and size of a token's interval among ``2 ** PRECISION``."""
-        table, total = self.frequencies[context], self.sums[context]
-        below = sum(table[:token])
-        start = (below << PRECISION) // total
-        return start, (below + table[token] << PRECISION) // total - start
-
-    def token_at(self, context: int, place: int) -> int:
-        """The token whose interval holds ``place``."""
-        left = ((place + 1) * self.sums[context] - 1) >> PRECISION
-        for token, frequency in enumerate(self.frequencies[context]):
-            left -= frequency
-            if left < 0:
-                return token
-        raise AssertionError("frequencies add up to their sum")
-
-    def update(self, context: int, token: int) -> None:
-        """This token came."""
-        table = self.frequencies[context]
-        table[token] += INCREMENT
-        self.sums[context] += INCREMENT
-        if self.sums[context] > MOST_TOTAL:
-            table[:] = [frequency + 1 >> 1 for frequency in table]
-            self.sums[context] = sum(table)
+LARGEST = 1 << 63
+"""Residuals are smaller; damaged bytes would make up ever larger ones."""
+MOST_BYTES = 24
+"""What a residual takes at most: a token, bits of the length, 65 bits beyond the escape, and 61 of the shift."""
+PADDING = 8
+"""Zeros behind the bytes that are decoded, so that none is read that is not there."""
 
 
 class ResidualScale:
@@ -109,33 +60,19 @@ class ResidualScale:
         self.mean += ((abs(residual) << MEAN_BITS) - self.mean) >> MEAN_MEMORY
 
 
-def encode(residuals: Sequence[int]) -> bytes:
-    """Integers below ``LARGEST`` as bytes."""
-    encoder, tables, scale = Encoder(), FrequencyTables(), ResidualScale()
-    for residual in residuals:
-        shift, context = scale.shift_and_context()
-        token = token_of(residual, shift)
-        encoder.encode(*tables.interval(context, token))
-        tables.update(context, token)
-        encode_rest(encoder, residual, shift=shift)
-        scale.update(residual)
-    return encoder.finish()
+def encode(residuals: Integers) -> bytes:
+    """Residuals, int64 ``(rows,)``, as bytes."""
+    room = Output(MOST_BYTES * (len(residuals) + 1), np.uint8, counted=True)
+    _, (data,) = call("encode_adaptive", residuals, len(residuals), room)
+    return data.tobytes()
 
 
-def decode(data: bytes, count: int) -> list[int]:
+def decode(data: bytes, count: int) -> Integers:
     """What :func:`encode` made of ``count`` residuals; of damaged bytes it makes some or other, or DamageError."""
     if not data:  # all are zero, since zeros have the lowest interval
-        return [0] * count
-    decoder, tables, scale = Decoder(data), FrequencyTables(), ResidualScale()
-    residuals = []
-    for _ in range(count):
-        shift, context = scale.shift_and_context()
-        token = tables.token_at(context, decoder.place())
-        decoder.take(*tables.interval(context, token))
-        tables.update(context, token)
-        residual = decode_rest(decoder, token, shift=shift)
-        scale.update(residual)
-        residuals.append(residual)
+        return np.zeros(count, np.int64)
+    padded = np.frombuffer(data + bytes(PADDING), np.uint8)
+    _, (residuals,) = call("decode_adaptive", padded, len(data), Output(count), count)
     return residuals
 
 

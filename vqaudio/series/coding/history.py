@@ -29,9 +29,7 @@ class ResidualHistory:
         tokens: int64 ``(rows,)``.
     """
 
-    def __init__(
-        self, predictor: Predictor, residuals: Sequence[int], *, values: Integers, previous: Sequence[Integers]
-    ):
+    def __init__(self, predictor: Predictor, residuals: Integers, *, values: Integers, previous: Sequence[Integers]):
         linear = predictor.as_linear()
         predicted = linear.predictions(values, previous)
         nearest = predicted + (1 << linear.shift >> 1) >> linear.shift
@@ -39,13 +37,13 @@ class ResidualHistory:
         self._nearest = nearest.clip(-LARGEST_VALUE, LARGEST_VALUE)
         self.references = reference_columns(values, previous)[:MOST_REFERENCES]
         self._context = ContextFeatures(len(values), [previous[column] for column in self.references])
-        self._context.fill(values - linear.centre, np.array(residuals, np.int64))
+        self._context.fill(values - linear.centre, residuals)
         states, scale = [], ResidualScale()
-        for residual in residuals:
+        for residual in residuals.tolist():
             states.append((scale.mean, scale.shift_and_context()[0]))
             scale.update(residual)
         self._means, self.shifts = np.array(states, np.int64).T
-        self.tokens = np.array(list(map(token_of, residuals, self.shifts.tolist())), np.int64)
+        self.tokens = np.array(list(map(token_of, residuals.tolist(), self.shifts.tolist())), np.int64)
 
     def features(self, part: slice) -> NDArray[np.float32]:
         """What a model is shown of some rows: ``(rows, N_FEATURES)``."""

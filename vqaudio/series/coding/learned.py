@@ -27,7 +27,7 @@ BATCH_ROWS = 1024
 
 
 def encode(
-    model: Model, predictor: Predictor, *, residuals: Sequence[int], values: Integers, previous: Sequence[Integers]
+    model: Model, predictor: Predictor, *, residuals: Integers, values: Integers, previous: Sequence[Integers]
 ) -> bytes | None:
     """The reference columns and the residuals as bytes; None where values are too large for a model.
 
@@ -39,7 +39,9 @@ def encode(
     for at in range(0, len(values), BATCH_ROWS):
         part = slice(at, at + BATCH_ROWS)
         starts, frequencies = intervals_of(model.frequencies(history.features(part)), history.tokens[part])
-        rows = zip(residuals[part], history.shifts[part].tolist(), starts.tolist(), frequencies.tolist(), strict=True)
+        rows = zip(
+            residuals[part].tolist(), history.shifts[part].tolist(), starts.tolist(), frequencies.tolist(), strict=True
+        )
         for residual, shift, start, frequency in rows:
             encoder.encode(start, frequency)
             encode_rest(encoder, residual, shift=shift)

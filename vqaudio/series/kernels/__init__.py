@@ -28,6 +28,8 @@ MODULE = "series.wasm"
 PAGE = 1 << 16
 """Bytes that a memory grows by."""
 ALIGNMENT = 16
+DAMAGES = {-1: "its bytes hold what no writer writes", -2: "its values do not fit 64 bits"}
+"""What kernels say by numbers below 0."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def call(kernel: str, *arguments: Argument) -> tuple[int, list[NDArray[Any]]]:
     except Trap:
         raise DamageError("its bytes lead nowhere") from None
     if result < 0:
-        raise DamageError("its bytes hold what no writer writes")
+        raise DamageError(DAMAGES[result])
     outputs = []
     for argument, address in zip(arguments, passed, strict=True):
         if isinstance(argument, Output):

@@ -10,5 +10,6 @@
 typedef unsigned __int128 u128;
 typedef __int128 i128;
 
-// What kernels return in place of a count: the bytes that they were given say what cannot be.
-enum { DAMAGED = -1 };
+// What kernels return in place of a count where the bytes that they were given say what cannot be: see DAMAGES in
+// __init__.py.
+enum { DAMAGED = -1, BEYOND_64_BITS = -2 };

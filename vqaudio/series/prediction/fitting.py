@@ -51,7 +51,7 @@ Candidate = tuple[Predictor, Integers]
 """A predictor, and the residuals that it leaves."""
 
 
-def predict(values: Integers, previous: Sequence[Integers]) -> tuple[Predictor, list[int]]:
+def predict(values: Integers, previous: Sequence[Integers]) -> Candidate:
     """The predictor that seems cheapest, and its residuals.
 
     Args:
@@ -62,7 +62,7 @@ def predict(values: Integers, previous: Sequence[Integers]) -> tuple[Predictor, 
     best = min(differences, key=_cost)
     if best[1].any():
         best = min([best, *_linear(values, previous)], key=_cost)
-    return best[0], best[1].tolist()
+    return best
 
 
 def _cost(candidate: Candidate) -> int:

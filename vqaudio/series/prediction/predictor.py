@@ -73,7 +73,7 @@ class Predictor(ABC):
         """The linear predictor of the same predictions, where no value leaves 64 bits."""
 
     @abstractmethod
-    def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
+    def restore(self, residuals: Integers, previous: Sequence[Integers]) -> Integers:
         """The values, int64 ``(rows,)``, that leave these residuals beside the columns that come before.
 
         Raises:
@@ -101,11 +101,10 @@ class Difference(Predictor):
     def as_linear(self) -> Linear:
         return Linear(0, 0, _DIFFERENCE_WEIGHTS[self.order])
 
-    def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
-        values = as_int64(residuals)
+    def restore(self, residuals: Integers, previous: Sequence[Integers]) -> Integers:
         for _ in range(self.order):
-            values = values.cumsum()
-        return values
+            residuals = residuals.cumsum()
+        return residuals
 
 
 @dataclass(frozen=True)
@@ -168,20 +167,12 @@ class Linear(Predictor):
             predicted += weight * delayed(own, lag)
         return predicted
 
-    def restore(self, residuals: Sequence[int], previous: Sequence[Integers]) -> Integers:
+    def restore(self, residuals: Integers, previous: Sequence[Integers]) -> Integers:
         n_lags, n_rows = len(self.lag_weights), len(residuals)
         known, weights = self.from_references(previous, n_rows), np.array(self.lag_weights, np.int64)
         values = Output(n_lags + n_rows)
-        _, (found,) = call("restore_linear", as_int64(residuals), known, weights, n_lags, self.shift, values, n_rows)
+        _, (found,) = call("restore_linear", residuals, known, weights, n_lags, self.shift, values, n_rows)
         return found[n_lags:] + self.centre
-
-
-def as_int64(residuals: Sequence[int]) -> Integers:
-    """Residuals as an array, or DamageError: no writer leaves any beyond 64 bits."""
-    try:
-        return np.array(residuals, np.int64)
-    except OverflowError:
-        raise DamageError("its values do not fit 64 bits") from None
 
 
 def _at_most(limit: int, value: int) -> int:
