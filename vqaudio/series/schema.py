@@ -27,6 +27,7 @@ from vqaudio.series.encodings.dictionary import DictionaryEncoding
 from vqaudio.series.encodings.float_bits import FloatBits, NearDecimals
 from vqaudio.series.encodings.grid import GridEncoding
 from vqaudio.series.encodings.integer import IntegerEncoding
+from vqaudio.series.encodings.levels import LevelsEncoding
 from vqaudio.series.table import FLOATS, Column, Dictionary, Table, storages_of
 from vqaudio.series.time_text import dtype_of, is_pattern
 
@@ -118,6 +119,7 @@ AnyEncoding = Annotated[
     | Annotated[tuple[Literal["grid"], GridEncoding], Tag("grid")]
     | Annotated[tuple[Literal["near"], NearDecimals], Tag("near")]
     | Annotated[tuple[Literal["bits"], FloatBits], Tag("bits")]
+    | Annotated[tuple[Literal["levels"], LevelsEncoding], Tag("levels")]
     | Annotated[tuple[Literal["words"], DictionaryEncoding], Tag("words")],
     Discriminator(_kind),
 ]
@@ -172,7 +174,9 @@ class ColumnSchema(_Section):
             raise ValueError(f"a column of {self.dtype} in {self.storage}")
         kinds = {"grid", "near", "bits"} if self.dtype in FLOATS else {"whole"}
         kinds = {"words"} if self.storage == "object" else kinds
-        if self.tagged_encoding[0] not in kinds or (self.dictionary is not None and self.tagged_encoding[0] != "words"):
+        encoding = self.tagged_encoding[1]
+        kind = encoding.base[0] if isinstance(encoding, LevelsEncoding) else self.tagged_encoding[0]
+        if kind not in kinds or (self.dictionary is not None and self.tagged_encoding[0] != "words"):
             raise ValueError(f"a column of {self.dtype} encoded as {self.tagged_encoding[0]}")
         if self.style.pattern is not None and self.dtype != dtype_of(self.style.pattern):
             raise ValueError(f"a column of {self.dtype} written as {self.style.pattern}")

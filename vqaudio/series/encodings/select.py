@@ -1,10 +1,11 @@
 """The choice of an encoding for a column, and the column in it.
 
-There are five, and each restores a column from *numbers*, int64 ``(rows,)``:
+There are six, and each restores a column from *numbers*, int64 ``(rows,)``:
 
 - :class:`IntegerEncoding`: integers, times and bool, less their least value and over a step;
 - :class:`GridEncoding`: floats on a grid; those that it does not represent are *literals*, stored as they are;
 - :class:`NearDecimals`: floats a few units in the last place beside decimals; the others are literals;
+- :class:`LevelsEncoding`: the numbers of one of these by their places in a list, where few of them occur;
 - :class:`FloatBits`: floats by their bits, in an order that follows theirs: any float, exactly;
 - :class:`DictionaryEncoding`: texts, by the numbers of words.
 """
@@ -24,6 +25,7 @@ from vqaudio.series.encodings.dictionary import encode_words
 from vqaudio.series.encodings.float_bits import encode_bits, encode_near_decimals
 from vqaudio.series.encodings.grid import GridEncoding, encode_on_grid, encode_within
 from vqaudio.series.encodings.integer import encode_integers
+from vqaudio.series.encodings.levels import LevelsEncoding, by_levels
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, VALUE, Column
 
 NON_FINITE_SHARE = 8
@@ -57,7 +59,8 @@ def encode(column: Column, max_error: MaxError | None, *, lossless: bool, is_fir
     if exempt:
         max_error, lossless = None, True
     values = _encode_known(column, known, 0.0 if max_error is None else max_error.of(known))
-    is_plain = column.dtype not in FLOATS or isinstance(values.encoding, GridEncoding)
+    encoding = values.encoding.base[1] if isinstance(values.encoding, LevelsEncoding) else values.encoding
+    is_plain = column.dtype not in FLOATS or isinstance(encoding, GridEncoding)
     if max_error is None and not lossless and not is_plain:
         raise SeriesError(
             f"{name}: column {column.name!r} holds floats without a fixed number of digits: say how far decoded values "
@@ -107,7 +110,7 @@ def _encode_known(column: Column, known: NDArray[Any], bound: float) -> EncodedV
         return _encode_floats(known, bound)
     if known.dtype == object:
         return encode_words(known.tolist(), column.dictionary)
-    return encode_integers(known, bound)
+    return by_levels(encode_integers(known, bound))
 
 
 def _encode_floats(values: NDArray[Any], bound: float) -> EncodedValues:
@@ -126,4 +129,4 @@ def _encode_floats(values: NDArray[Any], bound: float) -> EncodedValues:
 def _encode_finite(values: NDArray[Any], bound: float) -> EncodedValues:
     if bound > 0 and (found := encode_within(values, bound)) is not None:
         return found
-    return encode_on_grid(values) or encode_near_decimals(values) or encode_bits(values)
+    return by_levels(encode_on_grid(values) or encode_near_decimals(values) or encode_bits(values))
