@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "vqaudio" / "series" / "kernels"
 MODULE = SOURCES / "series.wasm"
 FLAGS = [
-    *("-target", "wasm32-freestanding", "-std=c17", "-O3", "-msimd128", "-mbulk-memory"),
+    *("-target", "wasm32-freestanding", "-std=c17", "-O3", "-msimd128", "-mbulk-memory", "-ffp-contract=off"),
     *("-Wall", "-Wextra", "-Werror", "-fno-sanitize=all"),
     *("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base"),
 ]

@@ -10,15 +10,13 @@ import numpy as np
 import pytest
 
 from vqaudio.container.fields import DamageError
+from vqaudio.series import kernels
 from vqaudio.series.kernels import Output, call
-
-WEIGHT = np.array([1], np.int64)
+from vqaudio.series.prediction.predictor import Linear
 
 
 def cumulated(steps: np.ndarray) -> np.ndarray:
-    known = np.zeros(len(steps), np.int64)
-    _, (found,) = call("restore_linear", steps, known, WEIGHT, 1, 0, Output(len(steps) + 1), len(steps))
-    return found[1:]
+    return Linear(0, 0, (1,)).restore(steps, [])
 
 
 def test_arrays_go_in_and_out_whatever_their_layout():
@@ -26,6 +24,8 @@ def test_arrays_go_in_and_out_whatever_their_layout():
     assert (cumulated(steps) == steps.cumsum()).all()
     assert (cumulated(steps[::-3]) == steps[::-3].cumsum()).all()
     assert len(cumulated(steps[:0])) == 0
+    _, (costs,) = call("difference_costs", [steps, steps[:500]], 1500, Output(4))
+    assert (costs == call("difference_costs", np.r_[steps, steps[:500]], 1500, Output(4))[1][0]).all()
 
 
 def test_calls_share_nothing_and_threads_may_make_them():
@@ -43,9 +43,18 @@ def test_calls_share_nothing_and_threads_may_make_them():
     assert found == dict.fromkeys(range(4), True)
 
 
+def test_a_thread_keeps_no_large_memory():
+    """Nor does a call that takes much disturb the next."""
+    steps = np.ones(3_000_000, np.int64)
+    assert cumulated(steps)[-1] == len(steps)
+    assert kernels._threads.instance is None
+    assert cumulated(steps[:9])[-1] == 9
+    assert kernels._threads.instance.size <= kernels.MOST_KEPT
+
+
 def test_what_traps_or_is_refused_is_damage():
     with pytest.raises(DamageError, match="lead nowhere"):
-        call("restore_linear", np.zeros(1, np.int64), 1 << 30, WEIGHT, 1, 0, Output(2), 1 << 30)
+        call("difference_costs", np.zeros(1, np.int64), 1 << 30, Output(4))
     with pytest.raises(DamageError, match="64 bits"):
         cumulated(np.array([1 << 53, 1]))
 

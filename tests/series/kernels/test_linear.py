@@ -7,23 +7,29 @@ import numpy as np
 import pytest
 
 from vqaudio.container.fields import DamageError
-from vqaudio.series.kernels import Output, call
+from vqaudio.series.prediction.predictor import Linear
 
 
 @pytest.mark.parametrize("n_lags", [0, 1, 2, 3, 4, 8, 16, 31, 32])
-def test_values_are_those_of_the_reference(n_lags):
+@pytest.mark.parametrize("n_references", [0, 1, 3])
+def test_values_are_those_of_the_reference(n_lags, n_references):
     random = np.random.default_rng(n_lags)
-    for shift in (6, 12, 20):
-        weights = random.integers(-(2**shift), 2**shift, n_lags) >> n_lags.bit_length()
-        residuals, known = random.integers(-1000, 1000, 300), random.integers(-(2**30), 2**30, 300)
-        expected = kernel_references.restore_linear(
-            residuals.tolist(), known.tolist(), weights=weights.tolist(), shift=shift
-        )
-        _, (found,) = call("restore_linear", residuals, known, weights, n_lags, shift, Output(n_lags + 300), 300)
-        assert found[n_lags:].tolist() == expected
+    for rows, shift in ((1, 6), (2, 6), (300, 6), (300, 12), (131, 20)):
+        weights = (random.integers(-(2**shift), 2**shift, n_lags) >> n_lags.bit_length()).tolist()
+        of_references = [
+            (column, tuple(random.integers(-(2**shift), 2**shift, 3).tolist())) for column in range(n_references)
+        ]
+        previous = [random.integers(-(2**20), 2**30, rows) for _ in range(n_references)]
+        predictor = Linear(shift, 77, tuple(weights), tuple(of_references))
+        residuals = random.integers(-1000, 1000, rows)
+        known = predictor.from_references(previous, rows).tolist()
+        expected = kernel_references.restore_linear(residuals.tolist(), known, weights=weights, shift=shift)
+        values = predictor.restore(residuals, previous)
+        assert (values - 77).tolist() == expected
+        assert (predictor.residuals(values, previous)[0] == residuals).all()
 
 
 def test_weights_that_no_writer_chose_are_damage():
     """They would make numbers ever longer."""
     with pytest.raises(DamageError):
-        call("restore_linear", np.ones(99, np.int64), np.zeros(99, np.int64), np.array([3]), 1, 0, Output(100), 99)
+        Linear(0, 0, (3,)).restore(np.ones(99, np.int64), [])

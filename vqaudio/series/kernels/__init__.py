@@ -4,12 +4,15 @@
 machine, by its specification, and the worst that damaged bytes can do is to trap. Source: Haas et al., "Bringing the
 web up to speed with WebAssembly", 2017.
 
-Each call has an instance, and so a memory, of its own: it is gone when the call is over, and threads share none.
+Threads share no memory, and a call that took much of it gives all back. So what is in use at a time is what one column
+of a chunk needs.
 """
 
 from __future__ import annotations
 
 import atexit
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -28,13 +31,18 @@ MODULE = "series.wasm"
 PAGE = 1 << 16
 """Bytes that a memory grows by."""
 ALIGNMENT = 16
+MOST_KEPT = 1 << 24
+"""Bytes of memory that a thread keeps for its next call."""
 DAMAGES = {-1: "its bytes hold what no writer writes", -2: "its values do not fit 64 bits"}
 """What kernels say by numbers below 0."""
 
 
+_threads = threading.local()
+
+
 @dataclass(frozen=True)
 class Output:
-    """An array that a kernel fills; zeros before.
+    """An array that a kernel fills.
 
     Args:
         size: of the array.
@@ -49,12 +57,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Scratch:
-    """Memory that a kernel works in, of so many bytes; zeros before."""
+    """Memory that a kernel works in, of so many bytes."""
 
     size: int
 
 
-Argument = NDArray[Any] | Output | Scratch | int
+Argument = NDArray[Any] | Sequence[NDArray[Any]] | Output | Scratch | float
+"""Of several arrays one stands behind the other."""
 
 
 def call(kernel: str, *arguments: Argument) -> tuple[int, list[NDArray[Any]]]:
@@ -68,50 +77,77 @@ def call(kernel: str, *arguments: Argument) -> tuple[int, list[NDArray[Any]]]:
         DamageError: it trapped, or returned less than 0: what it read cannot be.
         SeriesError: wasmtime is not installed.
     """
-    engine, module = _compiled()
-    from wasmtime import Instance, Store, Trap
-
-    store = Store(engine)
-    exports = Instance(store, module, []).exports(store)
-    memory: Any = exports["memory"]
-    heap: Any = exports["__heap_base"]
-    at = -(-heap.value(store) // ALIGNMENT) * ALIGNMENT
-    passed: list[int] = []
-    for argument in arguments:
-        if isinstance(argument, int):
-            passed.append(argument)
-        else:
-            passed.append(at)
-            at = -(-(at + _n_bytes(argument)) // ALIGNMENT) * ALIGNMENT
-    memory.grow(store, max(0, -(-at // PAGE) - memory.size(store)))
-    for argument, address in zip(arguments, passed, strict=True):
-        if isinstance(argument, np.ndarray):
-            _view(memory, store, address, argument.size, argument.dtype)[:] = argument.reshape(-1)
-    function: Any = exports[kernel]
-    try:
-        result = int(function(store, *passed))
-    except Trap:
-        raise DamageError("its bytes lead nowhere") from None
-    if result < 0:
-        raise DamageError(DAMAGES[result])
-    outputs = []
-    for argument, address in zip(arguments, passed, strict=True):
-        if isinstance(argument, Output):
-            size = result if argument.counted else argument.size
-            outputs.append(_view(memory, store, address, size, np.dtype(argument.dtype)).copy())
+    instance = getattr(_threads, "instance", None) or Instance()
+    _threads.instance = None  # whatever goes wrong, the next call has another
+    result, outputs = instance.call(kernel, arguments)
+    if instance.size <= MOST_KEPT:
+        _threads.instance = instance
     return result, outputs
 
 
-def _n_bytes(argument: NDArray[Any] | Output | Scratch) -> int:
+class Instance:
+    """The module with a memory of its own.
+
+    Attributes:
+        size: of the memory in bytes.
+    """
+
+    def __init__(self) -> None:
+        engine, module = _compiled()
+        import wasmtime
+
+        self._trap = wasmtime.Trap
+        self._store = wasmtime.Store(engine)
+        exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
+        self._exports = exports
+        self._memory: Any = self._exports["memory"]
+        self._heap = -(-self._exports["__heap_base"].value(self._store) // ALIGNMENT) * ALIGNMENT
+        self.size = int(self._memory.data_len(self._store))
+
+    def call(self, kernel: str, arguments: Sequence[Argument]) -> tuple[int, list[NDArray[Any]]]:
+        """See :func:`call`."""
+        at = self._heap
+        passed: list[float] = []
+        for argument in arguments:
+            if isinstance(argument, int | float):
+                passed.append(argument)
+            else:
+                passed.append(at)
+                at = -(-(at + _n_bytes(argument)) // ALIGNMENT) * ALIGNMENT
+        if at > self.size:
+            self._memory.grow(self._store, -(-(at - self.size) // PAGE))
+            self.size = int(self._memory.data_len(self._store))
+        memory = np.ctypeslib.as_array(self._memory.data_ptr(self._store), (self.size,))
+        for argument, place in zip(arguments, passed, strict=True):
+            address = int(place)
+            for array in _arrays(argument):
+                memory[address : address + array.nbytes].view(array.dtype)[:] = array.reshape(-1)
+                address += array.nbytes
+        try:
+            result = int(self._exports[kernel](self._store, *passed))
+        except self._trap:
+            raise DamageError("its bytes lead nowhere") from None
+        if result < 0:
+            raise DamageError(DAMAGES[result])
+        outputs = []
+        for argument, place in zip(arguments, passed, strict=True):
+            if isinstance(argument, Output):
+                address = int(place)
+                n_bytes = (result if argument.counted else argument.size) * np.dtype(argument.dtype).itemsize
+                outputs.append(memory[address : address + n_bytes].view(argument.dtype).copy())
+        return result, outputs
+
+
+def _n_bytes(argument: Argument) -> int:
     if isinstance(argument, Output):
         return argument.size * np.dtype(argument.dtype).itemsize
-    return argument.nbytes if isinstance(argument, np.ndarray) else argument.size
+    return argument.size if isinstance(argument, Scratch) else sum(array.nbytes for array in _arrays(argument))
 
 
-def _view(memory: Any, store: Any, address: int, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Part of a memory as an array, for as long as the memory does not grow."""
-    whole = np.ctypeslib.as_array(memory.data_ptr(store), (memory.data_len(store),))
-    return whole[address : address + size * dtype.itemsize].view(dtype)
+def _arrays(argument: Argument) -> Sequence[NDArray[Any]]:
+    if isinstance(argument, np.ndarray):
+        return [argument]
+    return [] if isinstance(argument, int | float | Output | Scratch) else argument
 
 
 @cache
@@ -123,6 +159,11 @@ def _compiled() -> tuple[Engine, Module]:
         raise SeriesError(
             "tables are coded by wasmtime, which is not installed: pip install 'vqaudio[tables]'"
         ) from None
-    atexit.register(_compiled.cache_clear)  # while the library that frees it is still there
+    atexit.register(_forget)  # while the library that frees it is still there
     engine = Engine()
     return engine, Module(engine, resources.files(__package__).joinpath(MODULE).read_bytes())
+
+
+def _forget() -> None:
+    _threads.instance = None
+    _compiled.cache_clear()

@@ -7,6 +7,8 @@
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 
+#define INLINE static inline __attribute__((always_inline))
+
 typedef unsigned __int128 u128;
 typedef __int128 i128;
 

@@ -1,8 +1,10 @@
-// Values from the residuals that a linear predictor left (vqaudio/series/prediction/predictor.py).
+// Linear predictors: residuals of a column, and the column again from them (vqaudio/series/prediction/predictor.py).
 //
-// Whoever wrote a file made sure that sums of products, and what references contribute, stay below 2**53. Values that
+// Whoever wrote a file made sure that sums of products, with what references contribute, stay below 2**53. Values that
 // could make a sum wrap around are damage.
-#include "kernel.h"
+#include "cost.h"
+
+enum { REFERENCE_ROWS = 3, MOST_LAGS = 32 };
 
 static const int64_t LARGEST = (int64_t)1 << 53, LARGEST_SUM = (int64_t)1 << 61;
 
@@ -13,13 +15,30 @@ static int64_t largest_value(const int64_t *weights, int32_t n_lags) {
   return most < LARGEST ? most : LARGEST;
 }
 
-static inline __attribute__((always_inline)) int64_t restore(const int64_t *residuals, const int64_t *known,
-                                                             const int64_t *weights, int32_t n_lags, int32_t shift,
-                                                             int64_t *values, int64_t n_rows) {
+// What reference columns (references, rows), less their centres, contribute at the row before, at the same and at the
+// next.
+static void set_known(uint64_t *known, const uint64_t *columns, const uint64_t *centres, const uint64_t *weights,
+                      int32_t n_references, int32_t n_rows) {
+  for (int32_t row = 0; row < n_rows; row++) known[row] = 0;
+  for (int32_t number = 0; number < n_references; number++, columns += n_rows, weights += REFERENCE_ROWS) {
+    const uint64_t centre = centres[number], before = weights[0], here = weights[1], after = weights[2];
+    const uint64_t offset = (before + here + after) * centre;
+    for (int32_t row = 1; row < n_rows - 1; row++)
+      known[row] += before * columns[row - 1] + here * columns[row] + after * columns[row + 1] - offset;
+    if (n_rows == 1) known[0] += here * (columns[0] - centre);
+    if (n_rows < 2) continue;
+    const int32_t last = n_rows - 1;
+    known[0] += here * (columns[0] - centre) + after * (columns[1] - centre);
+    known[last] += before * (columns[last - 1] - centre) + here * (columns[last] - centre);
+  }
+}
+
+INLINE int64_t restore(const int64_t *residuals, const int64_t *weights, int32_t n_lags, int32_t shift, int64_t *values,
+                       int32_t n_rows) {
   const int64_t most = largest_value(weights, n_lags);
   const int64_t half = shift ? (int64_t)1 << (shift - 1) : 0;
-  for (int64_t row = 0; row < n_rows; row++) {
-    uint64_t predicted = (uint64_t)known[row];
+  for (int32_t row = 0; row < n_rows; row++) {
+    uint64_t predicted = (uint64_t)values[row];
     for (int32_t lag = 0; lag < n_lags; lag++) predicted += (uint64_t)weights[lag] * (uint64_t)values[row - 1 - lag];
     const int64_t nearest = (int64_t)(predicted + (uint64_t)half) >> shift;
     const int64_t below = (int64_t)predicted < (int64_t)((uint64_t)nearest << shift) ? -1 : 0;
@@ -31,17 +50,54 @@ static inline __attribute__((always_inline)) int64_t restore(const int64_t *resi
   return n_rows;
 }
 
-// `values` (rows), less the column's centre, stand behind as many zeros as there are lags.
-int64_t EXPORT(restore_linear)(const int64_t *residuals, const int64_t *known, const int64_t *weights, int32_t n_lags,
-                               int32_t shift, int64_t *values, int32_t n_rows) {
-  values += n_lags;
+// `values` have MOST_LAGS more than there are rows, which come last.
+int64_t EXPORT(restore_linear)(const int64_t *residuals, const uint64_t *columns, const uint64_t *centres,
+                               const uint64_t *reference_weights, int32_t n_references, const int64_t *weights,
+                               int32_t n_lags, int32_t shift, int64_t centre, int64_t *values, int32_t n_rows) {
+  for (int32_t lag = 0; lag < MOST_LAGS; lag++) *values++ = 0;
+  set_known((uint64_t *)values, columns, centres, reference_weights, n_references, n_rows);
+  int64_t done;
   switch (n_lags) {
-    case 1: return restore(residuals, known, weights, 1, shift, values, n_rows);
-    case 2: return restore(residuals, known, weights, 2, shift, values, n_rows);
-    case 4: return restore(residuals, known, weights, 4, shift, values, n_rows);
-    case 8: return restore(residuals, known, weights, 8, shift, values, n_rows);
-    case 16: return restore(residuals, known, weights, 16, shift, values, n_rows);
-    case 32: return restore(residuals, known, weights, 32, shift, values, n_rows);
-    default: return restore(residuals, known, weights, n_lags, shift, values, n_rows);
+    case 1: done = restore(residuals, weights, 1, shift, values, n_rows); break;
+    case 2: done = restore(residuals, weights, 2, shift, values, n_rows); break;
+    case 4: done = restore(residuals, weights, 4, shift, values, n_rows); break;
+    case 8: done = restore(residuals, weights, 8, shift, values, n_rows); break;
+    case 16: done = restore(residuals, weights, 16, shift, values, n_rows); break;
+    case 32: done = restore(residuals, weights, 32, shift, values, n_rows); break;
+    default: done = restore(residuals, weights, n_lags, shift, values, n_rows); break;
   }
+  for (int32_t row = 0; row < n_rows; row++) values[row] = (int64_t)((uint64_t)values[row] + (uint64_t)centre);
+  return done;
+}
+
+// The residuals of `values` (rows), and about what they cost (cost.h). Sums stay below 2**53, so that doubles are exact;
+// `centred` have MOST_LAGS more than there are rows.
+int64_t EXPORT(linear_residuals)(const int64_t *values, const uint64_t *columns, const uint64_t *centres,
+                                 const uint64_t *reference_weights, int32_t n_references, const int64_t *weights,
+                                 int32_t n_lags, int32_t shift, int64_t centre, double *centred, int64_t *residuals,
+                                 int32_t n_rows) {
+  for (int32_t lag = 0; lag < MOST_LAGS; lag++) *centred++ = 0;
+  for (int32_t row = 0; row < n_rows; row++) centred[row] = (double)(int64_t)((uint64_t)values[row] - (uint64_t)centre);
+  set_known((uint64_t *)residuals, columns, centres, reference_weights, n_references, n_rows);
+  const int64_t half = shift ? (int64_t)1 << (shift - 1) : 0;
+  int64_t cost = 0;
+  for (int32_t first = 0; first < n_rows; first += BLOCK) {
+    const int32_t count = n_rows - first < BLOCK ? n_rows - first : BLOCK;
+    double sums[BLOCK];
+    for (int32_t i = 0; i < count; i++) sums[i] = (double)residuals[first + i];
+    for (int32_t lag = 0; lag < n_lags; lag++) {
+      const double weight = (double)weights[lag];
+      const double *before = centred + first - 1 - lag;
+      for (int32_t i = 0; i < count; i++) sums[i] += weight * before[i];
+    }
+    double sizes = 0;
+    for (int32_t i = 0; i < count; i++) {
+      const int64_t predicted = (int64_t)sums[i], nearest = (predicted + half) >> shift;
+      const int64_t off = (int64_t)centred[first + i] - nearest;
+      residuals[first + i] = predicted < (int64_t)((uint64_t)nearest << shift) ? -off : off;
+      sizes += bounded_size(off);
+    }
+    cost += block_cost(sizes, count);
+  }
+  return cost;
 }

@@ -8,8 +8,6 @@ enum { ALPHABET = 64, ESCAPE = ALPHABET - 1, MEAN_BITS = 8, MEAN_MEMORY = 3, DIR
 // Means of residuals below this size fit 64 bits.
 static const uint64_t NARROW = (uint64_t)1 << 52;
 
-#define INLINE static inline __attribute__((always_inline))
-
 INLINE uint32_t bit_length(uint64_t value) { return value ? 64 - (uint32_t)__builtin_clzll(value) : 0; }
 
 static inline uint32_t wide_bit_length(u128 value) {

@@ -7,32 +7,31 @@ from several channels follows Ghido and Tabus, "Optimization-quantization for le
 
 from __future__ import annotations
 
-import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
+from vqaudio.container.fields import varint
 from vqaudio.series.arrays import Floats, Integers
+from vqaudio.series.kernels import Output, call
 from vqaudio.series.prediction.predictor import (
     MOST_LAGS,
     MOST_REFERENCES,
-    MOST_SHIFT,
     ORDERS,
     REFERENCE_ROWS,
     Difference,
     Linear,
     Predictor,
     centre_of,
-    centred,
-    delayed,
 )
 
-LAGS = (1, 2, 4, 8, 16, MOST_LAGS)
-SHIFTS = (6, 8, 10, 12, 14, 16, MOST_SHIFT)
-"""Weights are in units of ``2 ** -shift``."""
-TRIAL_SHIFT = 16
-"""The shift at which numbers of lags are compared."""
+SAMPLE_ROWS, LARGE_SAMPLE_ROWS = 1 << 13, 1 << 14
+"""Longer columns are fitted to so many of their rows, in stretches; the larger sample where it is less than ..."""
+SAMPLE_SHARE = 16
+"""... this share of them."""
+STRETCHES = 16
 MOST_COMPARED = 64
 """References are sought among so many columns before: what a table takes grows with its columns, not their square."""
 ROWS_PER_WEIGHT = 16
@@ -41,11 +40,9 @@ WIDEST_RANGE = 2**40
 """Columns of a wider range are coded by differences."""
 LARGEST_CENTRE = 2**61
 """Columns around greater numbers are, too."""
-EXACT = 2**53
-"""Floats hold all integers below."""
 STEP_BITS = 20
-RIDGE = 1e-6
-BLOCK = 64
+BYTE_COST = 8192
+"""What a byte costs, in 1/1024 bits."""
 
 Candidate = tuple[Predictor, Integers]
 """A predictor, and the residuals that it leaves."""
@@ -58,71 +55,84 @@ def predict(values: Integers, previous: Sequence[Integers]) -> Candidate:
         values: of one column in a chunk, int64 ``(rows,)``.
         previous: the chunk's columns before, of the same length.
     """
-    differences: Iterator[Candidate] = map(lambda order, left: (Difference(order), left), ORDERS, _differences(values))
-    best = min(differences, key=_cost)
-    if best[1].any():
-        best = min([best, *_linear(values, previous)], key=_cost)
-    return best
+    _, (costs,) = call("difference_costs", values, len(values), Output(len(ORDERS)))
+    order = int(costs.argmin())
+    differences = _differences(values, order)
+    if differences.any() and (linear := _linear(values, previous)) is not None:
+        residuals, cost = linear.residuals(values, previous)
+        if cost + BYTE_COST * len(linear.to_bytes()) < int(costs[order]) + BYTE_COST:
+            return linear, residuals
+    return Difference(order), differences
 
 
-def _cost(candidate: Candidate) -> int:
-    """About what a predictor and its residuals take, in 1/1024 bits; the same on every machine.
-
-    Residuals cost by the logarithm of their mean size, drawn with straight lines between powers of two, 64 at a time.
-    """
-    predictor, residuals = candidate
-    sizes = np.minimum(np.abs(residuals.astype(np.float64)), 2.0**46)  # 64 of them add up exactly, in any order
-    starts = np.arange(0, len(sizes), BLOCK)
-    counts = np.minimum(BLOCK, len(sizes) - starts)
-    mantissas, exponents = np.frexp(np.add.reduceat(sizes, starts) / counts + 0.25)
-    bits = exponents + 2 * mantissas + 0.125
-    return 8192 * len(predictor.to_bytes()) + int((counts * bits * 1024).astype(np.int64).sum())
-
-
-def _differences(values: Integers) -> Iterator[Integers]:
-    """Values, their differences, the differences of those, and so on."""
-    while True:
-        yield values
+def _differences(values: Integers, order: int) -> Integers:
+    for _ in range(order):
         values = np.concatenate([values[:1], values[1:] - values[:-1]])
+    return values
 
 
-def _linear(values: Integers, previous: Sequence[Integers]) -> list[Candidate]:
-    """Linear predictors of the best number of lags, with references or without, at each precision of the weights."""
-    most = len(values) // ROWS_PER_WEIGHT
-    if not most or _range(values) >= WIDEST_RANGE or abs(centre_of(values)) >= LARGEST_CENTRE:
-        return []
-    most_references = most // len(REFERENCE_ROWS)
-    fit = _LeastSquares(values, previous, reference_columns(values, previous)[:most_references])
-    choices = [(lags, count) for lags in LAGS if lags <= most for count in sorted({0, len(fit.references)})]
-    tried = [(made, choice) for choice in choices if (made := fit.candidate(*choice, TRIAL_SHIFT)) is not None]
-    if not tried:
-        return []
-    _, best = min(tried, key=lambda one: _cost(one[0]))
-    return [made for shift in SHIFTS if (made := fit.candidate(*best, shift)) is not None]
+def _linear(values: Integers, previous: Sequence[Integers]) -> Linear | None:
+    """The linear predictor that seems cheapest by a sample of the rows, with references or without."""
+    most, centre = len(values) // ROWS_PER_WEIGHT, centre_of(values)
+    if not most or _range(values) >= WIDEST_RANGE or abs(centre) >= LARGEST_CENTRE:
+        return None
+    references = reference_columns(values, previous)[: most // len(REFERENCE_ROWS)]
+    columns = [previous[column] for column in references]
+    centres = [centre, *map(centre_of, columns)]
+    terms = _terms(values, columns, centres)
+    of_references = sum(len(varint(column)) for column in references)
+    n_bytes = len(Linear(0, centre, ()).to_bytes())
+    scale, largest = len(values) / terms.shape[1], float(_largest([values, *columns], centres))
+    found = Output(3 + len(terms), counted=True)
+    sizes = (terms.shape[1], len(references), most, scale, largest, n_bytes, of_references)
+    _, (numbers,) = call("fit_linear", terms, _products(terms), *sizes, found)
+    if not len(numbers):
+        return None
+    n_lags, n_references, shift, *weights = numbers.tolist()
+    width = len(REFERENCE_ROWS)
+    of_columns = [tuple(weights[at : at + width]) for at in range(n_lags, len(weights), width)]
+    pairs = tuple(zip(references[:n_references], of_columns, strict=True))
+    return Linear(shift, centre, tuple(weights[:n_lags]), pairs)
 
 
-class _LeastSquares:
-    """The terms of linear predictors of one column, and their sums of products."""
+def _stretches(n_rows: int) -> list[slice]:
+    """Of the rows that predictors are fitted to: all, or stretches far apart."""
+    size = LARGE_SAMPLE_ROWS if n_rows >= SAMPLE_SHARE * LARGE_SAMPLE_ROWS else SAMPLE_ROWS
+    if n_rows <= size:
+        return [slice(0, n_rows)]
+    length = size // STRETCHES
+    starts = ((n_rows - length) * number // (STRETCHES - 1) for number in range(STRETCHES))
+    return [slice(start, start + length) for start in starts]
 
-    def __init__(self, values: Integers, previous: Sequence[Integers], references: list[int]):
-        self.references, self.centre, self.values = references, centre_of(values), centred(values)
-        terms = [delayed(self.values, lag) for lag in range(1, MOST_LAGS + 1)]
-        terms += [delayed(centred(previous[column]), -row) for column in references for row in REFERENCE_ROWS]
-        self.terms = np.stack(terms, 1).astype(np.float64)
-        self.largest = float(np.abs(self.terms).max())
-        self.products = _products(np.column_stack([self.terms, self.values]))
 
-    def candidate(self, n_lags: int, n_references: int, shift: int) -> Candidate | None:
-        """The predictor from the first lags and references; None where floats might not be exact."""
-        width = len(REFERENCE_ROWS)
-        chosen = [*range(n_lags), *range(MOST_LAGS, MOST_LAGS + n_references * width)]
-        weights = [round(weight * 2**shift) for weight in _solve(self.products, chosen)]
-        if self.largest * (sum(map(abs, weights)) + (2 << shift)) >= EXACT:
-            return None
-        predicted = (self.terms[:, chosen] @ np.array(weights, np.float64)).astype(np.int64)
-        of_references = [tuple(weights[at : at + width]) for at in range(n_lags, len(weights), width)]
-        pairs = tuple(zip(self.references[:n_references], of_references, strict=True))
-        return Linear(shift, self.centre, tuple(weights[:n_lags]), pairs), _residuals(self.values, predicted, shift)
+def _terms(values: Integers, columns: Sequence[Integers], centres: Sequence[int]) -> Floats:
+    """What may predict each row of a sample, and last what is predicted: ``(terms + 1, rows)``."""
+    stretches, width = _stretches(len(values)), len(REFERENCE_ROWS)
+    n_rows = sum(rows.stop - rows.start for rows in stretches)
+    terms, at = np.empty((MOST_LAGS + width * len(columns) + 1, n_rows)), 0
+    for rows in stretches:
+        part, length = slice(at, at := at + rows.stop - rows.start), rows.stop - rows.start
+        own = sliding_window_view(_centred_rows(values, centres[0], rows.start - MOST_LAGS, rows.stop), length)
+        terms[:MOST_LAGS, part], terms[-1, part] = own[-2::-1], own[-1]
+        for number, (column, centre) in enumerate(zip(columns, centres[1:], strict=True)):
+            around = _centred_rows(column, centre, rows.start + REFERENCE_ROWS[0], rows.stop + REFERENCE_ROWS[-1])
+            place = MOST_LAGS + width * number
+            terms[place : place + width, part] = sliding_window_view(around, length)
+    return terms
+
+
+def _centred_rows(values: Integers, centre: int, start: int, stop: int) -> Floats:
+    """Some rows without the centre, and 0 for rows that there are not."""
+    found, first = np.zeros(stop - start), max(0, start)
+    there = values[first:stop] - centre
+    found[first - start : first - start + len(there)] = there
+    return found
+
+
+def _largest(columns: Sequence[Integers], centres: Sequence[int]) -> int:
+    """What no value is farther than from its column's centre."""
+    sides = [(int(column.min()), int(column.max())) for column in columns]
+    return max(max(high - centre, centre - low) for (low, high), centre in zip(sides, centres, strict=True))
 
 
 def _range(values: Integers) -> int:
@@ -139,10 +149,13 @@ def reference_columns(values: Integers, previous: Sequence[Integers]) -> list[in
     compared = previous[-MOST_COMPARED:]
     if not compared:
         return []
-    stacked = np.stack([*compared, values])
+    stretches = _stretches(len(values))
+    stacked = np.stack([_sampled(column, stretches) for column in [*compared, values]])
     ranges = list(map(operator.sub, stacked.max(1).tolist(), stacked.min(1).tolist()))
     shifts = [max(0, width.bit_length() - STEP_BITS) for width in ranges]
     steps = np.diff(stacked >> np.array(shifts)[:, None])
+    if len(stretches) > 1:  # no steps from one to the next
+        steps = np.delete(steps, np.cumsum([rows.stop - rows.start for rows in stretches[:-1]]) - 1, axis=1)
     energies = np.einsum("cr,cr->c", steps, steps).tolist()
     products, first = (steps @ steps[-1]).tolist(), len(previous) - len(compared)
     likeness = {
@@ -150,40 +163,17 @@ def reference_columns(values: Integers, previous: Sequence[Integers]) -> list[in
         for at in range(len(compared))
         if 0 < ranges[at] < WIDEST_RANGE
     }
-    return sorted(sorted(likeness, key=likeness.__getitem__)[:MOST_REFERENCES])
+    chosen = sorted(likeness, key=likeness.__getitem__)[:MOST_REFERENCES]
+    return sorted(column for column in chosen if len(stretches) == 1 or _range(previous[column]) < WIDEST_RANGE)
 
 
-def _products(matrix: Floats) -> Floats:
-    """Sums of products of all pairs of columns; the same whichever way they are added up, since all are integers."""
-    room = (53 - len(matrix).bit_length()) // 2
-    too_wide = max(0, int(np.abs(matrix).max()).bit_length() - room)
-    small = np.floor(matrix * 2.0**-too_wide)
-    return small.T @ small
+def _sampled(values: Integers, stretches: Sequence[slice]) -> Integers:
+    return values if len(stretches) == 1 else np.concatenate([values[rows] for rows in stretches])
 
 
-def _solve(products: Floats, chosen: list[int]) -> list[float]:
-    """Least squares for the last column from the chosen ones, by Cholesky's method, in an order that is fixed."""
-    rows = [products[at, chosen].tolist() for at in chosen]
-    energy = float(products[-1, -1])
-    lower: list[list[float]] = []
-    for i, row in enumerate(rows):
-        made: list[float] = []
-        for j in range(i):
-            made.append((row[j] - sum(map(operator.mul, made, lower[j]))) / lower[j][j])
-        ridge = RIDGE * (energy + row[i]) + 1.0  # far more than rounding can take away
-        made.append(math.sqrt(row[i] + ridge - sum(map(operator.mul, made, made))))
-        lower.append(made)
-    forward: list[float] = []
-    for i, target in enumerate(products[chosen, -1].tolist()):
-        forward.append((target - sum(map(operator.mul, forward, lower[i]))) / lower[i][i])
-    weights = [0.0] * len(chosen)
-    for i in reversed(range(len(chosen))):
-        behind = sum(lower[j][i] * weights[j] for j in range(i + 1, len(chosen)))
-        weights[i] = (forward[i] - behind) / lower[i][i]
-    return weights
-
-
-def _residuals(values: Integers, predicted: Integers, shift: int) -> Integers:
-    """What predictions in units of ``2 ** -shift`` leave; positive on the side where they lie."""
-    nearest = (predicted + (1 << shift >> 1)) >> shift
-    return np.where(predicted < nearest << shift, nearest - values, values - nearest)
+def _products(terms: Floats) -> Floats:
+    """Sums of products of all pairs of terms; the same whichever way they are added up, since all are integers."""
+    room = (53 - terms.shape[1].bit_length()) // 2
+    too_wide = max(0, int(np.abs(terms).max()).bit_length() - room)
+    small = np.floor(terms * 2.0**-too_wide) if too_wide else terms
+    return small @ small.T

@@ -16,12 +16,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from vqaudio.container.fields import Cursor, DamageError, unzigzag, varint, zigzag
 from vqaudio.series.arrays import Integers
-from vqaudio.series.kernels import Output, call
+from vqaudio.series.kernels import Argument, Output, Scratch, call
 
 ORDERS = range(4)
 LINEAR = len(ORDERS)
@@ -167,12 +168,25 @@ class Linear(Predictor):
             predicted += weight * delayed(own, lag)
         return predicted
 
+    def residuals(self, values: Integers, previous: Sequence[Integers]) -> tuple[Integers, int]:
+        """What is left of values ``(rows,)``, and about what that costs in 1/1024 bits (see ``kernels/cost.h``)."""
+        room = Scratch(8 * (MOST_LAGS + len(values))), Output(len(values))
+        cost, (left,) = call("linear_residuals", values, *self._arguments(previous), *room, len(values))
+        return left, cost
+
     def restore(self, residuals: Integers, previous: Sequence[Integers]) -> Integers:
-        n_lags, n_rows = len(self.lag_weights), len(residuals)
-        known, weights = self.from_references(previous, n_rows), np.array(self.lag_weights, np.int64)
-        values = Output(n_lags + n_rows)
-        _, (found,) = call("restore_linear", residuals, known, weights, n_lags, self.shift, values, n_rows)
-        return found[n_lags:] + self.centre
+        n_rows = len(residuals)
+        values = Output(MOST_LAGS + n_rows)
+        _, (found,) = call("restore_linear", residuals, *self._arguments(previous), values, n_rows)
+        return found[MOST_LAGS:]
+
+    def _arguments(self, previous: Sequence[Integers]) -> list[Argument]:
+        """As kernels take a predictor."""
+        columns = [previous[column] for column, _ in self.references]
+        centres, weights = map(centre_of, columns), chain.from_iterable(weights for _, weights in self.references)
+        arrays = [np.array([*numbers], np.int64) for numbers in (centres, weights, self.lag_weights)]
+        of_references: list[Argument] = [columns, *arrays[:2], len(columns)]
+        return [*of_references, arrays[2], len(self.lag_weights), self.shift, self.centre]
 
 
 def _at_most(limit: int, value: int) -> int:
