@@ -6,9 +6,9 @@ import io
 
 import numpy as np
 import pytest
-from series_files import csv_through
+from series_files import csv_through, read_csv
 
-from vqaudio.series import read_table
+from vqaudio.series import compress, read_table
 
 LETTER_FOR_LETTER = {
     "integers": "a,b\n1,-5\n2,9223372036854775807\n",
@@ -86,3 +86,19 @@ def test_decoded_decimals_are_short():
     lines = found.splitlines()[1:]
     assert max(map(len, lines)) <= 5
     assert max(abs(float(line) - value) for line, value in zip(lines, values, strict=True)) <= 0.01
+
+
+def test_digits_may_change_from_stretch_to_stretch():
+    rows = [f"{row % 7}.{row % 10}{row % 3}00"[: 6 - row // 400 % 3] for row in range(2000)]
+    rows += [str((row % 9 + 1) / 8).removesuffix(".0") for row in range(400)]
+    text = "x\n" + "\n".join(rows) + "\n"
+    assert csv_through(text) == text
+    assert len(compress(read_csv(text))) < 1700
+
+
+def test_values_that_are_written_as_no_others_are():
+    rows = ["-200" if row % 5 == 0 else f"{row % 90 / 10:.1f}" for row in range(2000)]
+    text = "x\n" + "\n".join(rows) + "\n"
+    assert csv_through(text) == text
+    assert read_csv(text).columns[0].dtype == "float64"
+    assert len(compress(read_csv(text))) < 1300

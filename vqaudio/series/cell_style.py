@@ -5,6 +5,8 @@ A style is found once for a column, and tried on all of its cells; the few that 
 
 - ``gap``: what a cell without value holds;
 - ``digits``: floats have so many behind the point; ``short``: no ``.0`` behind whole ones; else as Python writes them;
+- ``stretches``: floats of so many rows have so many digits each, or are ``short`` where that is -1;
+- ``exceptions``: floats that are always written as no other ones are (``0`` among ``0.50`` and ``7.25``), and how;
 - ``point``: what floats have for it, where it is a comma;
 - ``words``: of false and true;
 - ``pattern``: of times whose days, months and years stand in another order; see :mod:`vqaudio.series.time_text`;
@@ -17,7 +19,7 @@ Texts are Arrow's arrays of strings: :mod:`vqaudio.series.cell_text` writes them
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any
@@ -25,6 +27,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from vqaudio.series import cell_text
 from vqaudio.series.table import FLOATS, NAN, NULL, Column, decimal_of
@@ -36,6 +39,11 @@ MOST_DIGITS = 1100
 SAMPLE_ROWS = 1000
 """Cells that say which styles are tried, and which are tried in vain."""
 MUCH = 10 * SAMPLE_ROWS
+MOST_EXCEPTIONS = 8
+"""Values that a style may name."""
+ROWS_PER_STRETCH = 32
+SHORT = -1
+"""Stands for the digits of a stretch whose floats are ``short``."""
 _TIME_UNITS = ("s", "m", "D", "ms", "us", "ns")
 
 
@@ -73,14 +81,58 @@ def find_style(column: Column) -> dict[str, Any] | None:
         trial = replace(column, style=style | common, parts=())
         if len(written) > MUCH and _is_hopeless(trial, written):
             continue
-        wrong = np.flatnonzero(pc.not_equal(render_cells(trial), written).to_numpy(zero_copy_only=False))
+        wrong = _wrong(trial, written)
+        if len(wrong) > MOST_EXCEPTIONS and column.dtype in FLOATS and (found := _exceptions(column, written, wrong)):
+            trial.style["exceptions"] = found
+            wrong = _wrong(trial, written)
         if len(wrong) < fewest:
             rows = np.diff(wrong, prepend=0).tolist()
             spelled = {"spelled": [rows, written.take(pa.array(wrong)).to_pylist()]} if rows else {}
             best, fewest = trial.style | spelled, len(wrong)
         if not len(wrong):
             break
+    if best is None and column.dtype in FLOATS and "stretches" not in column.style:
+        return _style_of_stretches(column, written, common)
     return best
+
+
+def _exceptions(column: Column, written: Any, wrong: NDArray[np.int64]) -> list[tuple[float, str]]:
+    """Floats in ``wrong`` rows that are few, and written in one way wherever they stand."""
+    found: list[tuple[float, str]] = []
+    values, counts = np.unique(column.values[wrong[column.known[wrong]]], return_counts=True)
+    for value in values[np.argsort(-counts, kind="stable")][:MOST_EXCEPTIONS].tolist():
+        texts = written.filter(pa.array((column.values == value) & column.known)).unique()
+        if len(texts) == 1:
+            found.append((value, texts[0].as_py()))
+    return found
+
+
+def _style_of_stretches(column: Column, written: Any, common: dict[str, Any]) -> dict[str, Any] | None:
+    """A style of few stretches that have so many digits each; None where there is none."""
+    points = pc.find_substring(written, column.style.get("point", "."))
+    behind = pc.if_else(pc.less(points, 0), 0, pc.subtract(pc.subtract(pc.utf8_length(written), points), 1))
+    counts = Counter(behind.filter(pa.array(column.known)).to_pylist()).most_common(MOST_EXCEPTIONS)
+    kinds = [SHORT, *(count for count, _ in counts if count <= MOST_DIGITS)]
+    ends = []
+    for kind in kinds:
+        trial = replace(column, style=common | {"stretches": [[len(written), kind]]}, parts=())
+        misfits = pc.not_equal(render_cells(trial), written).to_numpy(zero_copy_only=False)
+        rows = np.where(misfits, np.arange(len(written)), len(written))
+        ends.append(np.minimum.accumulate(rows[::-1])[::-1])
+    stretches: list[list[int]] = []
+    start = 0
+    while start < len(written):
+        end, place = max((int(end[start]), -place) for place, end in enumerate(ends))
+        if end == start or len(stretches) * ROWS_PER_STRETCH > len(written):
+            return None
+        stretches.append([end - start, kinds[-place]])
+        start = end
+    return common | {"stretches": stretches}
+
+
+def _wrong(trial: Column, written: Any) -> NDArray[np.int64]:
+    """Rows that a style does not fit."""
+    return np.flatnonzero(pc.not_equal(render_cells(trial), written).to_numpy(zero_copy_only=False))
 
 
 def _is_hopeless(trial: Column, written: Any) -> bool:
@@ -142,7 +194,12 @@ def _styles(column: Column, written: Any) -> Iterator[dict[str, Any]]:
 def _plain(column: Column, style: dict[str, Any]) -> Any:
     """All cells as if they held values."""
     if column.dtype in FLOATS:
-        texts = cell_text.of_floats(column.values, digits=style.get("digits"), short=style.get("short", False))
+        if style.get("stretches"):
+            texts = _in_stretches(column.values, style["stretches"])
+        else:
+            texts = cell_text.of_floats(column.values, digits=style.get("digits"), short=style.get("short", False))
+        for value, text in style.get("exceptions", ()):
+            texts = pc.if_else(pa.array(column.values == value), text, texts)
         return pc.replace_substring(texts, ".", style["point"]) if style.get("point", ".") != "." else texts
     if (decimal := decimal_of(column.dtype)) is not None:
         return cell_text.of_decimals(column.values, decimal[2])
@@ -160,3 +217,17 @@ def _plain(column: Column, style: dict[str, Any]) -> Any:
             end=style.get("end", "Z" if column.zone else ""),
         )
     return pa.array(column.values).cast(pa.string())
+
+
+def _in_stretches(values: NDArray[Any], stretches: Sequence[Sequence[int]]) -> Any:
+    """Floats in stretches of so many rows, which have so many digits each; rows beyond have none."""
+    lengths, kinds = np.array(stretches, np.int64).reshape(-1, 2).T
+    ends = np.minimum(np.minimum(lengths, len(values)).cumsum(), len(values))
+    of_rows = np.zeros(len(values), np.int64)
+    of_rows[: ends[-1]] = np.repeat(kinds, np.diff(ends, prepend=0))
+    texts = pa.array([""]).take(pa.array(np.zeros(len(values), np.int64)))
+    for kind in np.unique(of_rows).tolist():
+        mask = of_rows == kind
+        some = cell_text.of_floats(values[mask], digits=None if kind == SHORT else kind, short=True)
+        texts = pc.replace_with_mask(texts, pa.array(mask), some)
+    return texts

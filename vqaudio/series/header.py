@@ -30,7 +30,19 @@ MOST_ITEMS, ITEMS_PER_BYTE, ROWS_PER_ITEM = 1 << 16, 8, 8
 MOST_DEPTH = 8
 LATER_NAME = "fields"
 """What ``columns`` are called where a key is used that the first readers would pass over; so they refuse the file."""
-LATER_KEYS = {"bom", "quotes", "blank_lines", "ends", "bare", "nullable", "dictionary", "point", "pattern"}
+LATER_KEYS = {
+    "bom",
+    "quotes",
+    "blank_lines",
+    "ends",
+    "bare",
+    "nullable",
+    "dictionary",
+    "point",
+    "pattern",
+    "stretches",
+    "exceptions",
+}
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 

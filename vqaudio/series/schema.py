@@ -79,6 +79,9 @@ class Origin(_Section):
     arrays: dict[Text, Annotated[Counts, Field(min_length=1, max_length=2)]] | None = None
 
 
+Stretch = tuple[Count, Annotated[int, Field(strict=True, ge=-1, le=1100)]]
+
+
 class Style(_Section):
     """How cells are written as text; see :mod:`vqaudio.series.cell_style`."""
 
@@ -91,6 +94,8 @@ class Style(_Section):
     pattern: Annotated[str, Field(max_length=64), AfterValidator(_pattern)] | None = None
     between: Literal["T", " "] = " "
     end: Literal["", "Z", "+00:00"] = ""
+    stretches: Annotated[list[Stretch], FailFast()] = []
+    exceptions: Annotated[list[tuple[Annotated[float, Field(strict=True)], Text]], Field(max_length=8)] = []
     spelled: tuple[Counts, Annotated[list[Text], FailFast()]] = ([], [])
 
     @model_validator(mode="after")
