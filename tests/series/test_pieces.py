@@ -8,7 +8,7 @@ import pytest
 from series_tables import long_table, same_tables
 
 from vqaudio.series import StoredTable, compress, read_table, write_table
-from vqaudio.series.formats.base import create_table, open_table
+from vqaudio.series.formats.in_pieces import create_table, open_table
 from vqaudio.series.pieces import cut, joined
 
 ODD = "t,x\n\n\n1,0.50\n2,7\n\n3,1.25\n4,1.50\n\n5,2.00\n6,-0\n\n\n"

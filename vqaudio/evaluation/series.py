@@ -33,7 +33,6 @@ from vqaudio.series import (
     suffix_of,
     write_table,
 )
-from vqaudio.series.cell_style import find_style
 from vqaudio.series.stored import Chunk, Progress
 from vqaudio.series.table import FLOATS, INTEGERS
 
@@ -169,6 +168,8 @@ def round_trip(
 
 def last_rows(table: Table, count: int) -> Table:
     """The last rows of a table, ready to be written in the format that it comes from."""
+    from vqaudio.series.cell_style import find_style  # late: Arrow takes a while to import
+
     columns = []
     for column in table.columns:
         texts = column.texts[-count:] if column.texts is not None else None

@@ -1,4 +1,4 @@
-"""Files of tables in pieces: what a format's reader and writer offer, and how a suffix finds them.
+"""Files of tables in pieces: what a format's reader and writer offer.
 
 A piece is a :class:`vqaudio.series.table.Table` of some rows. All pieces of a file have the same columns, of the same
 types; texts and styles are those of the piece's rows, and so are ``blank_lines`` and ``ends`` in its ``origin``: the
@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import IO, Self
+from typing import Self
 
-from vqaudio.series.formats.suffixes import read_table, write_table
-from vqaudio.series.pieces import cut, joined
+from vqaudio.series.pieces import cut
 from vqaudio.series.table import Table
 
 
@@ -78,41 +77,3 @@ class WholeTableReader(TableReader):
     def pieces(self, rows: int) -> Iterator[Table]:
         for start in range(0, max(1, self.table.n_rows), rows):
             yield cut(self.table, start, start + rows)
-
-
-class WholeTableWriter(TableWriter):
-    """Collects all pieces, and writes them as one."""
-
-    def __init__(self, file: IO[bytes], name: str, suffix: str):
-        self._file, self._name, self._suffix = file, name, suffix
-        self._pieces: list[Table] = []
-
-    def write(self, piece: Table) -> None:
-        self._pieces.append(piece)
-
-    def finish(self) -> None:
-        write_table(joined(self._pieces), self._file, name=self._name, suffix=self._suffix)
-
-
-def open_table(
-    file: IO[bytes], name: str, *, suffix: str, delimiter: str | None = None, decimal: str | None = None
-) -> TableReader:
-    """The table in an open file, to be read in pieces; arguments and errors are those of
-    :func:`vqaudio.series.formats.suffixes.read_table`.
-    """
-    return WholeTableReader(read_table(file, name, suffix=suffix, delimiter=delimiter, decimal=decimal), name)
-
-
-def create_table(file: IO[bytes], name: str, *, suffix: str, n_rows: int | None = None) -> TableWriter:
-    """What writes a table in pieces.
-
-    Args:
-        file: an open one, which need not seek.
-        name: of it, for errors.
-        suffix: one of :data:`vqaudio.series.formats.suffixes.SUFFIXES`.
-        n_rows: that will be written, where it is known.
-
-    Raises:
-        SeriesError: as :func:`vqaudio.series.formats.suffixes.write_table`.
-    """
-    return WholeTableWriter(file, name, suffix)

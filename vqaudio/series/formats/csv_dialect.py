@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+
+from vqaudio.files import Readable
 
 DELIMITERS = ",;\t|"
 SAMPLE_BYTES, SAMPLE_LINES = 1 << 16, 100
+BLOCK_BYTES, LONGEST_LINE = 1 << 20, 1 << 26
 COMMA_NUMBER = r"^[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?$"
 """Numbers whose decimal point is a comma, in the syntax of RE2."""
 DECIMAL_COMMA = r"^[+-]?(|0+|0[0-9]+|[0-9]{4,}),|,([0-9]{0,2}|[0-9]{4,})([eE]|$)"
 """Those of them whose comma does not separate thousands."""
 
 _QUOTED = re.compile(rb'"[^"]*+"')
+_REST_OF_CELL = re.compile(rb'(?:[^"]++|"")*+("?)')
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _FIRST_LINE_END = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+(\r\n|\n|\r)')
 
@@ -51,22 +56,49 @@ def quoted_cells(text: bytes, delimiter: str, *, n_rows: int) -> list[list[bool]
     return rows
 
 
-def undecodable_line(text: bytes) -> int:
+def blocks_of_lines(file: Readable) -> Iterator[bytes]:
+    """What is left to read, in blocks of whole lines where lines are not too long."""
+    rest = b""
+    while block := file.read(BLOCK_BYTES):
+        rest += block
+        stop = rest.rfind(b"\n") + 1 or rest.rfind(b"\r") + 1 or (len(rest) if len(rest) > LONGEST_LINE else 0)
+        if stop:
+            yield rest[:stop]
+            rest = rest[stop:]
+    if rest:
+        yield rest
+
+
+def _n_lines(text: bytes) -> int:
+    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+
+
+def undecodable_line(blocks: Iterable[bytes]) -> int:
     """The number of the first line that is not UTF-8, or 0."""
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        return len(_LINE_END.findall(text, 0, error.start)) + 1
+    before = 0
+    for block in blocks:
+        try:
+            block.decode()
+        except UnicodeDecodeError as error:
+            return before + _n_lines(block[: error.start]) + 1
+        before += _n_lines(block)
     return 0
 
 
-def unclosed_quote(text: bytes, delimiter: str) -> int:
+def unclosed_quote(blocks: Iterable[bytes], delimiter: str) -> int:
     """The number of the line in which a quoted cell begins that does not end, or 0."""
     mark = re.escape(delimiter.encode())
-    for found in re.finditer(rb"(?:\A|(?<=[" + mark + rb'\r\n]))"(?:[^"]|"")*+("?)', text):
-        if not found[1]:
-            return len(_LINE_END.findall(text, 0, found.start())) + 1
-    return 0
+    cell = re.compile(rb"(?:\A|(?<=[" + mark + rb'\r\n]))"(?:[^"]++|"")*+("?)')
+    before, opened = 0, 0
+    for block in blocks:
+        start = 0
+        if opened:
+            rest = _REST_OF_CELL.match(block)
+            opened, start = (0, rest.end()) if rest and rest[1] else (opened, len(block))
+        for found in cell.finditer(block, start):
+            opened = 0 if found[1] else before + _n_lines(block[: found.start()]) + 1
+        before += _n_lines(block)
+    return opened
 
 
 def is_number(text: str, decimal: str) -> bool:

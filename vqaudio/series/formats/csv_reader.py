@@ -1,85 +1,35 @@
-"""CSV to tables: read by Arrow, once for how the cells are written and once for their types."""
+"""CSV to tables: gone through by Arrow once for how it is written and what types it has, then in pieces."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
 
-from vqaudio.errors import SeriesError
 from vqaudio.series.formats import csv_dialect
-from vqaudio.series.formats.arrow import first_line, from_arrow
+from vqaudio.series.formats.arrow import from_arrow
+from vqaudio.series.formats.base import TableReader
+from vqaudio.series.formats.csv_layout import LayoutCheck, candidate_layouts
 from vqaudio.series.formats.csv_lines import lines_of
-from vqaudio.series.formats.csv_writer import BOM
-from vqaudio.series.formats.text_types import typed_column
+from vqaudio.series.formats.csv_source import CsvSource
+from vqaudio.series.formats.csv_types import TypeFinder
+from vqaudio.series.formats.text_types import TextType, TextTypeFinder
 from vqaudio.series.table import Column, Table
 
-INEXACT = 2.0**53
-"""Beyond, floats do not hold all integers."""
-NULL_WORDS = pa.array(arrow_csv.ConvertOptions().null_values)
-"""What Arrow takes for a gap among numbers and times."""
-
-_BLANK_LINE = re.compile(rb"\n\r?\n|\r\r")
+CHANGED = "all cells come back, but not all quotes, blank lines and line ends around them"
 
 
-class _Parser:
-    """Arrow's, on the whole of a file as one block, so that all cells of a column have a say in its type."""
-
-    def __init__(self, text: bytes, name: str, delimiter: str):
-        self.name, self.delimiter, self.text = name, delimiter, text
-        self._names = [f"f{number}" for number in range(len(csv_dialect.quoted_cells(text, delimiter, n_rows=1)[0]))]
-
-    def written(self, with_blank: bool) -> Any:
-        """All cells of all lines as they are written; blank lines have empty ones, or are passed over."""
-        as_text = arrow_csv.ConvertOptions(column_types=dict.fromkeys(self._names, pa.string()))
-        return self._parsed(as_text, with_blank, 0)
-
-    def typed(self, decimal: str, with_blank: bool, n_skipped: int) -> Any:
-        """Columns of the types that their cells suggest, without the first lines."""
-        return self._parsed(arrow_csv.ConvertOptions(decimal_point=decimal), with_blank, n_skipped)
-
-    def _parsed(self, conversion: Any, with_blank: bool, n_skipped: int) -> Any:
-        uneven = []
-
-        def refuse(row: Any) -> str:
-            uneven.append(
-                f"row {row.number} holds {row.actual_columns} cells, expected {row.expected_columns} as in the first; "
-                f"is its delimiter {self.delimiter!r}? (--delimiter)"
-            )
-            return "error"
-
-        try:
-            return arrow_csv.read_csv(
-                pa.BufferReader(self.text),
-                arrow_csv.ReadOptions(
-                    use_threads=False,
-                    block_size=min(len(self.text) + 1, 2**31 - 1),
-                    column_names=self._names,
-                    skip_rows_after_names=n_skipped,
-                ),
-                arrow_csv.ParseOptions(
-                    delimiter=self.delimiter,
-                    newlines_in_values=True,
-                    ignore_empty_lines=not with_blank,
-                    invalid_row_handler=refuse,
-                ),
-                conversion,
-            )
-        except pa.ArrowException as error:
-            said = uneven[0] if uneven else first_line(error)
-            raise SeriesError(f"{self.name}: cannot be read as CSV ({said})") from None
-
-
-def read(file: IO[bytes], name: str, *, delimiter: str | None = None, decimal: str | None = None) -> Table:
+class CsvReader(TableReader):
     """A CSV file in UTF-8 whose first line may name the columns.
 
+    When it is opened it is gone through for its lines, which are to be written again as they stood, and for the types
+    that all cells of its columns suggest together; then once more for texts, which may be numbers or times but for a
+    few cells. Memory does not grow with the file.
+
     Args:
-        file: an open one.
+        file: an open one, which can seek.
         name: of it, for errors.
         delimiter: a character; None for the likeliest of comma, semicolon, tab and bar.
         decimal: the decimal point of its numbers; None for a comma where they cannot be read otherwise, else a point.
@@ -87,122 +37,162 @@ def read(file: IO[bytes], name: str, *, delimiter: str | None = None, decimal: s
     Raises:
         SeriesError: an empty file, lines of unequal length, quotes that are not closed, another encoding.
     """
-    data = file.read()
-    body = data.removeprefix(BOM)
-    text = body.lstrip(b"\r\n")
-    before = len(body[: len(body) - len(text)].splitlines())
-    if not text:
-        raise SeriesError(f"{name}: is empty; expected rows of cells")
-    if line := csv_dialect.undecodable_line(text):
-        raise SeriesError(f"{name}: line {line + before} is not text in UTF-8; save it as CSV in UTF-8")
-    delimiter = delimiter or csv_dialect.delimiter_of(text)
-    if line := csv_dialect.unclosed_quote(text, delimiter):
-        raise SeriesError(
-            f'{name}: the quote (") that opens a cell in line {line + before} is never closed: close it, or double a '
-            "quote that is part of a text"
-        )
-    parser = _Parser(text, name, delimiter)
-    written = parser.written(with_blank=False)
-    is_single = written.num_columns == 1
-    blank = [0] * before
-    if is_single:  # where a blank line is an empty cell
-        written = parser.written(with_blank=True)
-    elif _BLANK_LINE.search(text):
-        blank += _blank_lines(parser.written(with_blank=True), written.num_rows)
-    titles = [column[0].as_py() for column in written.columns]
-    point = decimal or ("," if delimiter != "," else ".")
-    header = not all(csv_dialect.is_number(title, point) for title in titles)
-    names = titles if header else [str(number) for number in range(len(titles))]
-    columns = _columns(parser, names, written.slice(int(header)), decimal, is_single, int(header))
 
-    origin = {"suffix": ".csv", "delimiter": delimiter, "header": header, "newline": csv_dialect.line_end_of(text)}
-    lines = [column.combine_chunks() for column in written.slice(int(header)).columns]
-    extras = _extras(data, body, blank, origin, lines, titles if header else None)
-    table = Table(columns, origin | (extras or {}))
-    if extras is None:
-        table.remarks.append("all cells come back, but not all quotes, blank lines and line ends around them")
-    return table
+    n_rows: int
+
+    def __init__(self, file: IO[bytes], name: str, *, delimiter: str | None = None, decimal: str | None = None):
+        self.name, self._source = name, CsvSource(file, name, delimiter)
+        self._is_single = len(self._source.names) == 1  # where a blank line is an empty cell
+        source = self._source
+        titles = [column[0].as_py() for column in next(source.written(with_blank=self._is_single)).columns]
+        point = decimal or ("," if source.delimiter != "," else ".")
+        self._header = not all(csv_dialect.is_number(title, point) for title in titles)
+        self._titles = titles if self._header else [str(number) for number in range(len(titles))]
+        self.origin = {
+            **{"suffix": ".csv", "delimiter": source.delimiter, "header": self._header, "newline": source.newline},
+            **({"bom": True} if source.survey.has_bom else {}),
+        }
+        self.remarks: list[str] = []
+        self._places, self._ends = np.zeros(0, np.int64), True
+        self._point = decimal or "."
+        finder = self._types_and_layout(seeks_commas=decimal is None and source.delimiter != ",")
+        self._kinds = finder.types(self._texts_again)
+        if finder.has_decimal_commas(self._kinds):
+            self._point = ","
+            finder = self._types_alone(seeks_commas=False)
+            self._kinds = finder.types(self._texts_again)
+        self._odd = self._types_of_texts(finder.too_large)
+
+    # ------------------------------------------------------------------------------------------------ the whole file
+
+    def _types_and_layout(self, *, seeks_commas: bool) -> TypeFinder:
+        """What tells the types of all columns, once ``origin`` says how lines are written."""
+        source = self._source
+        for layout in candidate_layouts(source, header=self._header):
+            check = LayoutCheck(source, self.origin | layout, self._titles if self._header else None)
+            finder = self._types_as_they_stand(check, seeks_commas=seeks_commas)
+            if finder is not None:
+                self.origin |= layout
+                self._places, self._ends = np.concatenate(check.places), source.survey.ends
+                return finder
+        if source.survey.has_quotes:
+            source.refuse_faults()
+        self.remarks.append(CHANGED)
+        return self._types_alone(seeks_commas=seeks_commas)
+
+    def _types_as_they_stand(self, check: LayoutCheck, *, seeks_commas: bool) -> TypeFinder | None:
+        """What has seen all cells; None where lines are not as ``check`` has them."""
+        finder, self.n_rows = self._finder(seeks_commas), 0
+        seeks_blank = self._source.survey.has_blank_lines and not self._is_single
+        for columns, is_last in _with_last(self._blocks(with_blank=seeks_blank or self._is_single)):
+            found = check.rows(columns, is_last=is_last, with_blank=seeks_blank)
+            if found is None:
+                return None
+            self.n_rows += len(found[0][0])
+            finder.add(*found)
+        return finder
+
+    def _types_alone(self, *, seeks_commas: bool) -> TypeFinder:
+        finder, self.n_rows = self._finder(seeks_commas), 0
+        for columns in self._blocks(with_blank=self._is_single):
+            self.n_rows += len(columns[0])
+            finder.add(columns, b"".join(map(bytes, lines_of(columns, self.origin))))
+        return finder
+
+    def _finder(self, seeks_commas: bool) -> TypeFinder:
+        source = self._source
+        return TypeFinder(source.names, source.delimiter, point=self._point, seeks_commas=seeks_commas)
+
+    def _blocks(self, *, with_blank: bool, only: list[int] | None = None) -> Iterator[list[Any]]:
+        """Texts of all rows below the names, or of some columns alone, block by block."""
+        n_above = int(self._header)
+        for batch in self._source.written(with_blank=with_blank, columns=only):
+            yield [column[n_above:] for column in batch.columns]
+            n_above = 0
+
+    def _texts_again(self, columns: list[int]) -> Iterator[list[Any]]:
+        return self._blocks(with_blank=self._is_single, only=columns)
+
+    def _types_of_texts(self, too_large: set[int]) -> dict[int, TextType]:
+        """Those of the columns of texts that are numbers or times but for a few cells."""
+        columns = [at for at, kind in enumerate(self._kinds) if pa.types.is_string(kind) and at not in too_large]
+        finders = {at: TextTypeFinder(point=self._point) for at in columns}
+        if columns:
+            for texts in self._texts_again(columns):
+                for at, some in zip(columns, texts, strict=True):
+                    finders[at].add(some)
+                if all(finder.is_over for finder in finders.values()):
+                    break
+        found = {at: finder.found() for at, finder in finders.items()}
+        return {at: kind for at, kind in found.items() if kind is not None}
+
+    # ------------------------------------------------------------------------------------------------------ in pieces
+
+    def pieces(self, rows: int) -> Iterator[Table]:
+        """See :meth:`TableReader.pieces`."""
+        source, n_names = self._source, int(self._header)
+        types = {at: kind for at, kind in enumerate(self._kinds) if not pa.types.is_string(kind)}
+        written = source.written(with_blank=self._is_single)
+        typed = source.typed(types, point=self._point, with_blank=self._is_single, n_skipped=n_names)
+        all_texts = _rechunked(written, rows, n_skipped=n_names)
+        all_values = _rechunked(typed, rows, n_skipped=0) if types else iter(())
+        for start in range(0, max(1, self.n_rows), rows):
+            if self.n_rows:
+                texts, values = next(all_texts), next(all_values, None)
+            else:
+                texts = pa.table([pa.array([], pa.string()) for _ in self._kinds], names=source.names)
+                values = pa.table([pa.array([], kind) for kind in types.values()], names=[f"f{at}" for at in types])
+            columns = [self._column(at, texts, values) for at in range(len(self._kinds))]
+            yield Table(columns, self._origin_of(start, start + rows), self.remarks)
+
+    def _column(self, at: int, texts: Any, values: Any) -> Column:
+        name, written = self._titles[at], texts.column(at).combine_chunks()
+        if at in self._odd:
+            return self._odd[at].column(name, written)
+        is_text = pa.types.is_string(self._kinds[at])
+        column = from_arrow(name, written if is_text else values[f"f{at}"], file=self.name)
+        column.texts = written
+        column.style = {"point": ","} if self._point == "," and column.dtype == "float64" else {}
+        return column
+
+    def _origin_of(self, start: int, stop: int) -> dict[str, Any]:
+        """That of the piece of some rows."""
+        origin, n_names, is_last = dict(self.origin), int(self._header), stop >= self.n_rows
+        if is_last and not self._ends:
+            origin["ends"] = False
+        first = start + n_names if start else 0
+        here = (self._places >= first) & (is_last | (self._places < stop + n_names))
+        if here.any():
+            origin["blank_lines"] = np.diff(self._places[here] - first, prepend=0).tolist()
+        return origin
 
 
-def _blank_lines(written: Any, n_rows: int) -> list[int]:
-    """How many lines stand between one blank line and the next; none where rows of empty cells look just so."""
-    cells = zip(*(column.to_pylist() for column in written.columns), strict=True)
-    places = [row for row, texts in enumerate(cells) if not any(texts)]
-    if len(places) != written.num_rows - n_rows:
-        return []
-    kept = [place - number for number, place in enumerate(places)]
-    return [later - earlier for earlier, later in pairwise([0, *kept])]
+def read(file: IO[bytes], name: str, *, delimiter: str | None = None, decimal: str | None = None) -> Table:
+    """All of a CSV file as one piece; see :class:`CsvReader`."""
+    reader = CsvReader(file, name, delimiter=delimiter, decimal=decimal)
+    return next(reader.pieces(max(1, reader.n_rows)))
 
 
-def _columns(
-    parser: _Parser, names: list[str], written: Any, decimal: str | None, with_blank: bool, n_skipped: int
-) -> list[Column]:
-    point = decimal or "."
-    typed = parser.typed(point, with_blank, n_skipped)
-    if decimal is None and parser.delimiter != "," and _has_decimal_commas(typed, written):
-        point = ","
-        typed = parser.typed(point, with_blank, n_skipped)
-    columns = []
-    for name, values, texts in zip(names, typed.columns, written.columns, strict=True):
-        column = typed_column(name, texts, point=point) if pa.types.is_string(values.type) else None
-        if column is None:
-            column = from_arrow(name, _integers(values, texts), file=parser.name)
-            column.texts = texts.combine_chunks()
-            column.style = {"point": point} if point == "," and column.dtype == "float64" else {}
-        columns.append(column)
-    return columns
+def _with_last(blocks: Iterator[Sequence[Any]]) -> Iterator[tuple[Sequence[Any], bool]]:
+    """Blocks, and whether each is the last."""
+    held = next(blocks)
+    for block in blocks:
+        yield held, False
+        held = block
+    yield held, True
 
 
-def _has_decimal_commas(typed: Any, written: Any) -> bool:
-    """Whether some texts are numbers with decimal commas and nothing else, and no number has a decimal point."""
-    found = False
-    for values, texts in zip(typed.columns, written.columns, strict=True):
-        if pa.types.is_floating(values.type) and _any(pc.match_substring(texts, ".")):
-            return False
-        if pa.types.is_string(values.type) and _all_match(texts, csv_dialect.COMMA_NUMBER):
-            found = found or _any(pc.match_substring_regex(texts, csv_dialect.DECIMAL_COMMA))
-    return found
-
-
-def _integers(values: Any, texts: Any) -> Any:
-    """Integers that Arrow takes for floats as such: in 64 bits, or as they are written; other values as they are."""
-    if not pa.types.is_floating(values.type) or not _any(pc.greater(pc.abs(values), INEXACT)):
-        return values
-    if not _all_match(texts, "^[+-]?[0-9]+$"):
-        return values
-    try:
-        return pc.if_else(pc.is_in(texts, NULL_WORDS), pa.scalar(None, pa.string()), texts).cast(pa.uint64())
-    except pa.ArrowInvalid:
-        return texts
-
-
-def _all_match(texts: Any, pattern: str) -> bool:
-    """Whether all cells that hold something match."""
-    return not _any(pc.invert(pc.or_(pc.match_substring_regex(texts, pattern), pc.is_in(texts, NULL_WORDS))))
-
-
-def _any(flags: Any) -> bool:
-    return bool(pc.any(flags, min_count=0).as_py())
-
-
-# ------------------------------------------------------------------------------------------- quotes, blanks, line ends
-
-
-def _extras(
-    data: bytes, body: bytes, blank: list[int], origin: Mapping[str, Any], lines: Sequence[Any], names: list[str] | None
-) -> dict[str, Any] | None:
-    """What ``origin`` needs beside, so that all lines are written as they stood; None where nothing does it."""
-    common: dict[str, Any] = {"bom": True} if len(body) < len(data) else {}
-    if blank:
-        common["blank_lines"] = blank
-    if not body.endswith((b"\n", b"\r")):
-        common["ends"] = False
-    flags = csv_dialect.quoted_cells(body.lstrip(b"\r\n"), origin["delimiter"], n_rows=2)
-    above, below = ([number for number, flag in enumerate(row) if flag] for row in (flags[0], flags[-1]))
-    quoted = {"names": above if origin["header"] else [], "columns": below}
-    for quotes in ({}, {"quotes": quoted}) if b'"' in body else ({},):
-        for bare in ({}, {"bare": True}) if len(lines) == 1 else ({},):
-            tried = common | quotes | bare
-            if b"".join(map(bytes, lines_of(lines, {**origin, **tried}, names=names))) == body:
-                return tried
-    return None
+def _rechunked(batches: Iterator[Any], rows: int, *, n_skipped: int) -> Iterator[Any]:
+    """Tables of so many rows each but the last, without the first rows of all, of which the first batch holds more."""
+    held: list[Any] = []
+    n_held = 0
+    for batch in batches:
+        held.append(batch.slice(n_skipped))
+        n_skipped, n_held = 0, n_held + held[-1].num_rows
+        while n_held >= rows:
+            table = pa.Table.from_batches(held)
+            yield table.slice(0, rows)
+            n_held -= rows
+            held = table.slice(rows).to_batches()
+    if n_held:
+        yield pa.Table.from_batches(held)

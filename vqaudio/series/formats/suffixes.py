@@ -40,7 +40,7 @@ def read_table(
         from vqaudio.series.formats import npy
 
         return npy.read(file, name, suffix=suffix)
-    if not _has_arrow():
+    if not has_arrow():
         kind = "CSV" if suffix == ".csv" else "Parquet"
         raise SeriesError(f"{name}: is a {kind} file, which pyarrow reads: {install('tables')}, or save it as .npz")
     if suffix == ".csv":
@@ -56,19 +56,22 @@ def write_table(table: Table, file: IO[bytes], *, name: str, suffix: str) -> Non
     """Write a table in the format that ``suffix`` names, into an open file called ``name``.
 
     Raises:
-        SeriesError: a table that the format cannot hold at all, another suffix, or Parquet where pyarrow is missing.
+        SeriesError: a table that the format cannot hold at all, or another suffix; CSV or Parquet, and pyarrow is
+            missing.
     """
     if suffix in (".npy", ".npz"):
         from vqaudio.series.formats import npy
 
         npy.write(table, file, name=name, suffix=suffix)
     elif suffix == ".csv":
+        if not has_arrow():
+            raise SeriesError(f"{name}: CSV is written by pyarrow: {install('tables')}, or name a .npz")
         from vqaudio.series.formats import csv_writer
 
         csv_writer.write(table, file, name=name)
     elif suffix == ".parquet":
-        if not _has_arrow():
-            raise SeriesError(f"{name}: Parquet is written by pyarrow: {install('tables')}, or name a .csv or .npz")
+        if not has_arrow():
+            raise SeriesError(f"{name}: Parquet is written by pyarrow: {install('tables')}, or name a .npz")
         from vqaudio.series.formats import parquet
 
         parquet.write(table, file, name=name)
@@ -76,5 +79,6 @@ def write_table(table: Table, file: IO[bytes], *, name: str, suffix: str) -> Non
         raise SeriesError(f"{name}: a table is written to one of {', '.join(SUFFIXES)}: choose such a name")
 
 
-def _has_arrow() -> bool:
+def has_arrow() -> bool:
+    """Whether pyarrow is installed."""
     return importlib.util.find_spec("pyarrow") is not None
