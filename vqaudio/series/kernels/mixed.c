@@ -46,22 +46,25 @@ static void start(Mixed *mixed, uint8_t *room) {
   mixed->rate = 0.005f;
 }
 
-// Bytes that `code_mixed` needs to work in.
-int64_t EXPORT(mixed_room)(int32_t table_bits) {
+static int64_t room_for(int32_t table_bits) {
   return (int64_t)sizeof(Mixed) + (((int64_t)sizeof(Counter) * N_CONTEXTS) << table_bits) +
          (((int64_t)sizeof(Guess) * N_GUESSES) << (table_bits - 3));
 }
+
+// Bytes that `code_mixed` needs to work in.
+int64_t EXPORT(mixed_room)(int32_t table_bits) { return room_for(table_bits); }
 
 // `values` (rows) from 0 to `range` to `data`, or from it. What it returns: bytes written, 0 where they do not fit
 // into `size`; bytes read, when `decoding`.
 //
 // `references`: columns (n_references, rows). `levels`: the values that occur, `n_levels` of them, none if 0.
-// `room`: zeros, as many as `mixed_room` says.
+// `room`: as many bytes as `mixed_room` says.
 int64_t EXPORT(code_mixed)(int32_t decoding, uint8_t *data, int32_t size, int64_t *values, int32_t n_rows,
                            const int64_t *references, int32_t n_references, const int64_t *levels, int32_t n_levels,
                            int64_t range, int32_t form, int32_t n_lags, int32_t n_reference_terms, int32_t period,
                            int32_t table_bits, uint8_t *room) {
   Mixed *mixed = (Mixed *)room;
+  __builtin_memset(room, 0, (size_t)room_for(table_bits));
   open_coder(&mixed->coder, data, size, decoding);
   mixed->n_rows = n_rows, mixed->n_references = n_references, mixed->form = form, mixed->n_lags = n_lags;
   mixed->n_reference_terms = n_reference_terms, mixed->period = period, mixed->table_bits = table_bits;
