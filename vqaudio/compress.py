@@ -46,7 +46,7 @@ SOUND_OPTIONS = (
 )
 @click.option("--fast", is_flag=True, help="with --kbps: the most codebooks that fit R, and no λ; quicker, and worse")
 @options.model(
-    help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 200,000 values series-base, used where it makes the "
+    help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 2,000,000 values series-base, where it makes the "
     "file smaller (none: not at all, which is quicker)"
 )
 @click.option(

@@ -14,7 +14,7 @@ from vqaudio.config.series import TableDataConfig
 from vqaudio.errors import ConfigError, SeriesError, choice
 from vqaudio.files import open_input
 from vqaudio.series import read_table, suffix_of
-from vqaudio.series.coding.history import ResidualHistory
+from vqaudio.series.coding.learned import features_and_tokens
 from vqaudio.series.prediction.fitting import predict
 
 MOST_COLUMNS = 8
@@ -163,8 +163,7 @@ def examples_of(columns: Sequence[NDArray[np.int64]]) -> Examples:
     parts = []
     for column in columns:
         predictor, residuals = predict(column, previous)
-        history = ResidualHistory(predictor, residuals, values=column, previous=previous)
-        parts.append(Examples(history.features(slice(None)).astype(np.int8), history.tokens))
+        parts.append(Examples(*features_and_tokens(predictor, residuals, values=column, previous=previous)))
         previous.append(column)
     return joined(parts)
 

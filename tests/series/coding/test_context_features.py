@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from vqaudio.series.coding.context_features import ContextFeatures
+from learned_reference import ContextFeatures
 
 
 def test_features_are_as_worked_by_hand():

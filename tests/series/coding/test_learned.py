@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import learned_reference
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,9 +17,10 @@ from series_models import series, tensors
 from vqaudio.container.fields import Cursor, DamageError
 from vqaudio.series.coding import learned
 from vqaudio.series.coding.column import LEARNED, MODEL_NAME, decode_column
-from vqaudio.series.coding.context_features import LARGEST_VALUE
+from vqaudio.series.coding.context_features import CONTEXT_ROWS, LARGEST_VALUE
 from vqaudio.series.coding.model import Model
 from vqaudio.series.prediction.fitting import predict
+from vqaudio.series.prediction.predictor import Predictor
 
 
 @given(
@@ -40,12 +42,52 @@ def test_what_a_model_codes_comes_back(seeds, rows, scale, noisy):
         if data is None:
             assert np.abs(values).max() >= LARGEST_VALUE // 2
         else:
+            network = learned_reference.Network(tensors())
+            expected = learned_reference.encode(network, predictor, residuals=residuals, values=values, previous=known)
+            assert data == expected
             cursor = Cursor(predictor.to_bytes(base=LEARNED) + data)
             found, name = decode_column(cursor, rows, previous=known, model=one)
             assert (found == values).all()
             assert name == MODEL_NAME
             assert cursor.position == len(cursor.data)
         known.append(values)
+
+
+def test_a_wide_network_of_an_odd_width_is_run_as_by_the_reference():
+    random = np.random.default_rng(4)
+    values, other = series(random, 400), series(random, 400)
+    predictor, residuals = predict(values, [other])
+    given = {"residuals": residuals, "values": values, "previous": [other]}
+    for hidden in (1, 33, 200):
+        found = learned.encode(Model(tensors(hidden=hidden), "0" * 12), predictor, **given)
+        assert found == learned_reference.encode(learned_reference.Network(tensors(hidden=hidden)), predictor, **given)
+
+
+def test_features_and_tokens_are_those_of_the_reference():
+    random = np.random.default_rng(6)
+    known: list[np.ndarray] = []
+    for scale in (1, 9, 10**6, 10**9):
+        values = scale * series(random, CONTEXT_ROWS + 300) + random.integers(-scale, scale + 1, CONTEXT_ROWS + 300)
+        predictor, residuals = predict(values, known)
+        features, tokens = learned.features_and_tokens(predictor, residuals, values=values, previous=known)
+        history = learned_reference.ResidualHistory(predictor, residuals.tolist(), values=values, previous=known)
+        assert (features == history.features(slice(None))).all()
+        assert (tokens == history.tokens).all()
+        known.append(values)
+
+
+def test_a_row_looks_the_same_whether_the_next_are_known_or_not():
+    random = np.random.default_rng(3)
+    values, other = series(random, CONTEXT_ROWS + 300), series(random, CONTEXT_ROWS + 300)
+    predictor, residuals = predict(values, [other])
+    features, _ = learned.features_and_tokens(predictor, residuals, values=values, previous=[other])
+    changed, changed_residuals = values.copy(), residuals.copy()
+    changed[600:] += 1000
+    changed_residuals[600:] = 5
+    later, _ = learned.features_and_tokens(predictor, changed_residuals, values=changed, previous=[other])
+    assert (features[:600] == later[:600]).all()
+    assert (features[601:] != later[601:]).any()
+    assert np.abs(features.astype(int)).max() <= 127
 
 
 def test_values_that_are_too_large_are_left_alone():
@@ -60,11 +102,16 @@ def test_values_that_are_too_large_are_left_alone():
 @settings(max_examples=200, deadline=None)
 def test_damaged_bytes_give_numbers_or_damage(data, kind):
     known = [np.arange(40), np.arange(40) ** 2]
+    model = Model(tensors(), "0" * 12)
     try:
-        values, _ = decode_column(Cursor(bytes([kind]) + data), 40, previous=known, model=Model(tensors(), "0" * 12))
+        values, _ = decode_column(Cursor(bytes([kind]) + data), 40, previous=known, model=model)
     except DamageError:
         return
     assert len(values) == 40
+    cursor, network = Cursor(bytes([kind]) + data), learned_reference.Network(tensors())
+    predictor = Predictor.from_cursor(cursor, len(known), base=LEARNED)
+    expected = learned_reference.decode(network, predictor, cursor=cursor, n_rows=40, previous=known)
+    assert values.tolist() == expected.tolist()
 
 
 ROOT = Path(__file__).parents[3]

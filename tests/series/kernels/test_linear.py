@@ -22,7 +22,7 @@ def test_values_are_those_of_the_reference(n_lags, n_references):
         previous = [random.integers(-(2**20), 2**30, rows) for _ in range(n_references)]
         predictor = Linear(shift, 77, tuple(weights), tuple(of_references))
         residuals = random.integers(-1000, 1000, rows)
-        known = predictor.from_references(previous, rows).tolist()
+        known = kernel_references.from_references(predictor, previous, rows).tolist()
         expected = kernel_references.restore_linear(residuals.tolist(), known, weights=weights, shift=shift)
         values = predictor.restore(residuals, previous)
         assert (values - 77).tolist() == expected

@@ -1,29 +1,34 @@
 """Residuals whose tokens a :class:`vqaudio.series.coding.model.Model` knows the likelihoods of, to bytes and back.
 
 Residuals and tokens are those of :mod:`vqaudio.series.coding.adaptive`; intervals come from the model in place of
-counted frequencies. A writer sees all rows at once, a reader one after another: the arithmetic is exact, so both come
-to the same intervals.
+counted frequencies. The arithmetic is exact, so that a writer and a reader come to the same intervals. The loop over
+rows is ``kernels/learned.c``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import mul
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vqaudio.container.fields import Cursor, DamageError, varint
-from vqaudio.intnet.intervals import intervals_of
-from vqaudio.intnet.rangecoder import Decoder, Encoder
 from vqaudio.series.arrays import Integers
-from vqaudio.series.coding.adaptive import ResidualScale, decode_rest, encode_rest
-from vqaudio.series.coding.context_features import FRACTION_BITS, LARGEST_VALUE, MOST_REFERENCES, ContextFeatures
-from vqaudio.series.coding.history import ResidualHistory, fits_features
-from vqaudio.series.coding.model import Model
+from vqaudio.series.coding.adaptive import MOST_BYTES, padded
+from vqaudio.series.coding.context_features import (
+    CONTEXT_ROWS,
+    LARGEST_VALUE,
+    MOST_REFERENCES,
+    N_FEATURES,
+    N_RESIDUALS,
+    TABLES,
+)
+from vqaudio.series.coding.model import Model, Packed
+from vqaudio.series.kernels import Argument, Output, Scratch, call
+from vqaudio.series.prediction.fitting import reference_columns
 from vqaudio.series.prediction.predictor import Predictor
 
-BATCH_ROWS = 1024
-"""Rows whose intervals a writer asks for together."""
+NO_NETWORK = Packed([np.zeros(0, np.int8)], 0, 0, 0)
 
 
 def encode(
@@ -31,22 +36,20 @@ def encode(
 ) -> bytes | None:
     """The reference columns and the residuals as bytes; None where values are too large for a model.
 
-    Arguments are those of :class:`vqaudio.series.coding.history.ResidualHistory`.
+    Args:
+        model: that knows the likelihoods.
+        predictor: of the column, and
+        residuals: what that leaves, both from :func:`vqaudio.series.prediction.fitting.predict`.
+        values: int64 ``(rows,)``.
+        previous: the chunk's columns before, of the same length.
     """
     if not fits_features(predictor, values):
         return None
-    history, encoder = ResidualHistory(predictor, residuals, values=values, previous=previous), Encoder()
-    for at in range(0, len(values), BATCH_ROWS):
-        part = slice(at, at + BATCH_ROWS)
-        starts, frequencies = intervals_of(model.frequencies(history.features(part)), history.tokens[part])
-        rows = zip(
-            residuals[part].tolist(), history.shifts[part].tolist(), starts.tolist(), frequencies.tolist(), strict=True
-        )
-        for residual, shift, start, frequency in rows:
-            encoder.encode(start, frequency)
-            encode_rest(encoder, residual, shift=shift)
-    data = encoder.finish()
-    return b"".join(map(varint, [len(history.references), *history.references, len(data)])) + data
+    n_rows, references = len(values), _references(values, previous)
+    arguments = _arguments(model.packed, predictor, references, previous=previous, n_rows=n_rows)
+    room = Output(MOST_BYTES * (n_rows + 1), np.uint8, counted=True)
+    _, (data,) = call("encode_learned", *arguments, values, residuals, room)
+    return b"".join(map(varint, [len(references), *references, len(data)])) + data.tobytes()
 
 
 def decode(
@@ -67,32 +70,43 @@ def decode(
     references = [cursor.varint() for _ in range(cursor.varint())]
     if len(references) > MOST_REFERENCES or any(column >= len(previous) for column in references):
         raise DamageError(f"its model sees columns {references} of {len(previous)}")
-    decoder, scale = Decoder(cursor.take(cursor.varint())), ResidualScale()
-    context = ContextFeatures(n_rows, [previous[column] for column in references])
-    linear = predictor.as_linear()
-    weights, n_lags = linear.lag_weights[::-1], len(linear.lag_weights)
-    half = 1 << linear.shift >> 1
-    values = [0] * n_lags
-    for row, known in enumerate(linear.from_references(previous, n_rows).tolist()):
-        predicted = known + sum(map(mul, weights, values[row:]))
-        nearest = predicted + half >> linear.shift
-        remainder = predicted - (nearest << linear.shift)
-        shift = scale.shift_and_context()[0]
-        clipped, fraction = (
-            min(max(nearest, -LARGEST_VALUE), LARGEST_VALUE),
-            (remainder << FRACTION_BITS) >> linear.shift,
-        )
-        rows, predictions, fractions, means, shifts = np.array((row, clipped, fraction, scale.mean, shift))[:, None]
-        features = context.of_rows(rows, predictions, fractions=fractions, means=means, shifts=shifts)
-        ends = model.frequencies(features[0]).cumsum()
-        token = int(ends.searchsorted(decoder.place(), side="right"))
-        start = int(ends[token - 1]) if token else 0
-        decoder.take(start, int(ends[token]) - start)
-        residual = decode_rest(decoder, token, shift=shift)
-        value = nearest - residual if remainder < 0 else nearest + residual
-        if max(abs(value), abs(residual) >> 14) >= LARGEST_VALUE:
-            raise DamageError("it holds a number beyond what its model is shown")
-        scale.update(residual)
-        context.update(row, value, residual=residual)
-        values.append(value)
-    return np.array(values[n_lags:], np.int64) + linear.centre
+    data = cursor.take(cursor.varint())
+    arguments = _arguments(model.packed, predictor, references, previous=previous, n_rows=n_rows)
+    _, (values,) = call("decode_learned", *arguments, padded(data), len(data), Output(n_rows))
+    return values
+
+
+def features_and_tokens(
+    predictor: Predictor, residuals: Integers, *, values: Integers, previous: Sequence[Integers]
+) -> tuple[NDArray[np.int8], Integers]:
+    """What a model is shown of each row ``(rows, N_FEATURES)``, and what came ``(rows,)``: to learn from.
+
+    Arguments are those of :func:`encode`; values are within :func:`fits_features`.
+    """
+    n_rows, references = len(values), _references(values, previous)
+    arguments = _arguments(NO_NETWORK, predictor, references, previous=previous, n_rows=n_rows)
+    outputs = Output(n_rows * N_FEATURES, np.int8), Output(n_rows)
+    _, (features, tokens) = call("learned_features", *arguments, values, residuals, *outputs)
+    return features.reshape(n_rows, N_FEATURES), tokens
+
+
+def fits_features(predictor: Predictor, values: Integers) -> bool:
+    """Whether values ``(rows,)`` are small enough to be shown to a model."""
+    centre = predictor.as_linear().centre
+    return max(abs(int(values.min()) - centre), abs(int(values.max()) - centre)) < LARGEST_VALUE
+
+
+def _references(values: Integers, previous: Sequence[Integers]) -> list[int]:
+    """The numbers of the columns whose steps the model is shown."""
+    return reference_columns(values, previous)[:MOST_REFERENCES]
+
+
+def _arguments(
+    network: Packed, predictor: Predictor, references: Sequence[int], *, previous: Sequence[Integers], n_rows: int
+) -> list[Argument]:
+    """What all kernels take first."""
+    shown = [previous[column] for column in references]
+    scratch = Scratch(8 * (2 * (CONTEXT_ROWS + n_rows) + N_RESIDUALS + n_rows + network.n_hidden + 16) + 4 * n_rows)
+    sizes = (network.n_first, network.n_second, network.n_exp)
+    of_predictor = predictor.as_linear().arguments(previous)
+    return [network.arrays, *sizes, TABLES, *of_predictor, shown, len(shown), scratch, Scratch(8 * n_rows), n_rows]

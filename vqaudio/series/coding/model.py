@@ -9,8 +9,10 @@ trains such networks. No torch here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from vqaudio.errors import ModelError, choice
 from vqaudio.intnet.grids import INT8, LOGIT
-from vqaudio.intnet.intervals import Integers
-from vqaudio.intnet.linear import Int8Linear, Numbers
+from vqaudio.intnet.linear import Int8Linear
 from vqaudio.intnet.softmax import Softmax
 from vqaudio.registry import MODELS, Version, fingerprint, fingerprint_of, version_of
 from vqaudio.series.coding.adaptive import ALPHABET
@@ -32,8 +33,11 @@ KIND = "series model"
 LAYERS = ("first", "second", "logits")
 SHIPPED = MODELS / "series"
 DEFAULT = SHIPPED / "series-base.safetensors"
-MOST_VALUES = 200_000
-"""Larger tables are compressed without a model unless one is named: it takes about 0.25 ms a value."""
+OUTPUTS_AT_ONCE = 32
+"""What the kernel computes together; layers are filled up with zeros."""
+MOST_VALUES = 2_000_000
+"""Larger tables are compressed without a model unless one is named: it takes about 1 µs a value, and as long again to
+decode."""
 
 
 class Model:
@@ -50,22 +54,51 @@ class Model:
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], fingerprint: str):
         self.fingerprint = fingerprint
-        self._first, self._second, self._logits = (
-            Int8Linear(tensors, name, limit) for name, limit in zip(LAYERS, (INT8, INT8, LOGIT[1]), strict=True)
-        )
-        self._softmax = Softmax(tensors["exp"])
-        shapes = [layer.weight.shape for layer in (self._first, self._second, self._logits)]
+        layers = [Int8Linear(tensors, name, limit) for name, limit in zip(LAYERS, (INT8, INT8, LOGIT[1]), strict=True)]
+        shapes = [layer.weight.shape for layer in layers]
         if shapes[0][0] != N_FEATURES or shapes[-1][1] != ALPHABET:
             raise ValueError(f"it goes from {shapes[0][0]} to {shapes[-1][1]}, expected {N_FEATURES} to {ALPHABET}")
+        if any(one[1] != other[0] for one, other in pairwise(shapes)):
+            raise ValueError(f"its layers are of {shapes} weights, which do not follow each other")
+        self.packed = _packed(layers, Softmax(tensors["exp"]))
 
-    def logits(self, features: Numbers) -> Numbers:
-        """Logits of all tokens ``(rows, ALPHABET)`` in 32nds of a nat, from features of rows ``(rows, N_FEATURES)``."""
-        hidden = np.maximum(self._first(features), 0)
-        return self._logits(np.maximum(self._second(hidden), 0))
 
-    def frequencies(self, features: Numbers) -> Integers:
-        """Frequencies of all tokens; as :meth:`logits`, or of one row: ``(N_FEATURES,)`` to ``(ALPHABET,)``."""
-        return self._softmax.frequencies(self.logits(features))
+@dataclass(frozen=True)
+class Packed:
+    """A network as its kernel takes it (``kernels/network.h``).
+
+    Args:
+        arrays: of each layer weights int16 ``(pairs of inputs, outputs, 2)``, biases int32 and scales float32
+            ``(outputs,)``; weights of differences of logits, float64.
+        n_first: outputs of the first layer, a multiple of ``OUTPUTS_AT_ONCE``, as are
+        n_second: those of the second.
+        n_exp: differences.
+    """
+
+    arrays: Sequence[NDArray[Any]]
+    n_first: int
+    n_second: int
+    n_exp: int
+
+    @property
+    def n_hidden(self) -> int:
+        """Outputs of both hidden layers."""
+        return self.n_first + self.n_second
+
+
+def _packed(layers: Sequence[Int8Linear], softmax: Softmax) -> Packed:
+    arrays: list[NDArray[Any]] = []
+    widths = [N_FEATURES + N_FEATURES % 2]
+    for layer in layers:
+        n_inputs, n_outputs = layer.weight.shape
+        widths.append(-(-n_outputs // OUTPUTS_AT_ONCE) * OUTPUTS_AT_ONCE)
+        weights = np.zeros(widths[-2:], np.int16)
+        weights[:n_inputs, :n_outputs] = layer.weight
+        arrays.append(weights.reshape(-1, 2, widths[-1]).transpose(0, 2, 1))
+        for numbers, dtype in ((layer.bias, np.int32), (layer.scale, np.float32)):
+            arrays.append(np.zeros(widths[-1], dtype))
+            arrays[-1][:n_outputs] = numbers
+    return Packed([*arrays, softmax.exp.astype(np.float64)], widths[1], widths[2], len(softmax.exp))
 
 
 def load(path: Path) -> Model:

@@ -33,7 +33,11 @@ PAGE = 1 << 16
 ALIGNMENT = 16
 MOST_KEPT = 1 << 24
 """Bytes of memory that a thread keeps for its next call."""
-DAMAGES = {-1: "its bytes hold what no writer writes", -2: "its values do not fit 64 bits"}
+DAMAGES = {
+    -1: "its bytes hold what no writer writes",
+    -2: "its values do not fit 64 bits",
+    -3: "it holds a number beyond what its model is shown",
+}
 """What kernels say by numbers below 0."""
 
 

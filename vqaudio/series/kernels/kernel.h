@@ -14,4 +14,4 @@ typedef __int128 i128;
 
 // What kernels return in place of a count where the bytes that they were given say what cannot be: see DAMAGES in
 // __init__.py.
-enum { DAMAGED = -1, BEYOND_64_BITS = -2 };
+enum { DAMAGED = -1, BEYOND_64_BITS = -2, BEYOND_CONTEXT = -3 };

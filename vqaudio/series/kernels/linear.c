@@ -3,8 +3,9 @@
 // Whoever wrote a file made sure that sums of products, with what references contribute, stay below 2**53. Values that
 // could make a sum wrap around are damage.
 #include "cost.h"
+#include "predictor.h"
 
-enum { REFERENCE_ROWS = 3, MOST_LAGS = 32 };
+enum { MOST_LAGS = 32 };
 
 static const int64_t LARGEST = (int64_t)1 << 53, LARGEST_SUM = (int64_t)1 << 61;
 
@@ -13,24 +14,6 @@ static int64_t largest_value(const int64_t *weights, int32_t n_lags) {
   for (int32_t lag = 0; lag < n_lags; lag++) sum += weights[lag] < 0 ? -(u128)weights[lag] : (u128)weights[lag];
   const int64_t most = sum > (u128)LARGEST_SUM ? 1 : LARGEST_SUM / (int64_t)sum;
   return most < LARGEST ? most : LARGEST;
-}
-
-// What reference columns (references, rows), less their centres, contribute at the row before, at the same and at the
-// next.
-static void set_known(uint64_t *known, const uint64_t *columns, const uint64_t *centres, const uint64_t *weights,
-                      int32_t n_references, int32_t n_rows) {
-  for (int32_t row = 0; row < n_rows; row++) known[row] = 0;
-  for (int32_t number = 0; number < n_references; number++, columns += n_rows, weights += REFERENCE_ROWS) {
-    const uint64_t centre = centres[number], before = weights[0], here = weights[1], after = weights[2];
-    const uint64_t offset = (before + here + after) * centre;
-    for (int32_t row = 1; row < n_rows - 1; row++)
-      known[row] += before * columns[row - 1] + here * columns[row] + after * columns[row + 1] - offset;
-    if (n_rows == 1) known[0] += here * (columns[0] - centre);
-    if (n_rows < 2) continue;
-    const int32_t last = n_rows - 1;
-    known[0] += here * (columns[0] - centre) + after * (columns[1] - centre);
-    known[last] += before * (columns[last - 1] - centre) + here * (columns[last] - centre);
-  }
 }
 
 INLINE int64_t restore(const int64_t *residuals, const int64_t *weights, int32_t n_lags, int32_t shift, int64_t *values,

@@ -153,34 +153,19 @@ class Linear(Predictor):
     def as_linear(self) -> Linear:
         return self
 
-    def from_references(self, previous: Sequence[Integers], n_rows: int) -> Integers:
-        """What the reference columns contribute to each row, in units of ``2 ** -shift``: int64 ``(rows,)``."""
-        total = np.zeros(n_rows, np.int64)
-        for column, weights in self.references:
-            for row, weight in zip(REFERENCE_ROWS, weights, strict=True):
-                total += weight * delayed(centred(previous[column]), -row)
-        return total
-
-    def predictions(self, values: Integers, previous: Sequence[Integers]) -> Integers:
-        """The predictions of all rows, less ``centre``, in units of ``2 ** -shift``: int64 ``(rows,)``."""
-        own, predicted = values - self.centre, self.from_references(previous, len(values))
-        for lag, weight in enumerate(self.lag_weights, 1):
-            predicted += weight * delayed(own, lag)
-        return predicted
-
     def residuals(self, values: Integers, previous: Sequence[Integers]) -> tuple[Integers, int]:
         """What is left of values ``(rows,)``, and about what that costs in 1/1024 bits (see ``kernels/cost.h``)."""
         room = Scratch(8 * (MOST_LAGS + len(values))), Output(len(values))
-        cost, (left,) = call("linear_residuals", values, *self._arguments(previous), *room, len(values))
+        cost, (left,) = call("linear_residuals", values, *self.arguments(previous), *room, len(values))
         return left, cost
 
     def restore(self, residuals: Integers, previous: Sequence[Integers]) -> Integers:
         n_rows = len(residuals)
         values = Output(MOST_LAGS + n_rows)
-        _, (found,) = call("restore_linear", residuals, *self._arguments(previous), values, n_rows)
+        _, (found,) = call("restore_linear", residuals, *self.arguments(previous), values, n_rows)
         return found[MOST_LAGS:]
 
-    def _arguments(self, previous: Sequence[Integers]) -> list[Argument]:
+    def arguments(self, previous: Sequence[Integers]) -> list[Argument]:
         """As kernels take a predictor."""
         columns = [previous[column] for column, _ in self.references]
         centres, weights = map(centre_of, columns), chain.from_iterable(weights for _, weights in self.references)
@@ -198,18 +183,3 @@ def _at_most(limit: int, value: int) -> int:
 def centre_of(values: Integers) -> int:
     """The middle between the least and the greatest."""
     return (int(values.min()) + int(values.max())) // 2
-
-
-def centred(values: Integers) -> Integers:
-    """Values without their centre."""
-    return values - centre_of(values)
-
-
-def delayed(values: Integers, rows: int) -> Integers:
-    """Each row's value from so many rows before (after, if negative), and 0 where there is none."""
-    result = np.zeros_like(values)
-    if rows <= 0:
-        result[: max(0, len(values) + rows)] = values[-rows:]
-    else:
-        result[rows:] = values[:-rows]
-    return result
