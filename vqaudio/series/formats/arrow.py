@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
@@ -116,6 +119,9 @@ def _name(kind: Any) -> str:
 
 def _texts(data: Any) -> NDArray[Any]:
     """Texts, and bytes by their names in Latin-1; empty ones in gaps."""
+    if data.type in (pa.string(), pa.large_string()):
+        with suppress(pa.ArrowException):  # which does not say that text is not UTF-8
+            return cast(NDArray[Any], data.fill_null("").to_numpy(zero_copy_only=False))
     found = np.empty(len(data), object)
     for row, cell in enumerate(data.to_pylist()):
         found[row] = cell.decode("latin1") if isinstance(cell, bytes) else cell or ""
@@ -125,14 +131,12 @@ def _texts(data: Any) -> NDArray[Any]:
 def _unscaled(data: Any) -> NDArray[Any]:
     """Decimals without their point: as int64, or as texts where some do not fit that."""
     width = data.type.byte_width
-    raw = data.buffers()[1].to_pybytes()[data.offset * width : (data.offset + len(data)) * width]
-    known = data.is_valid().to_pylist()
-    wholes = [
-        int.from_bytes(raw[row * width : (row + 1) * width], "little", signed=True) if known[row] else 0
-        for row in range(len(data))
-    ]
-    if all(-(2**63) <= whole < 2**63 for whole in wholes):
-        return np.array(wholes, np.int64)
+    raw = data.buffers()[1][data.offset * width : (data.offset + len(data)) * width]
+    known = data.is_valid().to_numpy(zero_copy_only=False)
+    limbs = np.frombuffer(raw, f"<i{min(width, 8)}").reshape(len(data), max(1, width // 8)).astype(np.int64)
+    if (limbs[:, 1:] == limbs[:, :1] >> 63)[known].all():
+        return np.where(known, limbs[:, 0], 0)
+    wholes = [int.from_bytes(raw[row * width : (row + 1) * width], "little", signed=True) for row in range(len(data))]
     return np.array([str(whole) if is_known else "" for whole, is_known in zip(wholes, known, strict=True)], object)
 
 
@@ -142,10 +146,11 @@ def to_arrow(column: Column) -> Any:
     if column.dtype == "null":
         return pa.nulls(len(gaps))
     if column.dictionary is not None:
-        numbers = {word: number for number, word in enumerate(column.dictionary.words)}
-        indices = [0 if gap else numbers[word] for word, gap in zip(column.values.tolist(), gaps, strict=True)]
-        index = pa.array(indices, pa.type_for_alias(column.dictionary.index), mask=gaps)
         words = _of_texts(np.array(column.dictionary.words, object), column.dtype, None)
+        places = pc.index_in(_of_texts(column.values, column.dtype, None), words).to_numpy(zero_copy_only=False)
+        if np.isnan(places[~gaps].astype(float)).any():
+            raise KeyError("a word that its dictionary has not")
+        index = pa.array(np.where(gaps, 0, places).astype(np.int64), mask=gaps).cast(column.dictionary.index)
         return pa.DictionaryArray.from_arrays(index, words, ordered=column.dictionary.ordered)
     if column.dtype in TEXTS or is_binary(column.dtype):
         return _of_texts(column.values, column.dtype, gaps)
@@ -157,13 +162,24 @@ def to_arrow(column: Column) -> Any:
         return pa.array(column.values, mask=gaps)
     if (decimal := decimal_of(column.dtype)) is not None:
         bits, digits, scale = decimal
-        raw = b"".join(int(value or 0).to_bytes(bits // 8, "little", signed=True) for value in column.values.tolist())
+        raw = _scaled(column.values, bits // 8)
         kind, valid = DECIMALS[bits](digits, scale), pa.array(~gaps).buffers()[1]
         return pa.Array.from_buffers(kind, len(gaps), [valid, pa.py_buffer(raw)])
     kind = pa.type_for_alias(column.dtype)
     if column.zone:
         kind = pa.timestamp(kind.unit, column.zone)
     return pa.array(column.values.astype(f"int{kind.bit_width}"), mask=gaps).view(kind)
+
+
+def _scaled(values: NDArray[Any], width: int) -> bytes:
+    """Decimals without their point as Arrow has them, in so many bytes each."""
+    if values.dtype == object:
+        return b"".join(int(value or 0).to_bytes(width, "little", signed=True) for value in values.tolist())
+    if width < 8:
+        if (values.astype(np.int32) != values).any():
+            raise OverflowError("digits that it does not hold")
+        return values.astype("<i4").tobytes()
+    return np.stack([values, *[values >> 63] * (width // 8 - 1)], 1).astype("<i8").tobytes()
 
 
 def _of_texts(values: NDArray[Any], dtype: str, gaps: NDArray[np.bool_] | None) -> Any:
@@ -180,3 +196,19 @@ def _of_texts(values: NDArray[Any], dtype: str, gaps: NDArray[np.bool_] | None) 
 def first_line(error: BaseException) -> str:
     """What an error says, without what Arrow adds below."""
     return str(error).partition("\n")[0]
+
+
+def rechunked(batches: Iterator[Any], rows: int, *, n_skipped: int = 0) -> Iterator[Any]:
+    """Record batches as tables of so many rows each but the last, without the first rows of the first."""
+    held: list[Any] = []
+    n_held = 0
+    for batch in batches:
+        held.append(batch.slice(n_skipped))
+        n_skipped, n_held = 0, n_held + held[-1].num_rows
+        while n_held >= rows:
+            table = pa.Table.from_batches(held)
+            yield table.slice(0, rows)
+            n_held -= rows
+            held = table.slice(rows).to_batches()
+    if n_held:
+        yield pa.Table.from_batches(held)

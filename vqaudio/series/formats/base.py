@@ -49,6 +49,8 @@ class TableWriter(ABC):
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is None:
             self.finish()
+        else:
+            self.abandon()
 
     @abstractmethod
     def write(self, piece: Table) -> None:
@@ -65,6 +67,9 @@ class TableWriter(ABC):
         Raises:
             SeriesError: as :meth:`write`.
         """
+
+    def abandon(self) -> None:  # noqa: B027 - most have nothing to do
+        """Leave the file as it is, after an error."""
 
 
 class WholeTableReader(TableReader):

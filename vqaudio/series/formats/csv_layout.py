@@ -75,9 +75,12 @@ class LayoutCheck:
         for some in lines_of(columns, origin, names=self._names):
             lines.append(bytes(some))
             if self._window.read(len(some)) != lines[-1]:
-                self._window.position = start
-                return None
-        return lines
+                break
+        else:
+            if not is_last or not self._window.read(1):
+                return lines
+        self._window.position = start
+        return None
 
 
 def _empty_rows(columns: Sequence[Any]) -> NDArray[np.bool_]:

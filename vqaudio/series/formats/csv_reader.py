@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from vqaudio.series.formats import csv_dialect
-from vqaudio.series.formats.arrow import from_arrow
+from vqaudio.series.formats.arrow import from_arrow, rechunked
 from vqaudio.series.formats.base import TableReader
 from vqaudio.series.formats.csv_layout import LayoutCheck, candidate_layouts
 from vqaudio.series.formats.csv_lines import lines_of
@@ -134,8 +134,8 @@ class CsvReader(TableReader):
         types = {at: kind for at, kind in enumerate(self._kinds) if not pa.types.is_string(kind)}
         written = source.written(with_blank=self._is_single)
         typed = source.typed(types, point=self._point, with_blank=self._is_single, n_skipped=n_names)
-        all_texts = _rechunked(written, rows, n_skipped=n_names)
-        all_values = _rechunked(typed, rows, n_skipped=0) if types else iter(())
+        all_texts = rechunked(written, rows, n_skipped=n_names)
+        all_values = rechunked(typed, rows, n_skipped=0) if types else iter(())
         for start in range(0, max(1, self.n_rows), rows):
             if self.n_rows:
                 texts, values = next(all_texts), next(all_values, None)
@@ -180,19 +180,3 @@ def _with_last(blocks: Iterator[Sequence[Any]]) -> Iterator[tuple[Sequence[Any],
         yield held, False
         held = block
     yield held, True
-
-
-def _rechunked(batches: Iterator[Any], rows: int, *, n_skipped: int) -> Iterator[Any]:
-    """Tables of so many rows each but the last, without the first rows of all, of which the first batch holds more."""
-    held: list[Any] = []
-    n_held = 0
-    for batch in batches:
-        held.append(batch.slice(n_skipped))
-        n_skipped, n_held = 0, n_held + held[-1].num_rows
-        while n_held >= rows:
-            table = pa.Table.from_batches(held)
-            yield table.slice(0, rows)
-            n_held -= rows
-            held = table.slice(rows).to_batches()
-    if n_held:
-        yield pa.Table.from_batches(held)

@@ -117,7 +117,7 @@ class CsvSource:
             joint = tail + block
             has_quotes = has_quotes or b'"' in block
             has_blank = has_blank or b"\n\n" in joint
-            if b"\r" in block:
+            if b"\r" in joint:
                 has_blank = has_blank or b"\n\r\n" in joint or b"\r\r" in joint
             tail = joint[-2:]
         if not tail:

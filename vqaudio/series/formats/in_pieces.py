@@ -32,10 +32,16 @@ def open_table(
         from vqaudio.series.formats.csv_reader import CsvReader  # late, as below: Arrow takes a while to import
 
         return CsvReader(file, name, delimiter=delimiter, decimal=decimal)
+    if suffix == ".parquet" and has_arrow() and not (delimiter or decimal):
+        from vqaudio.series.formats.parquet import ParquetReader
+
+        return ParquetReader(file, name)
     return WholeTableReader(read_table(file, name, suffix=suffix, delimiter=delimiter, decimal=decimal), name)
 
 
-def create_table(file: IO[bytes], name: str, *, suffix: str, n_rows: int | None = None) -> TableWriter:
+def create_table(
+    file: IO[bytes], name: str, *, suffix: str, n_rows: int | None = None, has_gaps: bool = False
+) -> TableWriter:
     """What writes a table in pieces.
 
     Args:
@@ -43,6 +49,7 @@ def create_table(file: IO[bytes], name: str, *, suffix: str, n_rows: int | None 
         name: of it, for errors.
         suffix: one of ``SUFFIXES``.
         n_rows: that will be written, where it is known.
+        has_gaps: whether rows are lost, which come as gaps.
 
     Raises:
         SeriesError: as :func:`write_table`.
@@ -51,4 +58,8 @@ def create_table(file: IO[bytes], name: str, *, suffix: str, n_rows: int | None 
         from vqaudio.series.formats.csv_writer import CsvWriter
 
         return CsvWriter(file, name)
+    if suffix == ".parquet" and has_arrow():
+        from vqaudio.series.formats.parquet import ParquetWriter
+
+        return ParquetWriter(file, name, has_gaps=has_gaps)
     return WholeTableWriter(file, name, suffix)

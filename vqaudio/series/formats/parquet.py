@@ -1,15 +1,23 @@
-"""Parquet files to tables and back."""
+"""Parquet files to tables and back, row group by row group."""
 
 from __future__ import annotations
 
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.formats.arrow import first_line, from_arrow, to_arrow
-from vqaudio.series.table import NULL, Table
+from vqaudio.series.formats.arrow import first_line, from_arrow, rechunked, to_arrow
+from vqaudio.series.formats.base import TableReader, TableWriter
+from vqaudio.series.table import NULL, Column, Table
+
+BUFFER_BYTES = 1 << 20
+"""What is read of a column at once."""
+BATCH_ROWS = 1 << 16
 
 
 def _text_of(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
@@ -20,43 +28,145 @@ def _bytes_of(notes: dict[str, str]) -> dict[bytes, bytes] | None:
     return {key.encode("latin1"): value.encode("latin1") for key, value in notes.items()} or None
 
 
-def read(file: IO[bytes], name: str) -> Table:
+class ParquetReader(TableReader):
     """A Parquet file; where its pages have checksums, they must be right.
+
+    Args:
+        file: an open one, which can seek.
+        name: of it, for errors.
 
     Raises:
         SeriesError: not a Parquet file, a damaged one, or columns that cannot be kept.
     """
-    try:
-        found = pq.ParquetFile(file, page_checksum_verification=True).read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise SeriesError(f"{name}: cannot be read as Parquet ({first_line(error)})") from None
-    columns = [
-        from_arrow(field.name, data, file=name, notes=_text_of(field.metadata), nullable=field.nullable)
-        for field, data in zip(found.schema, found.columns, strict=True)
-    ]
-    return Table(columns, {"suffix": ".parquet", "metadata": _text_of(found.schema.metadata)})
+
+    n_rows: int
+
+    def __init__(self, file: IO[bytes], name: str):
+        self.name = name
+        with self._refusing():
+            self._file = pq.ParquetFile(file, page_checksum_verification=True, buffer_size=BUFFER_BYTES)
+            self._schema = self._file.schema_arrow
+            self.n_rows = self._file.metadata.num_rows
+        self.origin = {"suffix": ".parquet", "metadata": _text_of(self._schema.metadata)}
+        self.remarks = []
+        self._words: dict[int, tuple[str, ...]] = {}
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise SeriesError(f"{self.name}: cannot be read as Parquet ({first_line(error)})") from None
+
+    def pieces(self, rows: int) -> Iterator[Table]:
+        """See :meth:`TableReader.pieces`."""
+        if rows < self.n_rows and not self._words:
+            self._words = self._all_words()
+        if not self.n_rows:
+            yield self._table(self._schema.empty_table())
+        for table in rechunked(self._batches(min(rows, BATCH_ROWS)), rows) if self.n_rows else ():
+            yield self._table(table)
+
+    def _batches(self, rows: int) -> Iterator[Any]:
+        batches = self._file.iter_batches(rows, use_threads=False)
+        while True:
+            with self._refusing():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _all_words(self) -> dict[int, tuple[str, ...]]:
+        """The words of columns that are dictionaries, which differ from row group to row group."""
+        words: dict[int, dict[str, None]] = {
+            at: {} for at, field in enumerate(self._schema) if pa.types.is_dictionary(field.type)
+        }
+        for batch in self._batches(BATCH_ROWS) if words else ():
+            for at, found in words.items():
+                column = from_arrow("", batch.column(at), file=self.name)
+                found.update(dict.fromkeys(column.dictionary.words if column.dictionary else ()))
+        return {at: tuple(found) for at, found in words.items()}
+
+    def _table(self, found: Any) -> Table:
+        columns = []
+        for at, (field, data) in enumerate(zip(self._schema, found.columns, strict=True)):
+            notes = _text_of(field.metadata)
+            column = from_arrow(field.name, data, file=self.name, notes=notes, nullable=field.nullable)
+            if column.dictionary is not None and at in self._words:
+                column.dictionary = replace(column.dictionary, words=self._words[at])
+            columns.append(column)
+        return Table(columns, dict(self.origin), self.remarks)
+
+
+def read(file: IO[bytes], name: str) -> Table:
+    """All of a Parquet file as one piece; see :class:`ParquetReader`."""
+    reader = ParquetReader(file, name)
+    return next(reader.pieces(max(1, reader.n_rows)))
+
+
+class ParquetWriter(TableWriter):
+    """A Parquet file, a row group for each piece, compressed with zstd, its pages with checksums.
+
+    Args:
+        file: an open one.
+        name: of it, for errors.
+        has_gaps: whether rows may be lost, so that all columns may have gaps, whatever their types say.
+    """
+
+    def __init__(self, file: IO[bytes], name: str, *, has_gaps: bool = False):
+        self._file, self._name, self._has_gaps = file, name, has_gaps
+        self._writer: pq.ParquetWriter | None = None
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, ValueError) as error:
+            raise SeriesError(
+                f"{self._name}: cannot be written as Parquet ({first_line(error)}); write .npz or .csv"
+            ) from None
+
+    def write(self, piece: Table) -> None:
+        """See :meth:`TableWriter.write`: refused are cells that the types do not hold."""
+        arrays = [self._array(column) for column in piece.columns]
+        with self._refusing():
+            if self._writer is None:
+                fields = [
+                    pa.field(column.name, array.type, self._is_nullable(column), _bytes_of(column.notes))
+                    for column, array in zip(piece.columns, arrays, strict=True)
+                ]
+                schema = pa.schema(fields, metadata=_bytes_of(piece.origin.get("metadata", {})))
+                self._writer = pq.ParquetWriter(self._file, schema, compression="zstd", write_page_checksum=True)
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._writer.schema))
+
+    def _array(self, column: Column) -> Any:
+        try:
+            return to_arrow(column)
+        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+            raise SeriesError(
+                f"{self._name}: column {column.name!r} cannot be written as {column.dtype} ({first_line(error)})"
+            ) from None
+
+    def _is_nullable(self, column: Column) -> bool:
+        return column.nullable or self._has_gaps or bool((column.cells == NULL).any())  # those of damaged chunks
+
+    def finish(self) -> None:
+        """See :meth:`TableWriter.finish`."""
+        if self._writer is not None:
+            with self._refusing():
+                self._writer.close()
+
+    def abandon(self) -> None:
+        """See :meth:`TableWriter.abandon`."""
+        if self._writer is not None:
+            self._writer.close()  # lest it writes when it is collected
 
 
 def write(table: Table, file: IO[bytes], *, name: str) -> None:
-    """Write a table as Parquet, compressed with zstd, its pages with checksums.
+    """Write a table as Parquet; see :class:`ParquetWriter`.
 
     Raises:
         SeriesError: cells that its types do not hold.
     """
-    arrays, fields = [], []
-    for column in table.columns:
-        try:
-            array = to_arrow(column)
-        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
-            raise SeriesError(
-                f"{name}: column {column.name!r} cannot be written as {column.dtype} ({first_line(error)})"
-            ) from None
-        nullable = column.nullable or bool((column.cells == NULL).any())  # those of damaged chunks
-        arrays.append(array)
-        fields.append(pa.field(column.name, array.type, nullable, _bytes_of(column.notes)))
-    schema = pa.schema(fields, metadata=_bytes_of(table.origin.get("metadata", {})))
-    try:
-        made = pa.Table.from_arrays(arrays, schema=schema)
-        pq.write_table(made, file, compression="zstd", write_page_checksum=True)
-    except (pa.ArrowException, ValueError) as error:
-        raise SeriesError(f"{name}: cannot be written as Parquet ({first_line(error)}); write .npz or .csv") from None
+    with ParquetWriter(file, name) as writer:
+        writer.write(table)
