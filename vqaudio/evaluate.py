@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,14 +10,14 @@ import click
 from vqaudio.cli.options import PATH, Listed, refuse_given
 from vqaudio.cli.program import Command
 from vqaudio.evaluation import EvaluationError, require
-from vqaudio.evaluation.choices import JUDGE_NAMES
-from vqaudio.evaluation.options import Setup, evaluation_options, prepare
+from vqaudio.evaluation.choices import JUDGE_NAMES, TABLE_PEER_NAMES
+from vqaudio.evaluation.options import Setup, chosen_peers, evaluation_options, prepare
 
 SOUND_OPTIONS = (
-    *("codebooks", "entropy", "rdo", "prior", "device", "backend", "peers", "split", "limit", "min_seconds"),
+    *("codebooks", "entropy", "rdo", "prior", "device", "backend", "split", "limit", "min_seconds"),
     *("judges", "noise"),
 )
-TABLE_OPTIONS = ("max_error", "last")
+TABLE_OPTIONS = ("max_error", "last", "sizes_out")
 
 
 def _check_output(path: Path | None) -> None:
@@ -57,6 +58,13 @@ def _check_output(path: Path | None) -> None:
 @click.option(
     "--plot", "plot_out", type=PATH, metavar="OUT.png", help="draw PESQ-WB, STOI and judges over the rate; or columns"
 )
+@click.option(
+    "--plot-sizes",
+    "sizes_out",
+    type=PATH,
+    metavar="OUT.png",
+    help="of tables: draw sizes and speeds beside other codecs",
+)
 def main(
     setup: Setup,
     tables: tuple[Path, ...],
@@ -66,6 +74,7 @@ def main(
     last: float,
     json_out: Path | None,
     plot_out: Path | None,
+    sizes_out: Path | None,
 ) -> int:
     """Code recordings with a model and with other codecs, or compress tables of numbers, and print how good it is.
 
@@ -73,7 +82,8 @@ def main(
     Markdown table of means with 95 % intervals. Recordings become mono at 16 kHz first. With judges or noise, the
     recordings themselves are a row as well.
 
-    TABLE ends in .csv, .parquet, .npy or .npz: the errors of each column, and sizes beside gzip, zstd, Parquet and PCA.
+    TABLE ends in .csv, .parquet, .npy or .npz: the errors of each column, sizes beside gzip, zstd, Parquet and PCA, and
+    sizes and seconds beside pcodec, SZ3, zfp, fpzip, Blosc2 and others at the same bound (extra peers).
     --model is then one of time series, or none (default: as compress has it).
     """
     from vqaudio.evaluation.judges import find_judges  # late: --help does without
@@ -84,12 +94,12 @@ def main(
     from vqaudio.evaluation.writing import write_json
     from vqaudio.series import SUFFIXES, suffix_of
 
-    for path in (json_out, plot_out):
+    for path in (json_out, plot_out, sizes_out):
         _check_output(path)
     paths = [setup.folder, *tables]
     if all(suffix_of(path) and not path.is_dir() for path in paths):
         refuse_given(SOUND_OPTIONS, f"is for sound, and {paths[0]} is a table")
-        return _evaluate_tables(paths, max_error, last, setup, json_out, plot_out)
+        return _evaluate_tables(paths, max_error, last, setup, json_out, plot_out, sizes_out)
     if tables:
         raise click.UsageError(f"{tables[0]}: expected one folder of sound, or tables ({', '.join(SUFFIXES)}) alone")
     refuse_given(TABLE_OPTIONS, f"is for tables, which end in {', '.join(SUFFIXES)}")
@@ -121,24 +131,32 @@ def _evaluate_tables(
     setup: Setup,
     json_out: Path | None,
     plot_out: Path | None,
+    sizes_out: Path | None,
 ) -> int:
     from tqdm import tqdm
 
-    from vqaudio.evaluation import series, series_report
+    from vqaudio.evaluation import peers_report, series, series_report
+    from vqaudio.evaluation.table_peers import find_table_peers
     from vqaudio.evaluation.writing import write_json
     from vqaudio.series import MaxError
 
     bound = None if max_error is None else MaxError.parse(max_error)
-    for package in ("sklearn", *(["matplotlib.figure"] if plot_out else [])):
+    for package in ("sklearn", *(["matplotlib.figure"] if plot_out or sizes_out else [])):
         require(package)
+    peers, sentences = find_table_peers(chosen_peers(setup, TABLE_PEER_NAMES, "tables"))
+    for sentence in sentences if not setup.quiet else []:
+        print(sentence, file=sys.stderr)
     with tqdm(paths, unit="table", desc="evaluating", leave=False, disable=True if setup.quiet else None) as bar:
         results = [
-            series.evaluate_table(path, bound, last=last, model=setup.model, step=bar.set_postfix_str) for path in bar
+            series.evaluate_table(path, bound, last=last, model=setup.model, peers=peers, step=bar.set_postfix_str)
+            for path in bar
         ]
     print("\n\n".join(map(series_report.table, results)))
     if json_out:
         about = {"max_error": max_error, "last": last}
         write_json(json_out, {**about, "tables": [series_report.as_data(result) for result in results]})
+    if sizes_out:
+        peers_report.plot([(result.name, result.comparison) for result in results if result.comparison], sizes_out)
     if plot_out:
         columns = [(result.name if len(results) > 1 else "", column) for result in results for column in result.columns]
         series_report.plot([(f"{name} {column.name}".strip(), column) for name, column in columns], plot_out)

@@ -14,7 +14,7 @@ import click
 from vqaudio.cli.options import Listed, Seconds, backend, device, model, own_prior, quiet
 from vqaudio.config.coding import ENTROPY_MODES
 from vqaudio.evaluation import EvaluationError, require
-from vqaudio.evaluation.choices import PEER_NAMES, SPLITS, Split
+from vqaudio.evaluation.choices import PEER_NAMES, SPLITS, TABLE_PEER_NAMES, Split
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -74,9 +74,10 @@ def evaluation_options(
         backend,
         click.option(
             "--peers",
-            type=Listed(click.Choice((*PEER_NAMES, "none"), case_sensitive=False)),
+            type=Listed(click.Choice((*PEER_NAMES, *TABLE_PEER_NAMES, "none"), case_sensitive=False)),
             metavar="NAME,...",
-            help=f"other codecs: {', '.join(PEER_NAMES)}, or none (default: those whose tools are installed)",
+            help=f"other codecs of sound: {', '.join(PEER_NAMES)}; of tables: {', '.join(TABLE_PEER_NAMES)}; or none "
+            "(default: those that are installed)",
         ),
         click.option(
             "--split",
@@ -133,7 +134,7 @@ def prepare(setup: Setup, *packages: str) -> Prepared:
 
     for package in ("pesq", "pystoi", "scipy.special", *packages):
         require(package)
-    peers, notes = find_peers([] if setup.peers == ["none"] else setup.peers)
+    peers, notes = find_peers(chosen_peers(setup, PEER_NAMES, "sound"))
     selection = select(setup.folder, setup.split, limit=setup.limit, min_seconds=setup.min_seconds)
     from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
 
@@ -144,6 +145,22 @@ def prepare(setup: Setup, *packages: str) -> Prepared:
         if not setup.quiet:
             print(line, file=sys.stderr)
     return Prepared(selection, systems, codec)
+
+
+def chosen_peers(setup: Setup, names: Sequence[str], what: str) -> list[str] | None:
+    """The names that ``--peers`` gives, none for "none", None for those that are installed.
+
+    Raises:
+        EvaluationError: a codec of something else than ``what``.
+    """
+    if setup.peers is None or setup.peers == ["none"]:
+        return None if setup.peers is None else []
+    for name in setup.peers:
+        if name not in names:
+            raise EvaluationError(
+                f"--peers {name}: is no codec of {what}; expected some of {', '.join(names)}, or none"
+            )
+    return setup.peers
 
 
 def _own_systems(codec: Codec, setup: Setup) -> list[System]:

@@ -1,6 +1,6 @@
 """How far decoded tables are off and how small they are, beside what else makes the same numbers small.
 
-All the others get the very integers that the ``.vq`` file holds, so that they are off by as much: without names, types,
+Packers get the very integers that the ``.vq`` file holds, so that they are off by as much: without names, types,
 clocks, text and gaps, which the file holds besides. Only principal components round for themselves, to about the same
 error.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,9 @@ import numpy as np
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.components import compress_by_components, fill_gaps
 from vqaudio.evaluation.packers import PACKERS, IntegerColumn
+from vqaudio.evaluation.peer_scores import compare, timed
 from vqaudio.evaluation.series_scores import ColumnScore, SizeScore, TableEvaluation, rms, score_column
+from vqaudio.evaluation.table_peers import TablePeer
 from vqaudio.files import input_name, open_input
 from vqaudio.series import (
     Column,
@@ -51,12 +53,16 @@ class RoundTrip:
         decoded: what it decodes to.
         columns: those of numbers, or, where values may be off, those that may.
         integers: the same columns, as the file holds them.
+        bounds: of all columns of the table; 0 for those that are exact.
+        seconds: that it took to write, with the check of what was written, and to read.
     """
 
     data: bytes
     decoded: Table
     columns: list[ColumnScore]
     integers: list[IntegerColumn]
+    bounds: list[float]
+    seconds: tuple[float, float]
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -74,6 +80,7 @@ def evaluate_table(
     *,
     last: float = 1.0,
     model: str | None = None,
+    peers: Sequence[TablePeer] = (),
     step: Step = lambda what: None,
 ) -> TableEvaluation:
     """Compress the last rows of a table, decode them, and compare.
@@ -83,6 +90,8 @@ def evaluate_table(
         max_error: as for :func:`vqaudio.series.compress`; None for bit-exact.
         last: the share of the rows, above 0 and up to 1.
         model: a name as for :func:`vqaudio.series.coding.model.model_for`.
+        peers: other compressors to compare the file with, as :func:`vqaudio.evaluation.table_peers.find_table_peers`
+            finds them.
         step: told what comes next.
 
     Raises:
@@ -99,7 +108,7 @@ def evaluate_table(
         original = last_rows(original, max(1, round(original.n_rows * last)))
         n_bytes = size_of(original, name, suffix=suffix_of(path))
     chosen = model_for(original.n_cells, model)
-    return evaluate(original, max_error, name=name, n_bytes=n_bytes, model=chosen, step=step)
+    return evaluate(original, max_error, name=name, n_bytes=n_bytes, model=chosen, peers=peers, step=step)
 
 
 def evaluate(
@@ -109,6 +118,7 @@ def evaluate(
     name: str,
     n_bytes: int,
     model: Model | None = None,
+    peers: Sequence[TablePeer] = (),
     step: Step = lambda what: None,
 ) -> TableEvaluation:
     """The same for a table in memory, which takes ``n_bytes`` as a file."""
@@ -125,6 +135,10 @@ def evaluate(
     for packer, pack in PACKERS.items():
         step(f"packing with {packer}")
         result.sizes.append(SizeScore(packer, len(pack(coded.integers)), *shares))
+    if peers:
+        result.comparison = compare(
+            original, coded.bounds, n_bytes=len(coded.data), seconds=coded.seconds, peers=peers, step=step
+        )
     step("packing principal components")
     found = _component_score(coded.columns, shares[0])
     if found is None:
@@ -148,11 +162,13 @@ def round_trip(
         EvaluationError: a table without numbers.
         SeriesError: one that cannot be coded.
     """
-    data = compress(original, max_error, lossless=max_error is None, model=model, name=name, progress=progress)
+    data, pack_seconds = timed(
+        lambda: compress(original, max_error, lossless=max_error is None, model=model, name=name, progress=progress)
+    )
     stored = StoredTable(data, name, model=model)
-    chunks = list(stored.chunks())
+    chunks, chunk_seconds = timed(lambda: list(stored.chunks()))
     numbers, predictors = _numbers_and_predictors(chunks)
-    decoded = stored.assembled(chunks)
+    decoded, table_seconds = timed(lambda: stored.assembled(chunks))
     bounds = [column.bound for column in stored.schema.columns]
     kept = [at for at, column in enumerate(decoded.columns) if column.dtype in FLOATS + INTEGERS]
     if max_error is not None:  # clocks, which stay exact, burden nobody else
@@ -163,7 +179,8 @@ def round_trip(
         score_column(original.columns[at], decoded.columns[at], bound=bounds[at], predictors=predictors[at])
         for at in kept
     ]
-    return RoundTrip(data, decoded, columns, [numbers[at] for at in kept])
+    integers = [numbers[at] for at in kept]
+    return RoundTrip(data, decoded, columns, integers, bounds, (pack_seconds, chunk_seconds + table_seconds))
 
 
 def last_rows(table: Table, count: int) -> Table:

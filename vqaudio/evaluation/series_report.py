@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vqaudio.evaluation import require
+from vqaudio.evaluation import peers_report, require
 from vqaudio.evaluation.series_scores import ColumnScore, SizeScore, TableEvaluation
 from vqaudio.evaluation.writing import markdown
 from vqaudio.files import atomic_write
@@ -43,7 +43,8 @@ def table(evaluation: TableEvaluation) -> str:
     used = f"Chunks of columns × predictors: {_counts(total)}."
     note = "All but vqaudio and PCA hold the integers of the compared columns, without names, clocks and gaps."
     about = "PRDN: 100 · sqrt(Σ(x − y)² / Σ(x − mean x)²)."
-    return "\n\n".join([heading, sizes, *evaluation.notes, columns, f"{used}\n{about}\n{note}"])
+    compared = [peers_report.table(evaluation.comparison)] if evaluation.comparison else []
+    return "\n\n".join([heading, sizes, *compared, *evaluation.notes, columns, f"{used}\n{about}\n{note}"])
 
 
 def _size_row(size: SizeScore, evaluation: TableEvaluation) -> list[str]:
@@ -94,6 +95,7 @@ def as_data(evaluation: TableEvaluation) -> dict[str, Any]:
             }
             for column in evaluation.columns
         ],
+        "peers": peers_report.as_data(evaluation.comparison) if evaluation.comparison else None,
         "notes": evaluation.notes,
     }
 

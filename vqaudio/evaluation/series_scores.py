@@ -56,6 +56,64 @@ class SizeScore:
     max_share: float
 
 
+@dataclass(frozen=True)
+class PeerScore:
+    """One compressor on all columns of numbers.
+
+    Args:
+        name: of the compressor.
+        n_bytes: for all columns, without anything that says how many there are, or of which types.
+        pack_seconds, unpack_seconds: one way and the other, of the settings that were kept alone.
+        rms_share, max_share: how far values are off in units of their bounds, over columns that have one.
+        keeps_bounds: whether every column is within its bound, in exact arithmetic.
+        column_bytes: of each column; none where columns are packed together.
+        replaced: columns that it takes in no form, which zstd holds in its place.
+    """
+
+    name: str
+    n_bytes: int
+    pack_seconds: float
+    unpack_seconds: float
+    rms_share: float
+    max_share: float
+    keeps_bounds: bool
+    column_bytes: tuple[int, ...] = ()
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PeerComparison:
+    """Our whole file beside other compressors of its columns of numbers.
+
+    Args:
+        ours: the file.
+        others: the compressors, at the same bounds.
+        n_values: cells of the columns that they hold.
+        rest: what they do not hold and our file does, in words; "" for nothing.
+        rest_bytes: what that takes by zstd.
+    """
+
+    ours: PeerScore
+    others: list[PeerScore]
+    n_values: int
+    rest: str
+    rest_bytes: int
+
+    def whole(self, score: PeerScore) -> int:
+        """Bytes with the rest."""
+        return score.n_bytes + (0 if score is self.ours else self.rest_bytes)
+
+    @property
+    def best(self) -> PeerScore | None:
+        """The smallest of the others that keep the bounds."""
+        return min((one for one in self.others if one.keeps_bounds), key=lambda one: one.n_bytes, default=None)
+
+    @property
+    def ratio(self) -> float:
+        """Our size over the best one's."""
+        return self.ours.n_bytes / self.whole(self.best) if self.best else math.nan
+
+
 @dataclass
 class TableEvaluation:
     """One table: how large it is otherwise, its columns of numbers, and all ways to store it."""
@@ -67,6 +125,7 @@ class TableEvaluation:
     columns: list[ColumnScore]
     sizes: list[SizeScore] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    comparison: PeerComparison | None = None
 
     @property
     def n_values(self) -> int:
