@@ -45,7 +45,7 @@ def test_calls_share_nothing_and_threads_may_make_them():
 
 def test_a_thread_keeps_no_large_memory():
     """Nor does a call that takes much disturb the next."""
-    steps = np.ones(3_000_000, np.int64)
+    steps = np.ones(5_000_000, np.int64)
     assert cumulated(steps)[-1] == len(steps)
     assert kernels._threads.instance is None
     assert cumulated(steps[:9])[-1] == 9

@@ -31,7 +31,7 @@ MODULE = "series.wasm"
 PAGE = 1 << 16
 """Bytes that a memory grows by."""
 ALIGNMENT = 16
-MOST_KEPT = 1 << 24
+MOST_KEPT = 1 << 26
 """Bytes of memory that a thread keeps for its next call."""
 DAMAGES = {
     -1: "its bytes hold what no writer writes",
