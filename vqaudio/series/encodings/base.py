@@ -71,12 +71,16 @@ class EncodedColumn:
     @classmethod
     def of_known(cls, column: Column, values: EncodedValues, *, exempt: bool) -> EncodedColumn:
         """All rows of a column, from the cells that hold a value; what these do not represent are literals."""
+        if len(values.numbers) == len(column.cells) and values.representable.all():
+            return cls(values.encoding, values.numbers, ~values.representable, values.bound, exempt)
         literals = np.zeros(len(column.cells), bool)
         literals[column.known] = ~values.representable
         good = column.known & ~literals
-        latest = np.maximum.accumulate(np.where(good, np.arange(len(good)), -1))
-        spread = np.zeros(len(good), np.int64)
-        spread[column.known] = values.numbers
-        first = int(spread[good][0]) if good.any() else 0
-        numbers = np.where(latest >= 0, spread[latest], first)
+        numbers = np.zeros(len(good), np.int64)
+        numbers[column.known] = values.numbers
+        odd = np.flatnonzero(~good)
+        follows = np.diff(odd, prepend=-1) == 1  # another odd one, or the column's beginning
+        before = np.maximum.accumulate(np.where(follows, -1, odd - 1))
+        first = int(numbers[np.argmax(good)]) if good.any() else 0
+        numbers[odd] = np.where(before >= 0, numbers[before], first)
         return cls(values.encoding, numbers, literals, values.bound, exempt)

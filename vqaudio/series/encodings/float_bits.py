@@ -12,7 +12,7 @@ from pydantic import Field
 
 from vqaudio.series.arrays import Bools, Integers
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
-from vqaudio.series.encodings.grid import DIGITS, LITERAL_SHARE, SAMPLE_ROWS, GridEncoding
+from vqaudio.series.encodings.grid import BLOCK, DIGITS, LITERAL_SHARE, SAMPLE_ROWS, GridEncoding
 
 MOST_ULPS = 16
 """Units in the last place (steps of rounding) that values may lie from a decimal."""
@@ -90,7 +90,11 @@ def _candidates(dtype: np.dtype[Any]) -> Iterator[tuple[float, str]]:
 
 def _ulps(values: NDArray[Any], scale: float, rounded: str) -> tuple[Integers, Integers, Bools | None]:
     """Decimals, ulps from them, and where these are few; None for that where it is seldom."""
-    wholes = GridEncoding(scale, True).numbers(values)
-    ulps = FloatBits.numbers(values) - FloatBits.numbers(_decimals(wholes, scale, rounded, values.dtype.name))
+    wholes, ulps, grid = np.empty(len(values), np.int64), np.empty(len(values), np.int64), GridEncoding(scale, True)
+    for start in range(0, len(values), BLOCK):
+        rows = slice(start, start + BLOCK)
+        wholes[rows] = grid.numbers(values[rows])
+        near = _decimals(wholes[rows], scale, rounded, values.dtype.name)
+        ulps[rows] = FloatBits.numbers(values[rows]) - FloatBits.numbers(near)
     close = (np.abs(ulps) <= MOST_ULPS) & (np.abs(wholes) < 2**53)
     return wholes, ulps, close if int((~close).sum()) <= len(values) // LITERAL_SHARE else None

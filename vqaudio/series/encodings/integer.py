@@ -13,6 +13,7 @@ from vqaudio.series.arrays import Integers
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
 
 LARGEST_STEP = 2**62
+SAMPLE_ROWS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,14 @@ def encode_integers(values: NDArray[Any], bound: float) -> EncodedValues:
     if span >= LARGEST_STEP:
         return EncodedValues(IntegerEncoding(), wide, all_of_them)
     above = wide - np.uint64(least % 2**64).astype(np.int64)
-    unit = max(1, int(np.gcd.reduce(above)) if len(above) else 1)
+    unit = _common_divisor(above)
     either_side = int(min(bound, LARGEST_STEP // 4)) // unit
     step = unit * (2 * either_side + 1)
-    return EncodedValues(IntegerEncoding(least, step, span), (above + step // 2) // step, all_of_them, bound)
+    numbers = above if step == 1 else (above + step // 2) // step
+    return EncodedValues(IntegerEncoding(least, step, span), numbers, all_of_them, bound)
+
+
+def _common_divisor(values: Integers) -> int:
+    """The greatest common divisor of all values, 1 if they are all 0."""
+    unit = max(1, int(np.gcd.reduce(values[:SAMPLE_ROWS])) if len(values) else 1)
+    return unit if unit == 1 else max(1, int(np.gcd.reduce(values)))

@@ -33,7 +33,7 @@ Base = Annotated[
 ]
 BASES = (IntegerEncoding, GridEncoding, NearDecimals, FloatBits)
 
-SAMPLE_ROWS = 1 << 14
+SAMPLE_ROWS = 1 << 16
 LEAST_ROWS = 64
 LEAST_SAVED = 64
 """Bytes that a list of levels must save beside its own."""
@@ -99,9 +99,9 @@ def by_levels(found: EncodedValues) -> EncodedValues:
 
 def _levels(numbers: Integers) -> Integers | None:
     """The distinct numbers in order, where they are few of all that there could be."""
-    some = np.unique(numbers[np.linspace(0, len(numbers) - 1, min(SAMPLE_ROWS, len(numbers))).astype(np.int64)])
+    some = _distinct(numbers[np.linspace(0, len(numbers) - 1, min(SAMPLE_ROWS, len(numbers))).astype(np.int64)])
     width = int(some[-1]) - int(some[0])
-    if len(some) * ROWS_PER_LEVEL > min(SAMPLE_ROWS, len(numbers)) or width < 2 * len(some):
+    if 2 * len(some) > min(SAMPLE_ROWS, len(numbers)) or width < 2 * len(some):
         return None
     least, greatest = int(numbers.min()), int(numbers.max())
     if greatest - least < MOST_FLAGS:
@@ -109,11 +109,18 @@ def _levels(numbers: Integers) -> Integers | None:
         flags[numbers - least] = True
         levels = np.flatnonzero(flags) + least
     else:
-        levels = np.unique(numbers)
+        levels = _distinct(numbers)
     return levels if len(levels) * ROWS_PER_LEVEL <= len(numbers) else None
 
 
+def _distinct(numbers: Integers) -> Integers:
+    """In order; quicker than numpy's own, which hashes."""
+    in_order = np.sort(numbers)
+    return in_order[np.concatenate([[True], in_order[1:] != in_order[:-1]])]
+
+
 def _bits(numbers: Integers) -> float:
-    """About what numbers take that are predicted from the one before."""
-    steps = np.diff(numbers.astype(np.float64))
-    return float(np.log2(1 + np.abs(steps)).sum())
+    """About what numbers take that are predicted from the one before, by a sample of them."""
+    rows = np.linspace(0, len(numbers) - 2, min(SAMPLE_ROWS, len(numbers) - 1)).astype(np.int64)
+    steps = numbers[rows + 1].astype(np.float64) - numbers[rows]
+    return float(np.log2(1 + np.abs(steps)).mean() * len(numbers)) if len(steps) else 0.0

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
 from vqaudio.series.encodings.base import EncodedColumn, EncodedValues
+from vqaudio.series.encodings.bounded_grid import encode_within
 from vqaudio.series.encodings.bounds import MaxError, equal_bits
 from vqaudio.series.encodings.dictionary import encode_words
 from vqaudio.series.encodings.float_bits import encode_bits, encode_near_decimals
-from vqaudio.series.encodings.grid import GridEncoding, encode_on_grid, encode_within
+from vqaudio.series.encodings.grid import GridEncoding, encode_on_grid
 from vqaudio.series.encodings.integer import encode_integers
 from vqaudio.series.encodings.levels import LevelsEncoding, by_levels
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, VALUE, Column
@@ -48,7 +49,7 @@ def encode(column: Column, max_error: MaxError | None, *, lossless: bool, is_fir
     """
     if column.dtype in FLOATS and lossless:
         _keep_odd_nans(column)
-    known = column.values[column.known]
+    known = column.values[column.known] if column.cells.any() else column.values
     if column.dtype in FLOATS and not lossless and not np.isfinite(known).all():
         row = int(np.flatnonzero(column.known)[~np.isfinite(known)][0])
         raise SeriesError(
