@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vqaudio.series.arrays import Integers
 from vqaudio.series.encodings.base import EncodedValues
 from vqaudio.series.encodings.bounds import within
 from vqaudio.series.encodings.grid import EXACT, LITERAL_SHARE, SAMPLE_ROWS, GridEncoding, encode_on, find_grid, sample
@@ -51,7 +52,7 @@ def encode_within(values: NDArray[Any], bound: float) -> EncodedValues | None:
 
 def _encode_bounded(values: NDArray[Any], bound: float) -> EncodedValues | None:
     """On the calmest grid that represents nearly all values; else on the one that represents most."""
-    some = _stretches(values)
+    some = values[stretches(len(values))]
     often_zero = np.count_nonzero(values == 0) * ZERO_SHARE >= len(values)
     best = None
     for grid, unit in _candidate_bounded_grids(values, bound):
@@ -68,12 +69,12 @@ def _encode_bounded(values: NDArray[Any], bound: float) -> EncodedValues | None:
     return best
 
 
-def _stretches(values: NDArray[Any]) -> NDArray[Any]:
-    """Values from all over, many of which follow one another."""
-    if len(values) <= TRIAL_STRETCH * TRIAL_STRETCHES:
-        return values
-    starts = np.linspace(0, len(values) - TRIAL_STRETCH, TRIAL_STRETCHES).astype(np.int64)
-    return np.concatenate([values[start : start + TRIAL_STRETCH] for start in starts])
+def stretches(n_rows: int) -> Integers:
+    """The numbers of rows from all over a column, many of which follow one another."""
+    if n_rows <= TRIAL_STRETCH * TRIAL_STRETCHES:
+        return np.arange(n_rows)
+    starts = np.linspace(0, n_rows - TRIAL_STRETCH, TRIAL_STRETCHES).astype(np.int64)
+    return np.concatenate([np.arange(start, start + TRIAL_STRETCH) for start in starts])
 
 
 def _represents_nearly_all(found: EncodedValues) -> bool:

@@ -116,7 +116,7 @@ def _levels(numbers: Integers) -> Integers | None:
 def _distinct(numbers: Integers) -> Integers:
     """In order; quicker than numpy's own, which hashes."""
     in_order = np.sort(numbers)
-    return in_order[np.concatenate([[True], in_order[1:] != in_order[:-1]])]
+    return cast(Integers, in_order[np.concatenate([[True], in_order[1:] != in_order[:-1]])])
 
 
 def _bits(numbers: Integers) -> float:

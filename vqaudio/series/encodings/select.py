@@ -12,23 +12,28 @@ There are six, and each restores a column from *numbers*, int64 ``(rows,)``:
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
+from vqaudio.series.arrays import Integers
 from vqaudio.series.encodings.base import EncodedColumn, EncodedValues
-from vqaudio.series.encodings.bounded_grid import encode_within
+from vqaudio.series.encodings.bounded_grid import encode_within, stretches
 from vqaudio.series.encodings.bounds import MaxError, equal_bits
 from vqaudio.series.encodings.dictionary import encode_words
 from vqaudio.series.encodings.float_bits import encode_bits, encode_near_decimals
 from vqaudio.series.encodings.grid import GridEncoding, encode_on_grid
 from vqaudio.series.encodings.integer import encode_integers
-from vqaudio.series.encodings.levels import LevelsEncoding, by_levels
+from vqaudio.series.encodings.levels import LEAST_ROWS, LevelsEncoding, by_levels
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, VALUE, Column
 
+MORE_LEVELS = 2.0
+"""So many times as many values as steps of twice the bound may be cheaper exactly than within the bound."""
 NON_FINITE_SHARE = 8
 """Where more than one float in so many is infinite or an odd NaN, all are coded by their bits."""
 CLOCK_NAMES = {"t", "time", "date", "datetime", "timestamp", "seconds", "index"}
@@ -129,5 +134,30 @@ def _encode_floats(values: NDArray[Any], bound: float) -> EncodedValues:
 
 def _encode_finite(values: NDArray[Any], bound: float) -> EncodedValues:
     if bound > 0 and (found := encode_within(values, bound)) is not None:
-        return found
+        return _exactly(values, found)
+    return _encode_exactly(values)
+
+
+def _encode_exactly(values: NDArray[Any]) -> EncodedValues:
     return by_levels(encode_on_grid(values) or encode_near_decimals(values) or encode_bits(values))
+
+
+def _exactly(values: NDArray[Any], bounded: EncodedValues) -> EncodedValues:
+    """Values within a bound, or as they are where that takes no more: the bound is little more than their own steps."""
+    if len(values) < LEAST_ROWS:
+        return bounded
+    rows = stretches(len(values))
+    n_levels, n_steps = (len(np.unique(found[rows])) for found in (values, bounded.numbers))
+    if n_levels > MORE_LEVELS * n_steps:
+        return bounded
+    exact = _encode_exactly(values)
+    extra = len(json.dumps(exact.encoding.as_json())) * 8 / len(values)
+    if _entropy(exact.numbers[rows]) + extra > _entropy(bounded.numbers[rows]):
+        return bounded
+    return replace(exact, bound=bounded.bound)
+
+
+def _entropy(numbers: Integers) -> float:
+    """Bits that a step takes from one number to the next, if steps were drawn at random."""
+    _, counts = np.unique(np.diff(numbers), return_counts=True)
+    return float(-(counts * np.log2(counts / max(1, counts.sum()))).sum() / max(1, counts.sum()))
