@@ -93,7 +93,7 @@ def measure(table: Table, name: str, bound: str, peers: Sequence[TablePeer], *, 
     data, pack_seconds = timed(lambda: compress(table, max_error, lossless=max_error is None, model=chosen, name=name))
     stored = StoredTable(data, name, model=chosen)
     _, unpack_seconds = timed(stored.table)
-    bounds = [column.bound for column in stored.schema.columns]
+    bounds = [column.bound for column in stored.columns]
     compared = compare(table, bounds, n_bytes=len(data), seconds=(pack_seconds, unpack_seconds), peers=peers)
     return Pair(name, bound, compared)
 

@@ -55,7 +55,8 @@ def read_stored(path: str | None) -> StoredTable:
     with open_vq(path, name=name) as stored:
         if not isinstance(stored, StoredTable):
             raise VqaudioError(f"{name}: holds no table; a .vq file with sound is heard in the tab Reconstruct")
-    check_cells(stored.header.n_rows, len(stored.schema.columns), name=name)
+    stored = StoredTable(Path(path).read_bytes(), name)
+    check_cells(stored.n_rows, len(stored.columns), name=name)
     return stored
 
 

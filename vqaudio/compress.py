@@ -100,6 +100,13 @@ SOUND_OPTIONS = (
     type=click.Choice((".", ",")),
     help="the decimal point in a CSV (default: a comma where its numbers cannot be read otherwise)",
 )
+@click.option(
+    "--format",
+    "table_format",
+    type=click.Choice(("csv", "parquet", "npy", "npz")),
+    help="of a table from a pipe, or in a file of another name (default: what it looks like, where an option of tables "
+    "is given)",
+)
 @click.option("--lossless", is_flag=True, help="of tables: keep all floats to the bit and all text to the letter")
 def main(
     files: Files,
@@ -118,6 +125,7 @@ def main(
     max_error: str | None,
     delimiter: str | None,
     decimal: str | None,
+    table_format: str | None,
     lossless: bool,
 ) -> int:
     """Compress sound, or a table of numbers.
@@ -125,11 +133,11 @@ def main(
     Sound: WAV, FLAC, OGG, MP3, Opus, M4A and whatever else libsndfile or FFmpeg reads, also out of MP4 and WebM, at any
     rate, with any number of channels. Where a file holds less than it says, or is damaged, what is there is compressed,
     a warning tells what is missing, and the exit status is 1. Time series and other tables: CSV, Parquet, NPY and NPZ,
-    which take no options but --model, --max-error, --lossless, --delimiter and --decimal; integers and decimals are
-    kept exactly unless --max-error is given.
+    which take no options but --model, --max-error, --lossless, --format, --delimiter and --decimal; integers and
+    decimals are kept exactly unless --max-error is given. A table may be larger than memory.
 
-    - stands for standard input (sound) or output. Without OUT, speech.wav becomes speech.vq beside it, and so does
-    every file in a folder.
+    - stands for standard input (of a table with one of its options: --format csv) or output. Without OUT, speech.wav
+    becomes speech.vq beside it, and so does every file in a folder.
 
     WAV, W64, AU, AIFF and raw samples are coded as they come through a pipe. Ctrl-C, or SIGTERM, ends such a recording
     and keeps all of it; exit status 0.
@@ -158,15 +166,19 @@ def main(
         raise click.UsageError(f"--condition {condition} needs --entropy prior")
     if delimiter is not None and delimiter == decimal:
         raise click.UsageError(f"--delimiter {delimiter} and --decimal {decimal}: expected different characters")
-    for_tables = bound is not None or lossless or bool(delimiter or decimal)
+    for_tables = bound is not None or lossless or bool(delimiter or decimal or table_format)
+
+    def is_table(source: Path) -> bool:
+        return bool(suffix_of(source) or table_format) or (for_tables and str(source) == "-")
+
     if files.out_dir is None and len(files.paths) == 2:
         _refuse_other_kind(files.paths[1])
     jobs = list_jobs(files, TABLES if for_tables else SUFFIXES, out_suffix=".vq")
-    sounds = [job.source for job in jobs if not suffix_of(job.source)]
+    sounds = [job.source for job in jobs if not is_table(job.source)]
     if sounds and for_tables:
         raise click.UsageError(
             f"{sounds[0]}: --max-error, --lossless, --delimiter and --decimal are for tables, which end in "
-            f"{', '.join(TABLES)}"
+            f"{', '.join(TABLES)}, or have their format named (--format csv)"
         )
     if len(sounds) < len(jobs):
         refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
@@ -187,26 +199,28 @@ def main(
             sound = _sound_converter(codec, wanted, kbps if fast else None, inputs, files.quiet)
 
         def convert(job: Job) -> Outcome:
-            if sound is not None and not suffix_of(job.source):
+            if sound is not None and not is_table(job.source):
                 return sound(job)
             from vqaudio.series import compress_file
 
             started = time.perf_counter()
             with rows_bar(None, job.source.name, quiet=files.quiet) as bar:
-                table, size = compress_file(
+                written = compress_file(
                     job.source,
                     job.target,
                     max_error=bound,
                     lossless=lossless,
                     progress=bar.update,
                     model=model,
+                    suffix=f".{table_format}" if table_format and not suffix_of(job.source) else "",
                     delimiter=delimiter,
                     decimal=decimal,
                 )
             if not files.quiet:
-                for remark in table.remarks:
+                for remark in written.remarks:
                     print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)
-            return TableDone.of(table.n_rows, len(table.columns), elapsed=time.perf_counter() - started, size=size)
+            elapsed = time.perf_counter() - started
+            return TableDone.of(written.n_rows, written.n_columns, elapsed=elapsed, size=written.size)
 
         return run_jobs(jobs, convert, quiet=files.quiet)
 

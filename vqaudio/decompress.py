@@ -11,7 +11,7 @@ import click
 
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
-from vqaudio.cli.options import Seconds, refuse_given
+from vqaudio.cli.options import Edge, Edges, refuse_given
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
 from vqaudio.errors import ContainerError, VqaudioError
@@ -25,13 +25,19 @@ if TYPE_CHECKING:
     from vqaudio.container import Damage
     from vqaudio.series import StoredTable
 
-SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device", "backend")
+SOUND_OPTIONS = ("subtype", "speaker", "prior", "device", "backend")
 
 
 @click.command("decompress", cls=Command, example="speech.vq speech.wav --start 1:00 --end 1:15")
 @file_options(".vq", "WAV file or table")
-@click.option("--start", type=Seconds(0), metavar="TIME", help="decode from this time on, in seconds or as 1:23.5")
-@click.option("--end", type=Seconds(0), metavar="TIME", help="decode up to this time")
+@click.option(
+    "--start",
+    type=Edges(),
+    metavar="TIME|ROW",
+    help="decode from this time on, in seconds or as 1:23.5; of tables from this row on, or from a time in the first "
+    "column of such, as 2016-07-01T12:00",
+)
+@click.option("--end", type=Edges(), metavar="TIME|ROW", help="decode up to this time; of tables, this row included")
 @click.option(
     "--subtype",
     type=click.Choice(("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT")),
@@ -46,8 +52,8 @@ SOUND_OPTIONS = ("start", "end", "subtype", "speaker", "prior", "device", "backe
 @options.backend
 def main(
     files: Files,
-    start: float | None,
-    end: float | None,
+    start: Edge | None,
+    end: Edge | None,
     subtype: str | None,
     speaker: str,
     model: str | None,
@@ -85,7 +91,7 @@ def main(
         with open_vq(job.source, prior=prior, table_model=model, as_it_arrives=live) as stored:
             if not isinstance(stored, StoredSound):
                 refuse_given(SOUND_OPTIONS, f"is for sound, and {stored.name} holds a table")
-                outcome: Outcome = _write_table(stored, job, files.quiet)
+                outcome: Outcome = _write_table(stored, job, (start, end), files.quiet)
                 found = stored.damage
             else:
                 if suffix_of(job.target):
@@ -94,7 +100,8 @@ def main(
                     )
                 known_suffix(job.target)
                 sound = codec_for(stored).open(stored, speaker)
-                outcome, found = _write_sound(sound, job, (start, end), subtype, files.quiet)
+                span = _seconds("--start", start), _seconds("--end", end)
+                outcome, found = _write_sound(sound, job, span, subtype, files.quiet)
         for problem in found:
             print(f"damaged: {stored.name}: {problem}", file=sys.stderr)
             damaged = True
@@ -140,15 +147,29 @@ def _write_sound(
     return SoundDone((stop - first) / rate, time.perf_counter() - started), found
 
 
-def _write_table(stored: StoredTable, job: Job, quiet: bool) -> TableDone:
-    """Decode a table into the target."""
-    from vqaudio.series import write_file
+def _write_table(stored: StoredTable, job: Job, edges: tuple[Edge | None, Edge | None], quiet: bool) -> TableDone:
+    """Decode a table, or some rows of it, into the target."""
+    from vqaudio.series import Span, write_file
 
     started = time.perf_counter()
-    with rows_bar(stored.header.n_rows, job.source.name, quiet=quiet) as bar:
-        table = stored.table(bar.update)
-    write_file(table, job.target, name=stored.name)
-    return TableDone.of(table.n_rows, len(table.columns), elapsed=time.perf_counter() - started)
+    start, end = (None if edge is None else int(edge.text) if edge.text.isdecimal() else edge.text for edge in edges)
+    if start == 0 or end == 0:
+        raise VqaudioError(f"{stored.name}: has no row 0: rows are counted from 1")
+    span = Span(start - 1 if isinstance(start, int) else start, end)
+    with rows_bar(stored.n_rows, job.source.name, quiet=quiet) as bar:
+        n_rows, n_columns = write_file(stored, job.target, progress=bar.update, span=span)
+    return TableDone.of(n_rows, n_columns, elapsed=time.perf_counter() - started)
+
+
+def _seconds(option: str, edge: Edge | None) -> float | None:
+    """Where a sound begins or ends.
+
+    Raises:
+        VqaudioError: at a date.
+    """
+    if edge is not None and edge.seconds is None:
+        raise VqaudioError(f"{option} {edge.text}: dates are for tables; expected seconds, or a time as in 1:23.5")
+    return None if edge is None else edge.seconds
 
 
 def _samples(sound: DecodedSound, start: float | None, end: float | None) -> tuple[int, int]:

@@ -151,7 +151,7 @@ def open_table(
     with work.Job("table", request, progress) as job:
         job.step(0.0, "reading the file")
         stored = tables.read_stored(vq_file)
-        table = stored.table(job.part(0.1, 0.8, max(1, stored.header.n_rows), "decoding"))
+        table = stored.table(job.part(0.1, 0.8, max(1, stored.n_rows), "decoding"))
         job.step(0.8, "writing the table")
         name = Path(stored.name)
         path = outputs.new_folder() / f"{name.stem}{stored.suffix}"

@@ -87,7 +87,7 @@ def test_sizes_are_those_of_real_files():
     assert sizes[VQAUDIO] == len(data) < sizes[INDEPENDENT]
     assert sizes[INDEPENDENT] == len(compress(original, MaxError(0.1), independent=True))
     stored = StoredTable(compress(original, MaxError(0.1), independent=True))
-    assert all("other" not in part.predictor for _, parts in stored.chunks() for part in parts or ())
+    assert all("other" not in part.predictor for _, chunk in stored.chunks() for part in chunk.columns)
     assert found.columns[1].predictors == {"linear, with other columns": 1}
     for size in found.sizes[:-1]:
         assert (size.rms_share, size.max_share) == (found.sizes[0].rms_share, found.sizes[0].max_share)

@@ -25,10 +25,10 @@ def test_a_damaged_chunk_is_reported_and_its_rows_are_gaps():
     original = long_table()
     data = compress(original)
     stored = StoredTable(data)
-    sizes = stored.header.sizes
-    assert len(sizes) == 3
+    places = stored.layout.places
+    assert len(places) == 3
     broken = bytearray(data)
-    broken[-sizes[2] - sizes[1] // 2] ^= 1
+    broken[places[1].offset + places[1].size // 2] ^= 1
     stored = StoredTable(bytes(broken))
     found = stored.table()
     lost = slice(1000, 2000)
@@ -44,12 +44,16 @@ def test_a_damaged_chunk_is_reported_and_its_rows_are_gaps():
 @pytest.mark.usefixtures("_short_chunks")
 def test_a_file_that_was_cut_off_loses_its_end_alone():
     data = compress(long_table())
-    stored = StoredTable(data[:-1])
-    assert (stored.table().columns[0].cells == VALUE).sum() == 2000
-    assert len(stored.damage) == 1
-    longer = StoredTable(data + b"x")
-    longer.table()
-    assert list(map(str, longer.damage)) == ["1 bytes follow the last chunk"]
+    places = StoredTable(data).layout.places
+    stored = StoredTable(data[: places[2].offset + 20])
+    assert stored.table().n_rows == stored.n_rows == 2000
+    assert list(map(str, stored.damage)) == ["it ends early: 2000 rows of it are here"]
+    for whole in (data[:-1], data + b"x", data[: places[2].offset + places[2].size]):
+        stored = StoredTable(whole)
+        assert stored.table().n_rows == 2500
+        assert list(map(str, stored.damage)) == ["its end is damaged: its chunks were looked for, and 2500 rows found"]
+    with pytest.raises(ContainerError, match="no chunk of it can be found"):
+        StoredTable(data[: places[0].offset + 20])
 
 
 def test_no_flipped_bit_passes_unnoticed():
@@ -73,6 +77,8 @@ def test_what_is_no_table_is_named():
         StoredTable(b"\x8aVQ\x01" + data[4:], "f.vq")
     with pytest.raises(ContainerError, match="the header is damaged"):
         StoredTable(data[:20])
+    with pytest.raises(ContainerError, match="the header is damaged"):
+        StoredTable(data[:40].replace(data[8:12], b"abcd"))
 
 
 def test_a_file_of_yore_reads_as_it_did():

@@ -22,8 +22,10 @@ from series_tables import back, column, same_tables, table
 from vqaudio.errors import SeriesError
 from vqaudio.series import Column, MaxError, StoredTable, Table, compress, model_named, read_table
 from vqaudio.series.cell_style import render_cells
-from vqaudio.series.chunk import ColumnChunk, encode_chunk
+from vqaudio.series.chunk import encode_chunk
 from vqaudio.series.coding.model import Model
+from vqaudio.series.encodings.select import encode
+from vqaudio.series.encodings.survey import ColumnPlan
 from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE
 
 ROOT = Path(__file__).parents[2]
@@ -248,7 +250,7 @@ def test_a_file_names_the_model_that_makes_it_smaller(tmp_path):
     assert stored.suffix == ".npy"  # no need of the model
     found = stored.table()
     assert all((a.values == b.values).all() for a, b in zip(found.columns, table.columns, strict=True))
-    assert {part.predictor for _, parts in stored.chunks() for part in parts} == {"model"}
+    assert {part.predictor for _, chunk in stored.chunks() for part in chunk.columns} == {"model"}
 
 
 def test_a_model_that_makes_nothing_smaller_leaves_no_trace(tmp_path):
@@ -265,5 +267,5 @@ def test_savings_below_the_size_of_its_name_are_not_worth_a_model(tmp_path):
 
 
 def chunk_saving(table: Table, one: Model) -> int:
-    columns = [ColumnChunk(column.values, column.cells, np.zeros(0, np.int64), b"") for column in table.columns]
-    return encode_chunk(0, columns, model=one)[1]
+    encoded = [encode(column, ColumnPlan(), lossless=True, name="x") for column in table.columns]
+    return encode_chunk(table, encoded, first_row=0, header_text=b"", model=one)[1]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,27 @@ class Seconds(click.FloatRange):
             self.fail(f"{value!r} is no time: expected seconds, or minutes and seconds as in 1:23.5", param, ctx)
         seconds = sum(part * 60**place for place, part in enumerate(reversed(parts)))
         return float(super().convert(seconds, param, ctx))
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a part of a file begins or ends: what was given, and how many seconds that is, if it is a time of sound."""
+
+    text: str
+    seconds: float | None
+
+
+class Edges(click.ParamType[Edge]):
+    """A time of sound, as :class:`Seconds` reads it; or of tables the number of a row, or a date and time."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Edge:
+        """Text to what it says."""
+        text = str(value)
+        if re.match(r"[0-9]{4}-[0-9]", text):
+            return Edge(text, None)
+        return Edge(text, Seconds(0).convert(value, param, ctx))
 
 
 class Listed(click.ParamType[list[Any]]):

@@ -74,7 +74,11 @@ def open_vq(
         if holds_table(start):
             from vqaudio.series import StoredTable, model_named  # late: sound does without
 
-            return StoredTable(file.read(), name, model=model_named(table_model) if table_model else None)
+            given = model_named(table_model) if table_model else None
+            kept = ExitStack()
+            stored = StoredTable(file, name, model=given, closing=kept)
+            kept.push(closing.pop_all())
+            return stored
         return StoredSound(Reader(cast(Any, file), name), prior=prior, closing=closing.pop_all())
 
 

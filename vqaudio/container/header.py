@@ -13,8 +13,9 @@ from vqaudio.errors import ContainerError
 VERSION = 3
 """Of files that are written; 1 is read too: it knows neither a margin nor levels."""
 VERSIONS = (1, 3)
-SERIES_VERSION = 2
-"""Of files that hold a table; :mod:`vqaudio.series` reads them."""
+TABLE_VERSION = 4
+"""Of files that are written for tables, which :mod:`vqaudio.series` reads."""
+TABLE_VERSIONS = (2, 4)
 MAGIC = b"\x8aVQ"
 LONGEST_HEADER = 1024
 
@@ -168,7 +169,7 @@ class SoundHeader:
 
 def holds_table(start: bytes) -> bool:
     """Whether a ``.vq`` file that begins so holds a table; four bytes tell."""
-    return start[:4] == MAGIC + bytes([SERIES_VERSION])
+    return start[:4] in [MAGIC + bytes([version]) for version in TABLE_VERSIONS]
 
 
 _VERSIONS = " or ".join(map(str, VERSIONS))

@@ -35,7 +35,9 @@ from vqaudio.series import (
     suffix_of,
     write_table,
 )
-from vqaudio.series.stored import Chunk, Progress
+from vqaudio.series.chunk import Chunk
+from vqaudio.series.layout import Place
+from vqaudio.series.stored import Progress
 from vqaudio.series.table import FLOATS, INTEGERS
 
 Step = Callable[[str], object]
@@ -169,7 +171,7 @@ def round_trip(
     chunks, chunk_seconds = timed(lambda: list(stored.chunks()))
     numbers, predictors = _numbers_and_predictors(chunks)
     decoded, table_seconds = timed(lambda: stored.assembled(chunks))
-    bounds = [column.bound for column in stored.schema.columns]
+    bounds = [column.bound for column in stored.columns]
     kept = [at for at, column in enumerate(decoded.columns) if column.dtype in FLOATS + INTEGERS]
     if max_error is not None:  # clocks, which stay exact, burden nobody else
         kept = [at for at in kept if bounds[at] > 0] or kept
@@ -211,10 +213,10 @@ def size_of(table: Table, name: str, *, suffix: str) -> int:
     return len(file.getvalue())
 
 
-def _numbers_and_predictors(chunks: list[Chunk]) -> tuple[list[IntegerColumn], list[Counter[str]]]:
+def _numbers_and_predictors(chunks: list[tuple[Place, Chunk | None]]) -> tuple[list[IntegerColumn], list[Counter[str]]]:
     """The integers of each column, and how many of its chunks each predictor has."""
     numbers, predictors = [], []
-    for parts in zip(*(parts for _, parts in chunks if parts is not None), strict=True):
+    for parts in zip(*(chunk.columns for _, chunk in chunks if chunk is not None), strict=True):
         literals = b"".join(part.literals for part in parts)
         numbers.append(IntegerColumn(np.concatenate([part.numbers for part in parts]), literals))
         predictors.append(Counter(part.predictor for part in parts))

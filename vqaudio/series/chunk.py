@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain, pairwise
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
+from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
 from vqaudio.series.arrays import Integers
+from vqaudio.series.cells import decode_cells, encode_cells
 from vqaudio.series.coding.column import decode_column, encode_column
 from vqaudio.series.coding.model import Model
+from vqaudio.series.described import as_text, pack, unpack
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
-from vqaudio.series.table import NAN, VALUE, Column
+from vqaudio.series.header import most_rows
+from vqaudio.series.schema import TableSchema, describe_chunk, parse_chunk_schema
+from vqaudio.series.table import FLOATS, VALUE, Column, Table, storages_of
+from vqaudio.series.varints import take_varints, varints
+
+KIND = 0xC8
+"""The byte that a chunk begins with."""
+LEAST_SIZE = 16
+"""Bytes of a chunk: no smaller one holds a row."""
+MOST_SIZE = 2**40
+KNOWN_TEXT = (
+    b'{"columns":[{"way":["words",{"words":["","NA","false","true"]}]},{"way":["near",{"scale":100.0,"rounded":"float32'
+    b'","reach":1}]},{"way":["bits",{}],"style":{"short":true}},{"style":{"words":["False","True"],"gap":"NA","point":'
+    b'",","spelled":[[0,1],["0"]]}},{"way":["whole",{"least":-1,"step":1,"span":100}],"style":{"unit":"s","between":"T"'
+    b'}},{"way":["whole",{"step":3600,"span":0}],"style":{"unit":"D"}},{"way":["grid",{"scale":10.0,"divides":true,"ste'
+    b'p":10,"first":-1}]},{"way":["grid",{"scale":1000.0,"divides":true,"step":2,"first":1}],"style":{"digits":3}},{"wa'
+    b'y":["grid",{"scale":1.0,"divides":false}],"style":{"digits":2}},{"way":["grid",{"scale":100.0,"divides":true}],"s'
+    b'tyle":{"digits":1}}],"lines":{"blank_lines":[0],"ends":false}}'
+)
+"""The preset dictionary of chunks' texts, which the text of the header follows."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +48,8 @@ class ColumnChunk:
         cells: uint8 ``(rows,)`` of VALUE, NULL and NAN.
         literal_rows: int64; rows whose values stand for themselves,
         literals: and their bytes, one after another.
+        encoding: how values follow from numbers.
+        style: how cells are written as text.
         predictor: what the numbers were predicted by, in words; known of those that were read.
     """
 
@@ -34,113 +57,175 @@ class ColumnChunk:
     cells: NDArray[np.uint8]
     literal_rows: Integers
     literals: bytes
+    encoding: ColumnEncoding
+    style: dict[str, Any] = field(default_factory=dict)
     predictor: str = ""
 
     @classmethod
-    def of_rows(cls, column: Column, encoded: EncodedColumn, *, rows: slice) -> ColumnChunk:
-        """Some rows of a column."""
-        literal = encoded.literals[rows]
-        values = column.values[rows][literal]
+    def of_column(cls, column: Column, encoded: EncodedColumn) -> ColumnChunk:
+        """A column of a chunk's rows."""
+        values = column.values[encoded.literals]
         raw = values.astype(values.dtype.newbyteorder("<")).tobytes() if len(values) else b""
-        return cls(encoded.numbers[rows], column.cells[rows], np.flatnonzero(literal), raw)
+        literal_rows = np.flatnonzero(encoded.literals)
+        return cls(encoded.numbers, column.cells, literal_rows, raw, encoded.encoding, column.style)
 
-    def values(self, encoding: ColumnEncoding, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The values ``(rows,)`` of that numpy type, which were encoded so; 0 or ``""`` where there is none."""
-        values = encoding.values(self.numbers, dtype.name)
+    def values(self, dtype: str) -> NDArray[Any]:
+        """The values ``(rows,)`` of a column of that type; 0 or ``""`` where there is none."""
+        storages = storages_of(dtype)
+        storage = np.dtype("object" if self.encoding.kind == "words" else storages[0])
+        values = self.encoding.values(self.numbers, storage.name)
         if self.literals:
-            values[self.literal_rows] = np.frombuffer(self.literals, dtype.newbyteorder("<"))
-        values[self.cells != VALUE] = "" if dtype.kind == "O" else 0
+            values[self.literal_rows] = np.frombuffer(self.literals, storage.newbyteorder("<"))
+        values[self.cells != VALUE] = "" if storage.kind == "O" else 0
         return values
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk that was read.
+
+    Args:
+        columns: of its rows.
+        lines: what an origin says of these rows alone.
+    """
+
+    columns: list[ColumnChunk]
+    lines: dict[str, Any] = field(default_factory=dict)
+
+
 def encode_chunk(
-    index: int, columns: Sequence[ColumnChunk], *, independent: bool = False, model: Model | None = None
+    piece: Table,
+    encoded: Sequence[EncodedColumn],
+    *,
+    first_row: int,
+    header_text: bytes,
+    independent: bool = False,
+    model: Model | None = None,
 ) -> tuple[bytes, int]:
-    """Chunk number ``index``: its columns in order, a digest of them, and a checksum of all that.
+    """The chunk that holds the rows of ``piece``, from the table's row ``first_row`` on.
 
     Each column is predicted from those before it, unless they are ``independent``, and coded by the ``model`` where
     that takes fewer bytes. Also returns how many that were fewer.
     """
+    columns = [ColumnChunk.of_column(column, found) for column, found in zip(piece.columns, encoded, strict=True)]
+    described = pack(as_text(describe_chunk(piece, encoded)), KNOWN_TEXT + header_text)
+    data = bytearray(varint(first_row) + varint(piece.n_rows) + varint(len(described)) + described)
     previous: list[Integers] = []
-    data, all_saved = bytearray(varint(index)), 0
-    for column in columns:
-        data += _runs(column.cells) + varint(len(column.literal_rows))
-        data += b"".join(map(varint, np.diff(column.literal_rows, prepend=0).tolist())) + column.literals
+    all_saved = 0
+    for number, column in enumerate(columns):
+        data += encode_cells(column.cells, [one.cells for one in columns[:number]])
+        data += varint(len(column.literal_rows)) + varints(np.diff(column.literal_rows, prepend=0)) + column.literals
         coded, saved = encode_column(column.numbers, [] if independent else previous, model=model)
         data += coded
         all_saved += saved
         previous.append(column.numbers)
-    data += _digest(columns)
-    checked = bytes(data)
-    return checked + crc32_bytes(checked), all_saved
+    data += digest_of(columns)
+    framed = bytes([KIND]) + varint(len(data)) + data
+    return framed + crc32_bytes(framed), all_saved
+
+
+def parse_frame(data: bytes) -> tuple[int, int]:
+    """The sizes of what stands before the body of the chunk that begins here, and of the body.
+
+    Raises:
+        DamageError: none does.
+    """
+    cursor = Cursor(data)
+    if cursor.take(1)[0] != KIND:
+        raise DamageError("no chunk begins where one should")
+    size = cursor.varint()
+    if size > MOST_SIZE:
+        raise DamageError(f"it says that it has {size} bytes")
+    return cursor.position, size
+
+
+def check_frame(data: bytes) -> Cursor:
+    """The body of a whole chunk, without its digest.
+
+    Raises:
+        DamageError: its size or its checksum is wrong.
+    """
+    if len(data) < LEAST_SIZE:
+        raise DamageError(f"only {len(data)} of its bytes are here" if data else "it is not here")
+    if crc32_bytes(data[:-4]) != data[-4:]:
+        raise DamageError("its checksum does not match its bytes")
+    start, size = parse_frame(data)
+    if start + size + 4 != len(data):
+        raise DamageError(f"it has {len(data)} bytes and says {start + size + 4}")
+    cursor = Cursor(data[:-6])
+    cursor.position = start
+    return cursor
 
 
 def decode_chunk(
-    data: bytes, index: int, *, n_rows: int, literal_sizes: Sequence[int], model: Model | None = None
-) -> list[ColumnChunk]:
-    """What :func:`encode_chunk` was given.
+    data: bytes, schema: TableSchema, *, header_text: bytes, rows: slice, model: Model | None = None
+) -> Chunk:
+    """What :func:`encode_chunk` was given, but for its values: columns as integers.
 
     Args:
         data: the chunk.
-        index: the number that it should have.
-        n_rows: that it should hold.
-        literal_sizes: of each column, in bytes.
+        schema, header_text: what the header says, and its JSON.
+        rows: that it should hold.
         model: that of the file, if it has one.
 
     Raises:
         DamageError: there is no such chunk in these bytes.
     """
-    if len(data) < 6 or crc32_bytes(data[:-4]) != data[-4:]:
-        raise DamageError("its checksum does not match its bytes")
-    cursor = Cursor(data[:-6])
-    if (found := cursor.varint()) != index:
-        raise DamageError(f"its number is {found}, expected {index}")
+    cursor = check_frame(data)
+    first_row, n_rows = cursor.varint(), cursor.varint()
+    if (first_row, n_rows) != (rows.start, rows.stop - rows.start):
+        raise DamageError(f"it holds {n_rows} rows from row {first_row + 1} on, not those that it should")
+    check_rows(n_rows, len(schema.columns))
+    meta, _ = unpack(cursor.take(cursor.varint()), n_rows, len(data), known=KNOWN_TEXT + header_text)
+    about = parse_chunk_schema(meta, schema, n_rows)
     columns: list[ColumnChunk] = []
     previous: list[Integers] = []
-    for size in literal_sizes:
-        cells = _parse_runs(cursor, n_rows)
-        literal_rows, literals = _parse_literals(cursor, n_rows, size)
+    for column, described in zip(schema.columns, about.columns, strict=True):
+        encoding = described.encoding(column)
+        cells = decode_cells(cursor, n_rows, [one.cells for one in columns])
+        size = np.dtype(column.dtype).itemsize if column.dtype in FLOATS else 0
+        literal_rows, literals = parse_literals(cursor, n_rows, size)
         numbers, name = decode_column(cursor, n_rows, previous=previous, model=model)
-        columns.append(ColumnChunk(numbers, cells, literal_rows, literals, name))
+        style = described.style.model_dump(exclude_unset=True)
+        columns.append(ColumnChunk(numbers, cells, literal_rows, literals, encoding, style, name))
         previous.append(numbers)
     if cursor.position != len(cursor.data):
         raise DamageError(f"{len(cursor.data) - cursor.position} bytes follow its last column")
-    if _digest(columns) != data[-6:-4]:
+    if digest_of(columns) != data[-6:-4]:
         raise DamageError("its values do not match their digest")
-    return columns
+    return Chunk(columns, about.lines.model_dump(exclude_unset=True))
 
 
-def _runs(cells: NDArray[np.uint8]) -> bytes:
-    """Lengths of runs of equal cells, each with what they hold; a single 0 where there are values alone."""
-    if not (cells != VALUE).any():
-        return varint(0)
-    starts = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
-    runs = ((stop - start) * (NAN + 1) + int(cells[start]) for start, stop in pairwise(starts))
-    return b"".join(map(varint, chain([len(starts) - 1], runs)))
+def check_rows(n_rows: int, n_columns: int) -> None:
+    """Do nothing where a chunk may have so many rows.
+
+    Raises:
+        DamageError: none, or too many.
+    """
+    if not 1 <= n_rows <= most_rows(n_columns):
+        raise DamageError(f"{n_rows} rows of {n_columns} columns are not what a chunk holds")
 
 
-def _parse_runs(cursor: Cursor, n_rows: int) -> NDArray[np.uint8]:
-    n_runs = cursor.varint()
-    if n_runs > n_rows:
-        raise DamageError(f"it holds {n_runs} runs of cells in {n_rows} rows")
-    if not n_runs:
-        return np.full(n_rows, VALUE, np.uint8)
-    lengths, cells = zip(*(divmod(cursor.varint(), NAN + 1) for _ in range(n_runs)), strict=True)
-    if sum(lengths) != n_rows:
-        raise DamageError(f"its runs of cells are {sum(lengths)} rows long, expected {n_rows}")
-    return np.repeat(np.array(cells, np.uint8), lengths)
+def parse_literals(cursor: Cursor, n_rows: int, size: int) -> tuple[Integers, bytes]:
+    """Rows of literals, and their bytes, ``size`` of each.
 
-
-def _parse_literals(cursor: Cursor, n_rows: int, size: int) -> tuple[Integers, bytes]:
-    """Rows of literals, and their bytes."""
+    Raises:
+        DamageError: there are none such.
+    """
     count = cursor.varint()
     if count > n_rows:
         raise DamageError(f"it holds {count} literals in {n_rows} rows")
-    rows = np.array([cursor.varint() for _ in range(count)], np.uint64).cumsum().astype(np.int64)
-    if count and not 0 <= rows.min() <= rows.max() < n_rows:
+    steps = take_varints(cursor, count)
+    rows = steps.cumsum()
+    if count and not (steps.max() < n_rows and rows[-1] < n_rows):
         raise DamageError("a literal stands outside its rows")
     return rows, cursor.take(count * size)
 
 
-def _digest(columns: Sequence[ColumnChunk]) -> bytes:
-    return crc16_bytes(b"".join(column.numbers.astype("<i8").tobytes() + column.cells.tobytes() for column in columns))
+def digest_of(columns: Iterable[ColumnChunk]) -> bytes:
+    """Two bytes of a checksum over numbers and cells: it tells a model that is not the writer's."""
+    total = 0
+    for column in columns:
+        numbers = np.ascontiguousarray(column.numbers, "<i8")
+        total = crc32(np.ascontiguousarray(column.cells).data, crc32(numbers.data, total))
+    return (total & 0xFFFF).to_bytes(2, "little")

@@ -1,170 +1,82 @@
-"""What a file with a table says of itself before its first chunk."""
+"""What a file with a table says of itself before its first chunk, in version 4; docs/format.md specifies it."""
 
 from __future__ import annotations
 
-import json
-import re
-import zlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from functools import cached_property
+from typing import IO, Any
 
 from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
-from vqaudio.container.header import MAGIC, SERIES_VERSION, holds_table
+from vqaudio.container.header import MAGIC, TABLE_VERSION
 from vqaudio.errors import ContainerError
+from vqaudio.series.described import as_text, pack, unpack
 
-MOST_CHUNK_ROWS = 1 << 16
-CHUNK_CELLS = 1 << 20
 MOST_CELLS, CELLS_PER_BYTE = 1 << 26, 256
-"""Cells that any file may hold, and more for each of its bytes; writers of emptier tables make shorter chunks."""
-MOST_PIECES, BYTES_PER_PIECE = 1 << 20, 4
-"""Columns times chunks that any file may have, and the bytes that each takes at least."""
-MOST_TEXT, TEXT_PER_BYTE = 1 << 22, 128
-"""Bytes of JSON that are unpacked for any file, and for each of its bytes: alike descriptions of columns pack well."""
-MOST_CONTAINERS, CONTAINERS_PER_BYTE = 1 << 12, 4
-"""Lists and objects: about ten a column, which takes four bytes or more of each chunk."""
-MOST_ITEMS, ITEMS_PER_BYTE, ROWS_PER_ITEM = 1 << 16, 8, 8
-"""What stands in them: words, and cells that are kept as they stood."""
-MOST_DEPTH = 8
-LATER_NAME = "fields"
-"""What ``columns`` are called where a key is used that the first readers would pass over; so they refuse the file."""
-LATER_KEYS = {
-    "bom",
-    "quotes",
-    "blank_lines",
-    "ends",
-    "bare",
-    "nullable",
-    "dictionary",
-    "point",
-    "pattern",
-    "stretches",
-    "exceptions",
-}
-
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+"""Cells that are taken into memory at once of any file, and more for each of its bytes."""
+MOST_CHUNK_ROWS, MOST_CHUNK_CELLS, FEWEST_CHUNK_ROWS = 1 << 20, 1 << 22, 1 << 10
+"""A chunk has no more rows, nor more cells unless it has few rows."""
+KNOWN_TEXT = (
+    b'{"origin":{"suffix":".npz","arrays":{"":[2,"suffix":".npy","suffix":".parquet","metadata":{"suffix":".csv",'
+    b'"delimiter":"\\t","header":false,"newline":"\\r\\n"},"bom":true,"bare":true,"quotes":{"names":[],"columns":[0]}'
+    b'"delimiter":";","header":true,"newline":"\\n"},"delimiter":",","header":true,"newline":"\\n"},"columns":[{"name":"'
+    b'","dtype":"duration[ns]","dictionary":{"index":"int32","ordered":false,"words":["","nullable":false,"notes":{"'
+    b'"zone":"UTC","dtype":"decimal128(10, 2)","dtype":"bool"},"dtype":"uint8"},"dtype":"int16"},"dtype":"int32"},'
+    b'"dtype":"float32","bound":0.01},{"name":"time","dtype":"timestamp[ms]"},{"name":"date","dtype":"timestamp[s]"},'
+    b'{"name":"id","dtype":"string"},{"name":"x","dtype":"int64"},{"name":"0","dtype":"float64"}],"model":"'
+)
+"""The preset dictionary of the header's text."""
 
 
 @dataclass(frozen=True)
 class TableHeader:
-    """Rows, the chunks that hold them, and in ``meta`` (JSON) all that is not a number in a chunk."""
+    """All of a table but its rows, in ``meta`` (JSON)."""
 
-    n_rows: int
-    chunk_rows: int
     meta: dict[str, Any]
-    sizes: Sequence[int] = ()
+    version = TABLE_VERSION
 
-    @property
-    def version(self) -> int:
-        """Of the format."""
-        return SERIES_VERSION
-
-    @property
-    def n_chunks(self) -> int:
-        """Chunks that the rows take."""
-        return -(-self.n_rows // self.chunk_rows)
-
-    def rows_of(self, index: int) -> slice:
-        """The rows of a chunk."""
-        return slice(index * self.chunk_rows, min(self.n_rows, (index + 1) * self.chunk_rows))
+    @cached_property
+    def text(self) -> bytes:
+        """What it says, as JSON."""
+        return as_text(self.meta)
 
     def to_bytes(self) -> bytes:
         """The header as it stands in a file."""
-        described = _pack(self.meta)
-        data = MAGIC + bytes([SERIES_VERSION]) + varint(len(described)) + described
-        data += b"".join(map(varint, (self.n_rows, self.chunk_rows, *self.sizes)))
+        described = pack(self.text, KNOWN_TEXT)
+        data = MAGIC + bytes([TABLE_VERSION]) + varint(len(described)) + described
         return data + crc32_bytes(data)
 
-    def check_amount(self, n_columns: int, n_bytes: int) -> None:
-        """Refuse what would take much more memory and time than a file of so many bytes can be worth.
-
-        Raises:
-            ContainerError: more cells, or more columns times chunks, than it can hold.
-        """
-        n_cells, n_pieces = self.n_rows * n_columns, self.n_chunks * n_columns
-        if n_cells > most_cells(n_bytes) or n_pieces > max(MOST_PIECES, n_bytes // BYTES_PER_PIECE):
-            raise ContainerError(
-                f"the header is damaged: {n_cells} cells in {self.n_chunks} chunks are more than {n_bytes} bytes hold; "
-                "get the file again from its source"
-            )
-
     @classmethod
-    def from_bytes(cls, data: bytes) -> tuple[TableHeader, int]:
-        """The header at the start of ``data``, and its size in bytes.
+    def from_file(cls, file: IO[bytes], n_bytes: int) -> tuple[TableHeader, int]:
+        """The header at the start of an open file of so many bytes, and its size.
 
         Raises:
-            ContainerError: not a table's ``.vq`` file, or a damaged header.
+            ContainerError: a damaged header.
         """
-        if not holds_table(data):
-            raise ContainerError("holds no table: name a .vq file that was made from one")
-        cursor = Cursor(data)
-        cursor.take(len(MAGIC) + 1)
+        start = file.read(len(MAGIC) + 1 + 9)
+        cursor = Cursor(start)
         try:
-            described = cursor.take(cursor.varint())
-            header = cls(cursor.varint(), max(1, cursor.varint()), {})
-            too_many = header.n_rows > most_cells(len(data)) or header.n_chunks > len(data)
-            if header.chunk_rows > MOST_CHUNK_ROWS or too_many:
-                raise DamageError(f"{header.n_rows} rows in chunks of {header.chunk_rows} are more than it can hold")
-            sizes = [cursor.varint() for _ in range(header.n_chunks)]
+            cursor.take(len(MAGIC) + 1)
+            size = cursor.varint() + 4
+            if size > n_bytes:
+                raise DamageError("it ends too early")
+            data = start + file.read(max(0, cursor.position + size - len(start)))
+            cursor.data = data
+            described = cursor.take(size - 4)
             if cursor.take(4) != crc32_bytes(data[: cursor.position - 4]):
                 raise DamageError("its checksum does not match its bytes")
-            meta = _unpack(described, header.n_rows, len(data))
+            meta, text = unpack(described, 0, n_bytes, known=KNOWN_TEXT)
         except DamageError as damage:
             raise ContainerError(f"the header is damaged: {damage}; get the file again from its source") from None
-        return cls(header.n_rows, header.chunk_rows, meta, sizes), cursor.position
+        header = cls(meta)
+        header.__dict__["text"] = text  # as it stands there, on which chunks depend
+        return header, cursor.position
 
 
 def most_cells(n_bytes: int) -> int:
-    """Cells that a file of so many bytes may hold, so that no small one takes all memory."""
+    """Cells of a file of so many bytes that are taken into memory at once, so that no small one takes all of it."""
     return max(MOST_CELLS, CELLS_PER_BYTE * n_bytes)
 
 
-def chunk_rows_for(n_columns: int) -> int:
-    """Rows of a chunk: so many that learning what a chunk is like pays, and that what one damage takes is bounded."""
-    return max(1 << 10, min(MOST_CHUNK_ROWS, CHUNK_CELLS // max(1, n_columns)))
-
-
-def _pack(meta: Mapping[str, Any]) -> bytes:
-    """``meta`` as it stands in a file."""
-    used = {*meta["origin"]}.union(*(set(column) | set(column.get("style", {})) for column in meta["columns"]))
-    if used & LATER_KEYS:
-        meta = {LATER_NAME if key == "columns" else key: value for key, value in meta.items()}
-    text = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return zlib.compress(text, 9)
-
-
-def _unpack(data: bytes, n_rows: int, n_bytes: int) -> Any:
-    """What :func:`_pack` was given, in a file of so many rows and bytes; DamageError for more than it can be worth."""
-    most = MOST_TEXT + TEXT_PER_BYTE * n_bytes
-    unpacker = zlib.decompressobj()
-    try:
-        text = unpacker.decompress(data, most)
-    except zlib.error as error:
-        raise DamageError(str(error)) from None
-    if unpacker.unconsumed_tail:
-        raise DamageError(f"it describes itself in more than {most} bytes")
-    _check_amount(_STRING.sub(b"", text), n_rows, n_bytes)
-    try:
-        meta = json.loads(text.decode("utf-8", "surrogatepass"))
-    except ValueError as error:
-        raise DamageError(str(error)) from None
-    if isinstance(meta, dict) and LATER_NAME in meta and "columns" not in meta:
-        meta["columns"] = meta.pop(LATER_NAME)
-    return meta
-
-
-def _check_amount(bare: bytes, n_rows: int, n_bytes: int) -> None:
-    """Refuse what would take much more memory than the file; ``bare`` is JSON without its strings."""
-    signs = np.frombuffer(bare, np.uint8)
-    steps = np.isin(signs, np.frombuffer(b"[{", np.uint8)).astype(np.int8)
-    n_containers = int(np.count_nonzero(steps))
-    steps[np.isin(signs, np.frombuffer(b"]}", np.uint8))] = -1
-    depth = int(steps.cumsum(dtype=np.int32).max(initial=0))
-    if depth > MOST_DEPTH:
-        raise DamageError(f"it describes itself in lists {depth} deep, expected {MOST_DEPTH} at most")
-    most_containers = MOST_CONTAINERS + CONTAINERS_PER_BYTE * n_bytes
-    most_items = MOST_ITEMS + ITEMS_PER_BYTE * n_bytes + n_rows // ROWS_PER_ITEM
-    if n_containers > most_containers or bare.count(b",") > most_items:
-        raise DamageError(f"it describes itself in more parts than a file of {n_bytes} bytes needs")
+def most_rows(n_columns: int) -> int:
+    """Rows that a chunk may have."""
+    return max(FEWEST_CHUNK_ROWS, min(MOST_CHUNK_ROWS, MOST_CHUNK_CELLS // max(1, n_columns)))

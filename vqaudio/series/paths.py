@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import io
+import shutil
+import tempfile
 from pathlib import Path
 
 from vqaudio.errors import SeriesError
-from vqaudio.files import atomic_write, input_name, open_input
-from vqaudio.series.coding.model import model_for
+from vqaudio.files import atomic_write, input_name, open_input, writes_in_place
+from vqaudio.series.chunk_writer import WritingOptions
+from vqaudio.series.coding.model import MOST_VALUES, model_for
 from vqaudio.series.encodings.bounds import MaxError
-from vqaudio.series.formats.suffixes import read_table, suffix_of, write_table
-from vqaudio.series.stored import Progress
-from vqaudio.series.table import Table
-from vqaudio.series.writer import compress
+from vqaudio.series.formats.in_pieces import create_table, open_table
+from vqaudio.series.formats.suffixes import sniffed_suffix, suffix_of
+from vqaudio.series.span import ALL, Span
+from vqaudio.series.stored import Progress, StoredTable
+from vqaudio.series.writer import Written, write
 
 
 def compress_file(
@@ -23,16 +26,18 @@ def compress_file(
     lossless: bool,
     progress: Progress,
     model: str | None = None,
+    suffix: str = "",
     delimiter: str | None = None,
     decimal: str | None = None,
-) -> tuple[Table, int]:
-    """Compress the table in a file; returns it, its remarks included, and the bytes that were written.
+) -> Written:
+    """Compress the table in a file; memory holds a chunk of it.
 
     Args:
         source: a table's file, or ``-``.
-        target: the ``.vq`` file.
+        target: the ``.vq`` file, or ``-``.
         max_error, lossless, progress: as for :func:`vqaudio.series.writer.compress`.
         model: a name as for :func:`vqaudio.series.coding.model.model_for`.
+        suffix: names the format of a source whose name does not; without it, the file's first bytes tell.
         delimiter, decimal: those of a CSV, if it does not tell them itself.
 
     Raises:
@@ -41,25 +46,40 @@ def compress_file(
     """
     name = input_name(source)
     with open_input(source) as file:
-        table = read_table(file, name, suffix=suffix_of(source), delimiter=delimiter, decimal=decimal)
-    chosen = model_for(table.n_cells, model)
-    data = compress(table, max_error, lossless=lossless, model=chosen, name=name, progress=progress)
-    with atomic_write(target) as file:
-        file.write(data)
-    return table, len(data)
+        suffix = suffix or suffix_of(source) or sniffed_suffix(file)
+        reader = open_table(file, name, suffix=suffix, delimiter=delimiter, decimal=decimal)
+        first = next(reader.pieces(1), None)
+        n_values = MOST_VALUES + 1 if first is None or reader.n_rows is None else reader.n_rows * len(first.columns)
+        options = WritingOptions(max_error, lossless, model=model_for(n_values, model))
+        with atomic_write(target) as made:
+            if not writes_in_place(target):
+                return write(reader, made, options, progress=progress)
+            with tempfile.TemporaryFile() as waiting:  # until it is known that no column has to be coded anew
+                written = write(reader, waiting, options, progress=progress)
+                waiting.seek(0)
+                shutil.copyfileobj(waiting, made)
+            return written
 
 
-def write_file(table: Table, target: Path, *, name: str) -> None:
-    """Write a table from the ``.vq`` file ``name`` in the format that the target asks for, or its own into a pipe.
+def write_file(
+    stored: StoredTable, target: Path, *, progress: Progress = lambda rows: None, span: Span = ALL
+) -> tuple[int, int]:
+    """Write the table of an open ``.vq`` file, or some of its rows, chunk by chunk; returns its rows and columns.
+
+    The target's name says in which format; into a pipe it is the table's own.
 
     Raises:
-        SeriesError: a format that cannot hold the table.
+        SeriesError: a format that cannot hold the table, or a span without rows.
+        ModelError: the model that the file was written by is not at hand.
         FileError: the target cannot be written.
     """
-    suffix = table.origin["suffix"] if str(target) == "-" else suffix_of(target)
+    suffix = stored.suffix if str(target) == "-" else suffix_of(target)
     if not suffix:
-        raise SeriesError(f"{target}: {name} holds a table; name an output in .csv, .parquet, .npy or .npz")
-    buffer = io.BytesIO()
-    write_table(table, buffer, name=str(target), suffix=suffix)
-    with atomic_write(target) as file:
-        file.write(buffer.getbuffer())
+        raise SeriesError(f"{target}: {stored.name} holds a table; name an output in .csv, .parquet, .npy or .npz")
+    n_rows = span.n_rows(stored)
+    done = 0
+    with atomic_write(target) as file, create_table(file, str(target), suffix=suffix, n_rows=n_rows) as writer:
+        for piece in stored.pieces(progress, span=span):
+            writer.write(piece)
+            done += piece.n_rows
+    return done, len(stored.columns)

@@ -13,6 +13,8 @@ from vqaudio.series.table import Column, Table
 
 BY_ROW = ("blank_lines", "ends")
 """What an origin says of the rows of one piece."""
+BY_ROW_STYLE = {"spelled", "stretches"}
+"""What a style says of single rows."""
 
 
 def cut(table: Table, start: int, stop: int) -> Table:
@@ -44,6 +46,10 @@ def _cut_column(column: Column, rows: slice) -> Column:
         kept = [(row, text) for row, text in spelled if rows.start <= row < rows.stop]
         if kept:
             style["spelled"] = [_steps(row - rows.start for row, _ in kept), [text for _, text in kept]]
+    if "stretches" in style:
+        lengths, kinds = zip(*style["stretches"], strict=True)
+        ends = [min(max(end - rows.start, 0), rows.stop - rows.start) for end in accumulate(lengths)]
+        style["stretches"] = [[length, kind] for length, kind in zip(_steps(ends), kinds, strict=True) if length]
     return replace(
         column,
         values=column.values[rows],
@@ -95,7 +101,7 @@ def _joined_column(columns: Sequence[Column]) -> Column:
         first,
         values=np.concatenate(values),
         cells=np.concatenate([column.cells for column in columns]),
-        parts=tuple(parts) if any(style != parts[0][1] or "spelled" in style for _, style in parts) else (),
+        parts=tuple(parts) if any(style != parts[0][1] or BY_ROW_STYLE & set(style) for _, style in parts) else (),
         texts=None if any(one is None for one in texts) else _joined_texts(texts),
     )
 

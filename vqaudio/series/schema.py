@@ -1,9 +1,10 @@
-"""What a table's header says of its columns, as JSON (``meta``): how it is written, and what is refused by its name."""
+"""What a table's header and chunks say in JSON: how it is written, and what is refused by its name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, cast
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import numpy as np
 from pydantic import (
@@ -21,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from vqaudio.container.fields import DamageError
 from vqaudio.errors import ContainerError
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
 from vqaudio.series.encodings.dictionary import DictionaryEncoding
@@ -28,6 +30,7 @@ from vqaudio.series.encodings.float_bits import FloatBits, NearDecimals
 from vqaudio.series.encodings.grid import GridEncoding
 from vqaudio.series.encodings.integer import IntegerEncoding
 from vqaudio.series.encodings.levels import LevelsEncoding
+from vqaudio.series.pieces import BY_ROW
 from vqaudio.series.table import FLOATS, Column, Dictionary, Table, storages_of
 from vqaudio.series.time_text import dtype_of, is_pattern
 
@@ -52,19 +55,28 @@ def _pattern(text: str) -> str:
     return text
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of the JSON; keys that are not known are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Quotes(_Section):
+class Quotes(Section):
     """Quotes of a CSV that need not be there: around the names of some columns, and around all cells of some."""
 
     names: Counts
     columns: Counts
 
 
-class Origin(_Section):
-    """What restores the file that a table comes from."""
+class Lines(Section):
+    """What restores the lines around some rows of a CSV."""
+
+    blank_lines: Counts = []
+    ends: StrictBool = True
+
+
+class Origin(Section):
+    """What restores the file that a table comes from, but for its lines."""
 
     suffix: Literal[".csv", ".parquet", ".npy", ".npz"]
     delimiter: Annotated[Text, Field(min_length=1, max_length=1)] = ","
@@ -72,8 +84,6 @@ class Origin(_Section):
     newline: Literal["\n", "\r\n", "\r"] = "\n"
     bom: StrictBool = False
     quotes: Quotes | None = None
-    blank_lines: Counts = []
-    ends: StrictBool = True
     bare: StrictBool = False
     metadata: Metadata = {}
     arrays: dict[Text, Annotated[Counts, Field(min_length=1, max_length=2)]] | None = None
@@ -82,7 +92,7 @@ class Origin(_Section):
 Stretch = tuple[Count, Annotated[int, Field(strict=True, ge=-1, le=1100)]]
 
 
-class Style(_Section):
+class Style(Section):
     """How cells are written as text; see :mod:`vqaudio.series.cell_style`."""
 
     gap: Text = ""
@@ -106,13 +116,6 @@ class Style(_Section):
         return self
 
 
-class DictionarySchema(_Section):
-    """The index of a dictionary; its words are those of the encoding."""
-
-    index: Integer
-    ordered: StrictBool
-
-
 def _kind(encoding: Any) -> str | None:
     if not isinstance(encoding, list | tuple) or not encoding or not isinstance(encoding[0], str):
         return None
@@ -130,39 +133,37 @@ AnyEncoding = Annotated[
 ]
 
 
-class ColumnSchema(_Section):
-    """All of a column but its cells."""
+class DictionarySchema(Section):
+    """A dictionary in Arrow's sense."""
+
+    index: Integer
+    ordered: StrictBool
+    words: tuple[Text, ...]
+
+
+class ColumnSchema(Section):
+    """What all rows of a column have in common."""
 
     name: Text
     dtype: Text
-    storage: Annotated[Text, Field(alias="stored")]
-    tagged_encoding: Annotated[AnyEncoding, Field(alias="way")]
     bound: Annotated[float, Field(strict=True, ge=0)] = 0.0
     zone: Text = ""
     notes: Metadata = {}
-    style: Style = Style()
     nullable: StrictBool = True
     dictionary: DictionarySchema | None = None
-
-    @property
-    def encoding(self) -> ColumnEncoding:
-        """How its values follow from numbers."""
-        return cast(ColumnEncoding, self.tagged_encoding[1])
 
     def empty_column(self) -> Column:
         """The column, without rows."""
         dictionary = None
         if self.dictionary is not None:
-            words = cast(DictionaryEncoding, self.encoding).words
-            dictionary = Dictionary(self.dictionary.index, self.dictionary.ordered, words)
+            dictionary = Dictionary(self.dictionary.index, self.dictionary.ordered, self.dictionary.words)
         return Column(
             self.name,
             self.dtype,
-            np.zeros(0, np.dtype(self.storage)),
+            np.zeros(0, np.dtype(storages_of(self.dtype)[0])),
             np.zeros(0, np.uint8),
             zone=self.zone,
             notes=self.notes,
-            style=self.style.model_dump(exclude_unset=True),
             nullable=self.nullable,
             dictionary=dictionary,
         )
@@ -175,21 +176,15 @@ class ColumnSchema(_Section):
 
     @model_validator(mode="after")
     def _fits(self) -> ColumnSchema:
-        if self.storage not in storages_of(self.dtype):
-            raise ValueError(f"a column of {self.dtype} in {self.storage}")
-        kinds = {"grid", "near", "bits"} if self.dtype in FLOATS else {"whole"}
-        kinds = {"words"} if self.storage == "object" else kinds
-        encoding = self.tagged_encoding[1]
-        kind = encoding.base[0] if isinstance(encoding, LevelsEncoding) else self.tagged_encoding[0]
-        if kind not in kinds or (self.dictionary is not None and self.tagged_encoding[0] != "words"):
-            raise ValueError(f"a column of {self.dtype} encoded as {self.tagged_encoding[0]}")
-        if self.style.pattern is not None and self.dtype != dtype_of(self.style.pattern):
-            raise ValueError(f"a column of {self.dtype} written as {self.style.pattern}")
+        if not storages_of(self.dtype):
+            raise ValueError(f"a column of {self.dtype}")
+        if self.dictionary is not None and storages_of(self.dtype) != ("object",):
+            raise ValueError(f"a dictionary of {self.dtype}")
         return self
 
 
-class TableSchema(_Section):
-    """All that a header says beside numbers."""
+class TableSchema(Section):
+    """What a header says."""
 
     origin: Origin
     columns: Annotated[list[ColumnSchema], FailFast(), Field(min_length=1)]
@@ -197,46 +192,135 @@ class TableSchema(_Section):
 
     @model_validator(mode="after")
     def _fits(self) -> TableSchema:
-        arrays = self.origin.arrays
-        if arrays is not None and any(len(shape) != shape[0] for shape in arrays.values()):
-            raise ValueError("arrays have one dimension or two")
-        if arrays is not None and sum(shape[1] if len(shape) > 1 else 1 for shape in arrays.values()) != len(
-            self.columns
-        ):
-            raise ValueError("its arrays are not as wide as its columns")
+        check_arrays(self.origin, len(self.columns))
         return self
 
 
-def parse_schema(meta: Any, n_rows: int) -> TableSchema:
-    """What the JSON of a header says of a table with so many rows.
+class ColumnChunkSchema(Section):
+    """What a chunk says of a column: how its numbers become values, and these text."""
+
+    tagged_encoding: Annotated[AnyEncoding | None, Field(alias="way")] = None
+    style: Style = Style()
+
+    def encoding(self, column: ColumnSchema) -> ColumnEncoding:
+        """How values follow from numbers.
+
+        Raises:
+            DamageError: in a way that the column's values do not.
+        """
+        if column.dictionary is not None and self.tagged_encoding is None:
+            return DictionaryEncoding(column.dictionary.words)
+        kind, found = self.tagged_encoding or (None, None)
+        kind = found.base[0] if isinstance(found, LevelsEncoding) else kind
+        if kind not in kinds_of(column.dtype):
+            raise DamageError(f"a column of {column.dtype} is encoded as {kind}")
+        if self.style.pattern is not None and column.dtype != dtype_of(self.style.pattern):
+            raise DamageError(f"a column of {column.dtype} is written as {self.style.pattern}")
+        return cast(ColumnEncoding, found)
+
+
+class ChunkSchema(Section):
+    """What a chunk says beside numbers."""
+
+    columns: Annotated[list[ColumnChunkSchema], FailFast()] = []
+    lines: Lines = Lines()
+
+
+def kinds_of(dtype: str) -> set[str]:
+    """The encodings that a column may have."""
+    if dtype in FLOATS:
+        return {"grid", "near", "bits"}
+    storages = storages_of(dtype)
+    return {"words" if storage == "object" else "whole" for storage in storages}
+
+
+def check_arrays(origin: Origin, n_columns: int) -> None:
+    """Do nothing where a table of so many columns can come from its arrays, if it does.
 
     Raises:
-        ContainerError: it describes no such table.
+        ValueError: it cannot.
+    """
+    if origin.arrays is None:
+        return
+    shapes = origin.arrays.values()
+    if any(len(shape) != shape[0] for shape in shapes):
+        raise ValueError("arrays have one dimension or two")
+    if sum(shape[1] if len(shape) > 1 else 1 for shape in shapes) != n_columns:
+        raise ValueError("its arrays are not as wide as its columns")
+
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+def validated(model: type[Schema], meta: Any, *, n_rows: int = 0) -> Schema:
+    """What some JSON says, of so many rows.
+
+    Raises:
+        ValueError: in one line, where it does not fit the model.
     """
     try:
-        if n_rows < 1:
-            raise ValueError("it has no rows")
-        return TableSchema.model_validate(meta, context={"n_rows": n_rows})
+        return model.model_validate(meta, context={"n_rows": n_rows})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise ContainerError(f"the header describes no table ({place}: {first['msg']}); update vqaudio") from None
+        raise ValueError(f"{place}: {first['msg']}") from None
+
+
+def parse_schema(meta: Any) -> TableSchema:
+    """What the JSON of a header says.
+
+    Raises:
+        ContainerError: it describes no table.
+    """
+    try:
+        return validated(TableSchema, meta)
     except ValueError as error:
         raise ContainerError(f"the header describes no table ({error}); update vqaudio") from None
 
 
-def describe(table: Table, columns: Sequence[EncodedColumn]) -> dict[str, Any]:
-    """The JSON of a header for a table whose columns are encoded so."""
-    described = [_describe_column(column, encoded) for column, encoded in zip(table.columns, columns, strict=True)]
-    return {"origin": table.origin, "columns": described}
+def parse_chunk_schema(meta: Any, schema: TableSchema, n_rows: int) -> ChunkSchema:
+    """What the JSON of a chunk of so many rows says.
+
+    Raises:
+        DamageError: it describes no chunk of that table.
+    """
+    try:
+        found = validated(ChunkSchema, meta, n_rows=n_rows)
+    except ValueError as error:
+        raise DamageError(f"its description is not one of a chunk ({error}); update vqaudio") from None
+    if len(found.columns) != len(schema.columns):
+        raise DamageError(f"it describes {len(found.columns)} columns, expected {len(schema.columns)}")
+    return found
 
 
-def _describe_column(column: Column, encoded: EncodedColumn) -> dict[str, Any]:
-    """All of a column but its cells."""
-    encoding = [encoded.encoding.kind, encoded.encoding.as_json()]
-    about = {"name": column.name, "dtype": column.dtype, "stored": column.values.dtype.name, "way": encoding}
-    extras = {"zone": column.zone, "notes": column.notes, "style": column.style, "bound": encoded.bound}
+def describe(table: Table, bounds: Sequence[float], *, model: str = "") -> dict[str, Any]:
+    """The JSON of a header, for a table of which ``table`` holds some rows; ``model`` is a fingerprint."""
+    origin = {key: value for key, value in table.origin.items() if key not in BY_ROW}
+    columns = [_describe_column(column, bound) for column, bound in zip(table.columns, bounds, strict=True)]
+    return {"origin": origin, "columns": columns} | ({"model": model} if model else {})
+
+
+def _describe_column(column: Column, bound: float) -> dict[str, Any]:
+    about = {"name": column.name, "dtype": column.dtype}
+    extras: dict[str, Any] = {"bound": bound, "zone": column.zone, "notes": column.notes}
     if column.dictionary is not None:
-        extras["dictionary"] = {"index": column.dictionary.index, "ordered": column.dictionary.ordered}
+        extras["dictionary"] = dict(vars(column.dictionary))
     extras = {key: value for key, value in extras.items() if value}
     return about | extras | ({} if column.nullable else {"nullable": False})
+
+
+def describe_chunk(piece: Table, encoded: Sequence[EncodedColumn]) -> dict[str, Any]:
+    """The JSON of a chunk that holds these rows."""
+    lines = {key: piece.origin[key] for key in BY_ROW if key in piece.origin}
+    columns = [_describe_rows(column, found) for column, found in zip(piece.columns, encoded, strict=True)]
+    return {"columns": columns} | ({"lines": lines} if lines else {})
+
+
+def _describe_rows(column: Column, encoded: EncodedColumn) -> dict[str, Any]:
+    about: dict[str, Any] = {}
+    if column.dictionary is None:
+        encoding = encoded.encoding
+        defaults = {field.name: field.default for field in fields(cast(Any, encoding))}
+        arguments = {key: value for key, value in encoding.as_json().items() if value != defaults.get(key, MISSING)}
+        about["way"] = [encoding.kind, arguments]
+    return about | ({"style": column.style} if column.style else {})

@@ -2,65 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from vqaudio.container.fields import DamageError
-from vqaudio.container.stored import Damage, StoredFile
+from vqaudio.container.header import MAGIC, holds_table
+from vqaudio.container.stored import Damage, Header, StoredFile
 from vqaudio.errors import ContainerError, ModelError
-from vqaudio.series.chunk import ColumnChunk, decode_chunk
+from vqaudio.series.chunk import Chunk
 from vqaudio.series.coding.model import Model, find_model
-from vqaudio.series.encodings.base import ColumnEncoding
-from vqaudio.series.header import TableHeader
-from vqaudio.series.schema import parse_schema
-from vqaudio.series.table import FLOATS, NULL, Column, Table
+from vqaudio.series.header import most_cells
+from vqaudio.series.layout import Layout, Place, Version4
+from vqaudio.series.pieces import joined
+from vqaudio.series.span import ALL, Span
+from vqaudio.series.table import NULL, Table
+from vqaudio.series.version2 import Version2
 
 Progress = Callable[[int], object]
 """Told how many rows were done since it was told last."""
-Chunk = tuple[int, list[ColumnChunk] | None]
-"""Its number, and its columns as integers; None for one that is lost."""
 
 
 class StoredTable(StoredFile):
     """A table in a ``.vq`` file.
 
     Args:
-        data: all of the file.
+        source: the file's bytes, or the file, which is open and can seek.
         name: for errors.
         model: the one that wrote it, where it is not shipped; else it is found by the file's fingerprint.
+        closing: what was opened for it.
+
+    Attributes:
+        columns: what their rows have in common: names, types, bounds.
 
     Raises:
         ContainerError: not such a file, or a damaged header.
     """
 
-    def __init__(self, data: bytes, name: str = "the file", *, model: Model | None = None):
-        super().__init__(name)
-        self._data, self._given = data, model
+    def __init__(
+        self,
+        source: bytes | IO[bytes],
+        name: str = "the file",
+        *,
+        model: Model | None = None,
+        closing: ExitStack | None = None,
+    ):
+        super().__init__(name, closing)
+        self._file = io.BytesIO(source) if isinstance(source, bytes) else source
+        self._size, self._given = self._file.seek(0, io.SEEK_END), model
+        self._file.seek(0)
+        start = self._file.read(len(MAGIC) + 1)
         try:
-            self._header, self._start = TableHeader.from_bytes(data)
-            self.schema = parse_schema(self._header.meta, self._header.n_rows)
-            self._header.check_amount(len(self.schema.columns), len(data))
+            if not holds_table(start):
+                raise ContainerError("holds no table: name a .vq file that was made from one")
+            kind = Version2 if start[-1] == 2 else Version4
+            self.layout: Layout = kind(self._file, self._size)
         except ContainerError as error:
             raise ContainerError(f"{name}: {error}") from None
-        self._columns = [column.empty_column() for column in self.schema.columns]
-        self._damage: list[Damage] = []
+        self.columns = self.layout.columns
+        self._empty = [column.empty_column() for column in self.columns]
+        self._damage = list(self.layout.damage)
 
     def __repr__(self) -> str:
-        shape = f"{self.header.n_rows} rows of {len(self._columns)} columns"
-        return f"<StoredTable {self.name!r}: {shape}, {self.size} bytes>"
+        return f"<StoredTable {self.name!r}: {self.n_rows} rows of {len(self.columns)} columns, {self.size} bytes>"
 
     @property
-    def header(self) -> TableHeader:
+    def header(self) -> Header:
         """See :attr:`StoredFile.header`."""
-        return self._header
+        return self.layout.header
+
+    @property
+    def empty(self) -> Table:
+        """Its columns, without rows."""
+        return Table(self._empty, dict(self.layout.origin))
+
+    @property
+    def n_rows(self) -> int:
+        """Rows, those that are lost included."""
+        return self.layout.n_rows
 
     @property
     def size(self) -> int:
         """Bytes."""
-        return len(self._data)
+        return self._size
 
     @property
     def damage(self) -> list[Damage]:
@@ -74,74 +102,109 @@ class StoredTable(StoredFile):
 
     def facts(self) -> dict[str, Any]:
         """See :meth:`StoredFile.facts`."""
-        n_rows, columns = self.header.n_rows, self.schema.columns
+        places = self.layout.places
         return {
-            "rows": n_rows,
-            "columns": list(map(str, columns)),
+            "rows": self.n_rows,
+            "columns": list(map(str, self.columns)),
             "source_format": self.suffix.removeprefix("."),
-            "chunks": self.header.n_chunks,
-            "chunk_rows": self.header.chunk_rows,
+            "chunks": len(places),
+            "chunk_rows": max(place.rows.stop - place.rows.start for place in places),
             "bytes": self.size,
             "model": self.model or "none",
-            "bits_per_value": round(self.size * 8 / (n_rows * len(columns)), 3),
+            "bits_per_value": round(self.size * 8 / (self.n_rows * len(self.columns)), 3),
         }
 
     @property
     def model(self) -> str:
         """Fingerprint of the model that is needed for its numbers; "" for none."""
-        return self.schema.model
+        return self.layout.model
 
     @property
     def suffix(self) -> str:
         """Of the file that the table comes from."""
-        return self.schema.origin.suffix
+        return str(self.layout.origin["suffix"])
 
-    def table(self, progress: Progress = lambda rows: None) -> Table:
-        """All of it. Rows that are lost are gaps, and told of in ``damage``.
+    def table(self, progress: Progress = lambda rows: None, *, span: Span = ALL) -> Table:
+        """All of it, or some rows. Those that are lost are gaps, and told of in ``damage``.
 
         Raises:
+            ContainerError: more than is taken into memory at once from a file of its size.
             ModelError: the model that the file was written by is neither given nor shipped.
+            SeriesError: a span that holds no rows.
         """
-        return self.assembled(self.chunks(progress))
+        n_rows = span.n_rows(self)
+        if n_rows is None:
+            n_rows = sum(place.rows.stop - place.rows.start for place in span.places(self))
+        n_cells = n_rows * len(self.columns)
+        if n_cells > most_cells(self.size):
+            raise ContainerError(
+                f"{self.name}: {n_cells} cells in {self.size} bytes are more than are taken into memory at once: read "
+                "them in pieces, or decompress them to a file"
+            )
+        return joined(list(self.pieces(progress, span=span)))
 
-    def assembled(self, chunks: Iterable[Chunk]) -> Table:
-        """The table of all chunks, in order."""
-        pairs = [(self.header.rows_of(index), parts) for index, parts in chunks]
-        columns = []
-        for number, (column, schema) in enumerate(zip(self._columns, self.schema.columns, strict=True)):
-            pieces = [_piece(column, schema.encoding, rows, parts[number] if parts else None) for rows, parts in pairs]
-            values, cells = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
-            columns.append(replace(column, values=values, cells=cells))
-        return Table(columns, self.schema.origin.model_dump(exclude_unset=True))
+    def pieces(self, progress: Progress = lambda rows: None, *, span: Span = ALL) -> Iterator[Table]:
+        """The same, chunk by chunk: memory holds one of them.
 
-    def chunks(self, progress: Progress = lambda rows: None) -> Iterator[Chunk]:
-        """The number of each chunk, and its columns as integers; None for a chunk that is lost."""
+        Raises:
+            ModelError, SeriesError: as :meth:`table`.
+        """
+        places = span.places(self)
+        found = 0
+        for place, chunk in self._read(places, progress):
+            piece = span.cut(self.piece(place, chunk), place, self)
+            found += piece.n_rows
+            if piece.n_rows:
+                yield piece
+        if not found:
+            raise span.holds_nothing(self)
+
+    def piece(self, place: Place, chunk: Chunk | None) -> Table:
+        """The rows of a chunk; of one that is lost, gaps."""
+        n_rows = place.rows.stop - place.rows.start
+        if chunk is None:
+            lost = [
+                replace(column, values=_nothing(column.values, n_rows), cells=np.full(n_rows, NULL, np.uint8))
+                for column in self._empty
+            ]
+            return Table(lost, dict(self.layout.origin))
+        columns = [
+            replace(column, values=found.values(column.dtype), cells=found.cells, style=found.style)
+            for column, found in zip(self._empty, chunk.columns, strict=True)
+        ]
+        lines = dict(chunk.lines)
+        if place is not self.layout.places[-1]:
+            lines.pop("ends", None)  # lines were added behind it later
+        return Table(columns, self.layout.origin | lines)
+
+    def assembled(self, chunks: Iterable[tuple[Place, Chunk | None]]) -> Table:
+        """The table of chunks that were read, in order."""
+        return joined([self.piece(place, chunk) for place, chunk in chunks])
+
+    def chunks(self, progress: Progress = lambda rows: None) -> Iterator[tuple[Place, Chunk | None]]:
+        """Each chunk's place and its columns as integers; None for a chunk that is lost.
+
+        Raises:
+            ModelError: as :meth:`table`.
+        """
+        return self._read(self.layout.places, progress)
+
+    def _read(self, places: Sequence[Place], progress: Progress) -> Iterator[tuple[Place, Chunk | None]]:
         try:
             model = find_model(self.model, self._given) if self.model else None
         except ModelError as error:
             raise ModelError(f"{self.name}: {error}") from None
-        self._damage = []
-        offset = self._start
-        sizes = [column.values.dtype.itemsize if column.dtype in FLOATS else 0 for column in self._columns]
-        for index, size in enumerate(self.header.sizes):
-            rows = self.header.rows_of(index)
-            parts = None
+        self._damage = list(self.layout.damage)
+        for place in places:
+            chunk = None
             try:
-                data = self._data[offset : offset + size]
-                n_rows = rows.stop - rows.start
-                parts = decode_chunk(data, index, n_rows=n_rows, literal_sizes=sizes, model=model)
+                self._file.seek(place.offset)
+                chunk = self.layout.decode(self._file.read(place.size), place, model)
             except DamageError as damage:
-                self._damage.append(Damage(str(damage), index, rows.start, rows.stop, "rows"))
-            offset += size
-            progress(rows.stop - rows.start)
-            yield index, parts
-        if offset < len(self._data):
-            self._damage.append(Damage(f"{len(self._data) - offset} bytes follow the last chunk"))
+                self._damage.append(Damage(str(damage), place.index, place.rows.start, place.rows.stop, "rows"))
+            progress(place.rows.stop - place.rows.start)
+            yield place, chunk
 
 
-def _piece(column: Column, encoding: ColumnEncoding, rows: slice, chunk: ColumnChunk | None) -> tuple[Any, Any]:
-    """Values and cells of a chunk; of a lost one, gaps."""
-    n_rows, dtype = rows.stop - rows.start, column.values.dtype
-    if chunk is None:
-        return np.full(n_rows, "" if dtype.kind == "O" else 0, dtype), np.full(n_rows, NULL, np.uint8)
-    return chunk.values(encoding, dtype), chunk.cells
+def _nothing(like: Any, n_rows: int) -> Any:
+    return np.full(n_rows, "" if like.dtype.kind == "O" else 0, like.dtype)

@@ -1,34 +1,42 @@
-"""Tables to ``.vq`` files, which are decoded again and compared before they are handed out."""
+"""Tables to ``.vq`` files, chunk by chunk; each chunk is decoded again and compared before the next begins."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import IO
 
 import numpy as np
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.chunk import ColumnChunk, encode_chunk
+from vqaudio.series.chunk_writer import ChunkWriter, NoStyleError, WritingOptions
 from vqaudio.series.coding.model import Model
-from vqaudio.series.encodings import select
-from vqaudio.series.encodings.base import EncodedColumn
-from vqaudio.series.encodings.bounds import MaxError, distances, equal_bits, within
-from vqaudio.series.header import TableHeader, chunk_rows_for, most_cells
-from vqaudio.series.schema import describe
-from vqaudio.series.stored import Progress, StoredTable
-from vqaudio.series.table import FLOATS, Column, Table
+from vqaudio.series.encodings.bounds import MaxError
+from vqaudio.series.encodings.survey import ColumnPlan, plan
+from vqaudio.series.formats.base import TableReader, WholeTableReader
+from vqaudio.series.header import FEWEST_CHUNK_ROWS
+from vqaudio.series.stored import Progress
+from vqaudio.series.table import FLOATS, VALUE, Column, Table
 
-NAME_SIZE = 32
-"""Bytes that the name of a model takes in the header, at most."""
 MOST_NAMED = 10
 """Columns that a sentence names."""
-SHORT_CHUNK_ROWS = 256
-"""Rows of a chunk where longer ones would take fewer bytes than readers believe; a column takes 4 or more of each."""
+CHUNK_ROWS, CHUNK_CELLS = 1 << 18, 1 << 20
+"""Rows and cells of a chunk: so many that learning what they are like pays, and that memory is bounded."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: rows, columns, bytes, and sentences for whoever brought the table."""
+
+    n_rows: int
+    n_columns: int
+    size: int
+    remarks: list[str]
 
 
 def compress(
-    table: Table,
+    table: Table | TableReader,
     max_error: MaxError | None = None,
     *,
     lossless: bool = False,
@@ -47,102 +55,100 @@ def compress(
     array([0.5, 0.5, 0.6])
 
     Args:
-        table: its columns' styles are set.
-        max_error: how far numbers may be off; None for not at all.
-        lossless: keep floats to the bit that have no fixed number of digits, rather than refuse them.
-        independent: predict no column from others, to see what that is worth.
-        model: codes a column wherever it takes fewer bytes so; the file then names it, and cannot be read without it.
+        table: in memory, or read in pieces.
+        max_error, lossless, independent, model: as of :class:`WritingOptions`.
         name: of the file, for errors.
         progress: told how many rows were done.
 
     Raises:
         SeriesError: infinity, floats that need one of the two options, or a table without cells.
     """
-    if not table.n_rows:
-        raise SeriesError(f"{name}: holds no rows; expected one or more")
-    columns = [
-        select.encode(column, max_error, lossless=lossless, is_first=number == 0, name=name)
-        for number, column in enumerate(table.columns)
-    ]
-    header = TableHeader(table.n_rows, chunk_rows_for(len(columns)), describe(table, columns))
-    data = _file_of(table, columns, header, independent=independent, model=model, progress=progress)
-    if table.n_cells > most_cells(len(data)):
-        header = replace(header, chunk_rows=SHORT_CHUNK_ROWS)
-        data = _file_of(table, columns, header, independent=independent, model=model, progress=progress)
-    restored = StoredTable(data, name, model=model).table()
-    _check(table, restored, columns, exact_text=max_error is None, name=name)
-    if max_error is not None:
-        table.remarks += _exemptions(table, columns)
-    return data
+    reader = WholeTableReader(table, name) if isinstance(table, Table) else table
+    file = io.BytesIO()
+    options = WritingOptions(max_error, lossless, independent, model)
+    remarks = write(reader, file, options, progress=progress).remarks
+    if isinstance(table, Table):
+        table.remarks[:] = remarks
+    return file.getvalue()
 
 
-def _file_of(
-    table: Table,
-    columns: Sequence[EncodedColumn],
-    header: TableHeader,
-    *,
-    independent: bool,
-    model: Model | None,
-    progress: Progress,
-) -> bytes:
-    """The file with this header; it names the model if that saves more than its name takes."""
-    chunked = [
-        [
-            ColumnChunk.of_rows(column, encoded, rows=header.rows_of(index))
-            for column, encoded in zip(table.columns, columns, strict=True)
-        ]
-        for index in range(header.n_chunks)
-    ]
-    chunks, saved = _encode_chunks(chunked, independent=independent, model=model, progress=progress)
-    if model is not None and saved > NAME_SIZE:
-        header = replace(header, meta=header.meta | {"model": model.fingerprint})
-    elif saved:
-        chunks, _ = _encode_chunks(chunked, independent=independent, model=None, progress=lambda rows: None)
-    return replace(header, sizes=[len(chunk) for chunk in chunks]).to_bytes() + b"".join(chunks)
+def write(
+    reader: TableReader, file: IO[bytes], options: WritingOptions, *, progress: Progress = lambda rows: None
+) -> Written:
+    """Write a table into an open file, of which it begins at the start; see :func:`compress`.
+
+    Where the text of some column fits no style, the file is begun again with that column as text.
+    """
+    texts: set[int] = set()
+    while True:
+        file.seek(0)
+        file.truncate()
+        try:
+            return _Writing(reader, file, options, texts).run(progress)
+        except NoStyleError as columns:
+            texts |= columns.numbers
 
 
-def _encode_chunks(
-    chunked: Sequence[Sequence[ColumnChunk]], *, independent: bool, model: Model | None, progress: Progress
-) -> tuple[list[bytes], int]:
-    """All chunks, and how many bytes the model saved."""
-    chunks, all_saved = [], 0
-    for index, columns in enumerate(chunked):
-        chunk, saved = encode_chunk(index, columns, independent=independent, model=model)
-        chunks.append(chunk)
-        all_saved += saved
-        progress(len(columns[0].numbers))
-    return chunks, all_saved
+def chunk_rows_for(n_columns: int) -> int:
+    """Rows of a chunk of a table with so many columns."""
+    return max(FEWEST_CHUNK_ROWS, min(CHUNK_ROWS, CHUNK_CELLS // max(1, n_columns)))
 
 
-def _check(table: Table, restored: Table, columns: Sequence[EncodedColumn], *, exact_text: bool, name: str) -> None:
-    """Refuse to hand out a file that does not give back what it should."""
-    for column, found, encoded in zip(table.columns, restored.columns, columns, strict=True):
-        bound = encoded.bound
-        good = column.name == found.name and np.array_equal(column.cells, found.cells)
-        if bound and column.dtype in FLOATS:
-            good = good and bool(within(column.values, found.values, bound=bound)[column.known].all())
-        elif bound:
-            good = good and int(distances(column.values, found.values).max()) <= bound
-        else:
-            values, restored_values = column.values[column.known], found.values[column.known]
-            equal = equal_bits(values, restored_values) if column.dtype in FLOATS else values == restored_values
-            good = good and bool(equal.all())
-            if column.texts is not None and (exact_text or encoded.exempt):
-                good = good and _comes_back(found, column.texts)
-        if not good:
-            raise SeriesError(f"{name}: column {column.name!r} does not come back as it should: please report this")
+class _Writing:
+    """One attempt to write a file; the columns whose numbers are ``texts`` are stored as text."""
+
+    def __init__(self, reader: TableReader, file: IO[bytes], options: WritingOptions, texts: set[int]):
+        self._reader, self._file, self._options, self._texts = reader, file, options, texts
+
+    def run(self, progress: Progress) -> Written:
+        name = self._reader.name
+        first = next(self._pieces(1), None)
+        if first is None or not first.n_rows:
+            raise SeriesError(f"{name}: holds no rows; expected one or more")
+        rows = chunk_rows_for(len(first.columns))
+        has_odd_clock = first.columns[0].dtype in FLOATS and not self._options.lossless
+        is_surveyed = self._options.max_error is not None or has_odd_clock
+        plans = plan(self._pieces(rows) if is_surveyed else [first], self._options.max_error)
+        chunks = ChunkWriter(self._file, first, plans, self._options, name)
+        for piece in self._pieces(rows):
+            chunks.add(piece)
+            progress(piece.n_rows)
+        chunks.finish()
+        remarks = [*self._reader.remarks]
+        if self._options.max_error is not None:
+            remarks += _exemptions(first.columns, plans)
+        return Written(chunks.n_rows, len(plans), chunks.size, remarks)
+
+    def _pieces(self, rows: int) -> Iterator[Table]:
+        for piece in self._reader.pieces(rows):
+            columns = [
+                as_text(column) if number in self._texts else in_one_style(column)
+                for number, column in enumerate(piece.columns)
+            ]
+            yield Table(columns, piece.origin, piece.remarks)
 
 
-def _comes_back(column: Column, texts: Any) -> bool:
-    """Whether a column's cells are written as they stood."""
+def as_text(column: Column) -> Column:
+    """A column of what stood in its cells."""
+    assert column.texts is not None
+    texts = np.array(column.texts, object)
+    return replace(column, dtype="string", values=texts, cells=np.full_like(column.cells, VALUE), style={}, zone="")
+
+
+def in_one_style(column: Column) -> Column:
+    """A column that has one style, or the text in which one is found."""
+    if not column.parts:
+        return replace(column)
+    if len(column.parts) == 1:
+        return replace(column, style=column.parts[0][1], parts=())
     from vqaudio.series.cell_style import render_cells  # late: Arrow takes a while to import
 
-    return bool(render_cells(column).equals(texts))
+    return replace(column, texts=render_cells(column) if column.texts is None else column.texts, parts=())
 
 
-def _exemptions(table: Table, columns: Sequence[EncodedColumn]) -> Iterator[str]:
+def _exemptions(columns: Sequence[Column], plans: Sequence[ColumnPlan]) -> Iterator[str]:
     """The sentence that names the columns that a bound does not reach, if there are any."""
-    exempt = [column for column, encoded in zip(table.columns, columns, strict=True) if encoded.exempt]
+    exempt = [column for column, plan in zip(columns, plans, strict=True) if plan.exempt]
     if exempt:
         named = [f"{column.name!r} ({column.dtype})" for column in exempt[:MOST_NAMED]]
         more = f" and {len(exempt) - MOST_NAMED} more" if len(exempt) > MOST_NAMED else ""

@@ -13,7 +13,6 @@ There are six, and each restores a column from *numbers*, int64 ``(rows,)``:
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -24,30 +23,30 @@ from vqaudio.errors import SeriesError
 from vqaudio.series.arrays import Integers
 from vqaudio.series.encodings.base import EncodedColumn, EncodedValues
 from vqaudio.series.encodings.bounded_grid import encode_within, stretches
-from vqaudio.series.encodings.bounds import MaxError, equal_bits
+from vqaudio.series.encodings.bounds import equal_bits
 from vqaudio.series.encodings.dictionary import encode_words
 from vqaudio.series.encodings.float_bits import encode_bits, encode_near_decimals
 from vqaudio.series.encodings.grid import GridEncoding, encode_on_grid
 from vqaudio.series.encodings.integer import encode_integers
 from vqaudio.series.encodings.levels import LEAST_ROWS, LevelsEncoding, by_levels
-from vqaudio.series.table import FLOATS, INTEGERS, NAN, VALUE, Column
+from vqaudio.series.encodings.survey import ColumnPlan
+from vqaudio.series.table import FLOATS, NAN, VALUE, Column
 
 MORE_LEVELS = 2.0
 """So many times as many values as steps of twice the bound may be cheaper exactly than within the bound."""
 NON_FINITE_SHARE = 8
 """Where more than one float in so many is infinite or an odd NaN, all are coded by their bits."""
-CLOCK_NAMES = {"t", "time", "date", "datetime", "timestamp", "seconds", "index"}
 
 
-def encode(column: Column, max_error: MaxError | None, *, lossless: bool, is_first: bool, name: str) -> EncodedColumn:
-    """A column as integers; its ``style`` is set, and a column whose text no style fits becomes one of text.
+def encode(column: Column, plan: ColumnPlan, *, lossless: bool, name: str, first_row: int = 0) -> EncodedColumn | None:
+    """Rows of a column as integers; its ``style`` is set. None where no style fits its text: it has to be one of text.
 
     Args:
-        column: of a table.
-        max_error: the bound for numbers; those of a clock have none.
-        lossless: whether floats without fixed digits may be stored, by their bits, where there is no ``max_error``.
-        is_first: whether it is the first column, which may be a clock.
+        column: the rows.
+        plan: what holds for all rows of the column.
+        lossless: whether floats without fixed digits may be stored, by their bits, where there is no bound.
         name: of the file, for errors.
+        first_row: the number of the first of them in the table.
 
     Raises:
         SeriesError: infinity; floats that are neither bounded nor on a grid, unless ``lossless``.
@@ -58,56 +57,36 @@ def encode(column: Column, max_error: MaxError | None, *, lossless: bool, is_fir
     if column.dtype in FLOATS and not lossless and not np.isfinite(known).all():
         row = int(np.flatnonzero(column.known)[~np.isfinite(known)][0])
         raise SeriesError(
-            f"{name}: row {row + 1} of column {column.name!r} holds {column.values[row]}, which cannot be coded so: "
-            "leave such cells empty, or keep all bits (--lossless)"
+            f"{name}: row {first_row + row + 1} of column {column.name!r} holds {column.values[row]}, which cannot be "
+            "coded so: leave such cells empty, or keep all bits (--lossless)"
         )
-    exempt = column.dtype not in FLOATS + INTEGERS or (is_first and _is_clock(column.name, known))
-    if exempt:
-        max_error, lossless = None, True
-    values = _encode_known(column, known, 0.0 if max_error is None else max_error.of(known))
+    values = _encode_known(column, known, plan.bound)
     encoding = values.encoding.base[1] if isinstance(values.encoding, LevelsEncoding) else values.encoding
     is_plain = column.dtype not in FLOATS or isinstance(encoding, GridEncoding)
-    if max_error is None and not lossless and not is_plain:
+    if not plan.bounded and not plan.exempt and not lossless and not is_plain:
         raise SeriesError(
             f"{name}: column {column.name!r} holds floats without a fixed number of digits: say how far decoded values "
             "may be off (--max-error 1% of the range, or --max-error 0.05), or --lossless to keep all bits"
         )
-    if column.texts is not None and not _set_style(column, exact=max_error is None):
-        values = encode_words(column.values.tolist(), column.dictionary)
-    return EncodedColumn.of_known(column, values, exempt=exempt)
+    if column.texts is not None and not _set_style(column, exact=not plan.bounded):
+        return None
+    return EncodedColumn.of_known(column, values, exempt=plan.exempt)
 
 
 def _set_style(column: Column, *, exact: bool) -> bool:
-    """Give a column its style; where no style fits its texts, it becomes one of text, and that is no style."""
+    """Give a column its style; False where none fits its texts."""
     from vqaudio.series.cell_style import bounded_style, find_style  # late: Arrow takes a while to import
 
-    if not exact:
-        column.style = bounded_style(column)
-    elif (style := find_style(column)) is not None:
+    style = find_style(column) if exact else bounded_style(column)
+    if style is not None:
         column.style = style
-    else:
-        column.dtype, column.values, column.style = "string", np.array(column.texts, object), {}
-        column.cells = np.full_like(column.cells, VALUE)
-        return False
-    return True
+    return style is not None
 
 
 def _keep_odd_nans(column: Column) -> None:
     """Take NaNs of other bits than the usual ones for values."""
     usual = equal_bits(column.values, np.full_like(column.values, np.nan))
     column.cells = np.where((column.cells == NAN) & ~usual, VALUE, column.cells).astype(np.uint8)
-
-
-def _is_clock(name: str, values: NDArray[Any]) -> bool:
-    """Whether values rise all the time and either regularly, or under a name for time."""
-    if len(values) < 3:
-        return False
-    wide = values.astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = np.diff(wide)
-        regular = np.ptp(steps) <= 1e-6 * np.abs(steps).max() + 1e-15 * np.abs(wide).max()
-    named = re.split("[^a-z]", name.lower(), maxsplit=1)[0] in CLOCK_NAMES
-    return bool((steps > 0).all() and (regular or named))
 
 
 def _encode_known(column: Column, known: NDArray[Any], bound: float) -> EncodedValues:

@@ -12,12 +12,20 @@ if TYPE_CHECKING:
     from vqaudio.series.table import Table
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
+_MAGICS = {b"PAR1": ".parquet", b"\x93NUMPY": ".npy", b"PK\3\4": ".npz"}
 
 
 def suffix_of(path: Path) -> str:
     """The suffix of a table's file, or an empty text for any other."""
     suffix = path.suffix.lower()
     return suffix if suffix in SUFFIXES else ""
+
+
+def sniffed_suffix(file: IO[bytes]) -> str:
+    """The suffix that the name of an open file should have, by its first bytes: what is nothing else is a CSV."""
+    start = file.read(6)
+    file.seek(0)
+    return next((suffix for magic, suffix in _MAGICS.items() if start.startswith(magic)), ".csv")
 
 
 def read_table(
