@@ -78,7 +78,7 @@ def test_plain_nan_needs_no_bits_of_its_own():
 def test_values_stay_exact_where_a_bound_is_little_more_than_their_own_steps():
     steps = np.random.default_rng(0).integers(-3, 4, 5000).cumsum()
     values = np.round(steps * 0.067, 3)
-    bounded, exact = (compress(table(column(values)), max_error) for max_error in (MaxError(0.04), None))
+    bounded, exact = (compress(table(column(values)), max_error) for max_error in (MaxError(0.034), None))
     assert (back(bounded).columns[0].values == values).all()
     assert len(bounded) <= len(exact) + 20
     far = back(compress(table(column(values)), MaxError(0.4))).columns[0].values

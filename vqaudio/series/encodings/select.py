@@ -130,7 +130,8 @@ def _exactly(values: NDArray[Any], bounded: EncodedValues) -> EncodedValues:
     if n_levels > MORE_LEVELS * n_steps:
         return bounded
     exact = _encode_exactly(values)
-    extra = len(json.dumps(exact.encoding.as_json())) * 8 / len(values)
+    size, other_size = (len(json.dumps(found.encoding.as_json())) * 8 for found in (exact, bounded))
+    extra = (size - other_size) / len(values)
     if _entropy(exact.numbers[rows]) + extra > _entropy(bounded.numbers[rows]):
         return bounded
     return replace(exact, bound=bounded.bound)
