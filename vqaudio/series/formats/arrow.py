@@ -207,8 +207,9 @@ def rechunked(batches: Iterator[Any], rows: int, *, n_skipped: int = 0) -> Itera
         n_skipped, n_held = 0, n_held + held[-1].num_rows
         while n_held >= rows:
             table = pa.Table.from_batches(held)
-            yield table.slice(0, rows)
-            n_held -= rows
-            held = table.slice(rows).to_batches()
+            ready, held, n_held = [table.slice(0, rows)], table.slice(rows).to_batches(), n_held - rows
+            del table  # nothing but what is left over is held while a table is in use
+            yield ready.pop()
     if n_held:
-        yield pa.Table.from_batches(held)
+        ready, held = [pa.Table.from_batches(held)], []
+        yield ready.pop()

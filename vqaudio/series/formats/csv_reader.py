@@ -143,7 +143,9 @@ class CsvReader(TableReader):
                 texts = pa.table([pa.array([], pa.string()) for _ in self._kinds], names=source.names)
                 values = pa.table([pa.array([], kind) for kind in types.values()], names=[f"f{at}" for at in types])
             columns = [self._column(at, texts, values) for at in range(len(self._kinds))]
-            yield Table(columns, self._origin_of(start, start + rows), self.remarks)
+            ready = [Table(columns, self._origin_of(start, start + rows), self.remarks)]
+            del texts, values, columns  # which are held no longer than who reads them needs
+            yield ready.pop()
 
     def _column(self, at: int, texts: Any, values: Any) -> Column:
         name, written = self._titles[at], texts.column(at).combine_chunks()
@@ -165,12 +167,6 @@ class CsvReader(TableReader):
         if here.any():
             origin["blank_lines"] = np.diff(self._places[here] - first, prepend=0).tolist()
         return origin
-
-
-def read(file: IO[bytes], name: str, *, delimiter: str | None = None, decimal: str | None = None) -> Table:
-    """All of a CSV file as one piece; see :class:`CsvReader`."""
-    reader = CsvReader(file, name, delimiter=delimiter, decimal=decimal)
-    return next(reader.pieces(max(1, reader.n_rows)))
 
 
 def _with_last(blocks: Iterator[Sequence[Any]]) -> Iterator[tuple[Sequence[Any], bool]]:

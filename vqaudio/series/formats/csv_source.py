@@ -14,6 +14,7 @@ from pyarrow import csv as arrow_csv
 from vqaudio.errors import SeriesError
 from vqaudio.series.formats import csv_dialect
 from vqaudio.series.formats.arrow import first_line
+from vqaudio.series.formats.window import Window
 
 BOM = b"\xef\xbb\xbf"
 BLOCK_BYTES, MOST_BLOCK_BYTES, LONGER = 1 << 21, 1 << 30, 8
@@ -43,38 +44,6 @@ class Survey:
     has_quotes: bool
     has_blank_lines: bool
     ends: bool
-
-
-class Window:
-    """A file from some byte on, with a position of its own; Arrow reads from threads."""
-
-    closed = False
-
-    def __init__(self, file: IO[bytes], position: int, lock: threading.Lock):
-        self._file, self.position, self._lock = file, position, lock
-
-    def read(self, count: int = -1) -> bytes:
-        """The next bytes; fewer at the end."""
-        with self._lock:
-            self._file.seek(self.position)
-            data = self._file.read(count)
-        self.position += len(data)
-        return data
-
-    def close(self) -> None:
-        """Nothing: the file is not its own."""
-
-    def readable(self) -> bool:
-        """For Arrow."""
-        return True
-
-    def writable(self) -> bool:
-        """For Arrow."""
-        return False
-
-    def seekable(self) -> bool:
-        """For Arrow."""
-        return False
 
 
 class CsvSource:

@@ -49,13 +49,3 @@ class CsvWriter(TableWriter):
 
     def finish(self) -> None:
         """See :meth:`TableWriter.finish`: nothing."""
-
-
-def write(table: Table, file: IO[bytes], *, name: str) -> None:
-    """Write a table as CSV, as the CSV file was written that it comes from, if any.
-
-    Raises:
-        SeriesError: bytes, or text that UTF-8 has not.
-    """
-    with CsvWriter(file, name) as writer:
-        writer.write(table)

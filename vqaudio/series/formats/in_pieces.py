@@ -1,42 +1,44 @@
-"""Which reader and writer of pieces a suffix has."""
+"""The reader and the writer of pieces that a suffix names."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import IO
 
-from vqaudio.series.formats.base import TableReader, TableWriter, WholeTableReader
-from vqaudio.series.formats.suffixes import has_arrow, read_table, write_table
-from vqaudio.series.pieces import joined
-from vqaudio.series.table import Table
-
-
-class WholeTableWriter(TableWriter):
-    """Collects all pieces, and writes them as one."""
-
-    def __init__(self, file: IO[bytes], name: str, suffix: str):
-        self._file, self._name, self._suffix = file, name, suffix
-        self._pieces: list[Table] = []
-
-    def write(self, piece: Table) -> None:
-        self._pieces.append(piece)
-
-    def finish(self) -> None:
-        write_table(joined(self._pieces), self._file, name=self._name, suffix=self._suffix)
+from vqaudio.errors import SeriesError, install
+from vqaudio.series.formats.base import TableReader, TableWriter
 
 
 def open_table(
     file: IO[bytes], name: str, *, suffix: str, delimiter: str | None = None, decimal: str | None = None
 ) -> TableReader:
-    """The table in an open file, to be read in pieces; arguments and errors are those of :func:`read_table`."""
-    if suffix == ".csv" and has_arrow():
+    """The table in an open file, to be read in pieces.
+
+    Args:
+        file: open at its start; it can seek, and stays open while pieces are read.
+        name: of it, for errors.
+        suffix: ``.csv``, ``.parquet``, ``.npy`` or ``.npz``.
+        delimiter, decimal: those of a CSV, a character each; None where the file tells them itself.
+
+    Raises:
+        SeriesError: it cannot be read so, or holds what no column may; or it is CSV or Parquet, and pyarrow is missing.
+    """
+    if suffix != ".csv" and (delimiter or decimal):
+        raise SeriesError(f"{name}: --delimiter and --decimal are for .csv; leave them out")
+    if suffix in (".npy", ".npz"):
+        from vqaudio.series.formats.npy_reader import NpyReader
+
+        return NpyReader(file, name, suffix=suffix)
+    if not _has_arrow():
+        kind = "CSV" if suffix == ".csv" else "Parquet"
+        raise SeriesError(f"{name}: is a {kind} file, which pyarrow reads: {install('tables')}, or save it as .npz")
+    if suffix == ".csv":
         from vqaudio.series.formats.csv_reader import CsvReader  # late, as below: Arrow takes a while to import
 
         return CsvReader(file, name, delimiter=delimiter, decimal=decimal)
-    if suffix == ".parquet" and has_arrow() and not (delimiter or decimal):
-        from vqaudio.series.formats.parquet import ParquetReader
+    from vqaudio.series.formats.parquet import ParquetReader
 
-        return ParquetReader(file, name)
-    return WholeTableReader(read_table(file, name, suffix=suffix, delimiter=delimiter, decimal=decimal), name)
+    return ParquetReader(file, name)
 
 
 def create_table(
@@ -47,19 +49,30 @@ def create_table(
     Args:
         file: an open one, which need not seek.
         name: of it, for errors.
-        suffix: one of ``SUFFIXES``.
+        suffix: as for :func:`open_table`.
         n_rows: that will be written, where it is known.
         has_gaps: whether rows are lost, which come as gaps.
 
     Raises:
-        SeriesError: as :func:`write_table`.
+        SeriesError: another suffix; or CSV or Parquet, and pyarrow is missing.
     """
-    if suffix == ".csv" and has_arrow():
+    if suffix in (".npy", ".npz"):
+        from vqaudio.series.formats.npy_writer import NpyWriter
+
+        return NpyWriter(file, name, suffix=suffix, n_rows=n_rows)
+    if suffix not in (".csv", ".parquet"):
+        raise SeriesError(f"{name}: a table is written to .csv, .parquet, .npy or .npz: choose such a name")
+    if not _has_arrow():
+        kind = "CSV" if suffix == ".csv" else "Parquet"
+        raise SeriesError(f"{name}: {kind} is written by pyarrow: {install('tables')}, or name a .npz")
+    if suffix == ".csv":
         from vqaudio.series.formats.csv_writer import CsvWriter
 
         return CsvWriter(file, name)
-    if suffix == ".parquet" and has_arrow():
-        from vqaudio.series.formats.parquet import ParquetWriter
+    from vqaudio.series.formats.parquet import ParquetWriter
 
-        return ParquetWriter(file, name, has_gaps=has_gaps)
-    return WholeTableWriter(file, name, suffix)
+    return ParquetWriter(file, name, has_gaps=has_gaps)
+
+
+def _has_arrow() -> bool:
+    return importlib.util.find_spec("pyarrow") is not None

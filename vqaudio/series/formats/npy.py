@@ -1,13 +1,11 @@
-"""NPY and NPZ: arrays of one dimension or two, whose columns become a table's."""
+"""NPY and NPZ: arrays of one dimension or two, whose columns become a table's, and the other way round."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
@@ -15,8 +13,6 @@ from vqaudio.series.table import TEXTS, Column, Table, decimal_of, is_binary, kn
 
 SINGLE = ""
 """The name of an NPY file's only array."""
-END_OF_ARCHIVE, END_SIZE = b"PK\5\6", 22
-"""How the last record of a ZIP archive begins, and its bytes before the archive's comment."""
 _UNITS = ("s", "ms", "us", "ns")
 _DATE_UNITS = {"date32": "D", "date64": "ms"}
 _NUMPY_TIMES = {"timestamp": "datetime64", "date32": "datetime64", "date64": "datetime64"} | dict.fromkeys(
@@ -24,57 +20,12 @@ _NUMPY_TIMES = {"timestamp": "datetime64", "date32": "datetime64", "date64": "da
 )
 
 
-def read(file: IO[bytes], name: str, *, suffix: str) -> Table:
-    """The arrays of an open file.
+def column_of(title: str, values: NDArray[Any], name: str) -> Column:
+    """The column that an array ``(rows,)`` is.
 
     Raises:
-        SeriesError: not such a file, or arrays that do not make a table.
+        SeriesError: it holds what no column may.
     """
-    try:
-        arrays = {SINGLE: _array(file)} if suffix == ".npy" else _members(file)
-    except Exception as error:  # damaged headers end in whatever Python's own parser and unpackers raise
-        raise SeriesError(f"{name}: cannot be read as {suffix} ({error}); save plain arrays of numbers") from None
-    columns, shapes = [], {}
-    for key, array in arrays.items():
-        if array.ndim not in (1, 2) or len(array) != len(next(iter(arrays.values()))):
-            raise SeriesError(
-                f"{name}: the array {key!r} has the shape {array.shape}; expected (rows,) or (rows, columns), and as "
-                "many rows in every array"
-            )
-        shapes[key] = [array.ndim, *array.shape[1:]]
-        for number, values in enumerate(array.T if array.ndim == 2 else [array]):
-            title = key if array.ndim == 1 else f"{key}[{number}]" if key else str(number)
-            columns.append(_column(title, values, name))
-    return Table(columns, {"suffix": suffix, "arrays": shapes})
-
-
-def _array(stream: IO[bytes]) -> NDArray[Any]:
-    """The array in a stream, and nothing but that."""
-    array: NDArray[Any] = npy_format.read_array(stream, allow_pickle=False)
-    if stream.read(1):
-        raise ValueError("something follows its array, maybe a second one, which belongs into an .npz")
-    return array
-
-
-def _members(file: IO[bytes]) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {}
-    with zipfile.ZipFile(file) as archive:
-        file.seek(-END_SIZE - len(archive.comment), 2)
-        first = min((entry.header_offset for entry in archive.infolist()), default=0)
-        if first or file.read(len(END_OF_ARCHIVE)) != END_OF_ARCHIVE:
-            raise ValueError("something stands before or behind its arrays, which would be lost")
-        for member in archive.namelist():
-            title = member.removesuffix(".npy")
-            if title in arrays:
-                raise ValueError(f"it holds two arrays named {title!r}")
-            with archive.open(member) as stream:
-                arrays[title] = _array(stream)
-    if not arrays:
-        raise ValueError("it holds no arrays")
-    return arrays
-
-
-def _column(title: str, values: NDArray[Any], name: str) -> Column:
     kind, dtype = values.dtype.kind, values.dtype.newbyteorder("=")
     values, cells = known_cells(np.ascontiguousarray(values, dtype))
     if kind in "mM":
@@ -89,24 +40,8 @@ def _column(title: str, values: NDArray[Any], name: str) -> Column:
     return Column(title, dtype.name, values, cells)
 
 
-def write(table: Table, file: IO[bytes], *, name: str, suffix: str) -> None:
-    """Write a table's columns, as the arrays that they come from, if any.
-
-    Raises:
-        SeriesError: columns of several types for one array, or gaps among integers.
-    """
-    arrays = _arrays(table, name, suffix)
-    if suffix == ".npy":
-        npy_format.write_array(file, arrays[SINGLE], allow_pickle=False)
-        return
-    with zipfile.ZipFile(file, "w") as archive:
-        for key, array in arrays.items():
-            member = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed, so that equal tables give equal files
-            with archive.open(member, "w", force_zip64=True) as stream:
-                npy_format.write_array(stream, array, allow_pickle=False)
-
-
-def _arrays(table: Table, name: str, suffix: str) -> Mapping[str, NDArray[Any]]:
+def arrays_of(table: Table, name: str, suffix: str) -> Mapping[str, NDArray[Any]]:
+    """The arrays of a table by their names, as :func:`write` writes them."""
     columns = [_values(column, name) for column in table.columns]
     shapes = table.origin.get("arrays")
     if shapes is None or (suffix == ".npy") != (SINGLE in shapes):

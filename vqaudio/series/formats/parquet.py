@@ -98,12 +98,6 @@ class ParquetReader(TableReader):
         return Table(columns, dict(self.origin), self.remarks)
 
 
-def read(file: IO[bytes], name: str) -> Table:
-    """All of a Parquet file as one piece; see :class:`ParquetReader`."""
-    reader = ParquetReader(file, name)
-    return next(reader.pieces(max(1, reader.n_rows)))
-
-
 class ParquetWriter(TableWriter):
     """A Parquet file, a row group for each piece, compressed with zstd, its pages with checksums.
 
@@ -160,13 +154,3 @@ class ParquetWriter(TableWriter):
         """See :meth:`TableWriter.abandon`."""
         if self._writer is not None:
             self._writer.close()  # lest it writes when it is collected
-
-
-def write(table: Table, file: IO[bytes], *, name: str) -> None:
-    """Write a table as Parquet; see :class:`ParquetWriter`.
-
-    Raises:
-        SeriesError: cells that its types do not hold.
-    """
-    with ParquetWriter(file, name) as writer:
-        writer.write(table)
