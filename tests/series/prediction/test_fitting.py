@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 
+import fitting_reference
 import numpy as np
+import pytest
 from series_tables import back, coded, decoded, same_tables, sines, table
 
 from vqaudio.series import compress
 from vqaudio.series.coding import adaptive
 from vqaudio.series.prediction import fitting
-from vqaudio.series.prediction.fitting import MOST_COMPARED, reference_columns
-from vqaudio.series.prediction.predictor import LINEAR
+from vqaudio.series.prediction.fitting import MOST_COMPARED, predict, reference_columns
+from vqaudio.series.prediction.predictor import LINEAR, Difference
 
 
 def test_many_columns():
@@ -62,3 +64,42 @@ def test_a_column_is_predicted_from_another():
     independent, with_reference = (sum(map(len, coded(other, columns))) for columns in ([], [one]))
     assert with_reference < 0.8 * independent
     assert (decoded(*coded(other, [one]), len(one), [one]) == other).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_predictors_and_residuals_are_those_of_the_reference(seed):
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(1, 1500))
+    time = np.arange(rows)
+    columns: list[np.ndarray] = []
+    for _ in range(3):
+        size = 10 ** random.uniform(0, 5)
+        made = (
+            random.normal(0, size, rows).cumsum(),
+            size * np.sin(time / random.uniform(3, 90)) + random.normal(0, 3, rows),
+            time * 7 + random.integers(0, 3, rows),
+            0.5 * sum(columns) + random.normal(0, 5, rows),
+            random.integers(-(2**62), 2**62, rows) >> int(random.integers(0, 60)),
+            np.repeat(random.integers(0, 9, rows // 50 + 1), 50)[:rows],
+        )
+        values = np.rint(made[random.integers(len(made))]).astype(np.int64)
+        predictor, residuals = predict(values, columns)
+        expected, residuals_expected = fitting_reference.predict(values, columns)
+        assert predictor == expected
+        assert residuals.tolist() == residuals_expected
+        columns.append(values)
+
+
+def test_a_sample_of_a_long_column_is_enough():
+    """A predictor for all rows leaves hardly less; and what is seldom counts."""
+    random = np.random.default_rng(8)
+    rows = 40_000
+    waves = np.rint(500 * np.sin(np.arange(rows) / 9) + random.normal(0, 4, rows)).astype(np.int64)
+    other = np.rint(0.3 * waves + random.normal(0, 2, rows)).astype(np.int64)
+    for values, columns in ((waves, []), (other, [waves])):
+        (_, residuals), (_, expected) = predict(values, columns), fitting_reference.predict(values, columns)
+        assert len(adaptive.encode(residuals)) < 1.01 * len(adaptive.encode(np.array(expected)))
+    seldom = np.zeros(rows, np.int64)
+    seldom[3000:5000] = 10**6 + np.arange(2000)  # between the first two stretches
+    assert isinstance(predict(seldom, [])[0], Difference)
+    assert len(adaptive.encode(predict(seldom, [])[1])) < 150

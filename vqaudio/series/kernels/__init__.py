@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vqaudio.container.fields import DamageError
-from vqaudio.errors import SeriesError
+from vqaudio.errors import SeriesError, install
 
 if TYPE_CHECKING:
     from wasmtime import Engine, Module
@@ -160,9 +160,7 @@ def _compiled() -> tuple[Engine, Module]:
     try:
         from wasmtime import Engine, Module
     except ImportError:
-        raise SeriesError(
-            "tables are coded by wasmtime, which is not installed: pip install 'vqaudio[tables]'"
-        ) from None
+        raise SeriesError(f"tables are coded by wasmtime, which is not installed: {install('tables')}") from None
     atexit.register(_forget)  # while the library that frees it is still there
     engine = Engine()
     return engine, Module(engine, resources.files(__package__).joinpath(MODULE).read_bytes())

@@ -101,7 +101,8 @@ def _stretches(n_rows: int) -> list[slice]:
     if n_rows <= size:
         return [slice(0, n_rows)]
     length = size // STRETCHES
-    starts = ((n_rows - length) * number // (STRETCHES - 1) for number in range(STRETCHES))
+    room = n_rows - length - MOST_LAGS - 1  # all have rows before and behind: zeros there would weigh too much
+    starts = (MOST_LAGS + room * number // (STRETCHES - 1) for number in range(STRETCHES))
     return [slice(start, start + length) for start in starts]
 
 
