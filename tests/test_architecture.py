@@ -43,6 +43,7 @@ ROOMS_BY_RANK = (
         "compress",
         "convert",
         "decode",
+        "append",
         "decompress",
         "evaluate",
         "export",
@@ -74,7 +75,7 @@ TORCH_FREE = {
 }
 """Neither these rooms nor what they import may import torch, not even late, but by the name of a backend."""
 
-QUICK_COMMANDS = ("compress", "convert", "decompress", "info", "models", "sample", "score")
+QUICK_COMMANDS = ("append", "compress", "convert", "decompress", "info", "models", "sample", "score")
 """Their modules import what runs networks, if anything, once the arguments are known to be good."""
 
 EXTRAS = {

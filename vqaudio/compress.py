@@ -13,7 +13,7 @@ import click
 
 from vqaudio.cli import options
 from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
-from vqaudio.cli.options import Delimiter, Seconds, refuse_given, refuse_together
+from vqaudio.cli.options import Seconds, refuse_given, refuse_together
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
 from vqaudio.config.coding import CHUNK_SECONDS, ENTROPY_MODES, RAW_SUBTYPES
@@ -89,24 +89,9 @@ SOUND_OPTIONS = (
     metavar="E|P%",
     help="of tables: no decoded number is further off than E, or than so much of its column's range; clocks stay exact",
 )
-@click.option(
-    "--delimiter",
-    type=Delimiter(),
-    metavar="CHAR",
-    help="what stands between the cells of a CSV, or tab (default: the likeliest of , ; | and tab)",
-)
-@click.option(
-    "--decimal",
-    type=click.Choice((".", ",")),
-    help="the decimal point in a CSV (default: a comma where its numbers cannot be read otherwise)",
-)
-@click.option(
-    "--format",
-    "table_format",
-    type=click.Choice(("csv", "parquet", "npy", "npz")),
-    help="of a table from a pipe, or in a file of another name (default: what it looks like, where an option of tables "
-    "is given)",
-)
+@options.delimiter
+@options.decimal
+@options.table_format
 @click.option("--lossless", is_flag=True, help="of tables: keep all floats to the bit and all text to the letter")
 def main(
     files: Files,

@@ -102,6 +102,23 @@ backend = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON")
 own_prior = click.option("--prior", type=PATH, metavar="PATH", help="an integer prior, in place of the model's own")
 any_prior = click.option("--prior", type=PATH, metavar="PATH", help="an integer prior that is not shipped here")
+delimiter = click.option(
+    "--delimiter",
+    type=Delimiter(),
+    metavar="CHAR",
+    help="what stands between the cells of a CSV, or tab (default: the likeliest of , ; | and tab)",
+)
+decimal = click.option(
+    "--decimal",
+    type=click.Choice((".", ",")),
+    help="the decimal point in a CSV (default: a comma where its numbers cannot be read otherwise)",
+)
+table_format = click.option(
+    "--format",
+    "table_format",
+    type=click.Choice(("csv", "parquet", "npy", "npz")),
+    help="of a table from a pipe, or in a file of another name (default: what its first bytes say)",
+)
 codebooks = click.option("--codebooks", type=int, metavar="N", help="how many codebooks to use (default: all)")
 
 

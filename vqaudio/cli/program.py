@@ -18,6 +18,7 @@ from vqaudio.errors import AudioWarning, VqaudioError
 COMMANDS = {
     "compress": "sound, or a table of numbers, to .vq",
     "decompress": ".vq to what it was",
+    "append": "more rows to a table's .vq file",
     "convert": "a recording in another speaker's voice",
     "info": "what a .vq file holds",
     "models": "which models there are, and what for",

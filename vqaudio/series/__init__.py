@@ -22,6 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vqaudio.series.appending import append_file as append_file
     from vqaudio.series.coding.model import Model as Model
     from vqaudio.series.coding.model import model_for as model_for
     from vqaudio.series.coding.model import model_named as model_named
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from vqaudio.series.writer import compress as compress
 
 _HOMES = {
+    "appending": ("append_file",),
     "coding.model": ("Model", "model_for", "model_named"),
     "encodings.bounds": ("MaxError",),
     "formats.suffixes": ("SUFFIXES", "read_table", "suffix_of", "write_table"),
@@ -55,7 +57,7 @@ _MODULES = {name: f"vqaudio.series.{module}" for module, names in _HOMES.items()
 __all__ = ["SUFFIXES", "Column", "MaxError", "Span", "StoredTable", "Table", "compress"]
 __all__ += ["read_table", "suffix_of", "write_table"]
 __all__ += ["Model", "model_for", "model_named"]
-__all__ += ["TableHeader", "compress_file", "write_file"]
+__all__ += ["TableHeader", "append_file", "compress_file", "write_file"]
 
 
 def __getattr__(name: str) -> Any:

@@ -81,10 +81,15 @@ class ChunkWriter:
         plans = [ColumnPlan(column.bound, column.bound == 0, column.bound > 0) for column in stored.columns]
         writer = cls(file, empty, plans, options, name)
         writer._start(header)
-        writer.n_rows, writer.size = stored.n_rows, 0
+        writer.n_rows = stored.n_rows
+        writer.size = stored.layout.places[0].offset + sum(place.size for place in stored.layout.places)
         for place in stored.layout.places:
             writer._entries.append(IndexEntry(place.rows.stop - place.rows.start, place.size, place.times))
-            writer.size += place.size
+        if writer._clock is not None and stored.layout.clock is None:
+            writer._entries = [
+                replace(entry, times=trailer.times_of(stored.piece(place, chunk).columns[writer._clock]))
+                for entry, (place, chunk) in zip(writer._entries, stored.chunks(), strict=True)
+            ]  # an only chunk, of which files do not say them
         return writer
 
     def add(self, piece: Table) -> None:

@@ -38,6 +38,8 @@ class StoredTable(StoredFile):
 
     Attributes:
         columns: what their rows have in common: names, types, bounds.
+        layout: where its chunks are.
+        given: the model that was given.
 
     Raises:
         ContainerError: not such a file, or a damaged header.
@@ -53,7 +55,7 @@ class StoredTable(StoredFile):
     ):
         super().__init__(name, closing)
         self._file = io.BytesIO(source) if isinstance(source, bytes) else source
-        self._size, self._given = self._file.seek(0, io.SEEK_END), model
+        self._size, self.given = self._file.seek(0, io.SEEK_END), model
         self._file.seek(0)
         start = self._file.read(len(MAGIC) + 1)
         try:
@@ -191,7 +193,7 @@ class StoredTable(StoredFile):
 
     def _read(self, places: Sequence[Place], progress: Progress) -> Iterator[tuple[Place, Chunk | None]]:
         try:
-            model = find_model(self.model, self._given) if self.model else None
+            model = find_model(self.model, self.given) if self.model else None
         except ModelError as error:
             raise ModelError(f"{self.name}: {error}") from None
         self._damage = list(self.layout.damage)
