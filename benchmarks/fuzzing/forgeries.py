@@ -11,6 +11,9 @@ from typing import Any
 
 from benchmarks.fuzzing.mutations import LIMITS, mutated
 from vqaudio.container.fields import Cursor, DamageError, crc16_bytes, crc32_bytes, varint
+from vqaudio.container.header import MAGIC, TABLE_VERSION
+from vqaudio.series import StoredTable, chunk, header
+from vqaudio.series.described import pack, unpack
 
 SOUND_FIELDS = 11
 """Bytes before the first varint of a sound's header: magic, version, fingerprint, mode."""
@@ -101,7 +104,57 @@ def _with_limits(numbers: list[int], random: Random) -> list[int]:
 
 
 def forged_table(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """A table's file with a header or a chunk changed and sealed."""
+    """A table's file with its header, a chunk or the trailer changed and sealed."""
+    if data[3] != TABLE_VERSION:
+        return _forged_version_2(data, others, random)
+    places = StoredTable(data).layout.places
+    start, stop = places[0].offset, places[-1].offset + places[-1].size
+    pieces = [data[:start], *(data[place.offset : place.offset + place.size] for place in places), data[stop:]]
+    where = random.randrange(len(pieces))
+    if where == 0:
+        pieces[0] = _forged_text_of_header(pieces[0], random)
+    elif where == len(pieces) - 1:
+        numbers = varints(pieces[-1][1:-5])
+        body = pieces[-1][:1] + b"".join(map(varint, _with_limits(numbers, random)))
+        pieces[-1] = body + crc16_bytes(body) + (len(body) + 5).to_bytes(3, "little")
+    else:
+        pieces[where] = _forged_chunk(pieces[where], _text_of(pieces[0]), others, random)
+    return b"".join(pieces)
+
+
+def _text_of(data: bytes) -> bytes:
+    """The JSON of a whole header of version 4."""
+    cursor = Cursor(data)
+    cursor.take(len(MAGIC) + 1)
+    return unpack(cursor.take(cursor.varint()), 0, len(data), known=header.KNOWN_TEXT)[1]
+
+
+def _forged_text_of_header(data: bytes, random: Random) -> bytes:
+    packed = pack(_forged_meta(_text_of(data), random), header.KNOWN_TEXT)
+    return sealed(data[: len(MAGIC) + 1] + varint(len(packed)) + packed)
+
+
+def _forged_chunk(data: bytes, header_text: bytes, others: Sequence[bytes], random: Random) -> bytes:
+    """A chunk of version 4 with other JSON, other counts of rows, or other bytes."""
+    known = chunk.KNOWN_TEXT + header_text
+    cursor = Cursor(data[1:-4])
+    cursor.varint()
+    numbers = [cursor.varint(), cursor.varint()]
+    packed = cursor.take(cursor.varint())
+    rest = cursor.data[cursor.position :]
+    choice = random.random()
+    if choice < 0.4:
+        packed = pack(_forged_meta(unpack(packed, numbers[1], len(data), known=known)[1], random), known)
+    elif choice < 0.6:
+        numbers = _with_limits(numbers, random)
+    else:
+        rest = mutated(rest, others, random)
+    body = b"".join(map(varint, [*numbers, len(packed)])) + packed + rest
+    return sealed(data[:1] + varint(len(body)) + body)
+
+
+def _forged_version_2(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
+    """The same for a file of version 2."""
     cursor = Cursor(data)
     head = cursor.take(4)
     packed = cursor.take(cursor.varint())

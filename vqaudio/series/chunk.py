@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from vqaudio.series.arrays import Integers
 from vqaudio.series.cells import decode_cells, encode_cells
 from vqaudio.series.coding.column import decode_column, encode_column
 from vqaudio.series.coding.model import Model
-from vqaudio.series.described import as_text, pack, unpack
+from vqaudio.series.described import RAW, as_text, pack, unpack
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
 from vqaudio.series.header import most_rows
 from vqaudio.series.schema import TableSchema, describe_chunk, parse_chunk_schema
@@ -139,6 +139,23 @@ def parse_frame(data: bytes) -> tuple[int, int]:
     return cursor.position, size
 
 
+def may_begin(data: bytes, *, header_text: bytes) -> bool:
+    """Whether a chunk may begin with such bytes: its description does, as far as these tell."""
+    try:
+        cursor = Cursor(data)
+        cursor.position, size = parse_frame(data)
+        for _ in range(2):
+            cursor.varint()
+        described = cursor.varint()
+        if described > size:
+            return False
+        start = data[cursor.position : cursor.position + described]
+        text = zlib.decompressobj(RAW, zdict=KNOWN_TEXT + header_text).decompress(start, 1)
+    except (DamageError, zlib.error):
+        return False
+    return text == b"{" if len(start) == described else text in (b"{", b"")
+
+
 def check_frame(data: bytes) -> Cursor:
     """The body of a whole chunk, without its digest.
 
@@ -227,5 +244,5 @@ def digest_of(columns: Iterable[ColumnChunk]) -> bytes:
     total = 0
     for column in columns:
         numbers = np.ascontiguousarray(column.numbers, "<i8")
-        total = crc32(np.ascontiguousarray(column.cells).data, crc32(numbers.data, total))
+        total = zlib.crc32(np.ascontiguousarray(column.cells).data, zlib.crc32(numbers.data, total))
     return (total & 0xFFFF).to_bytes(2, "little")

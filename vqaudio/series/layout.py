@@ -20,6 +20,8 @@ from vqaudio.series.schema import ColumnSchema, TableSchema, parse_schema
 LOOKS = 64
 """Times the file's size that is checksummed at most while chunks are looked for."""
 _BLOCK = 1 << 20
+_GLANCE = 256
+"""Bytes that tell most of what is no chunk from one, before all of it is checksummed."""
 
 
 @dataclass(frozen=True)
@@ -141,22 +143,19 @@ class Version4(Layout):
         """Chunk after chunk; rows between those that are found are lost."""
         offset, row, index = self._start, 0, 0
         self._budget = LOOKS * self._n_bytes
-        skipped = 0
         self._is_cut = False
         while offset < self._n_bytes:
-            found = self._chunk_at(offset, row, skipped)
+            found = self._chunk_at(offset, row)
             if found is None:
                 self._is_cut = self._is_cut or self._begins_at(offset)
-                following = self._next_kind(offset + 1)
-                skipped += following - offset
-                offset = following
+                offset = self._next_kind(offset + 1)
                 continue
             size, rows = found
             for start in range(row, rows.start, most_rows(len(self.columns))):
                 yield Place(index, slice(start, min(rows.start, start + most_rows(len(self.columns)))), offset, 0)
                 index += 1
             yield Place(index, rows, offset, size)
-            offset, row, index, skipped = offset + size, rows.stop, index + 1, 0
+            offset, row, index = offset + size, rows.stop, index + 1
 
     def _begins_at(self, offset: int) -> bool:
         """Whether a chunk begins at some byte that goes beyond the file's end."""
@@ -166,12 +165,14 @@ class Version4(Layout):
             return False
         return offset + before + body + 4 > self._n_bytes
 
-    def _chunk_at(self, offset: int, row: int, skipped: int) -> tuple[int, slice] | None:
+    def _chunk_at(self, offset: int, row: int) -> tuple[int, slice] | None:
         """Size and rows of the whole chunk that begins at some byte, ``row`` or later; None where there is none."""
         try:
             before, body = chunks.parse_frame(self._read(offset, 10))
             size = before + body + 4
             if size < chunks.LEAST_SIZE or offset + size > self._n_bytes or self._budget < size:
+                return None
+            if not chunks.may_begin(self._read(offset, _GLANCE), header_text=self.header.text):
                 return None
             self._budget -= size
             data = self._read(offset, size)
@@ -182,7 +183,7 @@ class Version4(Layout):
             chunks.check_rows(n_rows, len(self.columns))
         except DamageError:
             return None
-        most_lost = most_rows(len(self.columns)) * (skipped // chunks.LEAST_SIZE)
+        most_lost = most_rows(len(self.columns)) * (self._n_bytes // chunks.LEAST_SIZE)
         return (size, slice(first, first + n_rows)) if row <= first <= row + most_lost else None
 
     def _next_kind(self, offset: int) -> int:
