@@ -136,23 +136,21 @@ class CsvReader(TableReader):
         typed = source.typed(types, point=self._point, with_blank=self._is_single, n_skipped=n_names)
         all_texts = rechunked(written, rows, n_skipped=n_names)
         all_values = rechunked(typed, rows, n_skipped=0) if types else iter(())
+        no_texts = pa.table([pa.array([], pa.string())] * len(self._kinds), names=source.names)
+        no_values = pa.table([pa.array([], kind) for kind in types.values()], names=list(map(str, types)))
         for start in range(0, max(1, self.n_rows), rows):
-            if self.n_rows:
-                texts, values = next(all_texts), next(all_values, None)
-            else:
-                texts = pa.table([pa.array([], pa.string()) for _ in self._kinds], names=source.names)
-                values = pa.table([pa.array([], kind) for kind in types.values()], names=[f"f{at}" for at in types])
-            columns = [self._column(at, texts, values) for at in range(len(self._kinds))]
+            texts = next(all_texts, no_texts).columns[::-1]
+            values = dict(zip(types, next(all_values, no_values).columns, strict=True))
+            columns = [self._column(at, texts.pop(), values.pop(at, None)) for at in range(len(self._kinds))]
             ready = [Table(columns, self._origin_of(start, start + rows), self.remarks)]
-            del texts, values, columns  # which are held no longer than who reads them needs
+            del columns  # which are held no longer than who reads the piece needs
             yield ready.pop()
 
     def _column(self, at: int, texts: Any, values: Any) -> Column:
-        name, written = self._titles[at], texts.column(at).combine_chunks()
+        name, written = self._titles[at], texts.combine_chunks()
         if at in self._odd:
             return self._odd[at].column(name, written)
-        is_text = pa.types.is_string(self._kinds[at])
-        column = from_arrow(name, written if is_text else values[f"f{at}"], file=self.name)
+        column = from_arrow(name, written if values is None else values, file=self.name)
         column.texts = written
         column.style = {"point": ","} if self._point == "," and column.dtype == "float64" else {}
         return column

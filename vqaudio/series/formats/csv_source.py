@@ -17,7 +17,7 @@ from vqaudio.series.formats.arrow import first_line
 from vqaudio.series.formats.window import Window
 
 BOM = b"\xef\xbb\xbf"
-BLOCK_BYTES, MOST_BLOCK_BYTES, LONGER = 1 << 21, 1 << 30, 8
+BLOCK_BYTES, MOST_BLOCK_BYTES, LONGER = 1 << 19, 1 << 30, 8
 """What is parsed at once; rows that are longer take blocks so many times as long."""
 LONG_ROW = "straddling object"
 """What Arrow says of them."""
