@@ -143,11 +143,14 @@ def _is_hopeless(trial: Column, written: Any) -> bool:
     return int(pc.sum(equal).as_py()) < SAMPLE_ROWS // 2
 
 
-def bounded_style(column: Column) -> dict[str, Any]:
-    """The style of a column whose values may be off: its gaps come back to the letter."""
+def bounded_style(column: Column, sentinels: Sequence[int | float]) -> dict[str, Any]:
+    """The style of a column whose values may be off: its gaps and ``sentinels`` come back to the letter."""
     style = known_style(column) | gap_style(column)
     if column.texts is None:
         return style
+    if column.dtype in FLOATS and sentinels:
+        rows = np.flatnonzero(np.isin(column.values, sentinels) & column.known)
+        style["exceptions"] = _exceptions(column, column.texts, rows)
     odd = np.flatnonzero(pc.not_equal(column.texts, style.get("gap", "")).to_numpy(zero_copy_only=False))
     odd = odd[column.cells[odd] == NULL]
     if len(odd):

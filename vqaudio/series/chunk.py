@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from vqaudio.series.described import RAW, as_text, pack, unpack
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedColumn
 from vqaudio.series.header import most_rows
 from vqaudio.series.schema import TableSchema, describe_chunk, parse_chunk_schema
-from vqaudio.series.table import FLOATS, VALUE, Column, Table, storages_of
+from vqaudio.series.table import FLOATS, SENTINEL, VALUE, Column, Table, storages_of
 from vqaudio.series.varints import take_varints, varints
 
 KIND = 0xC8
@@ -45,21 +45,28 @@ class ColumnChunk:
 
     Args:
         numbers: int64 ``(rows,)``.
-        cells: uint8 ``(rows,)`` of VALUE, NULL and NAN.
+        marks: uint8 ``(rows,)`` of VALUE, NULL, NAN and, from SENTINEL on, sentinels by their numbers.
         literal_rows: int64; rows whose values stand for themselves,
         literals: and their bytes, one after another.
         encoding: how values follow from numbers.
         style: how cells are written as text.
         predictor: what the numbers were predicted by, in words; known of those that were read.
+        sentinels: values that stand for none.
     """
 
     numbers: Integers
-    cells: NDArray[np.uint8]
+    marks: NDArray[np.uint8]
     literal_rows: Integers
     literals: bytes
     encoding: ColumnEncoding
     style: dict[str, Any] = field(default_factory=dict)
     predictor: str = ""
+    sentinels: tuple[int | float, ...] = ()
+
+    @property
+    def cells(self) -> NDArray[np.uint8]:
+        """What cells hold in a table: uint8 ``(rows,)`` of VALUE, NULL and NAN."""
+        return np.where(self.marks < SENTINEL, self.marks, VALUE).astype(np.uint8) if self.sentinels else self.marks
 
     @classmethod
     def of_column(cls, column: Column, encoded: EncodedColumn) -> ColumnChunk:
@@ -67,7 +74,9 @@ class ColumnChunk:
         values = column.values[encoded.literals]
         raw = values.astype(values.dtype.newbyteorder("<")).tobytes() if len(values) else b""
         literal_rows = np.flatnonzero(encoded.literals)
-        return cls(encoded.numbers, column.cells, literal_rows, raw, encoded.encoding, column.style)
+        marks = column.cells if encoded.marks is None else encoded.marks
+        made = cls(encoded.numbers, marks, literal_rows, raw, encoded.encoding, column.style)
+        return replace(made, sentinels=encoded.sentinels)
 
     def values(self, dtype: str) -> NDArray[Any]:
         """The values ``(rows,)`` of a column of that type; 0 or ``""`` where there is none."""
@@ -76,7 +85,9 @@ class ColumnChunk:
         values = self.encoding.values(self.numbers, storage.name)
         if self.literals:
             values[self.literal_rows] = np.frombuffer(self.literals, storage.newbyteorder("<"))
-        values[self.cells != VALUE] = "" if storage.kind == "O" else 0
+        values[self.marks != VALUE] = "" if storage.kind == "O" else 0
+        for number, sentinel in enumerate(self.sentinels):
+            values[self.marks == SENTINEL + number] = sentinel
         return values
 
 
@@ -113,7 +124,7 @@ def encode_chunk(
     previous: list[Integers] = []
     all_saved = 0
     for number, column in enumerate(columns):
-        data += encode_cells(column.cells, [one.cells for one in columns[:number]])
+        data += encode_cells(column.marks, [one.marks for one in columns[:number]], len(column.sentinels))
         data += varint(len(column.literal_rows)) + varints(np.diff(column.literal_rows, prepend=0)) + column.literals
         coded, saved = encode_column(column.numbers, [] if independent else previous, model=model)
         data += coded
@@ -199,12 +210,13 @@ def decode_chunk(
     previous: list[Integers] = []
     for column, described in zip(schema.columns, about.columns, strict=True):
         encoding = described.encoding(column)
-        cells = decode_cells(cursor, n_rows, [one.cells for one in columns])
+        sentinels = described.sentinels_of(column)
+        marks = decode_cells(cursor, n_rows, [one.marks for one in columns], len(sentinels))
         size = np.dtype(column.dtype).itemsize if column.dtype in FLOATS else 0
         literal_rows, literals = parse_literals(cursor, n_rows, size)
         numbers, name = decode_column(cursor, n_rows, previous=previous, model=model)
         style = described.style.model_dump(exclude_unset=True)
-        columns.append(ColumnChunk(numbers, cells, literal_rows, literals, encoding, style, name))
+        columns.append(ColumnChunk(numbers, marks, literal_rows, literals, encoding, style, name, sentinels))
         previous.append(numbers)
     if cursor.position != len(cursor.data):
         raise DamageError(f"{len(cursor.data) - cursor.position} bytes follow its last column")
@@ -244,5 +256,5 @@ def digest_of(columns: Iterable[ColumnChunk]) -> bytes:
     total = 0
     for column in columns:
         numbers = np.ascontiguousarray(column.numbers, "<i8")
-        total = zlib.crc32(np.ascontiguousarray(column.cells).data, zlib.crc32(numbers.data, total))
+        total = zlib.crc32(np.ascontiguousarray(column.marks).data, zlib.crc32(numbers.data, total))
     return (total & 0xFFFF).to_bytes(2, "little")

@@ -99,9 +99,11 @@ class ChunkWriter:
             NoStyleError: some columns have to be stored as text from the first row on.
             SeriesError: values that cannot be kept so, or that do not come back as they should.
         """
+        lossless, name, first_row = self._options.lossless, self._name, self.n_rows
+        sentinels = select.sentinels_of(piece, self._plans)
         found = [
-            select.encode(column, plan, lossless=self._options.lossless, name=self._name, first_row=self.n_rows)
-            for column, plan in zip(piece.columns, self._plans, strict=True)
+            select.encode(column, plan, lossless=lossless, name=name, first_row=first_row, sentinels=those)
+            for column, plan, those in zip(piece.columns, self._plans, sentinels, strict=True)
         ]
         encoded = [column for column in found if column is not None]
         if len(encoded) < len(found):

@@ -31,7 +31,7 @@ from vqaudio.series.encodings.grid import GridEncoding
 from vqaudio.series.encodings.integer import IntegerEncoding
 from vqaudio.series.encodings.levels import LevelsEncoding
 from vqaudio.series.pieces import BY_ROW
-from vqaudio.series.table import FLOATS, Column, Dictionary, Table, storages_of
+from vqaudio.series.table import FLOATS, INTEGERS, Column, Dictionary, Table, storages_of
 from vqaudio.series.time_text import dtype_of, is_pattern
 
 Text = InstanceOf[str]  # pydantic's own strings hold no lone surrogates; names and words may
@@ -196,11 +196,28 @@ class TableSchema(Section):
         return self
 
 
+Number = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)] | Annotated[float, Field(strict=True)]
+
+
 class ColumnChunkSchema(Section):
     """What a chunk says of a column: how its numbers become values, and these text."""
 
     tagged_encoding: Annotated[AnyEncoding | None, Field(alias="way")] = None
     style: Style = Style()
+    sentinels: Annotated[tuple[Number, ...], Field(max_length=2)] = ()
+
+    def sentinels_of(self, column: ColumnSchema) -> tuple[int | float, ...]:
+        """Values of the column that stand for none.
+
+        Raises:
+            DamageError: the column has no such values.
+        """
+        kind = np.dtype(column.dtype) if self.sentinels and column.dtype in FLOATS + INTEGERS else None
+        for value in self.sentinels:
+            limits = np.iinfo(kind) if kind is not None and kind.kind in "iu" else None
+            if kind is None or (limits and (isinstance(value, float) or not limits.min <= value <= limits.max)):
+                raise DamageError(f"{value} stands for no value in a column of {column.dtype}")
+        return self.sentinels
 
     def encoding(self, column: ColumnSchema) -> ColumnEncoding:
         """How values follow from numbers.
@@ -323,4 +340,6 @@ def _describe_rows(column: Column, encoded: EncodedColumn) -> dict[str, Any]:
         defaults = {field.name: field.default for field in fields(cast(Any, encoding))}
         arguments = {key: value for key, value in encoding.as_json().items() if value != defaults.get(key, MISSING)}
         about["way"] = [encoding.kind, arguments]
+    if encoded.sentinels:
+        about["sentinels"] = list(encoded.sentinels)
     return about | ({"style": column.style} if column.style else {})

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 VALUE, NULL, NAN = range(3)
 """What a cell holds: a value, nothing, or "not a number" (which floats alone can hold)."""
+SENTINEL = 3
+"""In files, cells hold so much and more where a value stands for none, as -200 or 999 may; in tables it is a value."""
 
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

@@ -156,3 +156,11 @@ def _exemptions(columns: Sequence[Column], plans: Sequence[ColumnPlan]) -> Itera
             f"--max-error does not reach {len(exempt)} of {len(columns)} columns, which stay exact: "
             f"{', '.join(named)}{more}"
         )
+    marked = [(column, plan.sentinels) for column, plan in zip(columns, plans, strict=True) if plan.sentinels]
+    if marked:
+        named = [f"{column.name!r} ({', '.join(map(str, values))})" for column, values in marked[:MOST_NAMED]]
+        more = f" and {len(marked) - MOST_NAMED} more" if len(marked) > MOST_NAMED else ""
+        yield (
+            f"{len(marked)} of {len(columns)} columns hold values that seem to stand for none: they stay exact and are "
+            f"no part of a range: {', '.join(named)}{more}"
+        )

@@ -60,6 +60,8 @@ class EncodedColumn:
         literals: bool ``(rows,)``: where values stand for themselves.
         bound: how far decoded values may be off; 0 for none.
         exempt: whether it is exact whatever bound is asked for.
+        sentinels: values that stand for none, and are no numbers either.
+        marks: uint8 ``(rows,)``, what cells hold: as those of the column, or ``SENTINEL`` + the number of a sentinel.
     """
 
     encoding: ColumnEncoding
@@ -67,6 +69,8 @@ class EncodedColumn:
     literals: Bools
     bound: float = 0.0
     exempt: bool = False
+    sentinels: tuple[int | float, ...] = ()
+    marks: NDArray[np.uint8] | None = None
 
     @classmethod
     def of_known(cls, column: Column, values: EncodedValues, *, exempt: bool) -> EncodedColumn:

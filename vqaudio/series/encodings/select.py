@@ -13,6 +13,7 @@ There are six, and each restores a column from *numbers*, int64 ``(rows,)``:
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,16 +30,41 @@ from vqaudio.series.encodings.float_bits import encode_bits, encode_near_decimal
 from vqaudio.series.encodings.grid import GridEncoding, encode_on_grid
 from vqaudio.series.encodings.integer import encode_integers
 from vqaudio.series.encodings.levels import LEAST_ROWS, LevelsEncoding, by_levels
+from vqaudio.series.encodings.sentinels import Extremes, Number, find_sentinels
 from vqaudio.series.encodings.survey import ColumnPlan
-from vqaudio.series.table import FLOATS, NAN, VALUE, Column
+from vqaudio.series.table import FLOATS, INTEGERS, NAN, SENTINEL, VALUE, Column, Table
 
 MORE_LEVELS = 2.0
 """So many times as many values as steps of twice the bound may be cheaper exactly than within the bound."""
+WORTH = 1.01
+"""What values may take for being exact."""
 NON_FINITE_SHARE = 8
 """Where more than one float in so many is infinite or an odd NaN, all are coded by their bits."""
 
 
-def encode(column: Column, plan: ColumnPlan, *, lossless: bool, name: str, first_row: int = 0) -> EncodedColumn | None:
+def sentinels_of(piece: Table, plans: Sequence[ColumnPlan]) -> list[tuple[Number, ...]]:
+    """The sentinels of each column of a chunk's rows: those that the plans name, or those of these rows."""
+    extremes: list[Extremes | None] = []
+    for column, plan in zip(piece.columns, plans, strict=True):
+        extremes.append(None)
+        if plan.sentinels is None and not plan.exempt and column.dtype in FLOATS + INTEGERS:
+            known = column.values[column.known] if column.cells.any() else column.values
+            found = Extremes(column.values.dtype.name)
+            found.add(known if known.dtype.kind != "f" else known[np.isfinite(known)])
+            extremes[-1] = found
+    pairs = zip(plans, find_sentinels(extremes), strict=True)
+    return [found if plan.sentinels is None else plan.sentinels for plan, found in pairs]
+
+
+def encode(
+    column: Column,
+    plan: ColumnPlan,
+    *,
+    lossless: bool,
+    name: str,
+    first_row: int = 0,
+    sentinels: tuple[Number, ...] = (),
+) -> EncodedColumn | None:
     """Rows of a column as integers; its ``style`` is set. None where no style fits its text: it has to be one of text.
 
     Args:
@@ -47,15 +73,17 @@ def encode(column: Column, plan: ColumnPlan, *, lossless: bool, name: str, first
         lossless: whether floats without fixed digits may be stored, by their bits, where there is no bound.
         name: of the file, for errors.
         first_row: the number of the first of them in the table.
+        sentinels: values that stand for none.
 
     Raises:
         SeriesError: infinity; floats that are neither bounded nor on a grid, unless ``lossless``.
     """
     if column.dtype in FLOATS and lossless:
         _keep_odd_nans(column)
-    known = column.values[column.known] if column.cells.any() else column.values
+    numeric = _without(sentinels, column)
+    known = column.values[numeric.known] if numeric.cells.any() else column.values
     if column.dtype in FLOATS and not lossless and not np.isfinite(known).all():
-        row = int(np.flatnonzero(column.known)[~np.isfinite(known)][0])
+        row = int(np.flatnonzero(numeric.known)[~np.isfinite(known)][0])
         raise SeriesError(
             f"{name}: row {first_row + row + 1} of column {column.name!r} holds {column.values[row]}, which cannot be "
             "coded so: leave such cells empty, or keep all bits (--lossless)"
@@ -68,16 +96,27 @@ def encode(column: Column, plan: ColumnPlan, *, lossless: bool, name: str, first
             f"{name}: column {column.name!r} holds floats without a fixed number of digits: say how far decoded values "
             "may be off (--max-error 1% of the range, or --max-error 0.05), or --lossless to keep all bits"
         )
-    if column.texts is not None and not _set_style(column, exact=not plan.bounded):
+    if column.texts is not None and not _set_style(column, sentinels, exact=not plan.bounded):
         return None
-    return EncodedColumn.of_known(column, values, exempt=plan.exempt)
+    encoded = EncodedColumn.of_known(numeric, values, exempt=plan.exempt)
+    return replace(encoded, sentinels=sentinels, marks=numeric.cells) if sentinels else encoded
 
 
-def _set_style(column: Column, *, exact: bool) -> bool:
+def _without(sentinels: tuple[Number, ...], column: Column) -> Column:
+    """A column whose sentinels are marked as such, each by a number of its own."""
+    if not sentinels:
+        return column
+    marks = column.cells.copy()
+    for number, sentinel in enumerate(sentinels):
+        marks[(column.values == sentinel) & column.known] = SENTINEL + number
+    return replace(column, cells=marks)
+
+
+def _set_style(column: Column, sentinels: tuple[Number, ...], *, exact: bool) -> bool:
     """Give a column its style; False where none fits its texts."""
     from vqaudio.series.cell_style import bounded_style, find_style  # late: Arrow takes a while to import
 
-    style = find_style(column) if exact else bounded_style(column)
+    style = find_style(column) if exact else bounded_style(column, sentinels)
     if style is not None:
         column.style = style
     return style is not None
@@ -122,7 +161,7 @@ def _encode_exactly(values: NDArray[Any]) -> EncodedValues:
 
 
 def _exactly(values: NDArray[Any], bounded: EncodedValues) -> EncodedValues:
-    """Values within a bound, or as they are where that takes no more: the bound is little more than their own steps."""
+    """Values within a bound, or exactly where that hardly takes more: it is little more than their own steps."""
     if len(values) < LEAST_ROWS:
         return bounded
     rows = stretches(len(values))
@@ -132,7 +171,7 @@ def _exactly(values: NDArray[Any], bounded: EncodedValues) -> EncodedValues:
     exact = _encode_exactly(values)
     size, other_size = (len(json.dumps(found.encoding.as_json())) * 8 for found in (exact, bounded))
     extra = (size - other_size) / len(values)
-    if _entropy(exact.numbers[rows]) + extra > _entropy(bounded.numbers[rows]):
+    if _entropy(exact.numbers[rows]) + extra > WORTH * _entropy(bounded.numbers[rows]):
         return bounded
     return replace(exact, bound=bounded.bound)
 

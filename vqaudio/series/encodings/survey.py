@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vqaudio.series.encodings.bounds import MaxError
+from vqaudio.series.encodings.sentinels import Extremes, Number, find_sentinels
 from vqaudio.series.table import FLOATS, INTEGERS, Column, Table
 
 CLOCK_NAMES = {"t", "time", "date", "datetime", "timestamp", "seconds", "index"}
@@ -26,6 +25,7 @@ class ColumnPlan:
 
     Args:
         bound: how far decoded values may be off; 0 for not at all.
+        sentinels: values that are exact whatever the bound, and not in its range; None where chunks look for theirs.
         exempt: whether it is exact whatever bound is asked for, by its bits if need be.
         bounded: whether a bound was asked for.
     """
@@ -33,6 +33,7 @@ class ColumnPlan:
     bound: float = 0.0
     exempt: bool = False
     bounded: bool = False
+    sentinels: tuple[Number, ...] | None = None
 
 
 class ColumnRange:
@@ -40,7 +41,7 @@ class ColumnRange:
 
     def __init__(self, column: Column):
         self.name, self.dtype = column.name, column.dtype
-        self._ends: NDArray[Any] = np.zeros(0, column.values.dtype)
+        self.extremes = Extremes(column.values.dtype.name)
         self._count, self._latest = 0, 0.0
         self._steps, self._largest = (np.inf, -np.inf), 0.0
 
@@ -51,8 +52,7 @@ class ColumnRange:
             known = known[np.isfinite(known)]
         if not len(known):
             return
-        ends = np.concatenate([self._ends, known[[0]], known[[0]]]) if not self._count else self._ends
-        self._ends = np.array([min(ends[0], known.min()), max(ends[-1], known.max())], known.dtype)
+        self.extremes.add(known)
         wide = known.astype(np.float64)
         if self._count:
             wide = np.concatenate([[self._latest], wide])
@@ -62,11 +62,6 @@ class ColumnRange:
             self._steps = min(self._steps[0], float(steps.min())), max(self._steps[1], float(steps.max()))
         self._count, self._latest = self._count + len(known), float(wide[-1])
         self._largest = max(self._largest, float(np.abs(wide).max()))
-
-    @property
-    def ends(self) -> NDArray[Any]:
-        """Least and greatest, ``(2,)`` in the column's type; none of a column without values."""
-        return self._ends
 
     @property
     def is_clock(self) -> bool:
@@ -88,9 +83,13 @@ def plan(pieces: Iterable[Table], max_error: MaxError | None) -> list[ColumnPlan
             if column.dtype in FLOATS + INTEGERS and (max_error is not None or number == 0):
                 found.add(column)
     plans = []
-    for number, found in enumerate(ranges):
+    numeric = [found.extremes if found.dtype in FLOATS + INTEGERS else None for found in ranges]
+    for number, (found, sentinels) in enumerate(zip(ranges, find_sentinels(numeric), strict=True)):
         exempt = found.dtype not in FLOATS + INTEGERS or (number == 0 and found.is_clock)
         bounded = max_error is not None and not exempt
-        bound = max_error.of(found.ends) if max_error is not None and bounded else 0.0
-        plans.append(ColumnPlan(bound, exempt, bounded))
+        if max_error is None or not bounded:
+            plans.append(ColumnPlan(0.0, exempt))
+            continue
+        bound = max_error.of(found.extremes.range_without(sentinels))
+        plans.append(ColumnPlan(bound, exempt, True, sentinels))
     return plans
