@@ -59,6 +59,31 @@ def test_what_traps_or_is_refused_is_damage():
         cumulated(np.array([1 << 53, 1]))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="addresses are limited otherwise")
+def test_kernels_run_where_addresses_are_scarce():
+    """As by ``ulimit -v``: a memory cannot reserve 4 GB there."""
+    script = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, resource.RLIM_INFINITY))\n"
+        "import numpy as np\n"
+        "from vqaudio.container.fields import DamageError\n"
+        "from vqaudio.series.kernels import Output, Scratch, call\n"
+        "print(*call('difference_costs', np.arange(500), 500, Output(4))[1][0] > 0)\n"
+        "try:\n"
+        "    call('difference_costs', np.zeros(1, np.int64), 1 << 30, Output(4))\n"
+        "except DamageError as damage:\n"
+        "    print(damage)\n"
+        "try:\n"
+        "    call('difference_costs', np.arange(500), 500, Output(4), Scratch(3 << 30))\n"
+        "except MemoryError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    said = done.stdout.splitlines()
+    assert said[:2] == ["True True True True", "its bytes lead nowhere"]
+    assert said[2].endswith(" bytes for the kernel difference_costs")
+
+
 def test_wasmtime_is_imported_by_the_first_call_and_named_where_it_is_missing():
     script = (
         "import sys\n"

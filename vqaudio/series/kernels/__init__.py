@@ -25,7 +25,7 @@ from vqaudio.container.fields import DamageError
 from vqaudio.errors import SeriesError, install
 
 if TYPE_CHECKING:
-    from wasmtime import Engine, Module
+    from wasmtime import Engine, Module, Store
 
 MODULE = "series.wasm"
 PAGE = 1 << 16
@@ -80,6 +80,7 @@ def call(kernel: str, *arguments: Argument) -> tuple[int, list[NDArray[Any]]]:
     Raises:
         DamageError: it trapped, or returned less than 0: what it read cannot be.
         SeriesError: wasmtime is not installed.
+        MemoryError: there is not enough of it.
     """
     instance = getattr(_threads, "instance", None) or Instance()
     _threads.instance = None  # whatever goes wrong, the next call has another
@@ -97,19 +98,19 @@ class Instance:
     """
 
     def __init__(self) -> None:
-        engine, module = _compiled()
-        import wasmtime
-
-        self._trap = wasmtime.Trap
-        self._store = wasmtime.Store(engine)
-        exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
-        self._exports = exports
+        try:
+            self._store, exports = _instantiated(*_compiled(reserved=True))
+        except MemoryError:
+            self._store, exports = _instantiated(*_compiled(reserved=False))
+        self._exports: Any = exports
         self._memory: Any = self._exports["memory"]
         self._heap = -(-self._exports["__heap_base"].value(self._store) // ALIGNMENT) * ALIGNMENT
         self.size = int(self._memory.data_len(self._store))
 
     def call(self, kernel: str, arguments: Sequence[Argument]) -> tuple[int, list[NDArray[Any]]]:
         """See :func:`call`."""
+        from wasmtime import Trap, WasmtimeError
+
         at = self._heap
         passed: list[float] = []
         for argument in arguments:
@@ -119,7 +120,10 @@ class Instance:
                 passed.append(at)
                 at = -(-(at + _n_bytes(argument)) // ALIGNMENT) * ALIGNMENT
         if at > self.size:
-            self._memory.grow(self._store, -(-(at - self.size) // PAGE))
+            try:
+                self._memory.grow(self._store, -(-(at - self.size) // PAGE))
+            except WasmtimeError:
+                raise MemoryError(f"{at} bytes for the kernel {kernel}") from None
             self.size = int(self._memory.data_len(self._store))
         memory = np.ctypeslib.as_array(self._memory.data_ptr(self._store), (self.size,))
         for argument, place in zip(arguments, passed, strict=True):
@@ -129,7 +133,7 @@ class Instance:
                 address += array.nbytes
         try:
             result = int(self._exports[kernel](self._store, *passed))
-        except self._trap:
+        except Trap:
             raise DamageError("its bytes lead nowhere") from None
         if result < 0:
             raise DamageError(DAMAGES[result])
@@ -155,15 +159,35 @@ def _arrays(argument: Argument) -> Sequence[NDArray[Any]]:
 
 
 @cache
-def _compiled() -> tuple[Engine, Module]:
-    """The module in machine code, once for a process."""
+def _compiled(*, reserved: bool) -> tuple[Engine, Module]:
+    """The module in machine code, once for a process.
+
+    Args:
+        reserved: whether each memory has 4 GB of addresses, beyond which no access can be: kernels are a fifth quicker
+            then. Where addresses are scarce (``ulimit -v``), each access is checked.
+    """
     try:
-        from wasmtime import Engine, Module
+        from wasmtime import Config, Engine, Module
     except ImportError:
         raise SeriesError(f"tables are coded by wasmtime, which is not installed: {install('tables')}") from None
     atexit.register(_forget)  # while the library that frees it is still there
-    engine = Engine()
+    config = Config()
+    if not reserved:
+        config.memory_reservation = config.memory_guard_size = config.memory_reservation_for_growth = 0
+    engine = Engine(config)
     return engine, Module(engine, resources.files(__package__).joinpath(MODULE).read_bytes())
+
+
+def _instantiated(engine: Engine, module: Module) -> tuple[Store, Any]:
+    """A store and what an instance in it exports; MemoryError where addresses are too scarce."""
+    from wasmtime import Instance as Instantiated
+    from wasmtime import Store, WasmtimeError
+
+    store = Store(engine)
+    try:
+        return store, Instantiated(store, module, []).exports(store)
+    except WasmtimeError as error:
+        raise MemoryError(str(error)) from None
 
 
 def _forget() -> None:
