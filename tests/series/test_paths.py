@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from series_models import dice, good_at_dice
 
@@ -92,6 +94,22 @@ def test_damage_is_told_and_what_is_left_is_written(capsys, monkeypatch):
     assert told in capsys.readouterr().out
     assert decompress(["out.vq", "back.npy", "--quiet"]) == 1
     assert "10 gaps, which arrays of int64 cannot hold" in capsys.readouterr().err
+
+
+def test_gaps_of_lost_rows_are_allowed_in_parquet_where_the_type_has_none(capsys, monkeypatch):
+    monkeypatch.setattr(writer, "chunk_rows_for", lambda n_columns: 10)
+    field = pa.field("x", pa.int64(), nullable=False)
+    pq.write_table(pa.Table.from_arrays([pa.array(range(30))], schema=pa.schema([field])), "in.parquet")
+    assert compress(["in.parquet", "out.vq", "--quiet"]) == 0
+    assert decompress(["out.vq", "whole.parquet", "--quiet"]) == 0
+    assert not pq.read_schema("whole.parquet").field("x").nullable
+    data = bytearray(Path("out.vq").read_bytes())
+    place = StoredTable(bytes(data)).layout.places[2]
+    data[place.offset + place.size - 3] ^= 4
+    Path("out.vq").write_bytes(data)
+    assert decompress(["out.vq", "back.parquet", "--quiet"]) == 1
+    assert "rows 21 to 30 are lost" in capsys.readouterr().err
+    assert pq.read_table("back.parquet")["x"].to_pylist() == [*range(20), *[None] * 10]
 
 
 @pytest.mark.parametrize(

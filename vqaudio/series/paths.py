@@ -78,8 +78,20 @@ def write_file(
         raise SeriesError(f"{target}: {stored.name} holds a table; name an output in .csv, .parquet, .npy or .npz")
     n_rows = span.n_rows(stored)
     done = 0
-    with atomic_write(target) as file, create_table(file, str(target), suffix=suffix, n_rows=n_rows) as writer:
+    has_gaps = suffix == ".parquet" and _has_new_gaps(stored)
+    with (
+        atomic_write(target) as file,
+        create_table(file, str(target), suffix=suffix, n_rows=n_rows, has_gaps=has_gaps) as writer,
+    ):
         for piece in stored.pieces(progress, span=span):
             writer.write(piece)
             done += piece.n_rows
     return done, len(stored.columns)
+
+
+def _has_new_gaps(stored: StoredTable) -> bool:
+    """Whether rows are lost of columns that have no gaps by their types, which Parquet must know beforehand."""
+    if all(column.nullable for column in stored.empty.columns):
+        return False
+    stored.check()
+    return bool(stored.damage)

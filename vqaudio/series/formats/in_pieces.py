@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import weakref
 from typing import IO
 
 from vqaudio.errors import SeriesError, install
@@ -17,25 +18,37 @@ def open_table(
     Args:
         file: open at its start; it can seek, and stays open while pieces are read.
         name: of it, for errors.
-        suffix: ``.csv``, ``.parquet``, ``.npy`` or ``.npz``.
+        suffix: ``.csv``, ``.csv.gz``, ``.csv.zst``, ``.parquet``, ``.npy`` or ``.npz``.
         delimiter, decimal: those of a CSV, a character each; None where the file tells them itself.
 
     Raises:
         SeriesError: it cannot be read so, or holds what no column may; or it is CSV or Parquet, and pyarrow is missing.
     """
-    if suffix != ".csv" and (delimiter or decimal):
+    if not suffix.startswith(".csv") and (delimiter or decimal):
         raise SeriesError(f"{name}: --delimiter and --decimal are for .csv; leave them out")
     if suffix in (".npy", ".npz"):
         from vqaudio.series.formats.npy_reader import NpyReader
 
         return NpyReader(file, name, suffix=suffix)
     if not _has_arrow():
-        kind = "CSV" if suffix == ".csv" else "Parquet"
+        kind = "Parquet" if suffix == ".parquet" else "CSV"
         raise SeriesError(f"{name}: is a {kind} file, which pyarrow reads: {install('tables')}, or save it as .npz")
     if suffix == ".csv":
         from vqaudio.series.formats.csv_reader import CsvReader  # late, as below: Arrow takes a while to import
 
         return CsvReader(file, name, delimiter=delimiter, decimal=decimal)
+    if suffix != ".parquet":
+        from vqaudio.series.formats.csv_reader import CsvReader
+        from vqaudio.series.formats.packed import unpacked
+
+        held = unpacked(file, name, suffix=suffix)
+        try:
+            reader = CsvReader(held, name, delimiter=delimiter, decimal=decimal)
+        except BaseException:
+            held.close()
+            raise
+        weakref.finalize(reader, held.close)
+        return reader
     from vqaudio.series.formats.parquet import ParquetReader
 
     return ParquetReader(file, name)
@@ -60,15 +73,19 @@ def create_table(
         from vqaudio.series.formats.npy_writer import NpyWriter
 
         return NpyWriter(file, name, suffix=suffix, n_rows=n_rows)
-    if suffix not in (".csv", ".parquet"):
+    if suffix not in (".csv", ".csv.gz", ".csv.zst", ".parquet"):
         raise SeriesError(f"{name}: a table is written to .csv, .parquet, .npy or .npz: choose such a name")
     if not _has_arrow():
-        kind = "CSV" if suffix == ".csv" else "Parquet"
+        kind = "Parquet" if suffix == ".parquet" else "CSV"
         raise SeriesError(f"{name}: {kind} is written by pyarrow: {install('tables')}, or name a .npz")
     if suffix == ".csv":
         from vqaudio.series.formats.csv_writer import CsvWriter
 
         return CsvWriter(file, name)
+    if suffix != ".parquet":
+        from vqaudio.series.formats.packed import PackedCsvWriter
+
+        return PackedCsvWriter(file, name, suffix=suffix)
     from vqaudio.series.formats.parquet import ParquetWriter
 
     return ParquetWriter(file, name, has_gaps=has_gaps)

@@ -9,13 +9,18 @@ if TYPE_CHECKING:
     from vqaudio.series.table import Table
 
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
-_MAGICS = {b"PAR1": ".parquet", b"\x93NUMPY": ".npy", b"PK\3\4": ".npz"}
+PACKED = (".csv.gz", ".csv.zst")
+"""Those of CSV files that are packed."""
+_MAGICS = {
+    **{b"PAR1": ".parquet", b"\x93NUMPY": ".npy", b"PK\3\4": ".npz"},
+    **{b"\x1f\x8b": ".csv.gz", b"\x28\xb5\x2f\xfd": ".csv.zst"},
+}
 
 
 def suffix_of(path: Path) -> str:
     """The suffix of a table's file, or an empty text for any other."""
-    suffix = path.suffix.lower()
-    return suffix if suffix in SUFFIXES else ""
+    name = path.name.lower()
+    return next((suffix for suffix in (*SUFFIXES, *PACKED) if name.endswith(suffix)), "")
 
 
 def sniffed_suffix(file: IO[bytes]) -> str:
