@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +20,8 @@ from vqaudio.decompress import main as decompress
 from vqaudio.info import main as info
 from vqaudio.series import StoredTable, writer
 from vqaudio.series.coding import model
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +166,51 @@ def test_into_a_pipe(capfdbinary):
     assert compress(["in.csv", "out.vq", "--quiet"]) == 0
     assert decompress(["out.vq", "-", "--quiet"]) == 0
     assert capfdbinary.readouterr().out == b"x\n1\n2\n"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npy", ".npz"])
+@pytest.mark.parametrize("told", [True, False])
+def test_out_of_a_pipe_and_into_one(suffix, told, monkeypatch, capfdbinary):
+    Path("any.csv").write_text("x,y\n" + "".join(f"{n},{n * n % 17}\n" for n in range(100)))
+    assert compress(["any.csv", "any.vq", "--quiet"]) == 0
+    assert decompress(["any.vq", f"in{suffix}", "--quiet"]) == 0
+    data = Path(f"in{suffix}").read_bytes()
+    assert compress([f"in{suffix}", "file.vq", "--quiet", "--lossless"]) == 0
+    capfdbinary.readouterr()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert compress(["-", "-", "--quiet", *(["--format", suffix[1:]] if told else ["--lossless"])]) == 0
+    coded = capfdbinary.readouterr().out
+    assert coded == Path("file.vq").read_bytes()
+    assert decompress(["file.vq", "-", "--quiet"]) == 0
+    assert capfdbinary.readouterr().out == data
+
+
+def test_from_program_to_program():
+    Path("in.csv").write_text("x\n" + "".join(f"{n % 7}\n" for n in range(1000)))
+    python = f'"{sys.executable}" -m vqaudio'
+    line = f"cat in.csv | {python}.compress - - --format csv --quiet | {python}.decompress - - --quiet > out.csv"
+    subprocess.run(line, shell=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert Path("out.csv").read_bytes() == Path("in.csv").read_bytes()
+
+
+def test_a_file_of_another_name_is_a_table_where_its_format_is_named(capsys):
+    Path("in.txt").write_text("x\n1\n2\n")
+    assert compress(["in.txt", "out.vq", "--format", "csv", "--quiet"]) == 0
+    assert decompress(["out.vq", "back.csv", "--quiet"]) == 0
+    assert Path("back.csv").read_text() == "x\n1\n2\n"
+    assert compress(["in.txt", "none.vq", "--format", "parquet", "--quiet"]) == 1
+    assert "in.txt: cannot be read as Parquet" in capsys.readouterr().err
+
+
+def test_a_column_that_no_style_fits_is_text_from_the_first_row_on(monkeypatch):
+    """What is known only later: in chunks of 10, the third one."""
+    monkeypatch.setattr(writer, "chunk_rows_for", lambda n_columns: 10)
+    odd = [f"{'0' * (n % 3)}{n}.{n % 7}{'0' * (n % 5)}" if n > 20 else f"{n}.5" for n in range(30)]
+    Path("in.csv").write_text("x,y\n" + "".join(f"{one},{n}\n" for n, one in enumerate(odd)))
+    assert compress(["in.csv", "out.vq", "--quiet"]) == 0
+    assert decompress(["out.vq", "back.csv", "--quiet"]) == 0
+    assert Path("back.csv").read_bytes() == Path("in.csv").read_bytes()
+    assert [column.dtype for column in StoredTable(Path("out.vq").read_bytes()).columns] == ["string", "int64"]
 
 
 def test_commands_take_a_model(tmp_path, monkeypatch, capsys):
