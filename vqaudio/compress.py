@@ -32,6 +32,7 @@ SOUND_OPTIONS = (
     *("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "rdo"),
     *("raw", "prior", "device", "backend"),
 )
+BOUNDS = ("max_error", "max_relative_error", "psnr", "prd")
 
 
 @click.command("compress", cls=Command, example="speech.wav speech.vq --codebooks 3")
@@ -86,8 +87,28 @@ SOUND_OPTIONS = (
 @options.backend
 @click.option(
     "--max-error",
-    metavar="E|P%",
-    help="of tables: no decoded number is further off than E, or than so much of its column's range; clocks stay exact",
+    multiple=True,
+    metavar="E|P%|NAME=E,...",
+    help="of tables: no decoded number is further off than E, or so much of its column's range; clocks stay exact; "
+    "1%,temperature=0.1 has a bound of its own for a column, temperature=0.1 leaves others exact, as 0 does",
+)
+@click.option(
+    "--max-relative-error",
+    multiple=True,
+    metavar="E|NAME=E,...",
+    help="of tables: no decoded number is further off than so much of itself (0.001); zeros and signs stay",
+)
+@click.option(
+    "--psnr",
+    multiple=True,
+    metavar="DB|NAME=DB,...",
+    help="of tables: the bounds at which each column's range is so many dB above its root mean square error",
+)
+@click.option(
+    "--prd",
+    multiple=True,
+    metavar="P|NAME=P,...",
+    help="of tables: the same at which its root mean square error is P percent of its root mean square",
 )
 @options.delimiter
 @options.decimal
@@ -107,7 +128,10 @@ def main(
     prior: Path | None,
     device: str,
     backend: str | None,
-    max_error: str | None,
+    max_error: tuple[str, ...],
+    max_relative_error: tuple[str, ...],
+    psnr: tuple[str, ...],
+    prd: tuple[str, ...],
     delimiter: str | None,
     decimal: str | None,
     table_format: str | None,
@@ -118,9 +142,9 @@ def main(
     Sound: WAV, FLAC, OGG, MP3, Opus, M4A and whatever else libsndfile or FFmpeg reads, also out of MP4 and WebM, at any
     rate, with any number of channels. Where a file holds less than it says, or is damaged, what is there is compressed,
     a warning tells what is missing, and the exit status is 1. Time series and other tables: CSV (also .csv.gz and
-    .csv.zst), Parquet, NPY and NPZ, which take no options but --model, --max-error, --lossless, --format, --delimiter
-    and --decimal; integers and decimals are kept exactly unless --max-error is given. A table may be larger than
-    memory.
+    .csv.zst), Parquet, NPY and NPZ, which take no options but --model, --max-error, --max-relative-error, --psnr,
+    --prd, --lossless, --format, --delimiter and --decimal; integers and decimals are kept exactly unless a bound is
+    given. A table may be larger than memory.
 
     - stands for standard input (of a table with one of its options: --format csv) or output. Without OUT, speech.wav
     becomes speech.vq beside it, and so does every file in a folder.
@@ -140,12 +164,14 @@ def main(
         raise click.UsageError("--fast: expected --kbps R with it")
     if not fast:
         refuse_together("kbps", "rdo")
-    refuse_together("max_error", "lossless")
+    for option in BOUNDS:
+        refuse_together(option, "lossless")
     bound = None
-    if max_error is not None:
-        from vqaudio.series import MaxError
+    if max_error or max_relative_error or psnr or prd:
+        from vqaudio.series import Bounds, MaxError, Prd, Psnr, RelativeError
 
-        bound = MaxError.parse(max_error)
+        given = {MaxError: max_error, RelativeError: max_relative_error, Psnr: psnr, Prd: prd}
+        bound = Bounds.parse(given)
     if not 0 <= rdo < 1000 or (rdo and entropy not in (None, "prior")):
         raise click.UsageError(f"--rdo {rdo:g}: expected 0 to 1000, and --entropy prior with it")
     if condition != "none" and entropy not in (None, "prior"):
@@ -205,6 +231,8 @@ def main(
             if not files.quiet:
                 for remark in written.remarks:
                     print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)
+                if written.reached:
+                    print(f"note: {input_name(job.source)}: reached {', '.join(written.reached)}", file=sys.stderr)
             elapsed = time.perf_counter() - started
             return TableDone.of(written.n_rows, written.n_columns, elapsed=elapsed, size=written.size)
 

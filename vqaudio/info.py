@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,28 @@ def _show(facts: dict[str, Any], as_json: bool, quiet: bool) -> None:
         print(json.dumps(facts, indent=2))
     elif not quiet:
         width = max(map(len, facts)) + 2
+        columns = facts.get("columns")
         for name, value in facts.items():
+            value = len(columns) if columns is not None and name == "columns" else value
             shown = "; ".join(map(str, value)) if isinstance(value, list) else value
             shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else shown
             print(f"{name.replace('_', ' '):{width}}{'none' if shown in ('', None) else shown}")
+        if columns:
+            print("", *_rows_of(columns), sep="\n")
+
+
+def _rows_of(columns: list[dict[str, Any]]) -> Iterator[str]:
+    """The columns of a table, a line each below a heading."""
+    cells = [["column", "type", "bound", "bytes", "share", "bits a value", "encoding", "coder"]]
+    for one in columns:
+        name = one["name"] if one["name"].isprintable() else repr(one["name"])
+        figures = [str(one["bytes"]), f"{one['share']:.1%}", f"{one['bits_per_value']:.3f}"]
+        cells.append([name, one["type"], one["bound"], *figures, one["encoding"], one["coder"]])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        both = enumerate(zip(line, widths, strict=True))
+        padded = [text.rjust(width) if 3 <= at <= 5 else text.ljust(width) for at, (text, width) in both]
+        yield "  ".join(padded).rstrip()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,11 +66,19 @@ def test_what_is_said_of_a_table(capsys):
         capsys.readouterr().err
     )
     assert info(["out.vq", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {
+    told = json.loads(capsys.readouterr().out)
+    columns = told.pop("columns")
+    assert [(one["name"], one["type"], one["bound"]) for one in columns] == [
+        ("date", "timestamp[s]", "exact"),
+        ("U [V]", "float64", "within 0.25"),
+    ]
+    assert 0 < sum(one["bytes"] for one in columns) < size
+    assert all(one["share"] == pytest.approx(one["bytes"] / size, abs=1e-4) for one in columns)
+    assert all(one["bits_per_value"] == pytest.approx(one["bytes"] * 8 / 60, abs=1e-3) for one in columns)
+    assert told == {
         "file": "out.vq",
         "format_version": 4,
         "rows": 60,
-        "columns": ["date: timestamp[s], exact", "U [V]: float64, within 0.25"],
         "source_format": "csv",
         "chunks": 1,
         "chunk_rows": 60,
@@ -80,7 +89,10 @@ def test_what_is_said_of_a_table(capsys):
         "unchecked": "",
     }
     assert info(["out.vq"]) == 0
-    assert "columns         date: timestamp[s], exact; U [V]: float64, within 0.25\n" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "columns         2\n" in text
+    assert re.search(r"^date +timestamp\[s\]  exact +\d+ +[\d.]+%  +[\d.]+  whole +difference", text, re.MULTILINE)
+    assert re.search(r"^U \[V\] +float64 +within 0\.25 +\d+ +[\d.]+%", text, re.MULTILINE)
 
 
 def test_damage_is_told_and_what_is_left_is_written(capsys, monkeypatch):

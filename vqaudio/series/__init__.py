@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from vqaudio.series.coding.model import Model as Model
     from vqaudio.series.coding.model import model_for as model_for
     from vqaudio.series.coding.model import model_named as model_named
+    from vqaudio.series.encodings.bounds import Bounds as Bounds
     from vqaudio.series.encodings.bounds import MaxError as MaxError
+    from vqaudio.series.encodings.bounds import Prd as Prd
+    from vqaudio.series.encodings.bounds import Psnr as Psnr
+    from vqaudio.series.encodings.bounds import RelativeError as RelativeError
     from vqaudio.series.formats.suffixes import SUFFIXES as SUFFIXES
     from vqaudio.series.formats.suffixes import read_table as read_table
     from vqaudio.series.formats.suffixes import suffix_of as suffix_of
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "appending": ("append_file",),
     "coding.model": ("Model", "model_for", "model_named"),
-    "encodings.bounds": ("MaxError",),
+    "encodings.bounds": ("Bounds", "MaxError", "Prd", "Psnr", "RelativeError"),
     "formats.suffixes": ("SUFFIXES", "read_table", "suffix_of", "write_table"),
     "header": ("TableHeader",),
     "paths": ("compress_file", "write_file"),
@@ -56,6 +60,7 @@ _MODULES = {name: f"vqaudio.series.{module}" for module, names in _HOMES.items()
 
 __all__ = ["SUFFIXES", "Column", "MaxError", "Span", "StoredTable", "Table", "compress"]
 __all__ += ["read_table", "suffix_of", "write_table"]
+__all__ += ["Bounds", "Prd", "Psnr", "RelativeError"]
 __all__ += ["Model", "model_for", "model_named"]
 __all__ += ["TableHeader", "append_file", "compress_file", "write_file"]
 

@@ -52,6 +52,7 @@ class ColumnChunk:
         style: how cells are written as text.
         predictor: what the numbers were predicted by, in words; known of those that were read.
         sentinels: values that stand for none.
+        size: bytes that it takes in its chunk; known of those that were read.
     """
 
     numbers: Integers
@@ -62,6 +63,7 @@ class ColumnChunk:
     style: dict[str, Any] = field(default_factory=dict)
     predictor: str = ""
     sentinels: tuple[int | float, ...] = ()
+    size: int = 0
 
     @property
     def cells(self) -> NDArray[np.uint8]:
@@ -209,6 +211,7 @@ def decode_chunk(
     columns: list[ColumnChunk] = []
     previous: list[Integers] = []
     for column, described in zip(schema.columns, about.columns, strict=True):
+        start = cursor.position
         encoding = described.encoding(column)
         sentinels = described.sentinels_of(column)
         marks = decode_cells(cursor, n_rows, [one.marks for one in columns], len(sentinels))
@@ -216,7 +219,8 @@ def decode_chunk(
         literal_rows, literals = parse_literals(cursor, n_rows, size)
         numbers, name = decode_column(cursor, n_rows, previous=previous, model=model)
         style = described.style.model_dump(exclude_unset=True)
-        columns.append(ColumnChunk(numbers, marks, literal_rows, literals, encoding, style, name, sentinels))
+        n_bytes = cursor.position - start
+        columns.append(ColumnChunk(numbers, marks, literal_rows, literals, encoding, style, name, sentinels, n_bytes))
         previous.append(numbers)
     if cursor.position != len(cursor.data):
         raise DamageError(f"{len(cursor.data) - cursor.position} bytes follow its last column")

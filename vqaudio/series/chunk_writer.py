@@ -14,7 +14,7 @@ from vqaudio.series.chunk import Chunk, decode_chunk, encode_chunk
 from vqaudio.series.coding.model import Model
 from vqaudio.series.encodings import select
 from vqaudio.series.encodings.base import EncodedColumn
-from vqaudio.series.encodings.bounds import MaxError, distances, equal_bits, within
+from vqaudio.series.encodings.bounds import Bounds, ColumnBound, distances, equal_bits, within, within_share
 from vqaudio.series.encodings.survey import ColumnPlan
 from vqaudio.series.header import TableHeader
 from vqaudio.series.schema import TableSchema, describe, parse_schema
@@ -31,13 +31,13 @@ class WritingOptions:
     """How tables are written.
 
     Args:
-        max_error: how far numbers may be off; None for not at all.
+        max_error: how far numbers may be off, all or by the names of columns; None for not at all.
         lossless: keep floats to the bit that have no fixed number of digits, rather than refuse them.
         independent: predict no column from others, to see what that is worth.
         model: codes a column wherever it takes fewer bytes so; the file then names it, and cannot be read without it.
     """
 
-    max_error: MaxError | None = None
+    max_error: Bounds | ColumnBound | None = None
     lossless: bool = False
     independent: bool = False
     model: Model | None = None
@@ -78,7 +78,9 @@ class ChunkWriter:
         """What writes behind the chunks of a file of this version, of which ``file`` holds all but the trailer."""
         header, empty = stored.header, stored.empty
         assert isinstance(header, TableHeader)
-        plans = [ColumnPlan(column.bound, column.bound == 0, column.bound > 0) for column in stored.columns]
+        plans = [
+            ColumnPlan(column.bound, not column.bounded, column.bounded, column.share) for column in stored.columns
+        ]
         writer = cls(file, empty, plans, options, name)
         writer._start(header)
         writer.n_rows = stored.n_rows
@@ -136,15 +138,14 @@ class ChunkWriter:
 
     def _encode_first(self, piece: Table, encoded: Sequence[EncodedColumn]) -> bytes:
         """The first chunk; the header, which goes before, names the model if that saves more than its name takes."""
-        bounds = [plan.bound for plan in self._plans]
         data = b""
         if self._model is not None:
-            self._start(TableHeader(describe(self._like, bounds, model=self._model.fingerprint)))
+            self._start(TableHeader(describe(self._like, self._plans, model=self._model.fingerprint)))
             data, saved = self._encode(piece, encoded)
             if saved <= NAME_SIZE:
                 self._model = None
         if self._model is None:
-            self._start(TableHeader(describe(self._like, bounds)))
+            self._start(TableHeader(describe(self._like, self._plans)))
             data, _ = self._encode(piece, encoded)
         start = self._begun[0].to_bytes()
         self._file.write(start)
@@ -175,7 +176,9 @@ class ChunkWriter:
             found = self._restored(piece, chunk, number)
             bound = encoded[number].bound
             good = np.array_equal(column.cells, found.cells)
-            if bound and column.dtype in FLOATS:
+            if plan.share:
+                good = good and bool(within_share(found.values, column.values, share=plan.share)[column.known].all())
+            elif bound and column.dtype in FLOATS:
                 good = good and bool(within(column.values, found.values, bound=bound)[column.known].all())
             elif bound:
                 good = good and int(distances(column.values, found.values).max()) <= bound

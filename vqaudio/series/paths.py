@@ -10,7 +10,7 @@ from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, input_name, open_input, writes_in_place
 from vqaudio.series.chunk_writer import WritingOptions
 from vqaudio.series.coding.model import MOST_VALUES, model_for
-from vqaudio.series.encodings.bounds import MaxError
+from vqaudio.series.encodings.bounds import Bounds, ColumnBound
 from vqaudio.series.formats.in_pieces import create_table, open_table
 from vqaudio.series.formats.suffixes import sniffed_suffix, suffix_of
 from vqaudio.series.span import ALL, Span
@@ -22,7 +22,7 @@ def compress_file(
     source: Path,
     target: Path,
     *,
-    max_error: MaxError | None,
+    max_error: Bounds | ColumnBound | None,
     lossless: bool,
     progress: Progress,
     model: str | None = None,

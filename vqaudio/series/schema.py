@@ -30,6 +30,8 @@ from vqaudio.series.encodings.float_bits import FloatBits, NearDecimals
 from vqaudio.series.encodings.grid import GridEncoding
 from vqaudio.series.encodings.integer import IntegerEncoding
 from vqaudio.series.encodings.levels import LevelsEncoding
+from vqaudio.series.encodings.relative import MantissaLevels, RelativeGrid
+from vqaudio.series.encodings.survey import ColumnPlan
 from vqaudio.series.pieces import BY_ROW
 from vqaudio.series.table import FLOATS, INTEGERS, Column, Dictionary, Table, storages_of
 from vqaudio.series.time_text import dtype_of, is_pattern
@@ -128,6 +130,8 @@ AnyEncoding = Annotated[
     | Annotated[tuple[Literal["near"], NearDecimals], Tag("near")]
     | Annotated[tuple[Literal["bits"], FloatBits], Tag("bits")]
     | Annotated[tuple[Literal["levels"], LevelsEncoding], Tag("levels")]
+    | Annotated[tuple[Literal["relative"], RelativeGrid], Tag("relative")]
+    | Annotated[tuple[Literal["mantissas"], MantissaLevels], Tag("mantissas")]
     | Annotated[tuple[Literal["words"], DictionaryEncoding], Tag("words")],
     Discriminator(_kind),
 ]
@@ -147,10 +151,17 @@ class ColumnSchema(Section):
     name: Text
     dtype: Text
     bound: Annotated[float, Field(strict=True, ge=0)] = 0.0
+    share: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    asked: Text = ""
     zone: Text = ""
     notes: Metadata = {}
     nullable: StrictBool = True
     dictionary: DictionarySchema | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether values may be off."""
+        return self.bound > 0 or self.share > 0
 
     def empty_column(self) -> Column:
         """The column, without rows."""
@@ -168,11 +179,18 @@ class ColumnSchema(Section):
             dictionary=dictionary,
         )
 
-    def __str__(self) -> str:
-        zone = f" in {self.zone}" if self.zone else ""
-        bound = f"within {self.bound:g}" if self.bound else "exact"
+    @property
+    def type_in_words(self) -> str:
+        """Its type, with its zone."""
         words = " in a dictionary" if self.dictionary is not None else ""
-        return f"{self.name}: {self.dtype}{words}{zone}, {bound}"
+        return self.dtype + words + (f" in {self.zone}" if self.zone else "")
+
+    @property
+    def bound_in_words(self) -> str:
+        """How far values may be off, and in which words that was asked for where these say more."""
+        bound = f"within {self.bound:g}" if self.bound else "exact"
+        bound = f"within {self.share:g} of each value" if self.share else bound
+        return bound + (f" ({self.asked})" if self.asked else "")
 
     @model_validator(mode="after")
     def _fits(self) -> ColumnSchema:
@@ -246,7 +264,9 @@ class ChunkSchema(Section):
 def kinds_of(dtype: str) -> set[str]:
     """The encodings that a column may have."""
     if dtype in FLOATS:
-        return {"grid", "near", "bits"}
+        return {"grid", "near", "bits", "relative", "mantissas"}
+    if dtype in INTEGERS:
+        return {"whole", "relative"}
     storages = storages_of(dtype)
     return {"words" if storage == "object" else "whole" for storage in storages}
 
@@ -310,16 +330,17 @@ def parse_chunk_schema(meta: Any, schema: TableSchema, n_rows: int) -> ChunkSche
     return found
 
 
-def describe(table: Table, bounds: Sequence[float], *, model: str = "") -> dict[str, Any]:
+def describe(table: Table, plans: Sequence[ColumnPlan], *, model: str = "") -> dict[str, Any]:
     """The JSON of a header, for a table of which ``table`` holds some rows; ``model`` is a fingerprint."""
     origin = {key: value for key, value in table.origin.items() if key not in BY_ROW}
-    columns = [_describe_column(column, bound) for column, bound in zip(table.columns, bounds, strict=True)]
+    columns = [_describe_column(column, plan) for column, plan in zip(table.columns, plans, strict=True)]
     return {"origin": origin, "columns": columns} | ({"model": model} if model else {})
 
 
-def _describe_column(column: Column, bound: float) -> dict[str, Any]:
+def _describe_column(column: Column, plan: ColumnPlan) -> dict[str, Any]:
     about = {"name": column.name, "dtype": column.dtype}
-    extras: dict[str, Any] = {"bound": bound, "zone": column.zone, "notes": column.notes}
+    extras: dict[str, Any] = {"bound": plan.bound, "share": plan.share, "asked": plan.words}
+    extras |= {"zone": column.zone, "notes": column.notes}
     if column.dictionary is not None:
         extras["dictionary"] = dict(vars(column.dictionary))
     extras = {key: value for key, value in extras.items() if value}

@@ -16,6 +16,7 @@ from vqaudio.container.stored import Damage, Header, StoredFile
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.series.chunk import Chunk
 from vqaudio.series.coding.model import Model, find_model
+from vqaudio.series.column_facts import ColumnUse, facts_of_column
 from vqaudio.series.header import most_cells
 from vqaudio.series.layout import Layout, Place, Version4
 from vqaudio.series.pieces import joined
@@ -68,6 +69,7 @@ class StoredTable(StoredFile):
         self.columns = self.layout.columns
         self._empty = [column.empty_column() for column in self.columns]
         self._damage = list(self.layout.damage)
+        self._uses = [ColumnUse() for _ in self.columns]
 
     def __repr__(self) -> str:
         return f"<StoredTable {self.name!r}: {self.n_rows} rows of {len(self.columns)} columns, {self.size} bytes>"
@@ -99,15 +101,21 @@ class StoredTable(StoredFile):
 
     def check(self) -> None:
         """See :meth:`StoredFile.check`."""
-        for _ in self.chunks():
-            pass
+        uses = [ColumnUse() for _ in self.columns]
+        for _, chunk in self.chunks():
+            for use, column in zip(uses, chunk.columns if chunk else (), strict=False):
+                use.add(column)
+        self._uses = uses
 
     def facts(self) -> dict[str, Any]:
-        """See :meth:`StoredFile.facts`."""
+        """See :meth:`StoredFile.facts`; what columns take is known once the file was checked."""
         places = self.layout.places
         return {
             "rows": self.n_rows,
-            "columns": list(map(str, self.columns)),
+            "columns": [
+                facts_of_column(column, use, n_bytes=self.size)
+                for column, use in zip(self.columns, self._uses, strict=True)
+            ],
             "source_format": self.suffix.removeprefix("."),
             "chunks": len(places),
             "chunk_rows": max(place.rows.stop - place.rows.start for place in places),

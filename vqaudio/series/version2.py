@@ -214,13 +214,23 @@ class Version2(Layout):
         columns: list[ColumnChunk] = []
         previous: list[Integers] = []
         for schema, written in zip(self._columns, here.columns, strict=True):
+            start = cursor.position
             n_runs = cursor.varint()
             cells = parse_runs(cursor, n_runs, n_rows) if n_runs else np.full(n_rows, VALUE, np.uint8)
             size = np.dtype(schema.dtype).itemsize if schema.dtype in FLOATS else 0
             literal_rows, literals = parse_literals(cursor, n_rows, size)
             numbers, name = decode_column(cursor, n_rows, previous=previous, model=model)
             columns.append(
-                ColumnChunk(numbers, cells, literal_rows, literals, schema.encoding, written.style, predictor=name)
+                ColumnChunk(
+                    numbers,
+                    cells,
+                    literal_rows,
+                    literals,
+                    schema.encoding,
+                    written.style,
+                    predictor=name,
+                    size=cursor.position - start,
+                )
             )
             previous.append(numbers)
         if cursor.position != len(cursor.data):

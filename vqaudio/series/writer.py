@@ -12,8 +12,9 @@ import numpy as np
 from vqaudio.errors import SeriesError
 from vqaudio.series.chunk_writer import ChunkWriter, NoStyleError, WritingOptions
 from vqaudio.series.coding.model import Model
-from vqaudio.series.encodings.bounds import MaxError
-from vqaudio.series.encodings.survey import ColumnPlan, plan
+from vqaudio.series.encodings.aim import aim
+from vqaudio.series.encodings.bounds import Bounds, ColumnBound
+from vqaudio.series.encodings.survey import ColumnPlan, plan, survey
 from vqaudio.series.formats.base import TableReader, WholeTableReader
 from vqaudio.series.header import FEWEST_CHUNK_ROWS
 from vqaudio.series.stored import Progress
@@ -27,17 +28,18 @@ CHUNK_ROWS, CHUNK_CELLS = 1 << 18, 1 << 20
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: rows, columns, bytes, and sentences for whoever brought the table."""
+    """What was written: rows, columns, bytes, sentences for whoever brought the table, and ratios that were reached."""
 
     n_rows: int
     n_columns: int
     size: int
     remarks: list[str]
+    reached: list[str]
 
 
 def compress(
     table: Table | TableReader,
-    max_error: MaxError | None = None,
+    max_error: Bounds | ColumnBound | None = None,
     *,
     lossless: bool = False,
     independent: bool = False,
@@ -106,18 +108,20 @@ class _Writing:
         if first is None or not first.n_rows:
             raise SeriesError(f"{name}: holds no rows; expected one or more")
         rows = chunk_rows_for(len(first.columns))
+        asked = self._options.max_error
+        bounds = None if asked is None else Bounds.given(asked)
         has_odd_clock = first.columns[0].dtype in FLOATS and not self._options.lossless
-        is_surveyed = self._options.max_error is not None or has_odd_clock
-        plans = plan(self._pieces(rows) if is_surveyed else [first], self._options.max_error)
+        is_surveyed = bounds is not None or has_odd_clock
+        ranges = survey(self._pieces(rows) if is_surveyed else [first], all_columns=bounds is not None)
+        plans, reached = aim(lambda: self._pieces(rows), plan(ranges, bounds, name=name), [one.name for one in ranges])
         chunks = ChunkWriter(self._file, first, plans, self._options, name)
         for piece in self._pieces(rows):
             chunks.add(piece)
             progress(piece.n_rows)
         chunks.finish()
         remarks = [*self._reader.remarks]
-        if self._options.max_error is not None:
-            remarks += _exemptions(first.columns, plans)
-        return Written(chunks.n_rows, len(plans), chunks.size, remarks)
+        remarks += _exemptions(first.columns, plans)
+        return Written(chunks.n_rows, len(plans), chunks.size, remarks, reached)
 
     def _pieces(self, rows: int) -> Iterator[Table]:
         for piece in self._reader.pieces(rows):
@@ -148,12 +152,13 @@ def in_one_style(column: Column) -> Column:
 
 def _exemptions(columns: Sequence[Column], plans: Sequence[ColumnPlan]) -> Iterator[str]:
     """The sentence that names the columns that a bound does not reach, if there are any."""
-    exempt = [column for column, plan in zip(columns, plans, strict=True) if plan.exempt]
+    both = zip(columns, plans, strict=True)
+    exempt = [(column, plan.asked) for column, plan in both if plan.exempt and plan.asked is not None]
     if exempt:
-        named = [f"{column.name!r} ({column.dtype})" for column in exempt[:MOST_NAMED]]
+        named = [f"{column.name!r} ({column.dtype})" for column, _ in exempt[:MOST_NAMED]]
         more = f" and {len(exempt) - MOST_NAMED} more" if len(exempt) > MOST_NAMED else ""
         yield (
-            f"--max-error does not reach {len(exempt)} of {len(columns)} columns, which stay exact: "
+            f"{exempt[0][1].option} does not reach {len(exempt)} of {len(columns)} columns, which stay exact: "
             f"{', '.join(named)}{more}"
         )
     marked = [(column, plan.sentinels) for column, plan in zip(columns, plans, strict=True) if plan.sentinels]

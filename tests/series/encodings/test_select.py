@@ -10,7 +10,7 @@ from series_files import npy, through_memory
 from series_tables import back, clock, column, same_tables, table
 
 from vqaudio.errors import SeriesError
-from vqaudio.series import Column, MaxError, compress, read_table
+from vqaudio.series import Column, MaxError, Prd, Psnr, RelativeError, compress, read_table
 
 
 @pytest.mark.parametrize("first", [clock(5000), column(np.arange(5000) / 360, "t"), column(np.arange(5000), "n")])
@@ -33,7 +33,17 @@ def test_an_irregular_clock_is_exact_under_a_name_for_time():
 def test_infinity_is_refused_with_row_and_column(value):
     values = np.array([np.nan, 1.0, 2.0, value])
     with pytest.raises(SeriesError, match=r"t\.csv: row 4 of column 'c1' holds -?inf"):
-        compress(table([1, 2, 3, 4], values), MaxError(1.0), name="t.csv")
+        compress(table([1, 2, 3, 4], values), name="t.csv")
+
+
+@pytest.mark.parametrize("bound", [MaxError(0.1), MaxError(0.01, relative=True), RelativeError(0.01), Psnr(40), Prd(1)])
+def test_infinities_stay_exact_under_any_bound(bound):
+    values = np.random.default_rng(0).normal(size=200)
+    values[[3, 150]] = np.inf, -np.inf
+    found, finite = back(compress(table(values), bound)).columns[0].values, np.isfinite(values)
+    assert np.array_equal(np.isfinite(found), finite)
+    assert found[[3, 150]].tolist() == [np.inf, -np.inf]
+    assert 0 < np.abs(found[finite] - values[finite]).max() < 0.2
 
 
 def test_without_options_integers_and_decimals_are_exact_and_other_floats_refused():
@@ -61,11 +71,10 @@ def test_lossless_keeps_infinities_and_the_bits_of_nan(dtype, n_odd):
         assert through_memory(npy(array), ".npy") == npy(array)
 
 
-def test_infinities_without_lossless_are_refused_with_what_to_do():
-    for max_error in (None, MaxError(1.0)):
-        table = read_table(io.BytesIO(npy(np.array([1.0, -np.inf]))), "x.npy", suffix=".npy")
-        with pytest.raises(SeriesError, match=r"row 2 of column '' holds -inf.*or keep all bits \(--lossless\)"):
-            compress(table, max_error, name="x.npy")
+def test_infinities_without_lossless_or_a_bound_are_refused_with_what_to_do():
+    table = read_table(io.BytesIO(npy(np.array([1.0, -np.inf]))), "x.npy", suffix=".npy")
+    with pytest.raises(SeriesError, match=r"row 2 of column '' holds -inf.*or keep all bits \(--lossless\)"):
+        compress(table, name="x.npy")
 
 
 def test_plain_nan_needs_no_bits_of_its_own():

@@ -6,12 +6,13 @@ A table that is larger than memory is gone through twice for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from vqaudio.series.encodings.bounds import MaxError
+from vqaudio.errors import SeriesError
+from vqaudio.series.encodings.bounds import Bounds, ColumnBound, MaxError, RelativeError
 from vqaudio.series.encodings.sentinels import Extremes, Number, find_sentinels
 from vqaudio.series.table import FLOATS, INTEGERS, Column, Table
 
@@ -27,13 +28,26 @@ class ColumnPlan:
         bound: how far decoded values may be off; 0 for not at all.
         sentinels: values that are exact whatever the bound, and not in its range; None where chunks look for theirs.
         exempt: whether it is exact whatever bound is asked for, by its bits if need be.
-        bounded: whether a bound was asked for.
+        bounded: whether a bound was asked for, and it is not exempt.
+        share: how far they may be off, as a share of each; then ``bound`` is 0.
+        asked: the bound that was asked for.
     """
 
     bound: float = 0.0
     exempt: bool = False
     bounded: bool = False
     sentinels: tuple[Number, ...] | None = None
+    share: float = 0.0
+    asked: ColumnBound | None = None
+
+    @property
+    def words(self) -> str:
+        """The bound that was asked for, as files hold it, where it says more than ``bound`` and ``share``."""
+        return (
+            str(self.asked)
+            if self.bounded and self.asked not in (MaxError(self.bound), None) and not self.share
+            else ""
+        )
 
 
 class ColumnRange:
@@ -74,22 +88,46 @@ class ColumnRange:
         return least > 0 and (regular or named)
 
 
-def plan(pieces: Iterable[Table], max_error: MaxError | None) -> list[ColumnPlan]:
-    """What holds for all rows of each column of a table that comes in pieces."""
+def survey(pieces: Iterable[Table], *, all_columns: bool) -> list[ColumnRange]:
+    """The ranges of the columns of numbers, or of the first alone, of a table that comes in pieces."""
     ranges: list[ColumnRange] = []
     for piece in pieces:
         ranges = ranges or [ColumnRange(column) for column in piece.columns]
         for number, (found, column) in enumerate(zip(ranges, piece.columns, strict=True)):
-            if column.dtype in FLOATS + INTEGERS and (max_error is not None or number == 0):
+            if column.dtype in FLOATS + INTEGERS and (all_columns or number == 0):
                 found.add(column)
+    return ranges
+
+
+def plan(ranges: Sequence[ColumnRange], bounds: Bounds | None, *, name: str) -> list[ColumnPlan]:
+    """What holds for all rows of each column; of columns that aim at a ratio, the bound is their range.
+
+    Raises:
+        SeriesError: bounds for columns that are not there, or that hold no numbers.
+    """
+    try:
+        asked = [None] * len(ranges) if bounds is None else bounds.of_columns([found.name for found in ranges])
+    except SeriesError as error:
+        raise SeriesError(f"{name}: {error}") from None
     plans = []
     numeric = [found.extremes if found.dtype in FLOATS + INTEGERS else None for found in ranges]
-    for number, (found, sentinels) in enumerate(zip(ranges, find_sentinels(numeric), strict=True)):
-        exempt = found.dtype not in FLOATS + INTEGERS or (number == 0 and found.is_clock)
-        bounded = max_error is not None and not exempt
-        if max_error is None or not bounded:
-            plans.append(ColumnPlan(0.0, exempt))
+    for number, (found, wanted, sentinels) in enumerate(zip(ranges, asked, find_sentinels(numeric), strict=True)):
+        is_named = bounds is not None and bounds.names(found.name)
+        if wanted is not None and is_named and found.dtype not in FLOATS + INTEGERS:
+            raise SeriesError(
+                f"{name}: a bound is given for column {found.name!r}, which holds {found.dtype} and stays exact; name "
+                "columns of numbers"
+            )
+        is_exact = found.dtype not in FLOATS + INTEGERS or (number == 0 and found.is_clock and not is_named)
+        if is_exact or wanted is None:
+            plans.append(ColumnPlan(exempt=is_exact or bounds is not None, asked=wanted))
             continue
-        bound = max_error.of(found.extremes.range_without(sentinels))
-        plans.append(ColumnPlan(bound, exempt, True, sentinels))
+        ends = found.extremes.range_without(sentinels)
+        if isinstance(wanted, RelativeError):
+            plans.append(ColumnPlan(0.0, False, True, sentinels, wanted.amount, wanted))
+        elif isinstance(wanted, MaxError):
+            plans.append(ColumnPlan(wanted.of(ends), False, True, sentinels, asked=wanted))
+        else:
+            span = MaxError(1.0, relative=True).of(ends)
+            plans.append(ColumnPlan(span, False, True, sentinels, asked=wanted))
     return plans
