@@ -93,7 +93,7 @@ EXTRAS = {
 """Not installed with the package alone; only these rooms may use them:"""
 ROOMS_WITH_EXTRAS = {"evaluation", "training"}
 
-LATE = {"av", "huggingface_hub", "pyarrow", "wasmtime"}
+LATE = {"av", "edfio", "huggingface_hub", "numcodecs", "pyarrow", "wasmtime", "wfdb", "zarr"}
 """Extras that any room may use: imported only by those who read or write a file of its kind, or ask the Hub."""
 
 

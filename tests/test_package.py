@@ -14,7 +14,17 @@ from tools import synthetic, tiny_codec
 
 import vqaudio
 
-PUBLIC = ["Codec", "Codes", "VqaudioError", "__version__", "load", "models", "open_vq"]
+PUBLIC = [
+    "Codec",
+    "Codes",
+    "VqaudioError",
+    "__version__",
+    "compress_table",
+    "decompress_table",
+    "load",
+    "models",
+    "open_vq",
+]
 
 
 def test_the_public_names_are_these_and_all_are_there():

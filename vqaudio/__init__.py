@@ -9,6 +9,9 @@
     open_vq       a .vq file, open: what it holds, and whether it is damaged
     VqaudioError  what is raised where the caller can put something right
 
+    compress_table    a DataFrame, a dict of arrays, an Arrow table ... as the bytes of a .vq file
+    decompress_table  and back
+
 Nothing is imported before it is asked for: importing torch alone takes seconds.
 
 >>> import numpy as np
@@ -35,15 +38,20 @@ if TYPE_CHECKING:
     from vqaudio.codec.codes import Codes as Codes
     from vqaudio.codec.opened import open_vq as open_vq
     from vqaudio.errors import VqaudioError as VqaudioError
+    from vqaudio.series.memory import compress_table as compress_table
+    from vqaudio.series.memory import decompress_table as decompress_table
 
 __version__ = "0.6.0"  # the one place: pyproject.toml reads it here
 
-__all__ = ["Codec", "Codes", "VqaudioError", "__version__", "load", "models", "open_vq"]
+__all__ = ["Codec", "Codes", "VqaudioError", "__version__", "compress_table", "decompress_table"]
+__all__ += ["load", "models", "open_vq"]
 
 _HOMES = {
     "Codec": "vqaudio.codec.codec",
     "Codes": "vqaudio.codec.codes",
     "VqaudioError": "vqaudio.errors",
+    "compress_table": "vqaudio.series.memory",
+    "decompress_table": "vqaudio.series.memory",
     "load": "vqaudio.codec.codec",
     "models": "vqaudio.cli.facts",
     "open_vq": "vqaudio.codec.opened",

@@ -79,7 +79,8 @@ class ChunkWriter:
         header, empty = stored.header, stored.empty
         assert isinstance(header, TableHeader)
         plans = [
-            ColumnPlan(column.bound, not column.bounded, column.bounded, column.share) for column in stored.columns
+            ColumnPlan(column.bound, not column.bounded, column.bounded, share=column.share)
+            for column in stored.columns
         ]
         writer = cls(file, empty, plans, options, name)
         writer._start(header)

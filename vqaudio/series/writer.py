@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 import numpy as np
@@ -34,7 +34,7 @@ class Written:
     n_columns: int
     size: int
     remarks: list[str]
-    reached: list[str]
+    reached: list[str] = field(default_factory=list)
 
 
 def compress(

@@ -147,7 +147,9 @@ def to_arrow(column: Column) -> Any:
         return pa.nulls(len(gaps))
     if column.dictionary is not None:
         words = _of_texts(np.array(column.dictionary.words, object), column.dtype, None)
-        places = pc.index_in(_of_texts(column.values, column.dtype, None), words).to_numpy(zero_copy_only=False)
+        kind = {"string_view": "large_string", "binary_view": "large_binary"}.get(column.dtype, column.dtype)
+        known = words.cast(kind)  # views cannot be looked up
+        places = pc.index_in(_of_texts(column.values, kind, None), known).to_numpy(zero_copy_only=False)
         if np.isnan(places[~gaps].astype(float)).any():
             raise KeyError("a word that its dictionary has not")
         index = pa.array(np.where(gaps, 0, places).astype(np.int64), mask=gaps).cast(column.dictionary.index)

@@ -40,6 +40,36 @@ def column_of(title: str, values: NDArray[Any], name: str) -> Column:
     return Column(title, dtype.name, values, cells)
 
 
+def shapes_of(shapes: Mapping[str, tuple[int, ...]], name: str) -> dict[str, list[int]]:
+    """What an origin says of arrays of these shapes: how many dimensions each has, and its columns.
+
+    Raises:
+        SeriesError: shapes that do not make a table.
+    """
+    for key, shape in shapes.items():
+        if len(shape) not in (1, 2) or shape[0] != next(iter(shapes.values()))[0]:
+            raise SeriesError(
+                f"{name}: the array {key!r} has the shape {shape}; expected (rows,) or (rows, columns), and as many "
+                "rows in every array"
+            )
+    return {key: [len(shape), *shape[1:]] for key, shape in shapes.items()}
+
+
+def table_of(arrays: Mapping[str, NDArray[Any]], name: str, *, suffix: str) -> Table:
+    """The columns of arrays that are called so, as a file of them with that suffix would hold them.
+
+    Raises:
+        SeriesError: arrays that do not make a table.
+    """
+    origin = {"suffix": suffix, "arrays": shapes_of({key: array.shape for key, array in arrays.items()}, name)}
+    columns = []
+    for key, array in arrays.items():
+        for number, values in enumerate(array.T if array.ndim == 2 else [array]):
+            title = key if array.ndim == 1 else f"{key}[{number}]" if key else str(number)
+            columns.append(column_of(title, values, name))
+    return Table(columns, origin)
+
+
 def arrays_of(table: Table, name: str, suffix: str) -> Mapping[str, NDArray[Any]]:
     """The arrays of a table by their names, as :func:`write` writes them."""
     columns = [_values(column, name) for column in table.columns]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vqaudio.errors import SeriesError
 from vqaudio.files import Readable, copy_to_temporary
 from vqaudio.series.formats.base import TableReader
-from vqaudio.series.formats.npy import SINGLE, column_of
+from vqaudio.series.formats.npy import SINGLE, column_of, shapes_of
 from vqaudio.series.formats.window import Window
 from vqaudio.series.table import Table
 
@@ -109,15 +109,9 @@ class NpyReader(TableReader):
         self.name, self._suffix = name, suffix
         with self._refusing():
             self._arrays = {SINGLE: _single(file)} if suffix == ".npy" else _members(file)
-        first = next(iter(self._arrays.values()))
-        for key, array in self._arrays.items():
-            if len(array.shape) not in (1, 2) or array.shape[0] != first.shape[0]:
-                raise SeriesError(
-                    f"{name}: the array {key!r} has the shape {array.shape}; expected (rows,) or (rows, columns), and "
-                    "as many rows in every array"
-                )
-        shapes = {key: [len(array.shape), *array.shape[1:]] for key, array in self._arrays.items()}
-        self.origin, self.n_rows, self.remarks = {"suffix": suffix, "arrays": shapes}, first.shape[0], []
+        shapes = shapes_of({key: array.shape for key, array in self._arrays.items()}, name)
+        self.origin, self.remarks = {"suffix": suffix, "arrays": shapes}, []
+        self.n_rows = next(iter(self._arrays.values())).shape[0]
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:

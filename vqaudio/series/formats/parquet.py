@@ -11,21 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vqaudio.errors import SeriesError
-from vqaudio.series.formats.arrow import first_line, from_arrow, rechunked, to_arrow
+from vqaudio.series.formats.arrow import first_line, from_arrow, rechunked
+from vqaudio.series.formats.arrow_table import array_of, bytes_of, text_of
 from vqaudio.series.formats.base import TableReader, TableWriter
 from vqaudio.series.table import NULL, Column, Table
 
 BUFFER_BYTES = 1 << 20
 """What is read of a column at once."""
 BATCH_ROWS = 1 << 16
-
-
-def _text_of(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
-    return {key.decode("latin1"): value.decode("latin1") for key, value in (metadata or {}).items()}
-
-
-def _bytes_of(notes: dict[str, str]) -> dict[bytes, bytes] | None:
-    return {key.encode("latin1"): value.encode("latin1") for key, value in notes.items()} or None
 
 
 class ParquetReader(TableReader):
@@ -47,7 +40,7 @@ class ParquetReader(TableReader):
             self._file = pq.ParquetFile(file, page_checksum_verification=True, buffer_size=BUFFER_BYTES)
             self._schema = self._file.schema_arrow
             self.n_rows = self._file.metadata.num_rows
-        self.origin = {"suffix": ".parquet", "metadata": _text_of(self._schema.metadata)}
+        self.origin = {"suffix": ".parquet", "metadata": text_of(self._schema.metadata)}
         self.remarks = []
         self._words: dict[int, tuple[str, ...]] = {}
 
@@ -90,7 +83,7 @@ class ParquetReader(TableReader):
     def _table(self, found: Any) -> Table:
         columns = []
         for at, (field, data) in enumerate(zip(self._schema, found.columns, strict=True)):
-            notes = _text_of(field.metadata)
+            notes = text_of(field.metadata)
             column = from_arrow(field.name, data, file=self.name, notes=notes, nullable=field.nullable)
             if column.dictionary is not None and at in self._words:
                 column.dictionary = replace(column.dictionary, words=self._words[at])
@@ -122,24 +115,16 @@ class ParquetWriter(TableWriter):
 
     def write(self, piece: Table) -> None:
         """See :meth:`TableWriter.write`: refused are cells that the types do not hold."""
-        arrays = [self._array(column) for column in piece.columns]
+        arrays = [array_of(column, self._name) for column in piece.columns]
         with self._refusing():
             if self._writer is None:
                 fields = [
-                    pa.field(column.name, array.type, self._is_nullable(column), _bytes_of(column.notes))
+                    pa.field(column.name, array.type, self._is_nullable(column), bytes_of(column.notes))
                     for column, array in zip(piece.columns, arrays, strict=True)
                 ]
-                schema = pa.schema(fields, metadata=_bytes_of(piece.origin.get("metadata", {})))
+                schema = pa.schema(fields, metadata=bytes_of(piece.origin.get("metadata", {})))
                 self._writer = pq.ParquetWriter(self._file, schema, compression="zstd", write_page_checksum=True)
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._writer.schema))
-
-    def _array(self, column: Column) -> Any:
-        try:
-            return to_arrow(column)
-        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
-            raise SeriesError(
-                f"{self._name}: column {column.name!r} cannot be written as {column.dtype} ({first_line(error)})"
-            ) from None
 
     def _is_nullable(self, column: Column) -> bool:
         return column.nullable or self._has_gaps or bool((column.cells == NULL).any())  # those of damaged chunks
