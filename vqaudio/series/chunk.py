@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container.fields import Cursor, DamageError, crc32_bytes, varint
+from vqaudio.series import matrix
 from vqaudio.series.arrays import Integers
 from vqaudio.series.cells import decode_cells, encode_cells
 from vqaudio.series.coding.column import decode_column, encode_column
@@ -120,17 +121,26 @@ def encode_chunk(
     Each column is predicted from those before it, unless they are ``independent``, and coded by the ``model`` where
     that takes fewer bytes. Also returns how many that were fewer.
     """
+    matrices: matrix.Matrices = {}
+    if not independent:
+        encoded, matrices = matrix.find_matrices(piece, encoded)
     columns = [ColumnChunk.of_column(column, found) for column, found in zip(piece.columns, encoded, strict=True)]
     described = pack(as_text(describe_chunk(piece, encoded)), KNOWN_TEXT + header_text)
     data = bytearray(varint(first_row) + varint(piece.n_rows) + varint(len(described)) + described)
     previous: list[Integers] = []
-    all_saved = 0
+    all_saved = in_matrix = 0
     for number, column in enumerate(columns):
         data += encode_cells(column.marks, [one.marks for one in columns[:number]], len(column.sentinels))
         data += varint(len(column.literal_rows)) + varints(np.diff(column.literal_rows, prepend=0)) + column.literals
-        coded, saved = encode_column(column.numbers, [] if independent else previous, model=model)
-        data += coded
-        all_saved += saved
+        if number in matrices:
+            in_matrix, coded = matrices[number]
+            data += coded
+        if in_matrix:
+            in_matrix -= 1
+        else:
+            coded, saved = encode_column(column.numbers, [] if independent else previous, model=model)
+            data += coded
+            all_saved += saved
         previous.append(column.numbers)
     data += digest_of(columns)
     framed = bytes([KIND]) + varint(len(data)) + data
@@ -210,6 +220,7 @@ def decode_chunk(
     about = parse_chunk_schema(meta, schema, n_rows)
     columns: list[ColumnChunk] = []
     previous: list[Integers] = []
+    pending: list[Integers] = []
     for column, described in zip(schema.columns, about.columns, strict=True):
         start = cursor.position
         encoding = described.encoding(column)
@@ -217,7 +228,13 @@ def decode_chunk(
         marks = decode_cells(cursor, n_rows, [one.marks for one in columns], len(sentinels))
         size = np.dtype(column.dtype).itemsize if column.dtype in FLOATS else 0
         literal_rows, literals = parse_literals(cursor, n_rows, size)
-        numbers, name = decode_column(cursor, n_rows, previous=previous, model=model)
+        if not pending and cursor.data[cursor.position : cursor.position + 1] == bytes([matrix.KIND]):
+            cursor.take(1)
+            pending = matrix.decode_matrix(cursor, n_rows, len(schema.columns) - len(columns))[::-1]
+        if pending:
+            numbers, name = pending.pop(), matrix.NAME
+        else:
+            numbers, name = decode_column(cursor, n_rows, previous=previous, model=model)
         style = described.style.model_dump(exclude_unset=True)
         n_bytes = cursor.position - start
         columns.append(ColumnChunk(numbers, marks, literal_rows, literals, encoding, style, name, sentinels, n_bytes))
