@@ -23,7 +23,7 @@ from vqaudio.evaluation.series_scores import PeerComparison, PeerScore
 from vqaudio.evaluation.table_peers import TablePeer, find_table_peers
 from vqaudio.evaluation.writing import markdown, write_json
 from vqaudio.files import open_input
-from vqaudio.series import MaxError, StoredTable, Table, compress, model_for, read_table, suffix_of
+from vqaudio.series import MaxError, StoredTable, Table, compress, mixes, model_for, read_table, suffix_of
 
 EXACT = "exact"
 
@@ -89,8 +89,10 @@ def main(
 def measure(table: Table, name: str, bound: str, peers: Sequence[TablePeer], *, model: str | None) -> Pair:
     """Our file, decoded again, and each of the others on the same columns at the same bounds."""
     max_error = None if bound == EXACT else MaxError.parse(bound)
-    chosen = model_for(table.n_cells, model)
-    data, pack_seconds = timed(lambda: compress(table, max_error, lossless=max_error is None, model=chosen, name=name))
+    chosen, mixing = model_for(model), mixes(table.n_cells, model)
+    data, pack_seconds = timed(
+        lambda: compress(table, max_error, lossless=max_error is None, model=chosen, mixing=mixing, name=name)
+    )
     stored = StoredTable(data, name, model=chosen)
     _, unpack_seconds = timed(stored.table)
     bounds = [column.bound for column in stored.columns]

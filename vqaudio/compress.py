@@ -47,8 +47,8 @@ BOUNDS = ("max_error", "max_relative_error", "psnr", "prd")
 )
 @click.option("--fast", is_flag=True, help="with --kbps: the most codebooks that fit R, and no λ; quicker, and worse")
 @options.model(
-    help=f"default: {DEFAULT_MODEL} for sound; for tables of up to 2,000,000 values series-base, where it makes the "
-    "file smaller (none: not at all, which is quicker)"
+    help=f"default: {DEFAULT_MODEL} for sound. Of tables: a network (series-base), or none for the quick coder, which "
+    "those of more than 2,000,000 values have anyway; by default many predictions are mixed, for the smallest files"
 )
 @click.option(
     "--chunk-seconds",

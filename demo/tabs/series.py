@@ -11,13 +11,11 @@ from vqaudio.errors import VqaudioError
 from vqaudio.evaluation.packers import PACKERS
 from vqaudio.evaluation.series import RoundTrip, round_trip
 from vqaudio.evaluation.series_report import plot
-from vqaudio.series import SUFFIXES, MaxError, model_for
+from vqaudio.series import SUFFIXES, MaxError, mixes
 
 TITLE = "Series"
 LEAST, MOST = 0.1, 10.0
 """Percent of a column's range that the slider offers."""
-MODEL_CELLS = 50_000
-"""Larger tables do without the network, which takes half a second to code, check and show a thousand cells."""
 
 
 def build(page: gr.Blocks) -> None:
@@ -114,8 +112,7 @@ def series(
         path = Path(str(table))
         max_error = None if lossless else MaxError(percent / 100, relative=True)
         report = job.part(0.05, 0.6, max(1, original.n_rows), "compressing")
-        model = model_for(original.n_cells, most=MODEL_CELLS)
-        coded = round_trip(original, max_error, name=path.name, model=model, progress=report)
+        coded = round_trip(original, max_error, name=path.name, mixing=mixes(original.n_cells), progress=report)
         job.step(0.6, "packing with others")
         found = costs(coded, path.stat().st_size)
         job.step(0.8, "drawing")

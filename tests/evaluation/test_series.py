@@ -15,7 +15,7 @@ from series_models import as_table, dice, good_at_dice
 from vqaudio import evaluate as command_line
 from vqaudio.evaluation import EvaluationError
 from vqaudio.evaluation.packers import PACKERS
-from vqaudio.evaluation.series import INDEPENDENT, VQAUDIO, WITHOUT_MODEL, evaluate, evaluate_table
+from vqaudio.evaluation.series import INDEPENDENT, QUICK, VQAUDIO, evaluate, evaluate_table
 from vqaudio.evaluation.series_report import MOST_PANELS, plot, table
 from vqaudio.series import Column, MaxError, StoredTable, Table, compress, model_named
 from vqaudio.series.table import known_cells
@@ -85,10 +85,10 @@ def test_sizes_are_those_of_real_files():
     sizes = {size.name: size.n_bytes for size in found.sizes}
     data = compress(original, MaxError(0.1))
     assert sizes[VQAUDIO] == len(data) < sizes[INDEPENDENT]
-    assert sizes[INDEPENDENT] == len(compress(original, MaxError(0.1), independent=True))
-    stored = StoredTable(compress(original, MaxError(0.1), independent=True))
+    assert sizes[INDEPENDENT] == len(compress(original, MaxError(0.1), independent=True, mixing=False))
+    stored = StoredTable(compress(original, MaxError(0.1), independent=True, mixing=False))
     assert all("other" not in part.predictor for _, chunk in stored.chunks() for part in chunk.columns)
-    assert found.columns[1].predictors == {"linear, with other columns": 1}
+    assert found.columns[1].predictors == {"mixed": 1}
     for size in found.sizes[:-1]:
         assert (size.rms_share, size.max_share) == (found.sizes[0].rms_share, found.sizes[0].max_share)
 
@@ -203,10 +203,10 @@ def test_a_report_tells_what_a_model_is_worth(tmp_path):
     table = as_table(*map(dice, range(6)))
     found = evaluate(table, None, name="dice", n_bytes=24_000, model=one)
     sizes = {size.name: size.n_bytes for size in found.sizes}
-    assert (sizes[VQAUDIO], sizes[WITHOUT_MODEL]) == (len(compress(table, model=one)), len(compress(table)))
+    assert (sizes[VQAUDIO], sizes[QUICK]) == (len(compress(table, model=one)), len(compress(table, mixing=False)))
     assert [column.predictors for column in found.columns] == [{"model": 1}] * 6
-    without = evaluate(table, None, name="dice", n_bytes=24_000)
-    assert (without.sizes[0].n_bytes, WITHOUT_MODEL in {size.name for size in without.sizes}) == (
-        sizes[WITHOUT_MODEL],
+    without = evaluate(table, None, name="dice", n_bytes=24_000, mixing=False)
+    assert (without.sizes[0].n_bytes, QUICK in {size.name for size in without.sizes}) == (
+        sizes[QUICK],
         False,
     )

@@ -241,11 +241,11 @@ def test_commands_take_a_model(tmp_path, monkeypatch, capsys):
     assert (np.load("back.npy") == np.load("in.npy")).all()
     (tmp_path / "shipped").mkdir()
     good_at_dice(tmp_path / "shipped" / "series-base.safetensors")
-    assert compress(["in.npy", "default.vq", "--quiet"]) == 0
-    assert Path("default.vq").read_bytes() == Path("out.vq").read_bytes()
-    assert decompress(["default.vq", "again.npy", "--quiet"]) == 0
+    assert compress(["in.npy", "named.vq", "--model", "series-base", "--quiet"]) == 0
+    assert Path("named.vq").read_bytes() == Path("out.vq").read_bytes()
+    assert decompress(["named.vq", "again.npy", "--quiet"]) == 0
     assert (np.load("again.npy") == np.load("in.npy")).all()
-    assert info(["default.vq"]) == 0
+    assert info(["named.vq"]) == 0
     assert StoredTable(Path("out.vq").read_bytes()).model in capsys.readouterr().out
     assert compress(["in.npy", "none.vq", "--model", "none", "--quiet"]) == 0
     assert len(Path("none.vq").read_bytes()) > len(Path("out.vq").read_bytes()) + 40

@@ -30,6 +30,7 @@ from vqaudio.series import (
     StoredTable,
     Table,
     compress,
+    mixes,
     model_for,
     read_table,
     suffix_of,
@@ -42,8 +43,8 @@ from vqaudio.series.table import FLOATS, INTEGERS
 
 Step = Callable[[str], object]
 VQAUDIO = "vqaudio"
-WITHOUT_MODEL = "vqaudio, no network"
-INDEPENDENT = "vqaudio, no network, each column alone"
+QUICK = "vqaudio, quick coder"
+INDEPENDENT = "vqaudio, quick coder, each column alone"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def evaluate_table(
         path: a table's file.
         max_error: as for :func:`vqaudio.series.compress`; None for bit-exact.
         last: the share of the rows, above 0 and up to 1.
-        model: a name as for :func:`vqaudio.series.coding.model.model_for`.
+        model: a name as for :func:`vqaudio.series.paths.compress_file`.
         peers: other compressors to compare the file with, as :func:`vqaudio.evaluation.table_peers.find_table_peers`
             finds them.
         step: told what comes next.
@@ -109,8 +110,16 @@ def evaluate_table(
     if last < 1 and original.n_rows:
         original = last_rows(original, max(1, round(original.n_rows * last)))
         n_bytes = size_of(original, name, suffix=suffix_of(path))
-    chosen = model_for(original.n_cells, model)
-    return evaluate(original, max_error, name=name, n_bytes=n_bytes, model=chosen, peers=peers, step=step)
+    return evaluate(
+        original,
+        max_error,
+        name=name,
+        n_bytes=n_bytes,
+        model=model_for(model),
+        mixing=mixes(original.n_cells, model),
+        peers=peers,
+        step=step,
+    )
 
 
 def evaluate(
@@ -120,19 +129,21 @@ def evaluate(
     name: str,
     n_bytes: int,
     model: Model | None = None,
+    mixing: bool = True,
     peers: Sequence[TablePeer] = (),
     step: Step = lambda what: None,
 ) -> TableEvaluation:
     """The same for a table in memory, which takes ``n_bytes`` as a file."""
     step("compressing")
-    coded = round_trip(original, max_error, name=name, model=model)
+    coded = round_trip(original, max_error, name=name, model=model, mixing=mixing)
     result = TableEvaluation(name, original.n_rows, n_bytes, len(original.columns), coded.columns)
     shares = coded.shares
     result.sizes.append(SizeScore(VQAUDIO, len(coded.data), *shares))
-    others = {WITHOUT_MODEL: model is not None, INDEPENDENT: len(coded.columns) > 1}
+    others = {QUICK: model is not None or mixing, INDEPENDENT: len(coded.columns) > 1}
     for other in (other for other, wanted in others.items() if wanted):
         step(other.removeprefix(f"{VQAUDIO}, "))
-        data = compress(original, max_error, lossless=max_error is None, independent=other == INDEPENDENT, name=name)
+        alone = other == INDEPENDENT
+        data = compress(original, max_error, lossless=max_error is None, independent=alone, mixing=False, name=name)
         result.sizes.append(SizeScore(other, len(data), *shares))
     for packer, pack in PACKERS.items():
         step(f"packing with {packer}")
@@ -156,6 +167,7 @@ def round_trip(
     *,
     name: str,
     model: Model | None = None,
+    mixing: bool = True,
     progress: Progress = lambda rows: None,
 ) -> RoundTrip:
     """Compress a table, decode it and compare; ``progress`` is told how many rows were compressed.
@@ -165,7 +177,15 @@ def round_trip(
         SeriesError: one that cannot be coded.
     """
     data, pack_seconds = timed(
-        lambda: compress(original, max_error, lossless=max_error is None, model=model, name=name, progress=progress)
+        lambda: compress(
+            original,
+            max_error,
+            lossless=max_error is None,
+            model=model,
+            mixing=mixing,
+            name=name,
+            progress=progress,
+        )
     )
     stored = StoredTable(data, name, model=model)
     chunks, chunk_seconds = timed(lambda: list(stored.chunks()))

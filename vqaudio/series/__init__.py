@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vqaudio.series.appending import append_file as append_file
+    from vqaudio.series.coding.mixed_choice import mixes as mixes
     from vqaudio.series.coding.model import Model as Model
     from vqaudio.series.coding.model import model_for as model_for
     from vqaudio.series.coding.model import model_named as model_named
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "appending": ("append_file",),
+    "coding.mixed_choice": ("mixes",),
     "coding.model": ("Model", "model_for", "model_named"),
     "encodings.bounds": ("Bounds", "MaxError", "Prd", "Psnr", "RelativeError"),
     "formats.suffixes": ("SUFFIXES", "read_table", "suffix_of", "write_table"),
@@ -61,7 +63,7 @@ _MODULES = {name: f"vqaudio.series.{module}" for module, names in _HOMES.items()
 __all__ = ["SUFFIXES", "Column", "MaxError", "Span", "StoredTable", "Table", "compress"]
 __all__ += ["read_table", "suffix_of", "write_table"]
 __all__ += ["Bounds", "Prd", "Psnr", "RelativeError"]
-__all__ += ["Model", "model_for", "model_named"]
+__all__ += ["Model", "mixes", "model_for", "model_named"]
 __all__ += ["TableHeader", "append_file", "compress_file", "write_file"]
 
 

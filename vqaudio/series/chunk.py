@@ -115,11 +115,12 @@ def encode_chunk(
     header_text: bytes,
     independent: bool = False,
     model: Model | None = None,
+    mixing: bool = False,
 ) -> tuple[bytes, int]:
     """The chunk that holds the rows of ``piece``, from the table's row ``first_row`` on.
 
-    Each column is predicted from those before it, unless they are ``independent``, and coded by the ``model`` where
-    that takes fewer bytes. Also returns how many that were fewer.
+    Each column is predicted from those before it, unless they are ``independent``, and coded by the ``model``, or
+    by ``mixing``, where that takes fewer bytes. Also returns how many were fewer for the model.
     """
     matrices: matrix.Matrices = {}
     if not independent:
@@ -138,7 +139,8 @@ def encode_chunk(
         if in_matrix:
             in_matrix -= 1
         else:
-            coded, saved = encode_column(column.numbers, [] if independent else previous, model=model)
+            earlier = [] if independent else previous
+            coded, saved = encode_column(column.numbers, earlier, model=model, mixing=mixing)
             data += coded
             all_saved += saved
         previous.append(column.numbers)

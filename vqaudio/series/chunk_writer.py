@@ -35,12 +35,14 @@ class WritingOptions:
         lossless: keep floats to the bit that have no fixed number of digits, rather than refuse them.
         independent: predict no column from others, to see what that is worth.
         model: codes a column wherever it takes fewer bytes so; the file then names it, and cannot be read without it.
+        mixing: codes a column by :mod:`vqaudio.series.coding.mixed` wherever it takes fewer bytes so; not with a model.
     """
 
     max_error: Bounds | ColumnBound | None = None
     lossless: bool = False
     independent: bool = False
     model: Model | None = None
+    mixing: bool = True
 
 
 class NoStyleError(Exception):
@@ -161,6 +163,7 @@ class ChunkWriter:
             header_text=self._begun[0].text,
             independent=self._options.independent,
             model=self._model,
+            mixing=self._options.mixing and self._options.model is None,
         )
 
     # ------------------------------------------------------------------------------------------------------- comparing

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vqaudio.errors import ContainerError
+from vqaudio.series.coding.mixed_choice import mixes
 from vqaudio.series.coding.model import model_for
 from vqaudio.series.encodings.bounds import Amount, Bounds, MaxError, Prd, Psnr, RelativeError
 from vqaudio.series.objects import Kind, convert_table, table_of
@@ -41,7 +42,7 @@ def compress_table(
         max_relative_error: how far, as a share of each number: 0.001; zeros and signs stay.
         psnr: the least peak signal-to-noise ratio of a column, in dB.
         prd: the greatest percentage root mean square difference of a column.
-        model: a name, or ``"none"``; by default ``series-base`` for tables of up to 200,000 values.
+        model: of a network, or ``"none"`` for the quick coder; by default tables of up to 2,000,000 values are mixed.
 
     Raises:
         SeriesError: something else than a table, what no table here can hold, or bounds that make no sense.
@@ -49,7 +50,8 @@ def compress_table(
     table = table_of(data)
     amounts = {MaxError: max_error, RelativeError: max_relative_error, Psnr: psnr, Prd: prd}
     bounds = Bounds.of_amounts({kind: amount for kind, amount in amounts.items() if amount is not None})
-    return compress(table, bounds, lossless=bounds is None, model=model_for(table.n_cells, model))
+    mixing = mixes(table.n_cells, model)
+    return compress(table, bounds, lossless=bounds is None, model=model_for(model), mixing=mixing)
 
 
 def decompress_table(data: bytes, *, to: Kind = "table") -> Any:

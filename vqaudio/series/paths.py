@@ -9,7 +9,8 @@ from pathlib import Path
 from vqaudio.errors import SeriesError
 from vqaudio.files import atomic_write, input_name, open_input, writes_in_place
 from vqaudio.series.chunk_writer import WritingOptions
-from vqaudio.series.coding.model import MOST_VALUES, model_for
+from vqaudio.series.coding.mixed_choice import MOST_VALUES, mixes
+from vqaudio.series.coding.model import model_for
 from vqaudio.series.encodings.bounds import Bounds, ColumnBound
 from vqaudio.series.formats.in_pieces import create_table, open_table
 from vqaudio.series.formats.suffixes import sniffed_suffix, suffix_of
@@ -36,7 +37,8 @@ def compress_file(
         source: a table's file, or ``-``.
         target: the ``.vq`` file, or ``-``.
         max_error, lossless, progress: as for :func:`vqaudio.series.writer.compress`.
-        model: a name as for :func:`vqaudio.series.coding.model.model_for`.
+        model: the name of one, ``"none"`` for the quick coder; by default tables up to
+            :data:`vqaudio.series.coding.mixed_choice.MOST_VALUES` are mixed.
         suffix: names the format of a source whose name does not; without it, the file's first bytes tell.
         delimiter, decimal: those of a CSV, if it does not tell them itself.
 
@@ -50,7 +52,7 @@ def compress_file(
         reader = open_table(file, name, suffix=suffix, delimiter=delimiter, decimal=decimal)
         first = next(reader.pieces(1), None)
         n_values = MOST_VALUES + 1 if first is None or reader.n_rows is None else reader.n_rows * len(first.columns)
-        options = WritingOptions(max_error, lossless, model=model_for(n_values, model))
+        options = WritingOptions(max_error, lossless, model=model_for(model), mixing=mixes(n_values, model))
         with atomic_write(target) as made:
             if not writes_in_place(target):
                 return write(reader, made, options, progress=progress)

@@ -44,6 +44,7 @@ def compress(
     lossless: bool = False,
     independent: bool = False,
     model: Model | None = None,
+    mixing: bool = True,
     name: str = "the table",
     progress: Progress = lambda rows: None,
 ) -> bytes:
@@ -58,7 +59,7 @@ def compress(
 
     Args:
         table: in memory, or read in pieces.
-        max_error, lossless, independent, model: as of :class:`WritingOptions`.
+        max_error, lossless, independent, model, mixing: as of :class:`WritingOptions`.
         name: of the file, for errors.
         progress: told how many rows were done.
 
@@ -67,7 +68,7 @@ def compress(
     """
     reader = WholeTableReader(table, name) if isinstance(table, Table) else table
     file = io.BytesIO()
-    options = WritingOptions(max_error, lossless, independent, model)
+    options = WritingOptions(max_error, lossless, independent, model, mixing)
     remarks = write(reader, file, options, progress=progress).remarks
     if isinstance(table, Table):
         table.remarks[:] = remarks

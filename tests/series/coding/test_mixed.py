@@ -120,7 +120,7 @@ def test_damage_is_reported_or_makes_other_numbers():
 @pytest.mark.parametrize(
     "form",
     [
-        MixedForm(16),
+        MixedForm(32),
         MixedForm(0, 33),
         MixedForm(0, 0, (1,)),
         MixedForm(0, 0, (0,) * 13),

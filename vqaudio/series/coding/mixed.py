@@ -42,13 +42,15 @@ CASCADE = 4
 """Filters go on from least squares."""
 LEVELS = 8
 """The values that occur are stored."""
+FORGETFUL = 16
+"""Least squares forget the past sooner."""
 MOST_REFERENCES = 12
 MOST_LAGS = 32
 MOST_REFERENCE_TERMS = 4
 MOST_PERIOD = 1 << 20
 WIDEST_RANGE = 2**60
 LARGEST_VALUE = 2**61
-TABLE_BITS = (12, 18)
+TABLE_BITS = (12, 16)
 """log2 of the size of tables: that of the rows and 2 more, within these."""
 
 
@@ -57,7 +59,7 @@ class MixedForm:
     """How a column is seen.
 
     Args:
-        flags: of ``TREE``, ``SYMBOLS``, ``CASCADE``, ``LEVELS``.
+        flags: of ``TREE``, ``SYMBOLS``, ``CASCADE``, ``LEVELS``, ``FORGETFUL``.
         n_lags: steps between values before that least squares go over.
         references: columns before in the chunk, by number.
         n_reference_terms: of each reference column: its step, its value, its next step, its last step.
@@ -91,7 +93,7 @@ class MixedForm:
         if any(column >= n_previous for column in references):
             raise DamageError(f"it refers to columns {references} of {n_previous}")
         if (
-            flags >= 2 * LEVELS
+            flags >= 2 * FORGETFUL
             or n_lags > MOST_LAGS
             or not 1 <= n_terms <= MOST_REFERENCE_TERMS
             or period > MOST_PERIOD

@@ -7,14 +7,17 @@ information of the two, less what it takes to learn which values go together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from vqaudio.series.arrays import Integers
 from vqaudio.series.coding import mixed
-from vqaudio.series.coding.mixed import CASCADE, LEVELS, SYMBOLS, TREE, MixedForm
+from vqaudio.series.coding.mixed import CASCADE, FORGETFUL, LEVELS, SYMBOLS, TREE, MixedForm
 from vqaudio.series.prediction.fitting import MOST_COMPARED, reference_columns
 
+MOST_VALUES = 2_000_000
+"""Larger tables are not mixed: that takes some 3 µs a value, and 2 µs to decode."""
 LAGS = 16
 FEW_LAGS = 4
 FEW_ROWS = 1000
@@ -31,6 +34,11 @@ PIECE_ROWS = 1 << 14
 COMPARED_ROWS = 1 << 13
 
 
+def mixes(n_values: int, model: str | None = None) -> bool:
+    """Whether columns of a table of so many values are mixed: unless there are many, or a model is named, or none."""
+    return model is None and n_values <= MOST_VALUES
+
+
 def encode_best(values: Integers, previous: Sequence[Integers], *, below: int) -> bytes | None:
     """A column as the fewest bytes of all forms tried; None if none takes fewer than ``below``.
 
@@ -41,19 +49,32 @@ def encode_best(values: Integers, previous: Sequence[Integers], *, below: int) -
     """
     if not mixed.fits(values) or values.min() == values.max():
         return None
-    forms = list(_forms(values, previous))
-    if len(values) >= 2 * PIECE_ROWS and len(forms) > 1:
-        start = len(values) // 2 - PIECE_ROWS // 2
-        part = slice(start, start + PIECE_ROWS)
-        piece, beside = values[part], [column[part] for column in previous]
-        sizes = [len(mixed.encode(form, piece, beside) or b"") for form in forms]
-        forms = [forms[int(np.argmin(sizes))]]
-    best = None
-    for form in forms:
+    if len(values) < 2 * PIECE_ROWS:
+        return _smallest(values, previous, below=below)[1]
+    start = len(values) // 2 - PIECE_ROWS // 2
+    part = slice(start, start + PIECE_ROWS)
+    form, _ = _smallest(values[part], [column[part] for column in previous])
+    found = mixed.encode(form, values, previous, below=below)
+    return found if found is not None and len(found) < below else None
+
+
+def _smallest(
+    values: Integers, previous: Sequence[Integers], *, below: int | None = None
+) -> tuple[MixedForm, bytes | None]:
+    """The form that takes the fewest bytes, and those if they are fewer than ``below``."""
+    best, data = MixedForm(0), None
+
+    def attempt(form: MixedForm) -> None:
+        nonlocal best, data, below
         found = mixed.encode(form, values, previous, below=below)
-        if found is not None and len(found) < below:
-            best, below = found, len(found)
-    return best
+        if found is not None and (below is None or len(found) < below):
+            best, data, below = form, found, len(found)
+
+    for form in _forms(values, previous):
+        attempt(form)
+    if data is not None and best.n_lags:
+        attempt(replace(best, flags=best.flags | FORGETFUL))
+    return best, data
 
 
 def _forms(values: Integers, previous: Sequence[Integers]) -> Iterator[MixedForm]:

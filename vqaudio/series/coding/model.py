@@ -35,9 +35,6 @@ SHIPPED = MODELS / "series"
 DEFAULT = SHIPPED / "series-base.safetensors"
 OUTPUTS_AT_ONCE = 32
 """What the kernel computes together; layers are filled up with zeros."""
-MOST_VALUES = 2_000_000
-"""Larger tables are compressed without a model unless one is named: it takes about 1 µs a value, and as long again to
-decode."""
 
 
 class Model:
@@ -118,13 +115,13 @@ def load(path: Path) -> Model:
         raise ModelError(f"{path}: is not a readable model of time series ({error})") from None
 
 
-def model_for(n_values: int, name: str | None = None, *, most: int = MOST_VALUES) -> Model | None:
-    """What a table of so many values is compressed with: a named model, or the shipped one for up to ``most``.
+def model_for(name: str | None) -> Model | None:
+    """What a table is compressed with: a named model; without a name, none, since mixing makes smaller files.
 
     Raises:
         ModelError: as :func:`model_named` does.
     """
-    return model_named("none" if name is None and n_values > most else name)
+    return None if name is None else model_named(name)
 
 
 @lru_cache(8)

@@ -25,6 +25,8 @@ static void start(Mixed *mixed, uint8_t *room) {
     const float likelihood = ((float)i + 0.5f) / STRETCH_SIZE;
     mixed->stretch[i] = log4(splat(likelihood / (1 - likelihood)))[0];
   }
+  for (int32_t i = 0; i < SQUASH_SIZE; i++)
+    mixed->squash[i] = logistic(((float)i + 0.5f) * (24.0f / SQUASH_SIZE) - 12.0f);
   for (int32_t i = 0; i < 256; i++) mixed->shares[i] = (int32_t)(32768.0 / (i + 1.6));
   for (int32_t i = 0; i < N_GUESSES; i++)
     for (int32_t sure = 0; sure <= MOST_SURE; sure++)
@@ -37,7 +39,7 @@ static void start(Mixed *mixed, uint8_t *room) {
     for (int32_t context = 0; context < APM_CONTEXTS; context++)
       for (int32_t step = 0; step < APM_STEPS; step++)
         mixed->refined[i][context][step] = (uint16_t)(65535.0f * logistic((float)(step - APM_STEPS / 2) * 0.75f));
-  mixed->slow_fit.memory = 0.99996, mixed->slow_fit.every = 24, mixed->slow_fit.ridge = 2.5e-7, mixed->slow_fit.rows = 1;
+  mixed->slow_fit.memory = mixed->form & FORGETFUL ? 0.998 : 0.99996, mixed->slow_fit.every = 24, mixed->slow_fit.ridge = 2.5e-7, mixed->slow_fit.rows = 1;
   mixed->quick_fit.memory = 0.9875, mixed->quick_fit.every = 4, mixed->quick_fit.ridge = 2.5, mixed->quick_fit.rows = 1;
   const double error = (double)mixed->range / 16 + 0.1;
   for (int32_t i = 0; i < N_POINTS; i++) mixed->point_errors[i] = error;

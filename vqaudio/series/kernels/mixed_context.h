@@ -55,13 +55,9 @@ INLINE uint32_t degree(double difference, double scale) {
   return difference < 0 ? 5 - level : 5 + level;
 }
 
-// Quarter octaves of a number above 0.
-INLINE uint32_t quarter_octaves(double number) {
-  union {
-    double number;
-    uint64_t bits;
-  } as = {number};
-  return (uint32_t)(as.bits >> 50) - 4 * 1000;
+// How far a value before lies from the centre, from 0 to twice `most`.
+INLINE uint32_t away(const Mixed *mixed, int64_t rows, double most) {
+  return (uint32_t)(clamp((double)back(mixed, rows) - mixed->centre, -most, most) + most);
 }
 
 static void gather_terms(Mixed *mixed) {
@@ -140,18 +136,18 @@ static void find_contexts(Mixed *mixed) {
     if (i < 2) reference_steps[i] = (double)(reference(mixed, i, mixed->row) - reference(mixed, i, mixed->row - 1));
   }
   const uint32_t phase = mixed->period ? hash(99, (uint32_t)(mixed->row % mixed->period)) : 0;
-  const uint32_t octaves = quarter_octaves(scale + 0.03), quick = quarter_octaves(mixed->prediction_errors[0] + 0.03);
   const uint32_t all = mixed->form & TREE ? hash_value(9, mixed->centre_rank) : (uint32_t)mixed->shift;
   const uint32_t recent = degree(residuals[0], scale + 0.5), before = degree(residuals[1], scale + 0.5);
+  const uint32_t shape = away(mixed, 1, 40) * 128 + away(mixed, 2, 40);
   const uint32_t disagreement = (degree(points[LAST] - prediction, scale + 0.1) * 11 +
                                  degree(points[SLOW_FIT] - points[QUICK_FIT], scale + 0.1)) * 11 +
                                 degree(points[PERIODIC] - prediction, scale + 0.1);
   const uint32_t beside = degree(reference_steps[0], mixed->reference_steps[0] + 0.1) * 11 +
                           degree(reference_steps[1], mixed->reference_steps[1] + 0.1);
   const uint32_t contexts[N_CONTEXTS] = {
-      hash(all, octaves * 64 + quick / 2),
+      hash(all, shape),
       hash(all, (recent * 11 + before) * 11 + degree(residuals[2], scale + 0.5) / 4),
-      hash(all, (uint32_t)(part * 8) * 256 + octaves / 2),
+      hash(all, (uint32_t)(part * 8) * 128 + away(mixed, 1, 60)),
       hash(all, disagreement),
       hash(all, beside * 11 + recent),
       0,

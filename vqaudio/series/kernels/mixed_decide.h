@@ -68,7 +68,8 @@ static int32_t decide(Mixed *mixed, int64_t threshold, int64_t rank, uint32_t ke
   Counter *counters[N_CONTEXTS];
   for (int32_t i = 0; i < mixed->n_contexts; i++) {
     Counter *counter = mixed->lines[i] + (i < N_RELATIVE ? index : value_index);
-    if (counter->check != mixed->checks[i]) *counter = (Counter){32768, 0, mixed->checks[i]};
+    const int32_t known = counter->check == mixed->checks[i];  // without branches, since they would be mispredicted
+    *counter = (Counter){known ? counter->likelihood : 32768, known ? counter->seen : 0, mixed->checks[i]};
     counters[i] = counter;
     input[n_inputs++] = mixed->stretch[counter->likelihood >> 4];
   }
@@ -99,7 +100,7 @@ static int32_t decide(Mixed *mixed, int64_t threshold, int64_t rank, uint32_t ke
   const int32_t n_vectors = n_inputs / 4;
   for (int32_t i = 0; i < n_vectors; i++) sums += (by_kind[i] + by_set[i] + by_agreement[i]) * inputs[i];
   const float logit = clamp4(splat((sums[0] + sums[1]) + (sums[2] + sums[3])), -11.5f, 11.5f)[0];
-  const float likelihood = logistic(logit);
+  const float likelihood = mixed->squash[(int32_t)((logit + 12.0f) * (SQUASH_SIZE / 24.0f))];
 
   // Adaptive probability maps: what came where it was as likely.
   const float step = (logit + 12.0f) * (32.0f / 24.0f);

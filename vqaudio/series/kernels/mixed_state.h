@@ -20,12 +20,13 @@ enum {
   LINE = 16,          // counters that lie together
   MOST_SURE = 15,
   STRETCH_SIZE = 4096,
+  SQUASH_SIZE = 4096,
   APM_CONTEXTS = 1024,
   APM_STEPS = 33,
 };
 
 // Forms of a column, bits of its first parameter.
-enum { TREE = 1, SYMBOLS = 2, CASCADE = 4 };
+enum { TREE = 1, SYMBOLS = 2, CASCADE = 4, FORGETFUL = 16 };
 
 // Guesses of a step from the last value; the others are of values.
 #define IS_STEP(guess) ((guess) == 2 || (guess) == 3)
@@ -75,7 +76,7 @@ typedef struct {
   int32_t set;
   float rate;
   float weights[N_MIXERS][N_WEIGHT_SETS][N_INPUTS] __attribute__((aligned(16)));
-  float stretch[STRETCH_SIZE];
+  float stretch[STRETCH_SIZE], squash[SQUASH_SIZE];
   int32_t shares[256];
   uint16_t refined[2][APM_CONTEXTS][APM_STEPS];
 } Mixed;
