@@ -64,10 +64,11 @@ class Section(BaseModel):
 
 
 class Quotes(Section):
-    """Quotes of a CSV that need not be there: around the names of some columns, and around all cells of some."""
+    """Quotes of a CSV that need not be there: around names of columns, and around the cells of some, all but a few."""
 
     names: Counts
     columns: Counts
+    but: Annotated[list[Text], Field(max_length=4)] = []
 
 
 class Lines(Section):

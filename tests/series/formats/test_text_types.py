@@ -85,3 +85,10 @@ def test_odd_cells_come_back_under_a_bound_too():
     assert rows[1].startswith("1/1/2007;00.00.00;")
     assert [row.split(";")[:2] for row in rows[-4:-2]] == [["?", "01.00.00"], ["", ""]]
     assert [row.split(";")[2] for row in rows[-4:-1]] == ["?", "n/a", "007"]
+
+
+def test_gaps_without_quotes_among_cells_that_all_have_them_come_back():
+    """R writes so."""
+    for gap in ("NA", ""):
+        text = '"a","b"\n1,"x"\n2,"y"\n' + f'3,{gap}\n4,"z, z"\n'
+        assert through_memory(text.encode(), ".csv") == text.encode()

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from vqaudio.series.formats.csv_lines import lines_of
 from vqaudio.series.formats.csv_source import CsvSource
 
+NEVER_QUOTED = ("NA", "")
+"""What some writers leave without quotes among cells that all have them: R does for gaps."""
 MOST_BLANK_LINES = 1 << 22
 """Where there are more, they do not come back."""
 
@@ -20,8 +22,11 @@ MOST_BLANK_LINES = 1 << 22
 def candidate_layouts(source: CsvSource, *, header: bool) -> Iterator[dict[str, Any]]:
     """What an ``origin`` may hold beside, so that all lines are written as they stood."""
     above, below = ([at for at, flag in enumerate(row) if flag] for row in (source.quoted[0], source.quoted[-1]))
-    quoted = {"quotes": {"names": above if header else [], "columns": below}}
-    for quotes in ({}, quoted) if source.survey.has_quotes else ({},):
+    quoted = {"names": above if header else [], "columns": below}
+    all_quotes: list[dict[str, Any]] = [{}]
+    if source.survey.has_quotes:
+        all_quotes += [{"quotes": quoted}, *({"quotes": quoted | {"but": [text]}} for text in NEVER_QUOTED)]
+    for quotes in all_quotes:
         for bare in ({}, {"bare": True}) if len(source.names) == 1 else ({},):
             yield quotes | bare
 

@@ -52,21 +52,26 @@ def _blank_counts(blank_lines: Sequence[int], n_lines: int) -> NDArray[np.int64]
 def _joined(columns: Sequence[Any], origin: Mapping[str, Any], *, always: Collection[int], blank: NDArray[Any]) -> Any:
     delimiter, newline = origin.get("delimiter", ","), origin.get("newline", "\n")
     empty = "" if len(columns) > 1 or origin.get("bare", False) else '""'
-    cells = [_quoted(column, delimiter, always=number in always, empty=empty) for number, column in enumerate(columns)]
+    but = (origin.get("quotes") or {}).get("but", ())
+    cells = [
+        _quoted(column, delimiter, always=number in always, but=but, empty=empty)
+        for number, column in enumerate(columns)
+    ]
     cells[-1] = pc.binary_join_element_wise(cells[-1], newline, "")
     if blank.any():
         cells[0] = pc.binary_join_element_wise(pc.binary_repeat(newline, pa.array(blank)), cells[0], "")
     return text_of(pc.binary_join_element_wise(*cells, delimiter) if len(cells) > 1 else cells[0])
 
 
-def _quoted(texts: Any, delimiter: str, *, always: bool, empty: str) -> Any:
+def _quoted(texts: Any, delimiter: str, *, always: bool, but: Sequence[str], empty: str) -> Any:
     if not always:
         data = text_of(texts).to_pybytes()
         if any(mark in data for mark in (delimiter.encode(), b'"', b"\r", b"\n")):
             special = pc.match_substring_regex(texts, f'[{re.escape(delimiter)}"\r\n]')
             texts = pc.if_else(special, _in_quotes(texts), texts)
         return pc.if_else(pc.equal(texts, ""), empty, texts) if empty else texts
-    return _in_quotes(texts)
+    quoted = _in_quotes(texts)
+    return pc.if_else(pc.is_in(texts, pa.array(but, pa.string())), texts, quoted) if but else quoted
 
 
 def _in_quotes(texts: Any) -> Any:
