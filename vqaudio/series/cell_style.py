@@ -77,11 +77,16 @@ def find_style(column: Column) -> dict[str, Any] | None:
     written = column.texts if column.texts is not None else pa.array([], pa.string())
     common = known_style(column) | gap_style(column)
     best, fewest = None, len(written) // SPELLED_SHARE + 1
+    tried = []
     for style in _styles(column, written):
         trial = replace(column, style=style | common, parts=())
         if len(written) > MUCH and _is_hopeless(trial, written):
             continue
         wrong = _wrong(trial, written)
+        if not len(wrong):
+            return trial.style
+        tried.append((trial, wrong))
+    for trial, wrong in tried:
         if len(wrong) > MOST_EXCEPTIONS and column.dtype in FLOATS and (found := _exceptions(column, written, wrong)):
             trial.style["exceptions"] = found
             wrong = _wrong(trial, written)
