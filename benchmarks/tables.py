@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.made_table import made_table
 from vqaudio.cli.options import PATH, Listed
 from vqaudio.cli.program import Command
 from vqaudio.errors import VqaudioError
@@ -53,6 +54,14 @@ class Pair:
 @click.option("--bounds", type=Listed(click.STRING), default="exact,0.1%,1%", show_default=True, metavar="E|P%,...")
 @click.option("--tables", type=Listed(click.STRING), metavar="NAME,...", help="of these files alone (default: all)")
 @click.option("--peers", type=Listed(click.STRING), metavar="NAME,...", help="default: those that are installed")
+@click.option(
+    "--made-rows",
+    type=click.IntRange(0),
+    default=1_000_000,
+    show_default=True,
+    metavar="N",
+    help="of benchmarks.made_table, which is compared last; 0 for none",
+)
 @click.option("--model", metavar="NAME|PATH", help="of time series, or none (default: as compress has it)")
 @click.option("--json", "json_out", type=PATH, metavar="OUT", help="write all figures")
 def main(
@@ -60,6 +69,7 @@ def main(
     bounds: list[str],
     tables: list[str] | None,
     peers: list[str] | None,
+    made_rows: int,
     model: str | None,
     json_out: Path | None,
 ) -> int:
@@ -71,10 +81,10 @@ def main(
     if not paths:
         raise VqaudioError(f"{folder}: holds none of the tables that were asked for")
     pairs = []
-    for path in paths:
+    made = [Path(f"made, {made_rows:,} rows")] if made_rows and not tables else []
+    for path in [*paths, *made]:
         for bound in bounds:
-            with open_input(path) as file:
-                table = read_table(file, str(path), suffix=suffix_of(path))
+            table = made_table(made_rows) if path in made else read(path)
             pairs.append(measure(table, path.name, bound, found, model=model))
             print(f"{path.name}, {bound}: {pairs[-1].ratio:.3f} of {pairs[-1].best.name}", file=sys.stderr)
     print(report(pairs))
@@ -84,6 +94,12 @@ def main(
             {"pairs": [{"table": pair.table, "bound": pair.bound, **as_data(pair.compared)} for pair in pairs]},
         )
     return 0
+
+
+def read(path: Path) -> Table:
+    """The table in a file."""
+    with open_input(path) as file:
+        return read_table(file, str(path), suffix=suffix_of(path))
 
 
 def measure(table: Table, name: str, bound: str, peers: Sequence[TablePeer], *, model: str | None) -> Pair:

@@ -1,8 +1,8 @@
-"""Random tables of every type that a column can have, for proofs over all of them."""
+"""Random tables of every type that a column can have, and whether two are the same, for proofs over all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from series_tables import column, table
 
 from vqaudio.series import Column, Table
-from vqaudio.series.table import FLOATS, INTEGERS, NULL, VALUE
+from vqaudio.series.table import FLOATS, INTEGERS, NAN, NULL, VALUE
 
 TIMES = ("timestamp[s]", "timestamp[ns]", "date32", "time64[us]", "duration[ms]")
 LIMITS = {"date32": 10**5, "time64[us]": 86_400 * 10**6 - 1}
@@ -127,3 +127,32 @@ def _times(one: Column, missing: np.ndarray) -> pa.Array:
     kind = getattr(pa, name)(unit) if unit else getattr(pa, name)()
     storage = pa.int32() if kind.bit_width == 32 else pa.int64()
     return pa.array(one.values, mask=missing).cast(storage).view(kind)
+
+
+def check_same(columns: Sequence[Column], others: Sequence[Column]) -> None:
+    """Types, gaps and values; of floats, all bits, by which zeros and NaNs differ."""
+    assert len(columns) == len(others)
+    for before, after in zip(columns, others, strict=True):
+        assert (before.name, before.dtype, before.values.dtype) == (after.name, after.dtype, after.values.dtype)
+        assert ((before.cells == NULL) == (after.cells == NULL)).all()
+        if before.dtype in FLOATS:  # usual NaNs are cells without a value, others values
+            found = np.where(after.cells == NAN, np.array(np.nan, before.values.dtype), after.values)
+            assert before.values.tobytes() == found.tobytes()
+        else:
+            assert (before.values[before.known] == after.values[after.known]).all()
+
+
+def same_arrow(one: pa.Table, other: pa.Table) -> bool:
+    """Equal to the bits of floats, in whatever chunks."""
+    return one.schema.equals(other.schema) and all(
+        _bits(a.combine_chunks()) == _bits(b.combine_chunks()) for a, b in zip(one.columns, other.columns, strict=True)
+    )
+
+
+def _bits(array: pa.Array) -> list[object]:
+    if pa.types.is_temporal(array.type):  # Python has no dates beyond the year 9999
+        return array.view(pa.int32() if array.type.bit_width == 32 else pa.int64()).to_pylist()
+    if not pa.types.is_floating(array.type):
+        return array.to_pylist()
+    values = array.fill_null(0).to_numpy(zero_copy_only=False)
+    return [values.tobytes(), array.is_null().to_pylist()]
