@@ -10,6 +10,7 @@ import numpy as np
 
 from vqaudio.errors import SeriesError
 from vqaudio.series import trailer
+from vqaudio.series.arrays import Bools
 from vqaudio.series.chunk import Chunk, decode_chunk, encode_chunk
 from vqaudio.series.coding.model import Model
 from vqaudio.series.encodings import select
@@ -181,9 +182,11 @@ class ChunkWriter:
             bound = encoded[number].bound
             good = np.array_equal(column.cells, found.cells)
             if plan.share:
-                good = good and bool(within_share(found.values, column.values, share=plan.share)[column.known].all())
+                near = within_share(found.values, column.values, share=plan.share)
+                good = good and bool((near | _exact(column, found))[column.known].all())
             elif bound and column.dtype in FLOATS:
-                good = good and bool(within(column.values, found.values, bound=bound)[column.known].all())
+                near = within(column.values, found.values, bound=bound)
+                good = good and bool((near | _exact(column, found))[column.known].all())
             elif bound:
                 good = good and int(distances(column.values, found.values).max()) <= bound
             else:
@@ -196,6 +199,13 @@ class ChunkWriter:
                 raise SeriesError(
                     f"{self._name}: column {column.name!r} does not come back as it should: please report this"
                 )
+
+
+def _exact(column: Column, found: Column) -> Bools:
+    """Where floats are equal to the bit, as NaNs and infinities are that stand for themselves."""
+    if column.dtype in FLOATS:
+        return equal_bits(column.values, found.values)
+    return np.asarray(column.values == found.values)
 
 
 def _comes_back(column: Column, texts: Any) -> bool:
