@@ -56,6 +56,15 @@ def test_pieces_are_the_whole(rows, group_rows):
     assert found.read().equals(example().unify_dictionaries(), check_metadata=True)
 
 
+@pytest.mark.parametrize("names", [["kind", "kind"], ["a.b", "a"], ["", "kind"]])
+def test_dictionaries_are_found_whatever_they_are_called(names):
+    column = example()["kind"].combine_chunks()
+    file = as_file(pa.Table.from_arrays([column, pa.array(range(100))], names=names), row_group_size=30)
+    pieces = list(ParquetReader(file, "in.parquet").pieces(30))
+    assert [piece.columns[0].dictionary.words for piece in pieces] == [("k0", "k1", "k2", "k3")] * 4
+    assert [name for piece in pieces for name in piece.columns[0].values.tolist()] == column.to_pylist()
+
+
 def test_a_file_without_rows_has_one_piece_without_rows():
     (piece,) = ParquetReader(as_file(example(0)), "in.parquet").pieces(10)
     assert (piece.n_rows, len(piece.columns)) == (0, 5)

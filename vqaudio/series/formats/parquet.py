@@ -60,24 +60,29 @@ class ParquetReader(TableReader):
         for table in rechunked(self._batches(min(rows, BATCH_ROWS)), rows) if self.n_rows else ():
             yield self._table(table)
 
-    def _batches(self, rows: int) -> Iterator[Any]:
-        batches = self._file.iter_batches(rows, use_threads=False)
-        while True:
-            with self._refusing():
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
+    def _batches(self, rows: int, columns: list[str] | None = None) -> Iterator[Any]:
+        """Record batches of at most so many rows; each row group by itself, lest Arrow holds on to all of them."""
+        for group in range(self._file.num_row_groups):
+            batches = self._file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
+            while True:
+                with self._refusing():
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                yield batch
 
     def _all_words(self) -> dict[int, tuple[str, ...]]:
         """The words of columns that are dictionaries, which differ from row group to row group."""
         words: dict[int, dict[str, None]] = {
             at: {} for at, field in enumerate(self._schema) if pa.types.is_dictionary(field.type)
         }
-        for batch in self._batches(BATCH_ROWS) if words else ():
-            for at, found in words.items():
-                column = from_arrow("", batch.column(at), file=self.name)
-                found.update(dict.fromkeys(column.dictionary.words if column.dictionary else ()))
+        names = self._schema.names
+        by_name = len(set(names)) == len(names) and "." not in "".join(names)  # a point would lead into a column
+        places = dict(enumerate(words)) if by_name else {at: at for at in words}
+        for batch in self._batches(BATCH_ROWS, [names[at] for at in words] if by_name else None) if words else ():
+            for place, at in places.items():
+                column = from_arrow(names[at], batch.column(place).slice(0, 0), file=self.name)
+                words[at].update(dict.fromkeys(column.dictionary.words if column.dictionary else ()))
         return {at: tuple(found) for at, found in words.items()}
 
     def _table(self, found: Any) -> Table:
