@@ -142,9 +142,9 @@ def main(
     Sound: WAV, FLAC, OGG, MP3, Opus, M4A and whatever else libsndfile or FFmpeg reads, also out of MP4 and WebM, at any
     rate, with any number of channels. Where a file holds less than it says, or is damaged, what is there is compressed,
     a warning tells what is missing, and the exit status is 1. Time series and other tables: CSV (also .csv.gz and
-    .csv.zst), Parquet, NPY and NPZ, which take no options but --model, --max-error, --max-relative-error, --psnr,
-    --prd, --lossless, --format, --delimiter and --decimal; integers and decimals are kept exactly unless a bound is
-    given. A table may be larger than memory.
+    .csv.zst), Parquet, NPY, NPZ, and recordings (EDF, BDF, the .hea of WFDB), which take no options but --model,
+    --max-error, --max-relative-error, --psnr, --prd, --lossless, --format, --delimiter and --decimal; integers and
+    decimals are kept exactly unless a bound is given. A table may be larger than memory.
 
     - stands for standard input (of a table with one of its options: --format csv) or output. Without OUT, speech.wav
     becomes speech.vq beside it, and so does every file in a folder.

@@ -7,7 +7,8 @@ import weakref
 from typing import IO
 
 from vqaudio.errors import SeriesError, install
-from vqaudio.series.formats.base import TableReader, TableWriter
+from vqaudio.series.formats.base import TableReader, TableWriter, WholeTableReader
+from vqaudio.series.formats.suffixes import RECORDINGS
 
 
 def open_table(
@@ -18,7 +19,7 @@ def open_table(
     Args:
         file: open at its start; it can seek, and stays open while pieces are read.
         name: of it, for errors.
-        suffix: ``.csv``, ``.csv.gz``, ``.csv.zst``, ``.parquet``, ``.npy`` or ``.npz``.
+        suffix: ``.csv``, ``.csv.gz``, ``.csv.zst``, ``.parquet``, ``.npy``, ``.npz``, ``.edf``, ``.bdf`` or ``.hea``.
         delimiter, decimal: those of a CSV, a character each; None where the file tells them itself.
 
     Raises:
@@ -30,6 +31,11 @@ def open_table(
         from vqaudio.series.formats.npy_reader import NpyReader
 
         return NpyReader(file, name, suffix=suffix)
+    if suffix in RECORDINGS:
+        from vqaudio.series.formats import recordings
+
+        read = recordings.read_wfdb(file, name) if suffix == ".hea" else recordings.read_edf(file, name, suffix=suffix)
+        return WholeTableReader(read, name)
     if not _has_arrow():
         kind = "Parquet" if suffix == ".parquet" else "CSV"
         raise SeriesError(f"{name}: is a {kind} file, which pyarrow reads: {install('tables')}, or save it as .npz")

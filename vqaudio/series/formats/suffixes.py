@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
 PACKED = (".csv.gz", ".csv.zst")
 """Those of CSV files that are packed."""
+RECORDINGS = (".edf", ".bdf", ".hea")
+"""Those of recordings of signals, which are read alone."""
 _MAGICS = {
     **{b"PAR1": ".parquet", b"\x93NUMPY": ".npy", b"PK\3\4": ".npz"},
     **{b"\x1f\x8b": ".csv.gz", b"\x28\xb5\x2f\xfd": ".csv.zst"},
@@ -20,7 +22,7 @@ _MAGICS = {
 def suffix_of(path: Path) -> str:
     """The suffix of a table's file, or an empty text for any other."""
     name = path.name.lower()
-    return next((suffix for suffix in (*SUFFIXES, *PACKED) if name.endswith(suffix)), "")
+    return next((suffix for suffix in (*SUFFIXES, *PACKED, *RECORDINGS) if name.endswith(suffix)), "")
 
 
 def sniffed_suffix(file: IO[bytes]) -> str:
