@@ -33,7 +33,7 @@ def compress_table(
     >>> table = {"seconds": np.arange(4) / 100, "volts": np.array([0.512, 0.487, 0.611, 0.598])}
     >>> data = vqaudio.compress_table(table, max_error={"volts": 0.01})
     >>> vqaudio.decompress_table(data, to="dict")["volts"]  # each within 0.01
-    array([0.51, 0.49, 0.61, 0.6 ])
+    array([0.51, 0.49, 0.61, 0.59])
 
     Args:
         data: a dict of arrays, a numpy array, a pandas or polars DataFrame, an Arrow table, or anything that has

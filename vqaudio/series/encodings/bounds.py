@@ -2,140 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError, choice
 from vqaudio.series.arrays import Bools
+from vqaudio.series.encodings.column_bound import ColumnBound as ColumnBound
+from vqaudio.series.encodings.column_bound import MaxError as MaxError
+from vqaudio.series.encodings.column_bound import Prd as Prd
+from vqaudio.series.encodings.column_bound import Psnr as Psnr
+from vqaudio.series.encodings.column_bound import RelativeError as RelativeError
+from vqaudio.series.encodings.column_bound import amount_of
 
 _NUMBER = r"[0-9.eE+-]+%?"
 _ENTRY = re.compile(rf"(?:({_NUMBER})|(.+?)=({_NUMBER}))(?:,|$)", re.DOTALL)
 
 
-def _amount(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-@dataclass(frozen=True)
-class MaxError:
-    """How far decoded values may lie from the originals: ``amount``, or so much of each column's range."""
-
-    option: ClassVar[str] = "--max-error"
-
-    amount: float
-    relative: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> MaxError:
-        """From ``0.05`` or ``1%``.
-
-        Raises:
-            SeriesError: anything else, and amounts that are not above 0.
-        """
-        amount = _amount(text.removesuffix("%"))
-        if not 0 < amount < math.inf:
-            raise SeriesError(f"--max-error {text}: expected a number above 0, or a percentage of the range, as in 1%")
-        return cls(amount / 100, True) if text.endswith("%") else cls(amount)
-
-    def of(self, values: NDArray[Any]) -> float:
-        """The bound for some values, in their unit."""
-        if not self.relative:
-            return self.amount
-        low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-        bound = min(high * self.amount - low * self.amount, 1e308)
-        return bound if values.dtype.kind in "iu" else bound * (1 - 2**-40)  # whichever way a reader rounds the range
-
-    def __str__(self) -> str:
-        return f"{self.amount * 100:.12g}% of the range" if self.relative else f"{self.amount:.12g}"
-
-
-@dataclass(frozen=True)
-class RelativeError:
-    """How far decoded values may lie from the originals, as a share of each: 0 stays 0, and signs stay."""
-
-    option: ClassVar[str] = "--max-relative-error"
-
-    amount: float
-
-    @classmethod
-    def parse(cls, text: str) -> RelativeError:
-        """From ``0.001`` or ``0.1%``; SeriesError for what is not above 0 and below 1."""
-        amount = _amount(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        if not 0 < amount < 1:
-            raise SeriesError(f"{cls.option} {text}: expected a share of each value above 0 and below 1, as in 0.001")
-        return cls(amount)
-
-    def __str__(self) -> str:
-        return f"{self.amount:.12g} of each value"
-
-
-@dataclass(frozen=True)
-class Psnr:
-    """The least peak signal-to-noise ratio: a column's range over its root mean square error, in dB."""
-
-    option: ClassVar[str] = "--psnr"
-
-    decibels: float
-
-    @classmethod
-    def parse(cls, text: str) -> Psnr:
-        """From ``60``; SeriesError for what is not above 0, or above 300."""
-        decibels = _amount(text)
-        if not 0 < decibels <= 300:
-            raise SeriesError(f"{cls.option} {text}: expected decibels above 0 and up to 300, as in 60")
-        return cls(decibels)
-
-    def rms_error(self, *, span: float, rms: float) -> float:
-        """The greatest root mean square error of a column with that range and root mean square."""
-        return span / 10 ** (self.decibels / 20)
-
-    def reached(self, error: float, *, span: float, rms: float) -> str:
-        """What a root mean square error comes to."""
-        return f"{20 * math.log10(span / error):.2f} dB" if error else "exact"
-
-    def __str__(self) -> str:
-        return f"PSNR of {self.decibels:.12g} dB"
-
-
-@dataclass(frozen=True)
-class Prd:
-    """The greatest percentage root mean square difference: root mean square error over root mean square."""
-
-    option: ClassVar[str] = "--prd"
-
-    percent: float
-
-    @classmethod
-    def parse(cls, text: str) -> Prd:
-        """From ``2`` or ``2%``; SeriesError for what is not above 0 and below 100."""
-        percent = _amount(text.removesuffix("%"))
-        if not 0 < percent < 100:
-            raise SeriesError(f"{cls.option} {text}: expected a percentage above 0 and below 100, as in 2")
-        return cls(percent)
-
-    def rms_error(self, *, span: float, rms: float) -> float:
-        """The greatest root mean square error of a column with that range and root mean square."""
-        return rms * self.percent / 100
-
-    def reached(self, error: float, *, span: float, rms: float) -> str:
-        """What a root mean square error comes to."""
-        return f"{100 * error / rms:.3g} %" if error else "exact"
-
-    def __str__(self) -> str:
-        return f"PRD of {self.percent:.12g} %"
-
-
-ColumnBound = MaxError | RelativeError | Psnr | Prd
-"""What is asked of a column. Each has ``option``, that of command lines, ``parse`` for what follows it, and words."""
 Amount = float | str
 """A number, or a text as command lines have it: ``"1%"``."""
 Named = tuple[tuple[str, ColumnBound | None], ...]
@@ -265,7 +152,7 @@ def _readings(kind: type[ColumnBound], text: str) -> tuple[Named, ...]:
 
 
 def _parse(kind: type[ColumnBound], amount: str, *, is_named: bool) -> ColumnBound | None:
-    if is_named and kind is MaxError and _amount(amount.removesuffix("%")) == 0:
+    if is_named and kind is MaxError and amount_of(amount.removesuffix("%")) == 0:
         return None
     return kind.parse(amount)
 
