@@ -14,6 +14,9 @@ from vqaudio.series.arrays import Bools, Integers
 from vqaudio.series.encodings.base import ColumnEncoding, EncodedValues
 from vqaudio.series.encodings.grid import BLOCK, DIGITS, LITERAL_SHARE, SAMPLE_ROWS, GridEncoding
 
+MOST_NEAR_DIGITS = 12
+MOST_LONG_WHOLE = 2**44
+"""Decimals of more digits are so close together that any float is near one."""
 MOST_ULPS = 16
 """Units in the last place (steps of rounding) that values may lie from a decimal."""
 
@@ -86,6 +89,9 @@ def _candidates(dtype: np.dtype[Any]) -> Iterator[tuple[float, str]]:
         yield 10.0**digits, dtype.name
         if dtype == np.float64:
             yield 10.0**digits, "float32"
+    if dtype == np.float64:
+        for digits in range(DIGITS["float32"], MOST_NEAR_DIGITS + 1):
+            yield 10.0**digits, dtype.name
 
 
 def _ulps(values: NDArray[Any], scale: float, rounded: str) -> tuple[Integers, Integers, Bools | None]:
@@ -96,5 +102,6 @@ def _ulps(values: NDArray[Any], scale: float, rounded: str) -> tuple[Integers, I
         wholes[rows] = grid.numbers(values[rows])
         near = _decimals(wholes[rows], scale, rounded, values.dtype.name)
         ulps[rows] = FloatBits.numbers(values[rows]) - FloatBits.numbers(near)
-    close = (np.abs(ulps) <= MOST_ULPS) & (np.abs(wholes) < 2**53)
+    most = 2**53 if scale < 10.0 ** DIGITS["float32"] else MOST_LONG_WHOLE
+    close = (np.abs(ulps) <= MOST_ULPS) & (np.abs(wholes) < most)
     return wholes, ulps, close if int((~close).sum()) <= len(values) // LITERAL_SHARE else None
