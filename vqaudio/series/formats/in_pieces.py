@@ -8,7 +8,6 @@ from typing import IO
 
 from vqaudio.errors import SeriesError, install
 from vqaudio.series.formats.base import TableReader, TableWriter, WholeTableReader
-from vqaudio.series.formats.suffixes import RECORDINGS
 
 
 def open_table(
@@ -31,7 +30,7 @@ def open_table(
         from vqaudio.series.formats.npy_reader import NpyReader
 
         return NpyReader(file, name, suffix=suffix)
-    if suffix in RECORDINGS:
+    if suffix in (".edf", ".bdf", ".hea"):
         from vqaudio.series.formats import recordings
 
         read = recordings.read_wfdb(file, name) if suffix == ".hea" else recordings.read_edf(file, name, suffix=suffix)
