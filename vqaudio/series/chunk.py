@@ -127,7 +127,7 @@ def encode_chunk(
     """
     matrices: matrix.Matrices = {}
     if not independent:
-        encoded, matrices = matrix.find_matrices(piece, encoded)
+        encoded, matrices = matrix.find_matrices(piece, encoded, mixing=mixing and model is None)
     columns = [ColumnChunk.of_column(column, found) for column, found in zip(piece.columns, encoded, strict=True)]
     described = pack(as_text(describe_chunk(piece, encoded)), KNOWN_TEXT + header_text)
     data = bytearray(varint(first_row) + varint(piece.n_rows) + varint(len(described)) + described)

@@ -36,17 +36,20 @@ Matrices = dict[int, tuple[int, bytes]]
 """By the number of its first column: how many columns a matrix has, and its bytes."""
 
 
-def find_matrices(piece: Table, encoded: Sequence[EncodedColumn]) -> tuple[list[EncodedColumn], Matrices]:
+def find_matrices(
+    piece: Table, encoded: Sequence[EncodedColumn], *, mixing: bool
+) -> tuple[list[EncodedColumn], Matrices]:
     """Columns of a chunk, those of matrices in an encoding that they share, and the matrices among them."""
     result, matrices = list(encoded), Matrices()
     for run in _runs(piece, encoded):
         shared = _share(piece.columns[run], encoded[run])
         if shared is None:
             continue
-        data = encode_matrix(np.stack([column.numbers for column in shared], 1))
+        numbers = np.stack([column.numbers for column in shared], 1)
+        data = encode_matrix(numbers)
         if len(data) < _alone(encoded[: run.stop], run.start):
             result[run] = shared
-            matrices[run.start] = (run.stop - run.start, data)
+            matrices[run.start] = (run.stop - run.start, encode_matrix(numbers, mixing=mixing))
     return result, matrices
 
 
@@ -95,7 +98,7 @@ def _alone(encoded: Sequence[EncodedColumn], start: int) -> float:
     return width * sum(sizes) / len(sizes)
 
 
-def encode_matrix(numbers: NDArray[np.int64]) -> bytes:
+def encode_matrix(numbers: NDArray[np.int64], *, mixing: bool = False) -> bytes:
     """Numbers ``(rows, columns)`` as :func:`decode_matrix` reads them."""
     with np.errstate(over="ignore"):
         orders = [numbers]
@@ -103,7 +106,7 @@ def encode_matrix(numbers: NDArray[np.int64]) -> bytes:
             orders.append(np.diff(orders[-1], axis=1, prepend=0))
     sizes = [float(np.log2(1 + np.abs(one.astype(np.float64))).sum()) for one in orders]
     order = int(np.argmin(sizes))
-    coded, _ = encode_column(np.ascontiguousarray(orders[order]).ravel(), [])
+    coded, _ = encode_column(np.ascontiguousarray(orders[order]).ravel(), [], mixing=mixing)
     return bytes([KIND]) + varint(numbers.shape[1]) + varint(order) + coded
 
 
