@@ -1,6 +1,6 @@
-"""A long table of sensors by rule, for figures of speed that anyone can measure again.
+"""``python -m benchmarks.made_table``: a long table of sensors by rule, for figures of speed.
 
-python -m benchmarks.made_table FILE [--rows 1000000]
+Written into a folder, it is a table for ``python -m benchmarks.tables FOLDER``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def made_table(n_rows: int) -> Table:
     vibration = turning + random.normal(0, 0.3, n_rows) * (1 + 0.5 * np.sin(2 * np.pi * seconds / 5000))
     smooth = _averaged(random.normal(0, 1, n_rows), 20)
     load = 400 + 150 * np.sin(2 * np.pi * seconds / DAY + 1) + 90 * smooth
-    counts = (load / 60 + random.uniform(0, 1, n_rows)).astype(np.int64).cumsum()
+    counts = (np.maximum(load, 0) / 60 + random.uniform(0, 1, n_rows)).astype(np.int64).cumsum()
     columns = {
         "temperature": np.round(temperature, 2),
         "vibration": np.round(vibration, 3),
@@ -52,6 +52,7 @@ def _averaged(noise: np.ndarray, rows: int) -> np.ndarray:
 @click.option("--rows", type=click.IntRange(1), default=1_000_000, help="Rows of four columns.")
 def main(file: Path, rows: int) -> None:
     """Write the table to a .csv, .parquet or .npz file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as out:
         write_table(made_table(rows), out, name=file.name, suffix=suffix_of(file) or ".parquet")
 
