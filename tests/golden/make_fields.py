@@ -1,4 +1,6 @@
-"""Wrote ``fields.vq``, ``fields.csv`` (what that decodes to) and ``types.vq``; run again only where the format changes.
+"""Wrote ``fields-4.vq``, ``fields.csv`` (what that decodes to) and ``types-4.vq``; run again only for a new version.
+
+``fields.vq`` and ``types.vq`` are of the same tables in version 2, which is not written any more.
 
 ``python tests/golden/make_fields.py``
 """
@@ -24,7 +26,7 @@ CSV = (
 
 def main() -> None:
     (HERE / "fields.csv").write_bytes(CSV)
-    (HERE / "fields.vq").write_bytes(compress(read_table(io.BytesIO(CSV), "fields.csv", suffix=".csv")))
+    (HERE / "fields-4.vq").write_bytes(compress(read_table(io.BytesIO(CSV), "fields.csv", suffix=".csv")))
     arrays = [
         pa.array([Decimal("1.25"), None, Decimal("-0.05")], pa.decimal128(10, 2)),
         pa.array([Decimal(10) ** 29, Decimal("-0.1"), Decimal(0)], pa.decimal128(38, 1)),
@@ -36,7 +38,7 @@ def main() -> None:
     fields = [pa.field(name, array.type, nullable=name != "wide") for name, array in zip(names, arrays, strict=True)]
     file = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), file)
-    (HERE / "types.vq").write_bytes(compress(read_table(file, "types.parquet", suffix=".parquet"), lossless=True))
+    (HERE / "types-4.vq").write_bytes(compress(read_table(file, "types.parquet", suffix=".parquet"), lossless=True))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Wrote ``table.vq``, and ``table.csv``, which it decodes to; run again only where the format has changed.
+"""Wrote ``table-4.vq``, of format version 4, and ``table-4.csv``, which it decodes to; run again only for a new version.
+
+``table.vq`` and ``table.csv`` are of the same table in version 2, which is not written any more.
 
 ``python tests/golden/make_table.py``
 """
@@ -30,9 +32,9 @@ def main() -> None:
     table = read_table(io.BytesIO("\n".join(lines).encode()), "table.csv", suffix=".csv")
     writer.chunk_rows_for = lambda n_columns: 250
     data, file = compress(table, MaxError(0.02)), io.BytesIO()
-    write_table(StoredTable(data).table(), file, name="table.csv", suffix=".csv")
-    (HERE / "table.vq").write_bytes(data)
-    (HERE / "table.csv").write_bytes(file.getvalue())
+    write_table(StoredTable(data).table(), file, name="table-4.csv", suffix=".csv")
+    (HERE / "table-4.vq").write_bytes(data)
+    (HERE / "table-4.csv").write_bytes(file.getvalue())
 
 
 if __name__ == "__main__":
