@@ -149,15 +149,15 @@ def _write_sound(
 
 def _write_table(stored: StoredTable, job: Job, edges: tuple[Edge | None, Edge | None], quiet: bool) -> TableDone:
     """Decode a table, or some rows of it, into the target."""
-    from vqaudio.series import Span, write_file
+    from vqaudio.series import write_file
 
     started = time.perf_counter()
     start, end = (None if edge is None else int(edge.text) if edge.text.isdecimal() else edge.text for edge in edges)
     if start == 0 or end == 0:
         raise VqaudioError(f"{stored.name}: has no row 0: rows are counted from 1")
-    span = Span(start - 1 if isinstance(start, int) else start, end)
+    start = start - 1 if isinstance(start, int) else start
     with rows_bar(stored.n_rows, job.source.name, quiet=quiet) as bar:
-        n_rows, n_columns = write_file(stored, job.target, progress=bar.update, span=span)
+        n_rows, n_columns = write_file(stored, job.target, progress=bar.update, start=start, end=end)
     return TableDone.of(n_rows, n_columns, elapsed=time.perf_counter() - started)
 
 

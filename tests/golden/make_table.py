@@ -1,4 +1,4 @@
-"""Wrote ``table-4.vq``, of format version 4, and ``table-4.csv``, which it decodes to; run again only for a new version.
+"""Wrote ``table-4.vq``, of format version 4, and ``table-4.csv``, to which that decodes; run again for new versions.
 
 ``table.vq`` and ``table.csv`` are of the same table in version 2, which is not written any more.
 

@@ -11,7 +11,7 @@ from series_tables import GOLDEN
 from vqaudio.append import main as append
 from vqaudio.compress import main as compress
 from vqaudio.decompress import main as decompress
-from vqaudio.series import Span, StoredTable, appending
+from vqaudio.series import StoredTable, appending
 
 
 def rows(start: int, stop: int) -> str:
@@ -34,7 +34,7 @@ def test_rows_are_added_and_old_chunks_stay_as_they_are(tmp_path, monkeypatch):
     assert Path("both.csv").read_text() == "when,x,word\n" + rows(0, 100) + "\n" + rows(100, 150).rstrip("\n")
     stored = StoredTable(data)
     assert [place.times is not None for place in stored.layout.places] == [True, True]
-    found = stored.table(span=Span("2020-01-05T03:00", "2020-01-05T06:00"))
+    found = stored.table(start="2020-01-05T03:00", end="2020-01-05T06:00")
     assert found.columns[1].values.tolist() == [n * n % 97 / 4 for n in range(99, 102)]
     assert append(["both.vq", "a.csv", "--quiet"]) == 0
     assert decompress(["both.vq", "-", "--quiet"]) == 0

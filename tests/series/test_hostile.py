@@ -15,7 +15,7 @@ import pytest
 from vqaudio.container.fields import DamageError, crc16_bytes, crc32_bytes, varint, zigzag
 from vqaudio.decompress import main as decompress
 from vqaudio.errors import ContainerError
-from vqaudio.series import Column, Span, StoredTable, Table, compress, header
+from vqaudio.series import Column, StoredTable, Table, compress, header
 from vqaudio.series.prediction.predictor import LINEAR, Linear
 
 ORIGIN: dict[str, Any] = {"suffix": ".csv"}
@@ -172,7 +172,7 @@ def test_tables_of_constants_are_read_in_pieces_and_not_at_once(monkeypatch):
     assert [piece.columns[0].values.any() for piece in stored.pieces()] == [False] * len(stored.layout.places)
     with pytest.raises(ContainerError, match=r"f\.vq: 1000000 cells in \d+ bytes are more than are taken into memory"):
         stored.table()
-    assert stored.table(span=Span(999_990)).n_rows == 10
+    assert stored.table(start=999_990).n_rows == 10
 
 
 # ---------------------------------------------------------------------------------------------------------- predictors

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from vqaudio.series.header import TableHeader as TableHeader
     from vqaudio.series.paths import compress_file as compress_file
     from vqaudio.series.paths import write_file as write_file
-    from vqaudio.series.span import Span as Span
     from vqaudio.series.stored import StoredTable as StoredTable
     from vqaudio.series.table import Column as Column
     from vqaudio.series.table import Table as Table
@@ -53,14 +52,13 @@ _HOMES = {
     "formats.suffixes": ("SUFFIXES", "read_table", "suffix_of", "write_table"),
     "header": ("TableHeader",),
     "paths": ("compress_file", "write_file"),
-    "span": ("Span",),
     "stored": ("StoredTable",),
     "table": ("Column", "Table"),
     "writer": ("compress",),
 }
 _MODULES = {name: f"vqaudio.series.{module}" for module, names in _HOMES.items() for name in names}
 
-__all__ = ["SUFFIXES", "Column", "MaxError", "Span", "StoredTable", "Table", "compress"]
+__all__ = ["SUFFIXES", "Column", "MaxError", "StoredTable", "Table", "compress"]
 __all__ += ["read_table", "suffix_of", "write_table"]
 __all__ += ["Bounds", "Prd", "Psnr", "RelativeError"]
 __all__ += ["Model", "mixes", "model_for", "model_named"]

@@ -14,7 +14,7 @@ from vqaudio.series.coding.model import model_for
 from vqaudio.series.encodings.bounds import Bounds, ColumnBound
 from vqaudio.series.formats.in_pieces import create_table, open_table
 from vqaudio.series.formats.suffixes import sniffed_suffix, suffix_of
-from vqaudio.series.span import ALL, Span
+from vqaudio.series.span import Edge, RowSpan
 from vqaudio.series.stored import Progress, StoredTable
 from vqaudio.series.writer import Written, write
 
@@ -64,7 +64,7 @@ def compress_file(
 
 
 def write_file(
-    stored: StoredTable, target: Path, *, progress: Progress = lambda rows: None, span: Span = ALL
+    stored: StoredTable, target: Path, *, progress: Progress = lambda rows: None, start: Edge = None, end: Edge = None
 ) -> tuple[int, int]:
     """Write the table of an open ``.vq`` file, or some of its rows, chunk by chunk; returns its rows and columns.
 
@@ -78,14 +78,14 @@ def write_file(
     suffix = stored.suffix if str(target) == "-" else suffix_of(target)
     if not suffix:
         raise SeriesError(f"{target}: {stored.name} holds a table; name an output in .csv, .parquet, .npy or .npz")
-    n_rows = span.n_rows(stored)
+    n_rows = RowSpan(start, end).n_rows(stored)
     done = 0
     has_gaps = suffix == ".parquet" and _has_new_gaps(stored)
     with (
         atomic_write(target) as file,
         create_table(file, str(target), suffix=suffix, n_rows=n_rows, has_gaps=has_gaps) as writer,
     ):
-        for piece in stored.pieces(progress, span=span):
+        for piece in stored.pieces(progress, start=start, end=end):
             writer.write(piece)
             done += piece.n_rows
     return done, len(stored.columns)

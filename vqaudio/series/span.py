@@ -24,7 +24,7 @@ _LIMITS = (-(2**63), 2**63 - 1)
 
 
 @dataclass(frozen=True)
-class Span:
+class RowSpan:
     """Rows from ``start`` on, up to ``end`` and without it.
 
     Times are looked up in the table's first column of dates or time stamps; rows without one are in no span of times.
@@ -112,10 +112,6 @@ class Span:
             for edge, limit in zip((self.start, self.end), _LIMITS, strict=True)
         )
         return low, high
-
-
-ALL = Span()
-"""All rows."""
 
 
 def _clock(stored: StoredTable) -> int:

@@ -20,7 +20,7 @@ from vqaudio.series.column_facts import ColumnUse, facts_of_column
 from vqaudio.series.header import most_cells
 from vqaudio.series.layout import Layout, Place, Version4
 from vqaudio.series.pieces import joined
-from vqaudio.series.span import ALL, Span
+from vqaudio.series.span import Edge, RowSpan
 from vqaudio.series.table import NULL, Table
 from vqaudio.series.version2 import Version2
 
@@ -134,14 +134,22 @@ class StoredTable(StoredFile):
         """Of the file that the table comes from."""
         return str(self.layout.origin["suffix"])
 
-    def table(self, progress: Progress = lambda rows: None, *, span: Span = ALL) -> Table:
+    def table(self, progress: Progress = lambda rows: None, *, start: Edge = None, end: Edge = None) -> Table:
         """All of it, or some rows. Those that are lost are gaps, and told of in ``damage``.
+
+        Only the chunks that are needed are decoded.
+
+        Args:
+            progress: told how many rows were done.
+            start, end: the numbers of rows, counted from 0; or times, as text (``2016-07-01T12:00``) or numpy's, in the
+                first column of dates or time stamps. Rows from ``start`` on, and up to ``end`` without it.
 
         Raises:
             ContainerError: more than is taken into memory at once from a file of its size.
             ModelError: the model that the file was written by is neither given nor shipped.
             SeriesError: a span that holds no rows.
         """
+        span = RowSpan(start, end)
         n_rows = span.n_rows(self)
         if n_rows is None:
             n_rows = sum(place.rows.stop - place.rows.start for place in span.places(self))
@@ -151,14 +159,17 @@ class StoredTable(StoredFile):
                 f"{self.name}: {n_cells} cells in {self.size} bytes are more than are taken into memory at once: read "
                 "them in pieces, or decompress them to a file"
             )
-        return joined(list(self.pieces(progress, span=span)))
+        return joined(list(self.pieces(progress, start=start, end=end)))
 
-    def pieces(self, progress: Progress = lambda rows: None, *, span: Span = ALL) -> Iterator[Table]:
+    def pieces(
+        self, progress: Progress = lambda rows: None, *, start: Edge = None, end: Edge = None
+    ) -> Iterator[Table]:
         """The same, chunk by chunk: memory holds one of them.
 
         Raises:
             ModelError, SeriesError: as :meth:`table`.
         """
+        span = RowSpan(start, end)
         places = span.places(self)
         found = 0
         for place, chunk in self._read(places, progress):
