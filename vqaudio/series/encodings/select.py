@@ -179,7 +179,9 @@ def _exactly(values: NDArray[Any], bounded: EncodedValues) -> EncodedValues:
     exact = _encode_exactly(values)
     size, other_size = (len(json.dumps(found.encoding.as_json())) * 8 for found in (exact, bounded))
     extra = (size - other_size) / len(values)
-    if _entropy(exact.numbers[rows]) + extra > WORTH * _entropy(bounded.numbers[rows]):
+    steps = np.abs(np.diff(exact.numbers[rows].astype(np.float64)))
+    width = float(np.log2(1 + steps).mean())  # few rows say little of the entropy of steps that are all different
+    if max(_entropy(exact.numbers[rows]), width) + extra > WORTH * _entropy(bounded.numbers[rows]):
         return bounded
     return replace(exact, bound=bounded.bound)
 
