@@ -25,12 +25,12 @@ FLAGS = [
 ]
 BOUND = 2**59 - 1
 PINNED = {
-    4: "0dd1f6e59fcf",
-    5: "3c7ada8e3999",
-    2: "b63925e63d86",
-    12: "4a64377ff00b",
-    11: "555a1e0ce2c9",
-    28: "7bcc813c8e0b",
+    4: "6fc80cfe57e9",
+    5: "6fe2c4e1c849",
+    2: "d7359e3aba99",
+    12: "7c50c4e292d3",
+    11: "bc4d1d5464fe",
+    28: "d88df4b019e7",
 }
 """What the columns of a test begin a SHA-256 with, by flags."""
 
@@ -55,6 +55,8 @@ def columns(n_rows: int, seed: int) -> dict[str, np.ndarray]:
         "walk": walk,
         "periodic": (1000 * np.sin(np.arange(n_rows) / 24 * 2 * np.pi)).astype(np.int64) + walk // 8,
         "outliers": np.where(rng.random(n_rows) < 0.01, rng.integers(-BOUND, BOUND, n_rows), walk),
+        "bits": np.abs(rng.normal(3, 0.1, n_rows)).view(np.int64),
+        "least": -(2**63) + np.abs(walk),
         "runs": np.repeat(rng.integers(0, 9, n_rows // 50 + 1), 50)[:n_rows],
     }
 
@@ -144,11 +146,11 @@ def test_forms_that_no_writer_chooses_are_damage(form: MixedForm):
         MixedForm.from_cursor(Cursor(form.to_bytes()), 1)
 
 
-def test_great_numbers_are_not_referred_to():
+def test_numbers_far_apart_are_not_referred_to():
     great = np.array([0, 2**62])
     assert not mixed.fits(great)
     data = mixed.encode(MixedForm(0, 0, (0,)), np.array([1, 2]), [np.array([1, 2])])
-    with pytest.raises(DamageError, match="too great"):
+    with pytest.raises(DamageError, match="too far apart"):
         mixed.decode(Cursor(data), 2, [great])
 
 

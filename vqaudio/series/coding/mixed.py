@@ -49,7 +49,8 @@ MOST_LAGS = 32
 MOST_REFERENCE_TERMS = 4
 MOST_PERIOD = 1 << 20
 WIDEST_RANGE = 2**60
-LARGEST_VALUE = 2**61
+HALF_BITS = 32
+"""Of the least value, which may have 64 bits, so many stand by themselves."""
 TABLE_BITS = (12, 16)
 """log2 of the size of tables: that of the rows and 2 more, within these."""
 
@@ -103,9 +104,8 @@ class MixedForm:
 
 
 def fits(values: Integers) -> bool:
-    """Whether values ``(rows,)`` are small enough to be coded so, or to be referred to."""
-    least, greatest = int(values.min()), int(values.max())
-    return greatest - least < WIDEST_RANGE and -LARGEST_VALUE < least <= greatest < LARGEST_VALUE
+    """Whether values ``(rows,)`` are close enough to be coded so, or to be referred to."""
+    return int(values.max()) - int(values.min()) < WIDEST_RANGE
 
 
 def encode(
@@ -121,7 +121,7 @@ def encode(
     """
     least = int(values.min())
     relative = values - least
-    data = form.to_bytes() + varint(zigzag(least))
+    data = form.to_bytes() + varint(zigzag(least >> HALF_BITS)) + varint(least & (1 << HALF_BITS) - 1)
     levels = relative[:0]
     if form.flags & LEVELS:
         levels = np.unique(relative)
@@ -145,20 +145,22 @@ def decode(cursor: Cursor, n_rows: int, previous: Sequence[Integers]) -> Integer
         previous: the chunk's columns before.
     """
     form = MixedForm.from_cursor(cursor, len(previous))
-    least = unzigzag(cursor.varint())
+    high, low = unzigzag(cursor.varint()), cursor.varint()
+    if high >> HALF_BITS - 1 not in (0, -1) or low >> HALF_BITS:
+        raise DamageError("its least value does not fit 64 bits")
     levels = np.zeros(0, np.int64)
     if form.flags & LEVELS:
         levels = decode_gaps(cursor, cursor.varint(), most=n_rows)
         widest = int(levels[-1])
     else:
         widest = cursor.varint()
-    if widest >= WIDEST_RANGE or abs(least) >= LARGEST_VALUE:
+    if widest >= WIDEST_RANGE:
         raise DamageError("its values are too far apart")
     if not all(fits(previous[column]) for column in form.references):
-        raise DamageError("it refers to a column of too great numbers")
+        raise DamageError("it refers to a column whose numbers are too far apart")
     coded = np.frombuffer(cursor.take(cursor.varint()), np.uint8)
     _, (relative,) = _call(form, coded, Output(n_rows), previous=previous, levels=levels, widest=widest)
-    return relative + least
+    return relative + ((high << HALF_BITS) + low)
 
 
 def encode_gaps(levels: Integers) -> bytes:
@@ -180,7 +182,7 @@ def decode_gaps(cursor: Cursor, n_levels: int, *, most: int) -> Integers:
     if not 0 < n_levels <= most:
         raise DamageError(f"it holds {n_levels} levels in {most} rows")
     gaps = decode(cursor, n_levels - 1, []) if n_levels > 1 else np.zeros(0, np.int64)
-    if len(gaps) and (gaps.min() < 1 or gaps.astype(np.float64).sum() >= LARGEST_VALUE):
+    if len(gaps) and (gaps.min() < 1 or gaps.astype(np.float64).sum() >= 2 * WIDEST_RANGE):
         raise DamageError("its levels do not rise")
     return np.concatenate([np.zeros(1, np.int64), gaps.cumsum()])
 
