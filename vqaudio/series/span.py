@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.errors import SeriesError
 from vqaudio.series import trailer
+from vqaudio.series.layout import Layout, Place
 from vqaudio.series.pieces import cut, joined
 from vqaudio.series.table import Table
-
-if TYPE_CHECKING:
-    from vqaudio.series.layout import Place
-    from vqaudio.series.stored import StoredTable
 
 Edge = int | str | np.datetime64 | None
 """The number of a row, counted from 0; a time, as text (``2016-07-01T12:00``) or numpy's; or None."""
 _UNITS = {"date32": "D", "date64": "ms"}
 _LIMITS = (-(2**63), 2**63 - 1)
+
+
+class Stored(Protocol):
+    """What a span asks of a table in a file: :class:`vqaudio.series.stored.StoredTable`."""
+
+    name: str
+    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class RowSpan:
         """Whether an edge is a row."""
         return any(isinstance(edge, int) for edge in (self.start, self.end))
 
-    def places(self, stored: StoredTable) -> list[Place]:
+    def places(self, stored: Stored) -> list[Place]:
         """The chunks that may hold such rows.
 
         Raises:
@@ -71,14 +75,14 @@ class RowSpan:
             raise self.holds_nothing(stored)
         return found
 
-    def n_rows(self, stored: StoredTable) -> int | None:
+    def n_rows(self, stored: Stored) -> int | None:
         """How many rows are in it; None where that is not known before they are decoded."""
         if self.is_by_time:
             return None
         start, stop = self._rows(stored)
-        return max(0, min(stop, stored.n_rows) - start)
+        return max(0, min(stop, stored.layout.n_rows) - start)
 
-    def cut(self, piece: Table, place: Place, stored: StoredTable) -> Table:
+    def cut(self, piece: Table, place: Place, stored: Stored) -> Table:
         """The rows of a chunk that are in it."""
         if self.is_by_time:
             low, high = self._times(stored)
@@ -92,20 +96,22 @@ class RowSpan:
         start, stop = self._rows(stored)
         return cut(piece, max(0, start - place.rows.start), max(0, stop - place.rows.start))
 
-    def holds_nothing(self, stored: StoredTable) -> SeriesError:
+    def holds_nothing(self, stored: Stored) -> SeriesError:
         """What is said of a span without rows."""
         if self.is_by_time:
             return SeriesError(f"{stored.name}: has no rows from {self.start} to {self.end}: expected START < END")
         start = (self.start or 0) if isinstance(self.start, int) else 0
-        return SeriesError(f"{stored.name}: has {stored.n_rows} rows, and none of those from {start + 1} to {self.end}")
+        return SeriesError(
+            f"{stored.name}: has {stored.layout.n_rows} rows, and none of those from {start + 1} to {self.end}"
+        )
 
-    def _rows(self, stored: StoredTable) -> tuple[int, int]:
+    def _rows(self, stored: Stored) -> tuple[int, int]:
         start = self.start if isinstance(self.start, int) else 0
-        return start, self.end if isinstance(self.end, int) else stored.n_rows
+        return start, self.end if isinstance(self.end, int) else stored.layout.n_rows
 
-    def _times(self, stored: StoredTable) -> tuple[int, int]:
+    def _times(self, stored: Stored) -> tuple[int, int]:
         """Both edges in the unit of the column of times."""
-        dtype = stored.columns[_clock(stored)].dtype
+        dtype = stored.layout.columns[_clock(stored)].dtype
         unit = _UNITS.get(dtype) or dtype.removeprefix("timestamp[").removesuffix("]")
         low, high = (
             limit if edge is None else _time(edge, unit)
@@ -114,8 +120,8 @@ class RowSpan:
         return low, high
 
 
-def _clock(stored: StoredTable) -> int:
-    found = trailer.clock_of(column.dtype for column in stored.columns)
+def _clock(stored: Stored) -> int:
+    found = trailer.clock_of(column.dtype for column in stored.layout.columns)
     if found is None:
         raise SeriesError(f"{stored.name}: has no column of dates or time stamps; give the numbers of rows")
     return found
