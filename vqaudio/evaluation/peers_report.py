@@ -43,7 +43,7 @@ def _note(comparison: PeerComparison) -> str:
         "vqaudio is the whole file: numbers, clocks, texts, gaps, names, how cells are written. The others hold the "
         "values of columns of numbers and clocks alone, at the same bounds, each column in the form and by the setting "
         f"of which they make the least; *the rest*: {rest}. Names, types and how cells are written no other has. "
-        "Seconds are those of the settings that were kept, on one thread; ours include the check of what was written."
+        "Seconds are those that a processor worked for the settings that were kept; ours include the check of the file."
     ]
     lines += [
         f"{score.name} does not take {', '.join(score.replaced)}: zstd holds them."
