@@ -8,7 +8,7 @@ from collections.abc import Collection
 from vqaudio.errors import VqaudioError, install
 
 EXTRAS = {
-    "tables": ("pyarrow",),
+    "tables": ("pyarrow", "wasmtime"),
     "media": ("av",),
     "torch": ("torch",),
     "hub": ("huggingface_hub",),
