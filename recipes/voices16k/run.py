@@ -17,12 +17,12 @@ QUICK = {
 
 
 class Voices(Recipe):
-    """Train voices-16k, whose decoder is told who speaks, and have its conversions judged.
+    """Train voices-16k, whose decoder is told who speaks, make that natural, and have its conversions judged.
 
     The recordings' manifest.csv names corpora and speakers as codec.yaml does.
     """
 
-    name, data, lengths = "voices16k", "speech", {"codec": 72.0}
+    name, data, lengths = "voices16k", "speech", {"codec": 72.0, "decoder": 66.0}
 
     @stage(makes="start.safetensors")
     def start(self) -> Iterator[Command]:
@@ -35,11 +35,18 @@ class Voices(Recipe):
         settings = {"data.folder": self.folder, "init_from": self.place("start.safetensors")}
         yield self.train("codec.yaml", "codec", settings=settings | (QUICK if self.quick else {}))
 
-    @stage(makes="report/report.md", needs=["codec"])
+    @stage(makes="decoder/model.safetensors", needs=["codec"])
+    def decoder(self) -> Iterator[Command]:
+        """Train its decoder on those codes, against discriminators."""
+        settings = {"data.folder": self.folder, "init_from": self.place("codec/model.safetensors")}
+        quick = QUICK | {"adversarial.pretrain_steps": 1} if self.quick else {}
+        yield self.train("decoder.yaml", "decoder", settings=settings | quick)
+
+    @stage(makes="report/report.md", needs=["decoder"])
     def report(self) -> Iterator[Command]:
         """Convert recordings of unseen speakers, and have the conversions judged."""
         extent = ["--quick"] if self.quick else []
-        model = self.place("codec/model.safetensors")
+        model = self.place("decoder/model.safetensors")
         yield module("recipes.voices16k.report", model, self.place("report"), "--folder", self.folder, *extent)
 
 
