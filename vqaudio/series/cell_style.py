@@ -191,10 +191,12 @@ def _styles(column: Column, written: Any) -> Iterator[dict[str, Any]]:
     elif "pattern" in column.style:
         yield {}
     elif cell_text.is_time(column.dtype):
+        usual = {"unit": cell_text.usual_unit(column.dtype), "between": " ", "end": "Z" if column.zone else ""}
         between = "T" if any("T" in text for text in some[:1]) else " "
         for unit in _TIME_UNITS:
             for end in ("", "Z", "+00:00") if column.zone else ("",):
-                yield {"unit": unit, "between": between, "end": end}
+                made = {"unit": unit, "between": between, "end": end}
+                yield {key: value for key, value in made.items() if value != usual[key]}
     else:
         yield {}
 

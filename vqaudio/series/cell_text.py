@@ -150,6 +150,11 @@ def read_floats(texts: Any) -> NDArray[np.float64]:
 # --------------------------------------------------------------------------------------------------------------- times
 
 
+def usual_unit(dtype: str) -> str:
+    """The finest unit in which times of a type are written unless a style says another."""
+    return "D" if dtype.startswith("date") else dtype.rstrip("]").partition("[")[2]
+
+
 def of_times(values: NDArray[np.int64], dtype: str, *, shown: str | None, between: str, end: str) -> Any:
     """Times ``(rows,)`` as text.
 
@@ -162,7 +167,7 @@ def of_times(values: NDArray[np.int64], dtype: str, *, shown: str | None, betwee
     """
     kind, _, unit = dtype.rstrip("]").partition("[")
     unit = unit or {"date32": "D", "date64": "ms"}[kind]
-    shown = shown or ("D" if kind.startswith("date") else unit)
+    shown = shown or usual_unit(dtype)
     start = 11 if kind.startswith("time") and kind != "timestamp" else 0
 
     def write(value: np.int64) -> str:

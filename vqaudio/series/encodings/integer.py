@@ -18,7 +18,7 @@ SAMPLE_ROWS = 1 << 12
 
 @dataclass(frozen=True)
 class IntegerEncoding(ColumnEncoding):
-    """Integers: ``least + min(step * number, span)``, modulo 2**64."""
+    """Integers: ``least + step * number``, modulo 2**64; the product is held within 0 and ``span``, if that is given."""
 
     kind = "whole"
 
@@ -27,7 +27,9 @@ class IntegerEncoding(ColumnEncoding):
     span: Annotated[int, Field(strict=True, ge=0, lt=2**62)] | None = None
 
     def values(self, numbers: Integers, dtype: str) -> NDArray[Any]:
-        above = numbers if self.span is None else np.clip(numbers * self.step, 0, self.span)
+        above = numbers if self.step == 1 else numbers * self.step
+        if self.span is not None:
+            above = np.clip(above, 0, self.span)
         wide = above.astype(np.uint64) + np.uint64(self.least % 2**64)
         return wide.view(np.int64).astype(dtype)
 
@@ -44,7 +46,7 @@ def encode_integers(values: NDArray[Any], bound: float) -> EncodedValues:
     either_side = int(min(bound, LARGEST_STEP // 4)) // unit
     step = unit * (2 * either_side + 1)
     numbers = above if step == 1 else (above + step // 2) // step
-    return EncodedValues(IntegerEncoding(least, step, span), numbers, all_of_them, bound)
+    return EncodedValues(IntegerEncoding(least, step, span if either_side else None), numbers, all_of_them, bound)
 
 
 def _common_divisor(values: Integers) -> int:

@@ -50,7 +50,8 @@ class LevelsEncoding(ColumnEncoding):
 
     Args:
         base: the other encoding, with its kind.
-        table: the list: how many there are, as a varint, and they as a column of a chunk; in base 85.
+        table: the list: how many there are, as a varint, and they as a column of a chunk; in base 64,
+            which deflates to nearly the bytes that it stands for.
     """
 
     kind = "levels"
@@ -61,7 +62,7 @@ class LevelsEncoding(ColumnEncoding):
 
     def __post_init__(self) -> None:
         try:
-            data = base64.b85decode(self.table)
+            data = base64.b64decode(self.table)
             cursor = Cursor(data)
             if not 1 <= (count := cursor.varint()) <= LEVELS_PER_BYTE * len(data):
                 raise ValueError(f"{count} levels in {len(data)} bytes")
@@ -93,7 +94,7 @@ def by_levels(found: EncodedValues) -> EncodedValues:
     if saved < LEAST_SAVED + len(table) or len(levels) > LEVELS_PER_BYTE * len(table):
         return found
     base = cast(Any, (found.encoding.kind, found.encoding))
-    encoding = LevelsEncoding(base, base64.b85encode(table).decode())
+    encoding = LevelsEncoding(base, base64.b64encode(table).decode())
     return replace(found, encoding=encoding, numbers=places)
 
 
