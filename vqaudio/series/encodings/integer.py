@@ -18,7 +18,7 @@ SAMPLE_ROWS = 1 << 12
 
 @dataclass(frozen=True)
 class IntegerEncoding(ColumnEncoding):
-    """Integers: ``least + step * number``, modulo 2**64; the product is held within 0 and ``span``, if that is given."""
+    """Integers: ``least + step * number``, modulo 2**64, the product held within 0 and ``span`` if that is given."""
 
     kind = "whole"
 
