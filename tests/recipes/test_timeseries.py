@@ -42,6 +42,9 @@ def test_the_recipe_fits_a_model_to_a_table(tmp_path):
     run = ["bash", str(RECIPES / "timeseries" / "run.sh"), str(tmp_path / "beats.csv")]
     subprocess.run(run, env=environment, check=True, capture_output=True)
     report = (tmp_path / "out" / "report.md").read_text()
-    lines = [line.split("|")[2] for line in report.splitlines() if line.startswith("| vqaudio")]
-    fitted, plain = (int(line.replace(",", "")) for line in lines)
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:3]] for line in report.splitlines() if line.startswith("| vqaudio")
+    ]
+    (_, fitted), (name, plain) = ((name, int(n_bytes.replace(",", ""))) for name, n_bytes in rows[:2])
+    assert name == "vqaudio, quick coder"
     assert fitted < 0.95 * plain
