@@ -71,7 +71,7 @@ def table_of(arrays: Mapping[str, NDArray[Any]], name: str, *, suffix: str) -> T
 
 
 def arrays_of(table: Table, name: str, suffix: str) -> Mapping[str, NDArray[Any]]:
-    """The arrays of a table by their names, as :func:`write` writes them."""
+    """The arrays of a table by their names, as files hold them."""
     columns = [_values(column, name) for column in table.columns]
     shapes = table.origin.get("arrays")
     if shapes is None or (suffix == ".npy") != (SINGLE in shapes):
