@@ -29,16 +29,18 @@ LEAST_SIZE = 16
 """Bytes of a chunk: no smaller one holds a row."""
 MOST_SIZE = 2**40
 KNOWN_TEXT = (
-    b'{"columns":[{"way":["words",{"words":["","NA","false","true"]}]},{"way":["levels",{"base":["whole",{}],"table"'
-    b':""}]},{"way":["near",{"scale":100.0,"rounded":"float32","reach":1}]},{"way":["near",{"scale":1000.0,"rounded"'
-    b':"float64","reach":1}]},{"way":["bits",{}],"style":{"short":true}},{"style":{"words":["False","True"],"gap":"N'
-    b'A","gap":"?","point":",","exceptions":[[0.0,"0"]],"stretches":[[1,2]],"spelled":[[0,1],["0"]]}},{"way":["whole'
-    b'",{"least":-1,"step":1,"span":100}],"style":{"pattern":"%d/%m/%Y %H:%M:%S","unit":"s","between":"T"},"sentinel'
-    b's":[-200,9999]},{"way":["whole",{"step":3600,"span":0}],"style":{"unit":"D"}},{"way":["levels",{"base":["grid"'
-    b',{"scale":10.0,"divides":true,"step":10,"first":-1}],"table":"0"}]},{"way":["grid",{"scale":1000.0,"divides":t'
-    b'rue,"step":2,"first":1}],"style":{"digits":3}},{"way":["grid",{"scale":1.0,"divides":false}],"style":{"digits"'
-    b':2}},{"way":["grid",{"scale":100.0,"divides":true}],"style":{"digits":1}}],"lines":{"blank_lines":[0],"ends":f'
-    b"alse}}"
+    b'{"columns":[{"way":["words",{"words":["","NA","false","true"]}]},{"way":["levels",{"base":["whole",{}],"table":"'
+    b'"}]},{"way":["near",{"scale":100.0,"rounded":"float32","reach":1}]},{"way":["near",{"scale":1000.0,"rounded":"fl'
+    b'oat64","reach":1}]},{"way":["bits",{}],"style":{"short":true}},{"style":{"words":["False","True"],"gap":"NA","ga'
+    b'p":"?","point":",","exceptions":[[0.0,"0"]],"stretches":[[1,2]],"spelled":[[0,1],["0"]]}},{"way":["whole",{"leas'
+    b't":-1,"step":1,"span":100}],"style":{"pattern":"%d/%m/%Y %H:%M:%S","unit":"s","between":"T"},"sentinels":[-200,9'
+    b'999]},{"way":["whole",{"step":3600,"span":0}],"style":{"unit":"D"}},{"way":["levels",{"base":["grid",{"scale":10'
+    b'.0,"divides":true,"step":10,"first":-1}],"table":"0"}]},{"way":["grid",{"scale":1000.0,"divides":true,"step":2,"'
+    b'first":1}],"style":{"digits":3}},{"way":["grid",{"scale":1.0,"divides":false}],"style":{"digits":2}},{"way":["gr'
+    b'id",{"scale":100.0,"divides":true}],"style":{"digits":1}}],"lines":{"blank_lines":[0],"ends":false}}{"columns":['
+    b'{"way":["whole",{"least":1}]},{"way":["whole",{"least":14}]},{"way":["words",{"words":["","a"]}]},{"way":["grid"'
+    b',{"scale":1000000.0,"divides":true,"first":-1}]},{"way":["grid",{"scale":1000.0,"divides":true,"first":1}]},{"wa'
+    b'y":["whole",{"least":-1,"step":1'
 )
 """The preset dictionary of chunks' texts, which the text of the header follows."""
 

@@ -118,3 +118,9 @@ def test_csv_in_another_encoding_is_refused(capsys):
         Path("in.csv").write_bytes(text.encode("latin1"))
         assert compress(["in.csv", "out.vq"]) == 1
         assert "error: in.csv: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [b"id,t", b"id,t\n", b"t", b"a\r\n"])
+def test_names_alone_are_a_table_without_rows(text):
+    found = read_csv(text)
+    assert (found.n_rows, [column.name for column in found.columns]) == (0, text.decode().strip().split(","))

@@ -135,7 +135,7 @@ class CsvReader(TableReader):
         written = source.written(with_blank=self._is_single)
         typed = source.typed(types, point=self._point, with_blank=self._is_single, n_skipped=n_names)
         all_texts = rechunked(written, rows, n_skipped=n_names)
-        all_values = rechunked(typed, rows, n_skipped=0) if types else iter(())
+        all_values = rechunked(typed, rows, n_skipped=0) if types and self.n_rows else iter(())
         no_texts = pa.table([pa.array([], pa.string())] * len(self._kinds), names=source.names)
         no_values = pa.table([pa.array([], kind) for kind in types.values()], names=list(map(str, types)))
         for start in range(0, max(1, self.n_rows), rows):

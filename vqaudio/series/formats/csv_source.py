@@ -146,7 +146,7 @@ class CsvSource:
                     self.refuse_faults()
                     said = self._uneven_row() or first_line(error)
                     raise SeriesError(f"{self.name}: cannot be read as CSV ({said})") from None
-                self._block_bytes *= LONGER
+                self._block_bytes = min(self._block_bytes * LONGER, MOST_BLOCK_BYTES)
 
     def _opened(
         self, conversion: Any, with_blank: bool, *, n_skipped: int, on_uneven: Callable[[Any], str] | None
