@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,7 @@ def _time(edge: Edge, unit: str) -> int:
         if np.isnat(exact):
             raise ValueError("no time")
         found = exact.astype(f"datetime64[{unit}]")
-        later = found if found >= exact else found + 1
+        later = found if found >= exact else found + np.timedelta64(1, cast(Any, unit))
         return int(later.astype(np.int64))
     except (ValueError, OverflowError) as error:
         raise SeriesError(
