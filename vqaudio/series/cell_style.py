@@ -191,7 +191,7 @@ def _styles(column: Column, written: Any) -> Iterator[dict[str, Any]]:
     elif "pattern" in column.style:
         yield {}
     elif cell_text.is_time(column.dtype):
-        usual = {"unit": cell_text.usual_unit(column.dtype), "between": " ", "end": "Z" if column.zone else ""}
+        usual = _usual_of_times(column)
         between = "T" if any("T" in text for text in some[:1]) else " "
         for unit in _TIME_UNITS:
             for end in ("", "Z", "+00:00") if column.zone else ("",):
@@ -199,6 +199,11 @@ def _styles(column: Column, written: Any) -> Iterator[dict[str, Any]]:
                 yield {key: value for key, value in made.items() if value != usual[key]}
     else:
         yield {}
+
+
+def _usual_of_times(column: Column) -> dict[str, str]:
+    """How times are written where their style says nothing else."""
+    return {"unit": cell_text.usual_unit(column.dtype), "between": " ", "end": "Z" if column.zone else ""}
 
 
 def _plain(column: Column, style: dict[str, Any]) -> Any:
@@ -219,12 +224,9 @@ def _plain(column: Column, style: dict[str, Any]) -> Any:
     if "pattern" in style:
         return cell_text.of_pattern(column.values, style["pattern"])
     if cell_text.is_time(column.dtype):
+        found = _usual_of_times(column) | style
         return cell_text.of_times(
-            column.values,
-            column.dtype,
-            shown=style.get("unit"),
-            between=style.get("between", " "),
-            end=style.get("end", "Z" if column.zone else ""),
+            column.values, column.dtype, shown=found["unit"], between=found["between"], end=found["end"]
         )
     return pa.array(column.values).cast(pa.string())
 

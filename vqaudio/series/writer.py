@@ -156,17 +156,25 @@ def _exemptions(columns: Sequence[Column], plans: Sequence[ColumnPlan]) -> Itera
     both = zip(columns, plans, strict=True)
     exempt = [(column, plan.asked) for column, plan in both if plan.exempt and plan.asked is not None]
     if exempt:
-        named = [f"{column.name!r} ({column.dtype})" for column, _ in exempt[:MOST_NAMED]]
-        more = f" and {len(exempt) - MOST_NAMED} more" if len(exempt) > MOST_NAMED else ""
+        named = [(column, column.dtype) for column, _ in exempt]
         yield (
             f"{exempt[0][1].option} does not reach {len(exempt)} of {len(columns)} columns, which stay exact: "
-            f"{', '.join(named)}{more}"
+            f"{_listed(named)}"
         )
-    marked = [(column, plan.sentinels) for column, plan in zip(columns, plans, strict=True) if plan.sentinels]
+    marked = [
+        (column, ", ".join(map(str, plan.sentinels)))
+        for column, plan in zip(columns, plans, strict=True)
+        if plan.sentinels
+    ]
     if marked:
-        named = [f"{column.name!r} ({', '.join(map(str, values))})" for column, values in marked[:MOST_NAMED]]
-        more = f" and {len(marked) - MOST_NAMED} more" if len(marked) > MOST_NAMED else ""
         yield (
             f"{len(marked)} of {len(columns)} columns hold values that seem to stand for none: they stay exact and are "
-            f"no part of a range: {', '.join(named)}{more}"
+            f"no part of a range: {_listed(marked)}"
         )
+
+
+def _listed(columns: Sequence[tuple[Column, str]]) -> str:
+    """The first columns by their names, each with what is to be said of it, and how many there are beside."""
+    named = [f"{column.name!r} ({what})" for column, what in columns[:MOST_NAMED]]
+    more = f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else ""
+    return ", ".join(named) + more
