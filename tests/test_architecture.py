@@ -34,8 +34,8 @@ ROOMS_BY_RANK = (
     {"errors"},
     {"config", "files", "intnet", "registry"},
     {"audio", "container"},
-    {"inference", "prior", "qat", "series", "tokens"},
-    {"model"},
+    {"inference", "prior", "qat", "series"},
+    {"model", "tokens"},
     {"cli", "codec", "wavenet"},
     {"__init__", "adapter", "evaluation", "training"},
     {

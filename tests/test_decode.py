@@ -64,8 +64,8 @@ def test_names_stay_below_the_folder():
     origin, rows = tokens.read(Path("tokens"))
     odd = ("../../up.wav", "/etc/passwd", "..", "same.wav", "same.wav")
     written = [Row(path, "c", "", "", "train", version, rows[0].codes) for version, path in enumerate(odd)]
-    tokens.write(Path("odd.arrow"), origin, written)
-    assert decode("odd.arrow", "out") == 0
+    tokens.write(Path("odd.parquet"), origin, written)
+    assert decode("odd.parquet", "out") == 0
     assert made() == {
         "out/up.wav",
         "out/etc/passwd-version-1.wav",
@@ -79,8 +79,8 @@ def test_tokens_that_cannot_be_decoded(capsys):
     origin, rows = tokens.read(Path("tokens"))
     beyond = [rows[0].codes[0] + 99]
     bad = [Row("a.wav", "c", "", "", "train", 0, []), Row("b.wav", "c", "", "", "train", 0, beyond)]
-    tokens.write(Path("bad.arrow"), origin, bad)
-    assert decode("bad.arrow", "out") == 1
+    tokens.write(Path("bad.parquet"), origin, bad)
+    assert decode("bad.parquet", "out") == 1
     said = capsys.readouterr().err
     assert "error: a.wav: its row holds no tokens" in said
     assert "do not fit a codebook of 16" in said

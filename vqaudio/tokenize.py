@@ -85,7 +85,7 @@ def main(
     backend: str | None,
     quiet: bool,
 ) -> int:
-    """Write the tokens of a folder of recordings as Arrow files, with a row for each recording.
+    """Write the tokens of a folder of recordings as Parquet files, with a row for each recording.
 
     Recordings are those that FOLDER's manifest.csv lists, or else all audio below it. Files that are in OUT already are
     kept, so that an interrupted run goes on.

@@ -78,7 +78,7 @@ def without_extras(command: str, *arguments: str) -> subprocess.CompletedProcess
 def test_a_command_without_its_extra_says_what_to_install(tmp_path, arguments, extra):
     (tmp_path / "config.yaml").write_text("{}", encoding="utf-8")
     (tmp_path / "sounds").mkdir()
-    (tmp_path / "sounds" / "tokens.arrow").touch()
+    (tmp_path / "sounds" / "tokens.parquet").touch()
     (tmp_path / "sound.m4a").write_bytes(b"\0\0\0\x18ftypM4A " + bytes(16))
     shutil.copy(ROOT / "examples" / "vowels.wav", tmp_path / "sound.wav")
     (tmp_path / "table.csv").write_text("a\n1\n", encoding="utf-8")

@@ -31,7 +31,7 @@ def crops_of(folder: Path, rows: list[Row], streams: tuple[Stream, ...] = LEVELS
     folder.mkdir(exist_ok=True)
     origin = Origin("0123456789ab", streams, 100.0)
     spare = row([[0] * stream.codes_in(2) for stream in streams], split="valid", corpus=rows[0].corpus)
-    tokens.write(folder / "a.arrow", origin, [*rows, spare])
+    tokens.write(folder / "a.parquet", origin, [*rows, spare])
     fields, corpora, seed = (
         changes.pop(name, default) for name, default in (("fields", ()), ("corpora", ()), ("seed", 0))
     )
@@ -157,6 +157,6 @@ def test_data_that_cannot_be_learned_from_is_refused(tmp_path, rows, changes, me
 
 def test_nothing_to_validate_with_is_refused(tmp_path):
     origin = Origin("0123456789ab", LEVELS, 100.0)
-    tokens.write(tmp_path / "a.arrow", origin, [counting(20)])
+    tokens.write(tmp_path / "a.parquet", origin, [counting(20)])
     with pytest.raises(ModelError, match="holds no tokens to validate with"):
         TokenCrops(TokenDataConfig(folder=str(tmp_path)), origin, (), ())

@@ -138,7 +138,7 @@ def test_a_prior_learns_who_speaks(toys, tmp_path):
         for split in ("train", "valid")
     ]
     (tmp_path / "tokens").mkdir()
-    tokens.write(tmp_path / "tokens" / "a.arrow", origin, rows)
+    tokens.write(tmp_path / "tokens" / "a.parquet", origin, rows)
     data = {"folder": str(tmp_path / "tokens"), "crop_seconds": 0.04, "batch_size": 8}
     config = prior_config(toys, tmp_path / "run", data=data, fields=["speaker"], steps=30, learning_rate=0.05)
     Trainer(config, progress=False).run()

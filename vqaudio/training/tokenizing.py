@@ -141,6 +141,7 @@ def tokens_of(recording: Recording, how: Tokenizing, *, folder: Path, version: i
     random = np.random.default_rng([how.seed, version, *recording.path.name.encode()])
     if version:
         sound = augmented(sound, codec.sample_rate, hop_length=codec.hop_length, speed=how.speed, random=random)
+    seconds = len(sound) / codec.sample_rate
     sound = np.pad(sound, (0, max(0, round(how.min_seconds * codec.sample_rate) - len(sound))))
     path = recording.path
     name = (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
@@ -153,7 +154,8 @@ def tokens_of(recording: Recording, how: Tokenizing, *, folder: Path, version: i
         if version and how.code_costs[1] and random.random() < COSTLY:
             cost = float(np.exp(random.uniform(*np.log(how.code_costs))))
         variants.append((count, code_cost_search(codec.networks.quantizer, count, code_cost=cost) if cost else None))
-    return [Row(*known, codes) for codes in encode_variants(codec.networks, sound, variants=variants)]
+    streams = encode_variants(codec.networks, sound, variants=variants)
+    return [Row(*known, codes, id=name, seconds=seconds) for codes in streams]
 
 
 def augmented(

@@ -1,0 +1,130 @@
+"""Shards of tokens: Parquet files with a row for each recording, which pyarrow, polars and `datasets` read as they are.
+
+============================================================== =====================================================
+``id``, ``path``, ``corpus``, ``speaker``, ``label``           strings, as in the corpus
+``text``, ``split``
+``version``                                                    int32: 0 for a recording, from 1 on for its copies
+``seconds``                                                    float64: how long the coded sound is
+``codes``                                                      list<list<int16>>, ``[n_q][frames]``: a list for each
+                                                               stream in use, shorter ones for streams of a stride;
+                                                               int32 where an alphabet is above 32768
+``model``                                                      string: the codec's fingerprint
+============================================================== =====================================================
+
+Values are dictionary-encoded, so that a code takes as many bits as its alphabet needs, and compressed by zstd. The
+schema's metadata name the codec (``vqaudio``, JSON) and how the shard was made (``settings``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vqaudio.errors import FileError, ModelError, VqaudioError, install
+from vqaudio.files import atomic_write
+from vqaudio.tokens.rows import Origin, Row
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SUFFIX = ".parquet"
+TEXTS = ("id", "path", "corpus", "speaker", "label", "text", "split")
+
+
+def write(path: Path, origin: Origin, rows: Sequence[Row], *, settings: str = "") -> None:
+    """Write one shard, atomically; ``settings`` say how it was made, for :func:`made_by`.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    pyarrow = _arrow()
+    from pyarrow import parquet
+
+    table = _table_of(pyarrow, origin, rows).replace_schema_metadata(
+        {"vqaudio": origin.to_json(), "settings": settings}
+    )
+    with atomic_write(path) as file:
+        parquet.write_table(table, file, compression="zstd")
+
+
+def read(folder: Path) -> tuple[Origin, list[Row]]:
+    """All tokens in a folder, or in one shard.
+
+    Raises:
+        FileError: no shards, or one that cannot be read. ModelError: shards of several codecs.
+    """
+    shards = [folder] if folder.is_file() else sorted(folder.glob(f"*{SUFFIX}"))
+    if not shards:
+        raise FileError(f"{folder}: holds no tokens; write them with python -m vqaudio.tokenize RECORDINGS {folder}")
+    origins: set[Origin] = set()
+    rows: list[Row] = []
+    for shard in shards:
+        table, origin = _table(shard)
+        origins.add(origin)
+        try:
+            rows.extend(_rows(table))
+        except KeyError as error:
+            raise FileError(f"{shard}: lacks the column {error}; remove it and write it again") from None
+    if len(origins) > 1:
+        found = ", ".join(sorted(origin.codec for origin in origins))
+        raise ModelError(f"{folder}: holds tokens of several codecs ({found}); keep each in a folder of its own")
+    return origins.pop(), rows
+
+
+def made_by(shard: Path) -> tuple[Origin, str]:
+    """Whose tokens a shard holds, and the settings that it was written with.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    table, origin = _table(shard)
+    return origin, table.schema.metadata.get(b"settings", b"").decode(errors="replace")
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow  # late: it takes a while, and compressing does without
+    except ModuleNotFoundError:
+        raise VqaudioError(f"tokens are Parquet files, for which pyarrow is needed: {install('tables')}") from None
+    return pyarrow
+
+
+def _table_of(pyarrow: Any, origin: Origin, rows: Sequence[Row]) -> pyarrow.Table:
+    columns = {name: pyarrow.array([getattr(row, name) for row in rows], pyarrow.string()) for name in TEXTS}
+    columns["version"] = pyarrow.array([row.version for row in rows], pyarrow.int32())
+    columns["seconds"] = pyarrow.array([row.seconds for row in rows], pyarrow.float64())
+    streams = [codes for row in rows for codes in row.codes]
+    values = np.concatenate([np.empty(0, origin.dtype), *(codes.astype(origin.dtype) for codes in streams)])
+    inner = pyarrow.ListArray.from_arrays(_offsets(pyarrow, streams), pyarrow.array(values))
+    columns["codes"] = pyarrow.ListArray.from_arrays(_offsets(pyarrow, [row.codes for row in rows]), inner)
+    columns["model"] = pyarrow.array([origin.codec] * len(rows), pyarrow.string())
+    return pyarrow.table(columns)
+
+
+def _offsets(pyarrow: Any, parts: Sequence[Any]) -> Any:
+    """Where each of some lists, one after the other, begins and ends."""
+    return pyarrow.array(np.cumsum([0, *map(len, parts)]), pyarrow.int32())
+
+
+def _table(shard: Path) -> tuple[pyarrow.Table, Origin]:
+    _arrow()
+    from pyarrow import parquet
+
+    try:
+        table = parquet.ParquetFile(shard).read()
+        return table, Origin.from_json(table.schema.metadata[b"vqaudio"])
+    except (OSError, KeyError, TypeError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise FileError(f"{shard}: is no file of tokens ({error}); remove it and write it again") from None
+
+
+def _rows(table: pyarrow.Table) -> Iterator[Row]:
+    texts = {name: table.column(name).to_pylist() for name in TEXTS}
+    versions, seconds = table.column("version").to_pylist(), table.column("seconds").to_pylist()
+    codes = table.column("codes")
+    for at in range(len(table)):
+        known = {name: values[at] for name, values in texts.items()}
+        streams = [np.asarray(stream.values, dtype=np.int32) for stream in codes[at].values or ()]
+        yield Row(**known, version=versions[at], seconds=seconds[at], codes=streams)
