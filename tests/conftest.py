@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from clusters import ray_cluster  # noqa: F401 (a fixture)
 from entropy_files import Toys, make_toys
 from feeding import Feeder
 from tiny_models import TINY_CONFIGS, tiny_model
