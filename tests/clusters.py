@@ -1,7 +1,7 @@
 """Ray clusters of several nodes on this machine: one that slow tests share, and others whose nodes are killed.
 
-Each has a folder, ports and a record of its address to itself: clusters of other processes, under pytest-xdist for one,
-never meet. Tests give its ``address`` to what they test, as ``--cluster`` for one, and leave the one that they share, the
+Each has a folder, ports and a record of its address to itself: clusters of other processes, as pytest-xdist has, never
+meet. Tests give its ``address`` to what they test, as ``--cluster`` for one, and leave the one that they share, the
 fixture ``ray_cluster``, as they found it.
 """
 
@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,8 +26,8 @@ DIES = 30.0  # seconds after which a process that was killed must be gone
 class LocalCluster:
     """A cluster of nodes that are processes here; ``address`` is what a driver joins it by.
 
-    The first node holds the cluster's own record of itself (GCS) and stays as long as the cluster. A node's processes are
-    a raylet, its agents and the workers that it has started.
+    The first node holds the cluster's own record of itself (GCS) and stays as long as the cluster. A node's processes
+    are a raylet, its agents and the workers that it has started.
     """
 
     def __init__(self, nodes: int, **each: Any):
@@ -110,10 +110,8 @@ class LocalCluster:
 
 def kill(pid: int) -> None:
     """SIGKILL, where the process is still there."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @pytest.fixture(scope="session")
