@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS_BY_RANK = (
     {"errors"},
     {"config", "files", "intnet", "registry"},
-    {"audio", "container"},
+    {"audio", "cluster", "container"},
     {"inference", "prior", "qat", "series"},
     {"model", "tokens"},
     {"cli", "codec", "wavenet"},
@@ -61,6 +61,7 @@ RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in room
 TORCH_FREE = {
     "audio",
     "cli",
+    "cluster",
     "codec",
     "config",
     "container",
@@ -85,7 +86,6 @@ EXTRAS = {
     "matplotlib",
     "pesq",
     "pystoi",
-    "ray",
     "scipy",
     "tensorboard",
     "torchaudio",
@@ -93,7 +93,7 @@ EXTRAS = {
 """Not installed with the package alone; only these rooms may use them:"""
 ROOMS_WITH_EXTRAS = {"evaluation", "training"}
 
-LATE = {"av", "edfio", "huggingface_hub", "numcodecs", "pyarrow", "wasmtime", "wfdb", "zarr"}
+LATE = {"av", "edfio", "huggingface_hub", "numcodecs", "pyarrow", "ray", "wasmtime", "wfdb", "zarr"}
 """Extras that any room may use: imported only by those who read or write a file of its kind, or ask the Hub."""
 
 

@@ -12,6 +12,7 @@ EXTRAS = {
     "media": ("av",),
     "torch": ("torch",),
     "hub": ("huggingface_hub",),
+    "cluster": ("ray",),
     "train": ("librosa", "lightning", "pytorch_optimizer", "sklearn", "tensorboard", "torch", "torchaudio", "yaml"),
     "eval": ("jinja2", "librosa", "matplotlib", "pesq", "pystoi", "sklearn", "scipy", "torch", "torchaudio"),
 }
