@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.source import Source, Window
+from vqaudio.codec import batch as batching
 from vqaudio.codec import codes as coding
 from vqaudio.codec.blocks import aligned
 from vqaudio.codec.codes import Codes
 from vqaudio.codec.decoded import DecodedSound
 from vqaudio.codec.opened import StoredSound, called, open_vq
-from vqaudio.codec.options import DEFAULTS, CodingOptions
+from vqaudio.codec.options import DEFAULTS, CodingOptions, Variant
 from vqaudio.codec.pretrained import PretrainedModel
 from vqaudio.codec.writing import write
 from vqaudio.container import StoredFile
@@ -103,6 +104,51 @@ class Codec(PretrainedModel):
         return coding.encode(
             self, wav, sample_rate=sample_rate, n_codebooks=n_codebooks, code_cost=code_cost, with_margin=with_margin
         )
+
+    def encode_batch(
+        self,
+        sounds: Any,
+        sample_rate: int,
+        *,
+        n_codebooks: int | None = None,
+        lengths: Sequence[int] | None = None,
+        code_cost: float = 0.0,
+        with_margin: bool = True,
+    ) -> list[Codes]:
+        """Many sounds to codes, in less time than one after the other: the very codes that :meth:`encode` gives each.
+
+        Args:
+            sounds: a sequence of arrays or tensors as for :meth:`encode`, of any lengths, or one array or tensor
+                ``(batch, 1, samples)``.
+            sample_rate: of all of them, Hz.
+            lengths: of sounds in one array, how many samples of each are its own; all by default.
+            n_codebooks, code_cost, with_margin: as for :meth:`encode`.
+
+        Raises:
+            AudioError, ModelError: as for :meth:`encode`; the message tells which sound it is, counted from 0.
+        """
+        every = batching.sounds_of(sounds, sample_rate, lengths=lengths)
+        variants = [[Variant(n_codebooks, code_cost)]] * len(every)
+        return [codes for (codes,) in batching.encode_batch(self, every, variants=variants, with_margin=with_margin)]
+
+    def encode_variants(
+        self,
+        sounds: Any,
+        sample_rate: int,
+        *,
+        variants: Sequence[Sequence[Variant]],
+        lengths: Sequence[int] | None = None,
+        with_margin: bool = True,
+    ) -> list[list[Codes]]:
+        """:meth:`encode_batch` in several variants of each sound, whose features are computed once.
+
+        ``variants`` are those of each sound, which may be others than another's; for each sound the codes in each of
+        them are returned. Arguments and errors as there.
+        """
+        every = batching.sounds_of(sounds, sample_rate, lengths=lengths)
+        if len(variants) != len(every):
+            raise ModelError(f"variants for {len(variants)} sounds given, expected them for each of {len(every)}")
+        return batching.encode_batch(self, every, variants=variants, with_margin=with_margin)
 
     def decode(self, codes: Codes, speaker: str = "") -> Window:
         """Codes to sound: float32 ``(channels, samples)`` with the rate and length of what was encoded.

@@ -1,4 +1,4 @@
-"""How a sound is coded into a file, as one object. No torch: command lines make it before they load a model."""
+"""How a sound is coded, as one object. No torch: command lines make it before they load a model."""
 
 from __future__ import annotations
 
@@ -47,3 +47,16 @@ class CodingOptions:
 
 
 DEFAULTS = CodingOptions()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of several ways to choose a sound's codes.
+
+    Attributes:
+        n_codebooks: how many to use; all by default.
+        code_cost: squared distance that a code must save, see :meth:`vqaudio.inference.base.Quantizer.encode`.
+    """
+
+    n_codebooks: int | None = None
+    code_cost: float = 0.0

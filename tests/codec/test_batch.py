@@ -1,0 +1,107 @@
+"""Many sounds at once have the codes that each has alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tools import synthetic, tiny_codec
+
+from vqaudio.codec.codec import Codec
+from vqaudio.codec.codes import Codes
+from vqaudio.codec.options import Variant
+from vqaudio.errors import AudioError, ModelError
+
+RATE = 16000
+
+
+def made() -> list[np.ndarray]:
+    """Sounds of many lengths: of one sample, of several blocks, equal ones, with channels, levels, and near silence."""
+    long = synthetic(6.1, RATE)
+    return [
+        long[0, :1],
+        long,
+        long[:, :700],
+        long[:, :16000].copy(),
+        long[:, :16000].copy(),
+        synthetic(0.4, RATE, channels=3),
+        np.repeat(long[:, :3000], 2, 0),
+        0.25 + 3.0 * long[:, :20000],
+        2.0**-12 * long[:, :90000],
+        np.zeros(5000, np.float32),
+    ]
+
+
+def same(one: Codes, other: Codes) -> bool:
+    """Whether all that is told of a sound is equal."""
+    told = [(codes.sample_rate, codes.n_samples, codes.margin, codes.levels) for codes in (one, other)]
+    return told[0] == told[1] and all(
+        mine.dtype == yours.dtype and np.array_equal(mine, yours)
+        for mine, yours in zip(one.streams, other.streams, strict=True)
+    )
+
+
+@pytest.fixture(params=["onnx", "torch"])
+def codec(request: pytest.FixtureRequest) -> Codec:
+    return tiny_codec(request.param)
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"n_codebooks": 2, "with_margin": False}, {"code_cost": 1e-3}], ids=["all", "two", "cost"]
+)
+def test_each_sound_has_the_codes_that_it_has_alone(codec, asked):
+    sounds = made()
+    found = codec.encode_batch(sounds, RATE, **asked)
+    assert all(same(codes, codec.encode(wav, RATE, **asked)) for codes, wav in zip(found, sounds, strict=True))
+    assert any(codes.levels for codes in found)
+
+
+def test_sounds_at_another_rate_are_those_of_each_alone(codec):
+    sounds = [synthetic(seconds, 22050) for seconds in (0.3, 0.01)]
+    found = codec.encode_batch(sounds, 22050)
+    assert all(same(codes, codec.encode(wav, 22050)) for codes, wav in zip(found, sounds, strict=True))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_a_batch_with_lengths_is_as_many_sounds(codec, kind):
+    batch = np.stack([synthetic(0.3, RATE), synthetic(0.3, RATE, seed=1)])
+    found = codec.encode_batch(kind(batch), RATE, lengths=[4800, 1234])
+    assert same(found[0], codec.encode(batch[0], RATE))
+    assert same(found[1], codec.encode(batch[1, :, :1234], RATE))
+
+
+def test_nothing_has_no_codes(codec):
+    assert codec.encode_batch([], RATE) == []
+    assert codec.encode_batch(np.zeros((0, 1, 100), np.float32), RATE) == []
+
+
+def test_variants_of_each_sound_are_those_of_each_alone(codec):
+    sounds = made()[:4]
+    variants = [[Variant()], [Variant(1), Variant(3, 1e-3), Variant()], [], [Variant(2, 1e-2)]]
+    found = codec.encode_variants(sounds, RATE, variants=variants, with_margin=False)
+    for wav, wanted, several in zip(sounds, variants, found, strict=True):
+        assert len(several) == len(wanted)
+        for variant, codes in zip(wanted, several, strict=True):
+            asked = {"n_codebooks": variant.n_codebooks, "code_cost": variant.code_cost}
+            assert same(codes, codec.encode(wav, RATE, with_margin=False, **asked))
+
+
+@pytest.mark.parametrize(
+    ("sounds", "lengths", "said"),
+    [
+        ([np.zeros(100, np.float32), np.zeros(0, np.float32)], None, "sound 1: holds no samples"),
+        ([np.zeros(10, np.float32), np.full(9, np.nan, np.float32)], None, "sound 1: channel 1"),
+        (np.zeros((2, 100), np.float32), None, r"shape \(2, 100\), expected \(batch, 1, samples\)"),
+        (np.zeros((2, 1, 100), np.float32), [100, 0], r"lengths \[100, 0\]: expected one for each of 2 sounds, from 1"),
+        (np.zeros((2, 1, 100), np.float32), [100], "expected one for each of 2 sounds"),
+        ([np.zeros(100, np.float32)], [100], "arrays in a list have their own"),
+    ],
+)
+def test_what_are_no_sounds_is_refused(codec, sounds, lengths, said):
+    with pytest.raises(AudioError, match=said):
+        codec.encode_batch(sounds, RATE, lengths=lengths)
+
+
+def test_variants_are_for_each_sound(codec):
+    with pytest.raises(ModelError, match="variants for 1 sounds given, expected them for each of 2"):
+        codec.encode_variants([np.zeros(100, np.float32)] * 2, RATE, variants=[[Variant()]])
