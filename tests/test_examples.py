@@ -16,6 +16,9 @@ import pytest
 import torch
 from tools import MODEL, synthetic
 
+from vqaudio import tokens
+from vqaudio.container import Stream
+
 ROOT = Path(__file__).parents[1]
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -113,3 +116,40 @@ def test_audiocodecs_gets_tokens_features_and_sounds_of_different_lengths(monkey
     assert codec.embs().shape == (3, 64, codec.model.config.hidden_size)
     assert codec.sig_to_feats(wav, length).shape == (2, 50, codec.model.config.hidden_size)
     assert module.VQAudio(8000, mode="encode", num_codebooks=2, name=MODEL)(wav).shape == (2, 100, 2)
+
+
+# ------------------------------------------------------------------------------------------------- language models
+
+
+@pytest.mark.slow
+def test_a_language_model_gets_blocks_of_all_tokens(tmp_path, monkeypatch):
+    """In whatever order utterances come, each is whole, and what is not for training is left out."""
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    module = example("language_model", monkeypatch)
+    random = np.random.default_rng(0)
+    streams = (Stream(16, 1), Stream(16, 1), Stream(32, 1))
+    coded = [[random.integers(0, stream.alphabet, 5, np.int32) for stream in streams] for _ in range(6)]
+    rows = [
+        tokens.Row(
+            id=str(at),
+            path=f"{at}.wav",
+            corpus="made",
+            speaker="",
+            label="",
+            split="valid" if at == 3 else "train",
+            version=0,
+            codes=codes,
+        )
+        for at, codes in enumerate(coded)
+    ]
+    for at in range(2):
+        tokens.write(tmp_path / f"{at}.parquet", tokens.Origin("0" * 16, streams, 50.0), rows[3 * at : 3 * at + 3])
+    assert module.vocabulary(tmp_path).tolist() == [1, 17, 33, 65]
+    assert module.flattened([[3, 4], [5, 6], [7, 8]], np.array([1, 17, 33, 65])).tolist() == [0, 4, 22, 40, 5, 23, 41]
+    blocks = list(module.blocks(tmp_path, 20))
+    assert [len(block) for block in blocks] == [20] * 4
+    found = np.concatenate(blocks).reshape(5, 16)
+    assert sorted(found.tolist()) == sorted(
+        module.flattened(row.codes, np.array([1, 17, 33, 65])).tolist() for row in rows if row.split == "train"
+    )
