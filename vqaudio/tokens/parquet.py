@@ -11,13 +11,14 @@
 ``model``                                                      string: the codec's fingerprint
 ============================================================== =====================================================
 
-Values are dictionary-encoded, so that a code takes as many bits as its alphabet needs, and compressed by zstd. The
-schema's metadata name the codec (``vqaudio``, JSON) and how the shard was made (``settings``).
+Values are dictionary-encoded, so that a code takes about as many bits as its alphabet needs, and compressed (zstd).
+The schema's metadata name the codec (``vqaudio``, JSON) and how the shard was made (``settings``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".parquet"
 TEXTS = ("id", "path", "corpus", "speaker", "label", "text", "split")
+COLUMNS = (*TEXTS, "version", "seconds", "codes")
 
 
 def write(path: Path, origin: Origin, rows: Sequence[Row], *, settings: str = "") -> None:
@@ -51,27 +53,39 @@ def write(path: Path, origin: Origin, rows: Sequence[Row], *, settings: str = ""
 
 
 def read(folder: Path) -> tuple[Origin, list[Row]]:
-    """All tokens in a folder, or in one shard.
+    """All tokens in a folder and those in it, or in one shard; of many, see :func:`vqaudio.tokens.open_tokens`.
 
     Raises:
         FileError: no shards, or one that cannot be read. ModelError: shards of several codecs.
     """
-    shards = [folder] if folder.is_file() else sorted(folder.glob(f"*{SUFFIX}"))
+    origins = SameOrigin(folder)
+    rows: list[Row] = []
+    for shard in shards_in(folder):
+        origins.add(origin_of(shard))
+        for table in tables_of(shard, COLUMNS):
+            rows.extend(_rows(table))
+    return origins.origin, rows
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """The shards in a folder and those in it, or the one that it is, by name.
+
+    Raises:
+        FileError: there are none.
+    """
+    shards = [folder] if folder.is_file() else sorted(folder.rglob(f"*{SUFFIX}"))
     if not shards:
         raise FileError(f"{folder}: holds no tokens; write them with python -m vqaudio.tokenize RECORDINGS {folder}")
-    origins: set[Origin] = set()
-    rows: list[Row] = []
-    for shard in shards:
-        table, origin = _table(shard)
-        origins.add(origin)
-        try:
-            rows.extend(_rows(table))
-        except KeyError as error:
-            raise FileError(f"{shard}: lacks the column {error}; remove it and write it again") from None
-    if len(origins) > 1:
-        found = ", ".join(sorted(origin.codec for origin in origins))
-        raise ModelError(f"{folder}: holds tokens of several codecs ({found}); keep each in a folder of its own")
-    return origins.pop(), rows
+    return shards
+
+
+def origin_of(shard: Path) -> Origin:
+    """Whose tokens a shard holds.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    return made_by(shard)[0]
 
 
 def made_by(shard: Path) -> tuple[Origin, str]:
@@ -80,8 +94,46 @@ def made_by(shard: Path) -> tuple[Origin, str]:
     Raises:
         FileError: it cannot be read.
     """
-    table, origin = _table(shard)
-    return origin, table.schema.metadata.get(b"settings", b"").decode(errors="replace")
+    with _explained(shard):
+        metadata = _opened(shard).schema_arrow.metadata
+        return Origin.from_json(metadata[b"vqaudio"]), metadata.get(b"settings", b"").decode(errors="replace")
+
+
+def tables_of(shard: Path, columns: Sequence[str]) -> Iterator[pyarrow.Table]:
+    """Some columns of a shard, a row group at a time.
+
+    Raises:
+        FileError: it cannot be read, or lacks a column.
+    """
+    with _explained(shard):
+        file = _opened(shard)
+        for name in columns:
+            if name not in file.schema_arrow.names:
+                raise FileError(f"{shard}: lacks the column {name!r}; remove it and write it again")
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, list(columns))
+
+
+class SameOrigin:
+    """Sees to it that all shards of a folder are of one codec, which is then ``origin``."""
+
+    origin: Origin
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def add(self, origin: Origin) -> None:
+        """One more shard's.
+
+        Raises:
+            ModelError: it is of another codec.
+        """
+        if getattr(self, "origin", origin) != origin:
+            found = ", ".join(sorted({self.origin.codec, origin.codec}))
+            raise ModelError(
+                f"{self._folder}: holds tokens of several codecs ({found}); keep each in a folder of its own"
+            )
+        self.origin = origin
 
 
 def _arrow() -> Any:
@@ -109,13 +161,17 @@ def _offsets(pyarrow: Any, parts: Sequence[Any]) -> Any:
     return pyarrow.array(np.cumsum([0, *map(len, parts)]), pyarrow.int32())
 
 
-def _table(shard: Path) -> tuple[pyarrow.Table, Origin]:
+def _opened(shard: Path) -> Any:
     _arrow()
     from pyarrow import parquet
 
+    return parquet.ParquetFile(shard)
+
+
+@contextmanager
+def _explained(shard: Path) -> Iterator[None]:
     try:
-        table = parquet.ParquetFile(shard).read()
-        return table, Origin.from_json(table.schema.metadata[b"vqaudio"])
+        yield
     except (OSError, KeyError, TypeError, ValueError) as error:  # pyarrow's own errors are ValueErrors
         raise FileError(f"{shard}: is no file of tokens ({error}); remove it and write it again") from None
 
