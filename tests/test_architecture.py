@@ -34,7 +34,7 @@ ROOMS_BY_RANK = (
     {"errors"},
     {"config", "files", "intnet", "registry"},
     {"audio", "cluster", "container"},
-    {"inference", "prior", "qat", "series"},
+    {"corpora", "inference", "prior", "qat", "series"},
     {"model", "tokens"},
     {"cli", "codec", "wavenet"},
     {"__init__", "adapter", "evaluation", "training"},
@@ -65,6 +65,7 @@ TORCH_FREE = {
     "codec",
     "config",
     "container",
+    "corpora",
     "errors",
     "files",
     "inference",
@@ -93,7 +94,7 @@ EXTRAS = {
 """Not installed with the package alone; only these rooms may use them:"""
 ROOMS_WITH_EXTRAS = {"evaluation", "training"}
 
-LATE = {"av", "edfio", "huggingface_hub", "numcodecs", "pyarrow", "ray", "wasmtime", "wfdb", "zarr"}
+LATE = {"av", "edfio", "fsspec", "huggingface_hub", "numcodecs", "pyarrow", "ray", "wasmtime", "wfdb", "zarr"}
 """Extras that any room may use: imported only by those who read or write a file of its kind, or ask the Hub."""
 
 

@@ -31,6 +31,10 @@ class AudioWarning(UserWarning):
     """A sound file that lacks something: what it holds was read. Command lines print one line for it."""
 
 
+class CorpusError(VqaudioError):
+    """A source of recordings that lists none, or not as its kind is listed."""
+
+
 class ContainerError(VqaudioError):
     """Bytes that are not a ``.vq`` file, or one that cannot be parsed any further."""
 

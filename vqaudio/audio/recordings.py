@@ -78,7 +78,7 @@ def list_recordings(folder: Path) -> list[Recording]:
         )
     every = min(VALID_EVERY, len(paths))
     return [
-        Recording(path, _corpus_of(path.relative_to(folder)), "valid" if index % every == every - 1 else "train")
+        Recording(path, corpus_of(path.relative_to(folder)), "valid" if index % every == every - 1 else "train")
         for index, path in enumerate(paths)
     ]
 
@@ -113,11 +113,12 @@ def _recording(row: dict[str, str | None], where: str, folder: Path) -> Recordin
         seconds = float(length) if length else None
     except ValueError:
         raise AudioError(f"{where} says {length} in the column seconds, expected a number") from None
-    corpus = row.get("corpus") or _corpus_of(PurePath(path))
+    corpus = row.get("corpus") or corpus_of(PurePath(path))
     return Recording(folder / path, corpus, split, row.get("speaker") or "", row.get("label") or "", seconds)
 
 
-def _corpus_of(path: PurePath) -> str:
+def corpus_of(path: PurePath) -> str:
+    """The corpus of a recording of which nothing else says it: the first folder of a relative path, if it has one."""
     return path.parts[0] if len(path.parts) > 1 and not path.is_absolute() else NO_CORPUS
 
 

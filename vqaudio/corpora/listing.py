@@ -1,0 +1,101 @@
+"""Sources that list their recordings: rows in order, checked as they come, in parts of some."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from vqaudio.audio.recordings import VALID_EVERY
+from vqaudio.corpora import storage
+from vqaudio.corpora.reading import RecordingReader
+from vqaudio.corpora.seen import SeenIds
+from vqaudio.corpora.utterance import Heard, Part, Utterance
+
+_PIECE = 1 << 20  # bytes
+_TOGETHER = 1024  # rows whose ids are looked up at once
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A row: an utterance, and a sentence that says what is wrong with the row, if anything. Its split may be empty."""
+
+    utterance: Utterance
+    problem: str = ""
+
+
+class Listing(ABC):
+    """A kind of source that lists its recordings.
+
+    Attributes:
+        base: what relative paths of recordings are relative to.
+    """
+
+    base: str
+
+    @abstractmethod
+    def rows(self) -> Iterator[Listed]:
+        """Each recording, in an order that is always the same, read as it goes.
+
+        Raises:
+            VqaudioError: what follows cannot be understood at all.
+        """
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Equal for the same list of recordings, wherever it is; their sound is not read."""
+
+
+def digest_of_files(kind: str, paths: Iterable[str]) -> str:
+    """The SHA-256 of a kind's name and of files' bytes, in hexadecimal."""
+    sha = hashlib.sha256(kind.encode())
+    for path in paths:
+        with storage.open_read(path) as file:
+            while piece := file.read(_PIECE):
+                sha.update(piece)
+        sha.update(b"\0")
+    return sha.hexdigest()
+
+
+def checked(rows: Iterable[Listed]) -> Iterator[Listed]:
+    """The rows, each in a split; ids that were there before are problems.
+
+    Where a row names no split, every twentieth is for validation, and of fewer rows the last.
+    """
+    seen = SeenIds()
+    found = iter(rows)
+    together = tuple(islice(found, _TOGETHER))
+    every = min(VALID_EVERY, max(2, len(together)))
+    index = 0
+    while together:
+        again = seen.add([row.utterance.id for row in together])
+        for row, twice in zip(together, again, strict=True):
+            if not row.utterance.split:
+                split = "valid" if index % every == every - 1 else "train"
+                row = replace(row, utterance=replace(row.utterance, split=split))
+            if twice and not row.problem:
+                said = f"{row.utterance.id}: is listed more than once; give each utterance an id of its own"
+                row = replace(row, problem=said)
+            yield row
+            index += 1
+        together = tuple(islice(found, _TOGETHER))
+
+
+@dataclass(frozen=True)
+class ListedPart(Part):
+    """Some rows, and what their paths are relative to."""
+
+    base: str
+    rows: tuple[Listed, ...]
+
+    def read(self, sample_rate: int) -> Iterator[Heard]:
+        with RecordingReader(sample_rate) as reader:
+            for row in self.rows:
+                path = storage.join(self.base, row.utterance.path)
+                yield row.utterance, row.problem or reader.read(row.utterance, path)
+
+    def singly(self) -> Iterator[Part]:
+        for row in self.rows:
+            yield replace(self, rows=(row,))

@@ -1,0 +1,67 @@
+"""What a corpus is made of: utterances, and parts of some of them, which are one task each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A recording, or what is cut out of a longer one, and what is known of it.
+
+    Attributes:
+        id: its name, of which there is no other in SOURCE.
+        path: as SOURCE has it.
+        corpus: what it belongs to. split: ``train``, ``valid``, or another name for what training leaves alone.
+        speaker, label, text: who speaks, of what class it is, what is said; empty where not known.
+        seconds: how long it is, where SOURCE says so.
+        begin: where it begins in the recording, in seconds. duration: how long it lasts from there, or None for all.
+        channel: the one that is heard, from 0 on, or None for the mean of all.
+    """
+
+    id: str
+    path: str
+    corpus: str
+    split: str
+    speaker: str = ""
+    label: str = ""
+    text: str = ""
+    seconds: float | None = None
+    begin: float = 0.0
+    duration: float | None = None
+    channel: int | None = None
+
+
+Heard = tuple[Utterance, NDArray[np.float32] | str]
+"""An utterance, and its sound ``(samples,)`` or a sentence that says why there is none."""
+
+
+@dataclass(frozen=True)
+class Part(ABC):
+    """Some utterances, in order: what one task takes. Small enough to be sent anywhere, whatever they hold.
+
+    Attributes:
+        index: from 0 on. name: of which there is no other in the corpus, and which can be that of a file.
+    """
+
+    index: int
+    name: str
+
+    @abstractmethod
+    def read(self, sample_rate: int) -> Iterator[Heard]:
+        """Each utterance with its sound at ``sample_rate`` (Hz), mono, or with the sentence that says why it has none.
+
+        Warns with :class:`vqaudio.errors.AudioWarning` of what a recording lacks.
+        """
+
+    @abstractmethod
+    def singly(self) -> Iterator[Part]:
+        """The same utterances in parts of one each, for those who must find out at which of them a process dies.
+
+        Their index and name are those of this part.
+        """
