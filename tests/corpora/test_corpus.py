@@ -50,7 +50,8 @@ def test_parts_have_so_many_utterances_and_names_that_tell_them_apart(folder):
         (0, "000000", 2),
         (1, "000001", 1),
     ]
-    assert [[u.id for u, _ in one.read(RATE)] for one in parts[0].singly()] == [["a.wav"], ["deep/b.wav"]]
+    singly = [(found.id, [u.id for u, _ in one.read(RATE)]) for found, one in parts[0].singly()]
+    assert singly == [("a.wav", ["a.wav"]), ("deep/b.wav", ["deep/b.wav"])]
 
 
 def test_a_folder_with_a_manifest_is_what_that_lists(folder):

@@ -96,6 +96,6 @@ class ListedPart(Part):
                 path = storage.join(self.base, row.utterance.path)
                 yield row.utterance, row.problem or reader.read(row.utterance, path)
 
-    def singly(self) -> Iterator[Part]:
+    def singly(self) -> Iterator[tuple[Utterance, Part]]:
         for row in self.rows:
-            yield replace(self, rows=(row,))
+            yield row.utterance, replace(self, rows=(row,))

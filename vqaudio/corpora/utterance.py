@@ -60,8 +60,10 @@ class Part(ABC):
         """
 
     @abstractmethod
-    def singly(self) -> Iterator[Part]:
-        """The same utterances in parts of one each, for those who must find out at which of them a process dies.
+    def singly(self) -> Iterator[tuple[Utterance, Part]]:
+        """Each utterance with a part that holds it alone, for those who must find out at which of them a process dies.
+
+        No sound is decoded here.
 
         Their index and name are those of this part.
         """
