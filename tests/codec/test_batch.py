@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tools import synthetic, tiny_codec
+from coded_blocks import encode
+from tiny_models import tiny_model
+from tools import codec_of, synthetic, tiny_codec
 
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.codes import Codes
 from vqaudio.codec.options import Variant
+from vqaudio.config.bottleneck import FSQConfig, HierarchicalConfig
 from vqaudio.errors import AudioError, ModelError
+from vqaudio.model.bottleneck import FSQ, HierarchicalVQ
+from vqaudio.model.bottleneck.base import Bottleneck
 
 RATE = 16000
 
@@ -54,6 +59,28 @@ def test_each_sound_has_the_codes_that_it_has_alone(codec, asked):
     found = codec.encode_batch(sounds, RATE, **asked)
     assert all(same(codes, codec.encode(wav, RATE, **asked)) for codes, wav in zip(found, sounds, strict=True))
     assert any(codes.levels for codes in found)
+
+
+def test_codes_are_those_of_a_file_block_by_block(codec):
+    for wav in (synthetic(6.1, RATE), synthetic(0.4, RATE, channels=3)):
+        (found,) = codec.encode_batch([wav], RATE, with_margin=False)
+        assert all(map(np.array_equal, found.streams, encode(codec, wav, codec.chunk_frames())))
+
+
+@pytest.mark.parametrize(
+    "bottleneck", [HierarchicalVQ(HierarchicalConfig(codebook_size=8, levels=3), 8), FSQ(FSQConfig(levels=(5, 3)), 8)]
+)
+def test_streams_that_look_across_time_and_others_have_the_codes_of_each_alone(bottleneck: Bottleneck):
+    model = tiny_model("spectral")
+    model.bottleneck = bottleneck.eval()
+    codec, sounds = codec_of(model), [synthetic(seconds, RATE) for seconds in (5.3, 0.7, 0.01)]
+    with torch.no_grad():
+        bottleneck.initialise(model.encoder(torch.from_numpy(sounds[1][:, :9600])[None]))
+    found = codec.encode_batch(sounds, RATE)
+    assert all(same(codes, codec.encode(wav, RATE)) for codes, wav in zip(found, sounds, strict=True))
+    assert len(set(found[0].streams[0].flat)) > 1
+    with pytest.raises(ModelError, match="have a cost in residual codebooks alone"):
+        codec.encode_batch(sounds, RATE, code_cost=1e-3)
 
 
 def test_sounds_at_another_rate_are_those_of_each_alone(codec):

@@ -13,13 +13,9 @@ from tools import codec_of, synthetic, tiny_codec, untied, whole
 from torch import Tensor
 
 from vqaudio.audio.array_source import ArraySource
-from vqaudio.codec import blocks
-from vqaudio.codec.blocks import encode_blocks, encode_variants
+from vqaudio.codec.blocks import encode_blocks
 from vqaudio.codec.codec import Codec
-from vqaudio.codec.rate_distortion import code_cost_search
-from vqaudio.config.bottleneck import HierarchicalConfig
 from vqaudio.container import Stream
-from vqaudio.model.bottleneck import HierarchicalVQ
 from vqaudio.model.bottleneck.base import Bottleneck, BottleneckOutput
 
 RATE = 16000
@@ -152,42 +148,3 @@ def test_streams_of_different_strides(n_samples):
     found = encode_blocks(codec.networks, ArraySource(wav, RATE), block_frames=6, n_streams=2)
     small = [np.concatenate(parts, 1) for parts in zip(*(block.codes for block in found), strict=True)]
     assert all(map(np.array_equal, small, codes.streams))
-
-
-@pytest.mark.parametrize(("seconds", "most"), [(0.03, 1000), (2, 1000), (2, 23)])
-def test_codes_in_several_ways_are_those_of_each_alone(codec, monkeypatch, seconds, most):
-    monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
-    wav, quantizer = synthetic(seconds, RATE), codec.networks.quantizer
-    every = codec.n_codebooks
-    found = encode_variants(
-        codec.networks,
-        wav[0],
-        variants=[(every, None), (2, None), (2, code_cost_search(quantizer, 2, code_cost=1e-3))],
-    )
-    for codes, (count, cost) in zip(found, [(every, 0.0), (2, 0.0), (2, 1e-3)], strict=True):
-        expected = codec.encode(wav, RATE, n_codebooks=count, code_cost=cost, with_margin=False).streams
-        assert not untied(codec, ArraySource(wav, RATE), expected, [part[None] for part in codes])
-
-
-@pytest.mark.parametrize("most", [1000, 21])
-def test_codes_of_streams_that_look_across_time_are_those_of_files(monkeypatch, most):
-    monkeypatch.setattr(blocks, "WHOLE_FRAMES", most)
-    model = tiny_model("spectral")
-    model.bottleneck = HierarchicalVQ(HierarchicalConfig(codebook_size=8, levels=3), model.config.latent_dim).eval()
-    codec, wav = codec_of(model, silence=[0, 0, 0]), synthetic(1.5, RATE)
-    with torch.no_grad():
-        model.bottleneck.initialise(model.encoder(torch.from_numpy(wav)[None]))
-    (found,) = encode_variants(codec.networks, wav[0], variants=[(3, None)])
-    expected = codec.encode(wav, RATE, with_margin=False).streams
-    assert [len(part) for part in found] == [part.shape[1] for part in expected]
-    for ours, theirs in zip(found, expected, strict=True):
-        assert np.mean(ours == theirs[0]) > 0.97  # all but ties
-        assert len(set(ours.tolist())) > 1
-
-
-def test_what_is_not_loud_enough_for_the_model_is_lifted_in_every_way():
-    codec, wav = tiny_codec(), 2.0**-12 * synthetic(2, RATE)
-    (found,) = encode_variants(codec.networks, wav[0], variants=[(codec.n_codebooks, None)])
-    codes = codec.encode(wav, RATE, with_margin=False)
-    assert codes.levels
-    assert np.mean(np.stack(found) == np.concatenate(codes.streams)) > 0.97

@@ -14,7 +14,7 @@ from tools import synthetic
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.options import CodingOptions
-from vqaudio.codec.rate_distortion import RateDistortionSearch, code_cost_search, perceptual_weights
+from vqaudio.codec.rate_distortion import RateDistortionSearch, perceptual_weights
 from vqaudio.errors import ModelError
 from vqaudio.intnet.intervals import bits_of
 from vqaudio.model.bottleneck import Identity
@@ -142,5 +142,3 @@ def test_cheaper_codes_need_a_prior_and_sums_of_embeddings(toys):
             toys.codec.compress(toys.ann, RATE, entropy=mode, rdo=0.1)
     with pytest.raises(ModelError, match="only where latents are sums of codebooks' embeddings"):
         RateDistortionSearch(Identity(), toys.codec.prior, n_streams=1, weight=0.1)
-    with pytest.raises(ModelError, match="have a cost in residual codebooks alone"):
-        code_cost_search(Identity(), 1, code_cost=0.1)

@@ -12,21 +12,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import count, islice
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.edges import Mirrored
 from vqaudio.audio.resampling import FILTER_REACH, resample
 from vqaudio.audio.source import Source, Window
 from vqaudio.codec.levels import measure, remove_level
 from vqaudio.container import ChunkCodes, Level, Stream
-from vqaudio.inference.base import CodeSearch, Floats, Networks, Tokens, inner
-from vqaudio.inference.spans import Span, encoder_span
+from vqaudio.inference.base import Choice, CodeSearch, Floats, Heard, Key, Networks, Tokens, inner
+from vqaudio.inference.spans import Span
 
 MARGIN_SECONDS = 0.02
 """Coded beyond each end: a window of the decoder that reaches out of the sound finds codes of its own there.
@@ -34,8 +32,6 @@ MARGIN_SECONDS = 0.02
 With random cuts in voiced speech, nine codebooks and 1 s, the first 10 ms are within 3 dB of what they are inside a
 longer clip in 98 % of cases, and in 86 % without a margin; their correlation with the original is 0.87, or 0.79.
 """
-WHOLE_FRAMES = 1000
-"""Of a window of :func:`encode_variants`: networks are quickest on such, and what they hold is small."""
 Made = TypeVar("Made")
 
 
@@ -86,7 +82,7 @@ class SoundBlock:
 
 def sound_blocks(networks: Networks, sound: Source, *, block_frames: int, margin: int = 0) -> Iterator[SoundBlock]:
     """Each block of ``block_frames`` frames, one after the other; see :func:`encode_blocks`."""
-    hop, context = networks.config.hop_length, aligned(networks.encoder_context, networks.quantizer.streams)
+    hop, context = networks.config.hop_length, _context(networks)
     inside = Mirrored(at_rate(sound, networks.config.sample_rate), (context + 1) * hop + margin)
     loudest = np.zeros(sound.channels)
     for index in count():
@@ -146,8 +142,51 @@ def _codes(
             yield [codes[rows, : stream.codes_in(block.kept)] for stream, codes in cut]
         return
     for block in several:
-        per_channel = _each_channel(block.window, partial(_encode_window, networks, block.kept, n_streams))
-        yield [np.stack(codes) for codes in zip(*per_channel, strict=True)]
+        windows, keys = heard_channels(networks, block, [(n_streams, 0.0)])
+        several_found = networks.encode_windows(windows, context=contexts(networks)[0])
+        codes = {key: own_codes(networks, tokens, block.kept) for key, (tokens,) in several_found}
+        yield [np.stack(parts) for parts in zip(*(codes[key] for key in keys), strict=True)]
+
+
+def heard_channels(
+    networks: Networks, block: SoundBlock, choices: Sequence[Choice], *, sound: int = 0
+) -> tuple[list[Heard], list[Key]]:
+    """What the encoder is to hear of a block, for :meth:`Networks.encode_windows`, and the key of each channel's.
+
+    Windows are as long as the block's frames need, and equal channels are one. Keys are the number of the sound, the
+    block's, and the window's.
+    """
+    frames = aligned(block.kept, networks.quantizer.streams) + 2 * _context(networks)
+    heard = block.window[:, : frames * networks.config.hop_length]
+
+    def window(channel: Window) -> Heard:
+        windows.append(Heard((sound, block.index, len(windows)), channel, choices))
+        return windows[-1]
+
+    windows: list[Heard] = []
+    return windows, [one.key for one in _each_channel(heard, window)]
+
+
+def own_codes(networks: Networks, tokens: Sequence[Tokens], frames: int) -> list[NDArray[np.int32]]:
+    """Of a window's codes those of its first so many frames behind the context: int32 ``(codes,)`` per stream."""
+    _, own = contexts(networks)
+    found = zip(tokens, networks.quantizer.streams, strict=False)
+    places = [(codes[0], own // stream.stride, stream.codes_in(frames)) for codes, stream in found]
+    return [codes[first : first + count].astype(np.int32) for codes, first, count in places]
+
+
+def contexts(networks: Networks) -> tuple[Span, int]:
+    """Of a block's context at either end, in frames: what the encoder alone hears, and what is left of it for codes.
+
+    Whole codes of every stream; none is left where a bottleneck looks at one frame at a time.
+    """
+    span, context = networks.quantizer.encode_span, _context(networks)
+    own = max(span.left, span.right)
+    return Span(context - own, context - own), own
+
+
+def _context(networks: Networks) -> int:
+    return aligned(networks.encoder_context, networks.quantizer.streams)
 
 
 @dataclass(frozen=True)
@@ -167,7 +206,7 @@ class BlockFeatures:
 def block_features(networks: Networks, several: Sequence[SoundBlock]) -> BlockFeatures:
     """Blocks through the encoder, one by one, so that how many there are changes nothing."""
     encoded: list[tuple[Floats, Floats]] = []
-    outer, _ = _contexts(networks)
+    outer, _ = contexts(networks)
     hop, rows = networks.config.hop_length, []
     for block in several:
 
@@ -179,72 +218,6 @@ def block_features(networks: Networks, several: Sequence[SoundBlock]) -> BlockFe
         rows.append(_each_channel(block.window, encode))
     features, sounds = zip(*encoded, strict=True)
     return BlockFeatures(np.concatenate(features), np.concatenate(sounds), rows)
-
-
-def encode_variants(
-    networks: Networks, sound: Window, *, variants: Sequence[tuple[int, CodeSearch | None]]
-) -> list[list[NDArray[np.int32]]]:
-    """A sound ``(samples,)`` at the model's rate to codes in several variants, its features computed once.
-
-    Each variant is a number of streams, and what chooses codes if not the nearest are wanted; it gives int32 arrays
-    ``(codes,)`` per stream, without a margin. Not for files: windows are as long as the sound, up to ``WHOLE_FRAMES``,
-    so that where two codes are nearly as near, it may take the one that :func:`encode_blocks` does not.
-    """
-    config, quantizer = networks.config, networks.quantizer
-    streams, hop, span = quantizer.streams, config.hop_length, quantizer.encode_span
-    own = aligned(max(span.left, span.right), streams)  # frames at either end that codes depend on, and those
-    before = aligned(networks.encoder_context, streams)  # that the encoder hears: it looks back far
-    after = own + aligned(-(-encoder_span(config.encoder).right // hop), streams)
-    outer, loudest = Span(before - own, after - own), 0.0
-    n_frames, step = -(-len(sound) // hop), aligned(WHOLE_FRAMES, streams)
-    inside = Mirrored(ArraySource(sound, config.sample_rate), (before + 1) * hop)
-    found: list[list[list[NDArray[np.int32]]]] = [[] for _ in variants]
-    for first in range(0, n_frames, step):
-        kept = min(step, n_frames - first)
-        last = aligned(first + kept, streams)
-        (channel,) = inside.read((first - before) * hop, (last + after) * hop)
-        level, peak = measure(channel, loudest)
-        loudest = max(loudest, peak)
-        waveform = remove_level(channel, level)[None, None]
-        features, waveform = networks.features(waveform, context=outer), inner(waveform, outer, per_frame=hop)
-        for parts, (n_streams, search) in zip(found, variants, strict=True):
-            if search is not None:
-                tokens = search(features, waveform, features.shape[-1])
-            else:
-                tokens = _without_context(networks.encode(features, n_streams), streams, own)
-            parts.append(_kept(tokens, streams[:n_streams], kept))
-    return [[np.concatenate(parts) for parts in zip(*blocks, strict=True)] for blocks in found]
-
-
-def _encode_window(networks: Networks, kept: int, n_streams: int, channel: Window) -> ChunkCodes:
-    outer, own = _contexts(networks)
-    streams = networks.quantizer.streams[:n_streams]
-    frames = aligned(kept, networks.quantizer.streams) + outer.left + outer.right + 2 * own
-    heard = channel[None, None, : frames * networks.config.hop_length]
-    tokens = networks.encode(networks.features(heard, context=outer), n_streams)
-    return _kept(_without_context(tokens, streams, own), streams, kept)
-
-
-def _contexts(networks: Networks) -> tuple[Span, int]:
-    """Of a block's context at either end, in frames: what the encoder alone hears, and what is left of it for codes.
-
-    Whole codes of every stream; none is left where a bottleneck looks at one frame at a time.
-    """
-    span = networks.quantizer.encode_span
-    context, own = aligned(networks.encoder_context, networks.quantizer.streams), max(span.left, span.right)
-    return Span(context - own, context - own), own
-
-
-def _without_context(tokens: Sequence[Tokens], streams: Sequence[Stream], frames: int) -> list[Tokens]:
-    """Codes without those of so many frames at either end."""
-    found = zip(tokens, streams, strict=False)
-    return [codes[:, frames // stream.stride : codes.shape[1] - frames // stream.stride] for codes, stream in found]
-
-
-def _kept(tokens: Sequence[Tokens], streams: Sequence[Stream], frames: int) -> list[NDArray[np.int32]]:
-    """The codes of the first frames of a single sound."""
-    found = zip(streams, tokens, strict=False)
-    return [codes[0, : stream.codes_in(frames)].astype(np.int32) for stream, codes in found]
 
 
 def _each_channel(window: NDArray[np.generic], work: Callable[[Window], Made]) -> list[Made]:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.source import Source, Window
-from vqaudio.codec import batch as batching
 from vqaudio.codec import codes as coding
+from vqaudio.codec.batch import encode, encode_batch, sounds_of
 from vqaudio.codec.blocks import aligned
 from vqaudio.codec.codes import Codes
 from vqaudio.codec.decoded import DecodedSound
@@ -31,6 +31,7 @@ from vqaudio.codec.writing import write
 from vqaudio.container import StoredFile
 from vqaudio.errors import ContainerError, ModelError
 from vqaudio.inference.backends import load_networks
+from vqaudio.inference.base import MOST_AHEAD
 from vqaudio.inference.stored import read_model
 from vqaudio.prior.base import NONE
 from vqaudio.prior.entropy import coders
@@ -101,7 +102,7 @@ class Codec(PretrainedModel):
             ModelError: as :meth:`check_codebooks` and :meth:`check_encodes`, or a cost for other codebooks than
                 residual ones.
         """
-        return coding.encode(
+        return encode(
             self, wav, sample_rate=sample_rate, n_codebooks=n_codebooks, code_cost=code_cost, with_margin=with_margin
         )
 
@@ -114,6 +115,7 @@ class Codec(PretrainedModel):
         lengths: Sequence[int] | None = None,
         code_cost: float = 0.0,
         with_margin: bool = True,
+        ahead: float = MOST_AHEAD,
     ) -> list[Codes]:
         """Many sounds to codes, in less time than one after the other: the very codes that :meth:`encode` gives each.
 
@@ -123,13 +125,16 @@ class Codec(PretrainedModel):
             sample_rate: of all of them, Hz.
             lengths: of sounds in one array, how many samples of each are its own; all by default.
             n_codebooks, code_cost, with_margin: as for :meth:`encode`.
+            ahead: at most so many seconds are held in memory beside the sounds themselves, or one block of
+                ``CHUNK_SECONDS``; codes do not depend on it.
 
         Raises:
             AudioError, ModelError: as for :meth:`encode`; the message tells which sound it is, counted from 0.
         """
-        every = batching.sounds_of(sounds, sample_rate, lengths=lengths)
+        every = sounds_of(sounds, sample_rate, lengths=lengths)
         variants = [[Variant(n_codebooks, code_cost)]] * len(every)
-        return [codes for (codes,) in batching.encode_batch(self, every, variants=variants, with_margin=with_margin)]
+        found = encode_batch(self, every, variants=variants, with_margin=with_margin, ahead=ahead)
+        return [codes for (codes,) in found]
 
     def encode_variants(
         self,
@@ -139,16 +144,17 @@ class Codec(PretrainedModel):
         variants: Sequence[Sequence[Variant]],
         lengths: Sequence[int] | None = None,
         with_margin: bool = True,
+        ahead: float = MOST_AHEAD,
     ) -> list[list[Codes]]:
         """:meth:`encode_batch` in several variants of each sound, whose features are computed once.
 
         ``variants`` are those of each sound, which may be others than another's; for each sound the codes in each of
         them are returned. Arguments and errors as there.
         """
-        every = batching.sounds_of(sounds, sample_rate, lengths=lengths)
+        every = sounds_of(sounds, sample_rate, lengths=lengths)
         if len(variants) != len(every):
             raise ModelError(f"variants for {len(variants)} sounds given, expected them for each of {len(every)}")
-        return batching.encode_batch(self, every, variants=variants, with_margin=with_margin)
+        return encode_batch(self, every, variants=variants, with_margin=with_margin, ahead=ahead)
 
     def decode(self, codes: Codes, speaker: str = "") -> Window:
         """Codes to sound: float32 ``(channels, samples)`` with the rate and length of what was encoded.

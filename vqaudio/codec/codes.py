@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.audio.array_source import ArraySource
 from vqaudio.audio.source import Window
-from vqaudio.codec.blocks import Block, encode_blocks
+from vqaudio.codec.blocks import Block
 from vqaudio.codec.decoding import CodedBlocks, coded_samples, decoded_source
 from vqaudio.codec.loaded import LoadedModel
-from vqaudio.codec.rate_distortion import code_cost_search
 from vqaudio.container import PLAIN, Level
 from vqaudio.errors import ModelError
 
@@ -40,26 +37,6 @@ class Codes:
     def __repr__(self) -> str:
         shapes = " ".join("x".join(map(str, codes.shape)) for codes in self.streams)
         return f"<Codes of {self.n_samples} samples at {self.sample_rate} Hz: {len(self.streams)} codebooks, {shapes}>"
-
-
-def encode(
-    model: LoadedModel, wav: Any, *, sample_rate: int, n_codebooks: int | None, code_cost: float, with_margin: bool
-) -> Codes:
-    """See :meth:`vqaudio.Codec.encode`."""
-    model.check_encodes()
-    sound = ArraySource(wav, sample_rate)
-    n_streams = model.check_codebooks(n_codebooks)
-    search = code_cost_search(model.networks.quantizer, n_streams, code_cost=code_cost) if code_cost else None
-    margin = model.margin if with_margin else 0
-    blocks = list(
-        encode_blocks(
-            model.networks, sound, block_frames=model.chunk_frames(), n_streams=n_streams, search=search, margin=margin
-        )
-    )
-    streams = [np.concatenate(parts, axis=1) for parts in zip(*(block.codes for block in blocks), strict=True)]
-    levels = tuple(block.levels for block in blocks)
-    plain = all(level == PLAIN for chunk in levels for level in chunk)
-    return Codes(streams, sample_rate, sound.n_samples, margin, () if plain else levels)
 
 
 def decode(model: LoadedModel, codes: Codes, *, speaker: str) -> Window:

@@ -130,6 +130,15 @@ class LoadedModel:
             raise ModelError(f"{n_codebooks} codebooks asked for, but {self.name} has {can}")
         return n_codebooks
 
+    def check_code_cost(self, code_cost: float) -> None:
+        """Do nothing where codes can be given such a cost.
+
+        Raises:
+            ModelError: there is one, and the codebooks are not residual ones.
+        """
+        if code_cost and not self.networks.quantizer.has_code_costs:
+            raise ModelError("codes have a cost in residual codebooks alone")
+
     def check_encodes(self) -> None:
         """Do nothing where the model can encode.
 

@@ -15,7 +15,7 @@ import numpy as np
 from vqaudio.codec.costs import CodeCosts
 from vqaudio.codec.frame_search import FrameSearch
 from vqaudio.errors import ModelError
-from vqaudio.inference.base import CodeSearch, Floats, Quantizer, Tokens
+from vqaudio.inference.base import Floats, Quantizer, Tokens
 from vqaudio.prior.base import NONE
 from vqaudio.prior.integer import IntegerPrior
 
@@ -32,17 +32,6 @@ QUIET = 1e-10
 LEAST_ENERGY = 1e-4  # of energy, -40 dB: what is quieter is not left to the prior alone
 LEAST_WORTH = 1e-20
 """Of a nat, in squared distance: as good as nothing, and something to divide by."""
-
-
-def code_cost_search(quantizer: Quantizer, n_streams: int, *, code_cost: float) -> CodeSearch:
-    """A search in which every code costs as much, stop codes nothing: no prior is asked, so it is quick.
-
-    Raises:
-        ModelError: the quantizer has no such search, see :meth:`Quantizer.encode`.
-    """
-    if not quantizer.has_code_costs:
-        raise ModelError("codes have a cost in residual codebooks alone")
-    return lambda features, waveform, frames: quantizer.encode(features[..., :frames], n_streams, code_cost=code_cost)
 
 
 def perceptual_weights(waveform: Floats, frames: int) -> Floats:

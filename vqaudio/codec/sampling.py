@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.audio.source import Source, Window
+from vqaudio.codec.batch import encode
 from vqaudio.codec.blocks import encode_blocks
-from vqaudio.codec.codes import Codes, encode
+from vqaudio.codec.codes import Codes
 from vqaudio.codec.loaded import LoadedModel
 from vqaudio.container import Level
 from vqaudio.intnet.intervals import bits_of

@@ -3,6 +3,7 @@
 ::
 
     waveform (B, 1, samples) ──features──▶ (B, D, frames) ──encode──▶ codes: int64 (B, frames / stride) per stream
+    windows of any lengths ──────────────encode_windows─────────────▶ codes of each
     codes ──decode──▶ waveform (B, 1, frames * hop_length)
 
 All numbers are float32, full scale 1.0. Two backends: :class:`vqaudio.inference.onnx_networks.OnnxNetworks`, and
@@ -12,7 +13,8 @@ All numbers are float32, full scale 1.0. Two backends: :class:`vqaudio.inference
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,32 @@ CodeSearch = Callable[[Floats, Floats, int], list[Tokens]]
 
 Only codes of the first so many frames are wanted.
 """
+Choice = tuple[int | None, float]
+"""How codes are chosen: of how many streams, and at which cost of each; see :meth:`Quantizer.encode`."""
+MOST_AHEAD = 600.0
+"""Seconds of windows that are held at once."""
+
+
+Key = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A window of one channel, as the encoder hears it, whose codes are wanted.
+
+    Attributes:
+        key: what the caller knows it by.
+        waveform: ``(samples,)``, samples a multiple of ``hop_length``.
+        choices: the ways to choose its codes.
+    """
+
+    key: Key
+    waveform: Floats
+    choices: Sequence[Choice]
+
+
+Found = tuple[Key, list[list[Tokens]]]
+"""A window's key, and for each of its choices int64 codes ``(1, frames / stride)`` per stream."""
 
 
 def inner(columns: Floats, context: Span, *, per_frame: int = 1) -> Floats:
@@ -110,6 +138,22 @@ class Networks(ABC):
     def encode(self, features: Floats, n_streams: int | None = None, *, code_cost: float = 0.0) -> list[Tokens]:
         """See :meth:`Quantizer.encode`."""
         return self.quantizer.encode(features, n_streams, code_cost=code_cost)
+
+    def encode_windows(
+        self, windows: Iterable[Heard], *, context: Span = NO_CONTEXT, ahead: float = MOST_AHEAD
+    ) -> Iterator[Found]:
+        """Windows of any lengths to codes, in any order, each once its codes are known.
+
+        What a window's codes are does not depend on which others there are. No more windows are taken than ``ahead``
+        seconds, but one at least. ``context`` as for :meth:`features`: of those frames there are no codes.
+        """
+        for window in windows:
+            yield window.key, self.encode_window(window, context=context)
+
+    def encode_window(self, window: Heard, *, context: Span) -> list[list[Tokens]]:
+        """One window to codes, by itself: see :meth:`encode_windows`."""
+        features = self.features(window.waveform[None, None], context=context)
+        return [self.encode(features, count, code_cost=cost) for count, cost in window.choices]
 
     @abstractmethod
     def decode(self, tokens: Sequence[NDArray[Any]], speaker: int = 0, *, context: Span = NO_CONTEXT) -> Floats:

@@ -22,9 +22,8 @@ from tqdm import tqdm
 
 from vqaudio.audio.recordings import Recording
 from vqaudio.audio.resampling import read_mono
-from vqaudio.codec.blocks import encode_variants
 from vqaudio.codec.codec import Codec, load
-from vqaudio.codec.rate_distortion import code_cost_search
+from vqaudio.codec.options import Variant
 from vqaudio.errors import ModelError
 from vqaudio.tokens import SUFFIX, Origin, Row, made_by, write
 
@@ -153,8 +152,9 @@ def tokens_of(recording: Recording, how: Tokenizing, *, folder: Path, version: i
         cost = 0.0
         if version and how.code_costs[1] and random.random() < COSTLY:
             cost = float(np.exp(random.uniform(*np.log(how.code_costs))))
-        variants.append((count, code_cost_search(codec.networks.quantizer, count, code_cost=cost) if cost else None))
-    streams = encode_variants(codec.networks, sound, variants=variants)
+        variants.append(Variant(count, cost))
+    (found,) = codec.encode_variants([sound], codec.sample_rate, variants=[variants], with_margin=False)
+    streams = [[codes for (codes,) in one.streams] for one in found]
     return [Row(*known, codes, id=name, seconds=seconds) for codes in streams]
 
 
