@@ -28,6 +28,7 @@ from vqaudio import compress, tokenize, tokens
 from vqaudio.cli import command
 from vqaudio.codec.codec import load
 from vqaudio.errors import VqaudioError
+from vqaudio.tokenization import settings
 from vqaudio.training.loop import Trainer
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -112,7 +113,7 @@ class Tokenize(Work):
 
     def run(self) -> int:
         """See :meth:`Work.run`."""
-        tokenize.SHARD = SHARD
+        settings.SHARD = SHARD
         options = ["--model", str(MODEL), "--versions", "1", "--jobs", "1", "--quiet"]
         return tokenize.main([str(self.sounds), str(self.out), *options])
 

@@ -37,7 +37,7 @@ ROOMS_BY_RANK = (
     {"corpora", "inference", "prior", "qat", "series"},
     {"model", "tokens"},
     {"cli", "codec", "wavenet"},
-    {"__init__", "adapter", "evaluation", "training"},
+    {"__init__", "adapter", "evaluation", "tokenization", "training"},
     {
         "__main__",
         "compress",
@@ -73,6 +73,7 @@ TORCH_FREE = {
     "prior",
     "registry",
     "series",
+    "tokenization",
     "tokens",
 }
 """Neither these rooms nor what they import may import torch, not even late, but by the name of a backend."""

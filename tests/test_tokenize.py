@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,11 @@ import torch
 from tiny_models import HOP, RATE, sound, tiny_model
 from tools import one_line
 
+import vqaudio
 from vqaudio import tokenize, tokens
 from vqaudio.model import checkpoint
-from vqaudio.registry import fingerprint
+from vqaudio.tokenization import settings
 from vqaudio.tokens import Origin, Row
-from vqaudio.training import tokenizing
-from vqaudio.training.tokenizing import Tokenizing, codec_of
 
 
 @pytest.fixture(autouse=True)
@@ -64,11 +64,12 @@ def rows_of(out: str = "tokens", **known: object) -> list[Row]:
 
 def test_every_recording_becomes_a_row(recordings, capsys):
     assert run() == 0
-    assert "5 rows written to tokens" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith("tokens: 5 rows of 5 recordings in 1 shards, 0.00 h of sound, ")
     found = checkpoint.load("model.safetensors")
     origin, _ = tokens.read(Path("tokens"))
     assert origin == Origin(found.fingerprint, found.model.bottleneck.streams, RATE / HOP)
-    rows = rows_of()
+    rows, codec = rows_of(), vqaudio.load("model.safetensors")
     assert [(one.path, one.corpus, one.split, one.speaker, one.label, one.version) for one in rows] == [
         ("0.wav", "words", "train", "speaker 0", "", 0),
         ("1.wav", "words", "train", "speaker 1", "", 0),
@@ -78,13 +79,8 @@ def test_every_recording_becomes_a_row(recordings, capsys):
     ]
     for one in rows:
         wav = soundfile.read(recordings / one.path, dtype="float32")[0]
-        expected = codec_of(how()).encode(wav, RATE, with_margin=False).streams
+        expected = codec.encode(wav, RATE, with_margin=False).streams
         assert all(np.array_equal(ours, codes[0]) for ours, codes in zip(one.codes, expected, strict=True))
-
-
-def how(codebooks: tuple[int, ...] = (3,), min_seconds: float = 0.0) -> Tokenizing:
-    mark = fingerprint(Path("model.safetensors"))
-    return Tokenizing("model.safetensors", mark, "cpu", None, codebooks, 0.1, (0.0, 0.0), 0, min_seconds)
 
 
 @pytest.mark.usefixtures("recordings")
@@ -133,28 +129,36 @@ def test_half_of_the_versions_end_frames_early():
 
 @pytest.mark.usefixtures("recordings")
 def test_a_run_goes_on_where_it_stopped(monkeypatch, capsys):
-    monkeypatch.setattr(tokenizing, "SHARD", 1)
+    monkeypatch.setattr(settings, "SHARD", 1)
     assert run("--versions", 1) == 0
-    shards = sorted(Path("tokens").iterdir())
+    shards = sorted(Path("tokens").glob("*.parquet"))
     before, times = rows_of(), {path: path.stat().st_mtime_ns for path in shards}
-    assert len(shards) == 8
+    assert len(shards) == 10
     shards[3].unlink()
     capsys.readouterr()
     assert run("--versions", 1) == 0
-    assert "1 rows written to tokens" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("tokens: 8 rows of 5 recordings in 10 shards")
     assert {path for path in shards if path.stat().st_mtime_ns != times[path]} == {shards[3]}
     assert all(same(one, again) for one, again in zip(before, rows_of(), strict=True))
 
 
 @pytest.mark.usefixtures("recordings")
-def test_tokens_of_another_model_are_not_mixed_in(capsys):
+@pytest.mark.parametrize("manifest", [True, False], ids=["manifest", "shards alone"])
+def test_tokens_of_others_are_not_mixed_in(manifest, capsys):
     assert run("--quiet") == 0
+    if not manifest:
+        Path("tokens/_manifest.json").unlink()
     before = {path: path.read_bytes() for path in Path("tokens").iterdir()}
     checkpoint.save(tiny_model(seed=1), "other.safetensors")
     assert run("--model", "other.safetensors", "--versions", 1) == 1
-    assert one_line(capsys, "error: tokens/", "was made by another codec or with other settings; choose another OUT")
+    assert one_line(capsys, "error: tokens: holds tokens of the model ", "choose another OUT")
     assert run("--codebooks", 1) == 1
-    assert one_line(capsys, "error: tokens/", "was made by another codec or with other settings; choose another OUT")
+    assert one_line(capsys, "error: tokens: was made with other settings (codebooks [3], now [1]); choose another OUT")
+    assert run("--corpora", "words") == 1
+    assert one_line(capsys, "error: tokens: holds tokens of another source", "choose another OUT")
+    if manifest:
+        assert run("--format", "webdataset") == 1
+        assert one_line(capsys, "error: tokens: holds tokens as parquet, not as webdataset; choose another OUT")
     assert {path: path.read_bytes() for path in Path("tokens").iterdir()} == before
 
 
@@ -163,13 +167,13 @@ def test_some_corpora_alone(capsys):
     assert run("--corpora", "digits", "--quiet") == 0
     assert [one.path for one in rows_of()] == ["3.wav", "4.wav"]
     assert run("--corpora", "digits,songs") == 1
-    assert one_line(capsys, "error: no corpus songs: there are digits, words")
+    assert one_line(capsys, "error: sounds: has no corpus songs")
 
 
 def test_short_recordings_can_be_followed_by_silence(recordings):
     assert run("--pad-to", 0.5, "--quiet") == 0
     wav = np.pad(soundfile.read(recordings / "0.wav", dtype="float32")[0], (0, RATE // 4))
-    expected = codec_of(how(min_seconds=0.5)).encode(wav, RATE, with_margin=False).streams
+    expected = vqaudio.load("model.safetensors").encode(wav, RATE, with_margin=False).streams
     found = rows_of(path="0.wav")[0].codes
     assert all(np.array_equal(ours, codes[0]) for ours, codes in zip(found, expected, strict=True))
 
@@ -183,25 +187,27 @@ def test_a_copy_of_which_nothing_is_left_has_no_row(recordings):
 
 
 @pytest.mark.usefixtures("recordings")
-def test_several_processes_write_what_one_does():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as each of the several has
-    try:
-        for jobs in (1, 2):
-            assert run("--versions", 1, "--jobs", jobs, "--quiet", out=f"jobs {jobs}") == 0
-    finally:
-        torch.set_num_threads(threads)
-    assert all(same(one, other) for one, other in zip(rows_of("jobs 1"), rows_of("jobs 2"), strict=True))
+def test_several_processes_write_what_one_does(monkeypatch):
+    monkeypatch.setattr(settings, "SHARD", 3)
+    for jobs in (1, 2):
+        assert run("--versions", 1, "--jobs", jobs, "--quiet", out=f"jobs {jobs}") == 0
+    one, two = ({path.name: path.read_bytes() for path in Path(f"jobs {jobs}").glob("*.parquet")} for jobs in (1, 2))
+    assert one == two
+    assert len(one) == 4
 
 
-def test_a_recording_that_cannot_be_read_is_named(recordings, monkeypatch, capsys):
-    monkeypatch.setattr(tokenizing, "SHARD", 1)
+def test_recordings_that_cannot_be_read_are_listed_and_the_rest_is_done(recordings, capsys):
     (recordings / "1.wav").write_text("no sound")
-    assert run() == 1
-    assert one_line(capsys, "error: sounds/1.wav: is not a sound file")
-    kept = {one.path for one in rows_of()}
-    assert kept
-    assert "1.wav" not in kept
+    (recordings / "4.wav").unlink()
+    for _ in range(2):
+        assert run("--versions", 1, "--quiet") == 1
+        assert one_line(capsys, "error: 2 recordings could not be coded; tokens/_manifest.json lists them")
+    assert [one.path for one in rows_of(version=0)] == ["0.wav", "2.wav", "3.wav"]
+    assert [one.path for one in rows_of(version=1)] == ["0.wav", "3.wav"]
+    listed = json.loads(Path("tokens/_manifest.json").read_text())["failures"]
+    assert [(each["shard"], each["id"]) for each in listed] == [("000000-00", "1.wav"), ("000000-00", "4.wav")]
+    assert listed[0]["reason"].startswith("sounds/1.wav: is not a sound file")
+    assert "4.wav: no such file" in listed[1]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -231,12 +237,12 @@ def test_impossible_wishes_give_one_line(recordings, options, message, capsys):
 
 def test_no_recordings_give_one_line(capsys):
     assert run() == 1
-    assert one_line(capsys, "error: sounds: no such folder")
+    assert one_line(capsys, "error: sounds: no such file or folder")
 
 
 @pytest.mark.usefixtures("recordings")
 def test_the_missing_extra_is_named(monkeypatch, capsys):
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "librosa" else real(name))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pyarrow" else real(name))
     assert run() == 1
-    assert one_line(capsys, "error: tokenize needs librosa: pip install 'vqaudio[train]'")
+    assert one_line(capsys, "error: tokenize needs pyarrow: pip install 'vqaudio[tables]'")

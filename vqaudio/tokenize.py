@@ -1,9 +1,10 @@
-"""``python -m vqaudio.tokenize FOLDER OUT``: recordings to tokens on disk, for priors to learn from."""
+"""``python -m vqaudio.tokenize SOURCE OUT``: recordings to tokens on disk, for whatever learns from them."""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,15 @@ from vqaudio.cli import options
 from vqaudio.cli.extras import need
 from vqaudio.cli.options import Listed, Seconds
 from vqaudio.cli.program import Command
-from vqaudio.errors import VqaudioError
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from vqaudio.audio.recordings import Recording
+    from vqaudio.tokenization.manifest import Manifest
 
 
 @click.command("tokenize", cls=Command, example="recordings tokens --codebooks 1,3,9")
-@click.argument("folder", type=options.PATH)
-@click.argument("out", type=options.PATH)
+@click.argument("source")
+@click.argument("out")
 @options.model(DEFAULT_MODEL)
 @click.option(
     "--codebooks",
@@ -64,14 +64,23 @@ if TYPE_CHECKING:
     help="put silence after shorter recordings, up to this length",
 )
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(("parquet", "webdataset", "shar")),
+    default="parquet",
+    show_default=True,
+    help="of the shards: Parquet, tars for webdataset, or Lhotse Shar",
+)
+@click.option(
     "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)"
 )
+@click.option("--cluster", metavar="auto|ADDRESS", help="work on a Ray cluster: the one at an address, or one here")
 @options.device
 @options.backend
 @options.quiet
 def main(
-    folder: Path,
-    out: Path,
+    source: str,
+    out: str,
     model: str,
     codebooks: list[int] | None,
     corpora: list[str] | None,
@@ -80,59 +89,88 @@ def main(
     code_costs: list[float] | None,
     seed: int,
     pad_to: float,
+    form: str,
     jobs: int,
+    cluster: str | None,
     device: str,
     backend: str | None,
     quiet: bool,
 ) -> int:
-    """Write the tokens of a folder of recordings as Parquet files, with a row for each recording.
+    """Write the tokens of SOURCE as Parquet files in OUT, with a row for each recording.
 
-    Recordings are those that FOLDER's manifest.csv lists, or else all audio below it. Files that are in OUT already are
-    kept, so that an interrupted run goes on.
+    SOURCE is a folder of recordings, a manifest, or tars; paths and URLs will do, for OUT as well. Shards that are in
+    OUT already are kept, so that an interrupted run goes on. What OUT holds, and which recordings could not be coded,
+    is said in OUT/_manifest.json.
     """
     costs = _costs(code_costs)
-    need("train", "tokenize")
-    from vqaudio.audio.recordings import list_recordings  # late: --help does without
+    options.refuse_together("jobs", "cluster")
+    if form == "parquet":
+        need("tables", "tokenize", later=("wasmtime",))
+    from vqaudio.corpora import open_corpus  # late: --help does without
 
-    recordings = _by_corpus(list_recordings(folder), corpora)
+    if cluster is not None:  # workers are in folders of their own
+        source, out, model = (_absolute(path) for path in (source, out, model))
+    corpus = open_corpus(source, corpora=corpora or ())
+    from vqaudio.cluster import open_pool
     from vqaudio.codec.codec import load  # after what can be checked without it: networks take long to import
-    from vqaudio.tokens import Origin
-    from vqaudio.training.tokenizing import Tokenizing, tokenize_all
+    from vqaudio.errors import ModelError
+    from vqaudio.tokenization import settings
+    from vqaudio.tokenization.run import tokenize
 
-    codec = load(model, device, backend=backend)
+    codec = load(model, device if cluster is None else "cpu", backend=backend)
     codec.check_encodes()
     counts = tuple(codec.check_codebooks(number) for number in codebooks or (None,))
-    how = Tokenizing(model, codec.fingerprint, device, backend, counts, speed, costs, seed, pad_to)
-    out.mkdir(parents=True, exist_ok=True)
-    written = tokenize_all(
-        recordings,
-        how,
-        origin=Origin(codec.fingerprint, codec.streams, codec.frame_rate),
-        folder=folder,
-        out=out,
-        versions=versions,
-        jobs=jobs,
-        progress=not quiet,
+    if costs[1] and not codec.networks.quantizer.has_code_costs:
+        raise ModelError("--code-costs is for models of residual codebooks alone")
+    fingerprint = codec.fingerprint
+    how = settings.Tokenizing(
+        out,
+        form,
+        corpus.digest,
+        model,
+        fingerprint,
+        device,
+        backend,
+        counts,
+        speed,
+        costs,
+        seed,
+        pad_to,
+        settings.SHARD,
     )
+    with open_pool(cluster, jobs=jobs, device=device) as pool:
+        done = tokenize(corpus, codec, how, versions=versions, pool=pool, quiet=quiet)
+    return _said(done, quiet=quiet)
+
+
+def _absolute(path: str) -> str:
+    """A plain path that is there, or will be, from the root on; URLs and models' names as they are."""
+    from vqaudio.corpora import storage
+
+    return path if storage.is_url(path) or not (os.sep in path or Path(path).exists()) else str(Path(path).absolute())
+
+
+def _said(done: Manifest, *, quiet: bool) -> int:
+    """Say what became of a run; returns the exit status."""
     if not quiet:
-        print(f"{written} rows written to {out}, the rest was there")
-    return 0
-
-
-def _by_corpus(recordings: list[Recording], wanted: list[str] | None) -> dict[str, list[Recording]]:
-    """Recordings by corpus.
-
-    Raises:
-        VqaudioError: a corpus is wanted that there is not.
-    """
-    found: dict[str, list[Recording]] = {}
-    for item in recordings:
-        found.setdefault(item.corpus, []).append(item)
-    chosen = wanted or sorted(found)
-    unknown = set(chosen) - set(found)
-    if unknown:
-        raise VqaudioError(f"no corpus {', '.join(sorted(unknown))}: there are {', '.join(sorted(found))}")
-    return {corpus: found[corpus] for corpus in chosen}
+        kbps = ", ".join(f"{rate:.2f} kb/s" for rate in done.facts()["kbps"].values())
+        print(
+            f"{done.how.out}: {done.done.rows} rows of {done.recordings} recordings in {done.shards} shards, "
+            f"{done.done.seconds / 3600:.2f} h of sound{kbps and f', {kbps}'}"
+        )
+    if done.failed_shards:
+        first = next(iter(done.failed_shards.values()))
+        print(
+            f"error: {len(done.failed_shards)} of {done.planned} shards could not be written; the same command tries "
+            f"them again; the first: {first}",
+            file=sys.stderr,
+        )
+    if done.failed:
+        print(
+            f"error: {done.failed} recordings could not be coded; {done.how.out}/_manifest.json lists them",
+            file=sys.stderr,
+        )
+    return 1 if done.failed or done.failed_shards else 0
 
 
 def _costs(given: list[float] | None) -> tuple[float, float]:

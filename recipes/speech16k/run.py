@@ -8,11 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from recipes.stages import Command, Recipe, main, module, stage
+from vqaudio.audio.recordings import list_recordings
 
 QUICK = {"data.corpora": "[vctk]", "data.weights": "{}", "data.batch_size": 2, "data.valid_seconds": 2}
 QUICK_OF = {"base": {"quantize_after": 2}, "decoder": {"adversarial.pretrain_steps": 1}}
 QUICK_PRIOR = {"data.weights": "{}", "field_corpora": "[vctk]", "data.batch_size": 2}
-READ = "librispeech,vctk,ljspeech"
+READ = {"librispeech", "vctk", "ljspeech"}
 """Read English, which is heard more often than it lasts."""
 
 
@@ -138,13 +139,16 @@ class Speech(Recipe):
     def tokens(self) -> Iterator[Command]:
         """Code the recordings, and augmented copies of them, half of which end frames early."""
         common = ["--model", self.codec, "--codebooks", "9,3", "--code-costs", "1,10", "--jobs", self.jobs]
-        where = [self.folder, self.place("tokens"), *common]
+        tokens = self.place("tokens")
         if self.quick:
-            yield module("vqaudio.tokenize", *where, "--corpora", "vctk")
-            return
-        yield module("vqaudio.tokenize", *where, "--versions", 1)
-        if not self.options.folder:
-            yield module("vqaudio.tokenize", *where, "--versions", 4, "--corpora", READ)
+            yield module("vqaudio.tokenize", self.folder, tokens, *common, "--corpora", "vctk")
+        elif self.options.folder:
+            yield module("vqaudio.tokenize", self.folder, tokens, *common, "--versions", 1)
+        else:
+            corpora = {item.corpus for item in list_recordings(self.folder)}
+            for place, versions, chosen in (("read", 4, READ), ("others", 1, corpora - READ)):
+                extent = ["--versions", versions, "--corpora", ",".join(sorted(chosen))]
+                yield module("vqaudio.tokenize", self.folder, tokens / place, *common, *extent)
 
     @stage(makes="prior/model.int8.safetensors", needs=["tokens"])
     def prior(self) -> Iterator[Command]:

@@ -62,7 +62,7 @@ def without_extras(command: str, *arguments: str) -> subprocess.CompletedProcess
     ("arguments", "extra"),
     [
         (("train", "config.yaml"), "train"),
-        (("tokenize", "sounds", "tokens"), "train"),
+        (("tokenize", "sounds", "tokens"), "tables"),
         (("evaluate", "sounds"), "eval"),
         (("evaluate", "table.csv"), "eval"),
         (("listen", "sounds", "page"), "eval"),

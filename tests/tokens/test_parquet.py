@@ -45,7 +45,7 @@ def test_what_is_written_is_read():
     tokens.write(Path("x-01.parquet"), TWO_LEVELS, rows[2:])
     Path("notes.txt").write_text("not tokens")
     origin, found = tokens.read(Path())
-    assert origin == tokens.made_by(Path("x-01.parquet"))[0] == TWO_LEVELS
+    assert origin == tokens.header_of(Path("x-01.parquet")).origin == TWO_LEVELS
     assert all(same(one, other) for one, other in zip(found, rows, strict=True))
     assert {part.dtype for one in found for part in one.codes} == {np.dtype(np.int32)}
 
@@ -68,7 +68,7 @@ def test_a_damaged_shard_is_named(damage):
     path = Path("a.parquet")
     tokens.write(path, TWO_LEVELS, [row("a.wav", [1] * 500, [2] * 1000)])
     path.write_bytes(damage(path.read_bytes()))
-    for look in (tokens.made_by, lambda path: tokens.read(path.parent)):
+    for look in (tokens.header_of, lambda path: tokens.read(path.parent)):
         with pytest.raises(FileError, match=r"a\.parquet: is no file of tokens .*; remove it and write it again"):
             look(path)
 

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from vqaudio.tokens.index import Tokens, open_tokens
-from vqaudio.tokens.parquet import SUFFIX, made_by, read, write
+from vqaudio.tokens.parquet import SUFFIX, header_of, read, write
+from vqaudio.tokens.part import Header, PartDone, Problem, summary
 from vqaudio.tokens.rows import Origin, Row
 
-__all__ = ["SUFFIX", "Origin", "Row", "Tokens", "made_by", "open_tokens", "read", "write"]
+__all__ = [
+    "SUFFIX",
+    "Header",
+    "Origin",
+    "PartDone",
+    "Problem",
+    "Row",
+    "Tokens",
+    "header_of",
+    "open_tokens",
+    "read",
+    "summary",
+    "write",
+]

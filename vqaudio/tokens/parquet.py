@@ -12,7 +12,8 @@
 ============================================================== =====================================================
 
 Values are dictionary-encoded, so that a code takes about as many bits as its alphabet needs, and compressed (zstd).
-The schema's metadata name the codec (``vqaudio``, JSON) and how the shard was made (``settings``).
+The schema's metadata name the codec (``vqaudio``, JSON), how the shard was made (``settings``)
+and what came of its part of the corpus (``part``, JSON).
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from vqaudio.corpora import storage
 from vqaudio.errors import FileError, ModelError, VqaudioError, install
-from vqaudio.files import atomic_write
+from vqaudio.tokens.part import Header, PartDone, summary
 from vqaudio.tokens.rows import Origin, Row
 
 if TYPE_CHECKING:
@@ -36,8 +38,15 @@ TEXTS = ("id", "path", "corpus", "speaker", "label", "text", "split")
 COLUMNS = (*TEXTS, "version", "seconds", "codes")
 
 
-def write(path: Path, origin: Origin, rows: Sequence[Row], *, settings: str = "") -> None:
-    """Write one shard, atomically; ``settings`` say how it was made, for :func:`made_by`.
+def write(
+    path: Path | str, origin: Origin, rows: Sequence[Row], *, settings: str = "", part: PartDone | None = None
+) -> None:
+    """Write one shard, atomically, to a path or an fsspec URL.
+
+    Args:
+        path: of the shard. origin: whose tokens they are. rows: in their order.
+        settings: how they were made, for :func:`header_of`.
+        part: what came of their part of the corpus, where that is known.
 
     Raises:
         FileError: it cannot be written.
@@ -45,10 +54,9 @@ def write(path: Path, origin: Origin, rows: Sequence[Row], *, settings: str = ""
     pyarrow = _arrow()
     from pyarrow import parquet
 
-    table = _table_of(pyarrow, origin, rows).replace_schema_metadata(
-        {"vqaudio": origin.to_json(), "settings": settings}
-    )
-    with atomic_write(path) as file:
+    header = Header(origin, settings, part or summary(origin, rows))
+    table = _table_of(pyarrow, origin, rows).replace_schema_metadata(header.to_texts())
+    with storage.write_atomically(str(path)) as file:
         parquet.write_table(table, file, compression="zstd")
 
 
@@ -85,18 +93,17 @@ def origin_of(shard: Path) -> Origin:
     Raises:
         FileError: it cannot be read.
     """
-    return made_by(shard)[0]
+    return header_of(shard).origin
 
 
-def made_by(shard: Path) -> tuple[Origin, str]:
-    """Whose tokens a shard holds, and the settings that it was written with.
+def header_of(shard: Path | str) -> Header:
+    """What a shard says of itself, read from its end.
 
     Raises:
         FileError: it cannot be read.
     """
-    with _explained(shard):
-        metadata = _opened(shard).schema_arrow.metadata
-        return Origin.from_json(metadata[b"vqaudio"]), metadata.get(b"settings", b"").decode(errors="replace")
+    with storage.open_read(str(shard)) as file, _explained(shard):
+        return Header.from_texts(_opened(file).schema_arrow.metadata or {})
 
 
 def tables_of(shard: Path, columns: Sequence[str]) -> Iterator[pyarrow.Table]:
@@ -161,15 +168,15 @@ def _offsets(pyarrow: Any, parts: Sequence[Any]) -> Any:
     return pyarrow.array(np.cumsum([0, *map(len, parts)]), pyarrow.int32())
 
 
-def _opened(shard: Path) -> Any:
+def _opened(file: Path | IO[bytes]) -> Any:
     _arrow()
     from pyarrow import parquet
 
-    return parquet.ParquetFile(shard)
+    return parquet.ParquetFile(file)
 
 
 @contextmanager
-def _explained(shard: Path) -> Iterator[None]:
+def _explained(shard: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, KeyError, TypeError, ValueError) as error:  # pyarrow's own errors are ValueErrors

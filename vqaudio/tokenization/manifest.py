@@ -1,0 +1,246 @@
+"""``_manifest.json``: what a folder of tokens holds, how it was made, what failed; kept current while a run goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from vqaudio.corpora import storage
+from vqaudio.errors import FileError, ModelError
+from vqaudio.tokenization.settings import Tokenizing
+from vqaudio.tokenization.work import MANIFEST, Task
+from vqaudio.tokens import Header, Origin, PartDone, Problem
+
+SAVE_SECONDS = 10.0
+MOST_LISTED = 10_000
+"""Failures, and warnings, in the manifest; each shard holds its own as well."""
+
+
+@dataclass
+class Manifest:
+    """The state of a folder of tokens.
+
+    Attributes:
+        how, origin: how it is made. source: of which corpus, as it was named.
+        planned: shards that there will be.
+        parts: by version, the indices of the parts whose shards are counted here.
+        done: of all of these together, without failures and warnings. recordings: that it is of, without copies.
+        failures, warnings: of these, with the shard that each is of; at most :data:`MOST_LISTED`, of ``failed`` and
+            ``incomplete`` in all.
+        failed_shards: of this run, not written, with the reason.
+        wall_seconds: that runs took. worker_seconds: that their workers took, all together.
+    """
+
+    how: Tokenizing
+    origin: Origin
+    source: str
+    sample_rate: int
+    planned: int = 0
+    parts: dict[int, set[int]] = field(default_factory=dict)
+    done: PartDone = field(default_factory=PartDone)
+    recordings: int = 0
+    failures: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    failed: int = 0
+    incomplete: int = 0
+    failed_shards: dict[str, str] = field(default_factory=dict)
+    wall_seconds: float = 0.0
+    worker_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._path = storage.join(self.how.out, MANIFEST)
+        self._began = self._saved = time.monotonic()
+        self._wall_before = 0.0
+
+    # ------------------------------------------------------------------------------------------------------- counting
+
+    @property
+    def shards(self) -> int:
+        """That are there."""
+        return sum(map(len, self.parts.values()))
+
+    def counts(self, task: Task) -> bool:
+        """Whether a shard is among those counted here."""
+        return task.part.index in self.parts.get(task.version, ())
+
+    def add(self, task: Task, done: PartDone) -> None:
+        """One more shard is there."""
+        self.parts.setdefault(task.version, set()).add(task.part.index)
+        self.done = _together(self.done, done)
+        self.recordings += 0 if task.version else done.recordings
+        self.failed += len(done.failures)
+        self.incomplete += len(done.warnings)
+        _list(self.failures, task, done.failures)
+        _list(self.warnings, task, done.warnings)
+
+    def forget(self) -> None:
+        """Count again from nothing."""
+        self.parts, self.done, self.failures, self.warnings = {}, PartDone(), [], []
+        self.failed = self.incomplete = self.recordings = 0
+
+    # ------------------------------------------------------------------------------------------------------- the file
+
+    def load(self) -> None:
+        """Go on from what is there, if anything.
+
+        Raises:
+            ModelError: other tokens are there. FileError: it cannot be read.
+        """
+        if not storage.exists(self._path):
+            return
+        try:
+            with storage.open_read(self._path) as file:
+                facts = json.loads(file.read())
+            refuse_others(self.how, facts["format"], facts["model"]["fingerprint"], facts["settings"], facts["source"])
+            self.parts = {int(version): set(_indices(text)) for version, text in facts["parts"].items()}
+            known = {name: facts[name] for name in ("rows", "seconds", "row_seconds", "bits")}
+            self.recordings = facts["recordings"]
+            self.done = PartDone(self.recordings + facts["copies"], **known)
+            self.failures, self.warnings = facts["failures"], facts["warnings"]
+            self.failed, self.incomplete = facts["failed"], facts["incomplete"]
+            self._wall_before, self.worker_seconds = facts["wall_seconds"], facts["worker_seconds"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FileError(
+                f"{self._path}: is no manifest of tokens ({error}); remove it, and run tokenize again"
+            ) from None
+
+    def save_now_and_then(self) -> None:
+        """Save it, unless that was done a moment ago.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        if time.monotonic() - self._saved >= SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Write it, atomically.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        self.wall_seconds = self._wall_before + time.monotonic() - self._began
+        text = json.dumps(self.facts(), indent=1, ensure_ascii=False)
+        with storage.write_atomically(self._path) as file:
+            file.write(text.encode(errors="backslashreplace"))
+        self._saved = time.monotonic()
+
+    def save_if_possible(self) -> None:
+        """Save it where something else has to be said that is of more use than that it cannot be written."""
+        with suppress(FileError):
+            self.save()
+
+    def facts(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        done, how = self.done, self.how
+        return {
+            "format": how.format,
+            "model": {
+                "name": how.model,
+                "fingerprint": self.origin.codec,
+                "sample_rate_hz": self.sample_rate,
+                "frame_rate_hz": self.origin.frame_rate,
+                "codebook_sizes": [stream.alphabet for stream in self.origin.streams],
+                "strides": [stream.stride for stream in self.origin.streams],
+            },
+            "settings": json.loads(how.settings),
+            "source": self.source,
+            "complete": self.shards == self.planned,
+            "shards": self.shards,
+            "planned": self.planned,
+            "recordings": self.recordings,
+            "copies": done.recordings - self.recordings,
+            "rows": done.rows,
+            "seconds": round(done.seconds, 3),
+            "hours": round(done.seconds / 3600, 4),
+            "kbps": {
+                count: round(done.bits[count] / seconds / 1000, 4)
+                for count, seconds in done.row_seconds.items()
+                if seconds
+            },
+            "times_real_time": round(done.seconds / self.wall_seconds, 2) if self.wall_seconds else None,
+            "wall_seconds": round(self.wall_seconds, 2),
+            "worker_seconds": round(self.worker_seconds, 2),
+            "failed": self.failed,
+            "failures": self.failures,
+            "failed_shards": self.failed_shards,
+            "incomplete": self.incomplete,
+            "warnings": self.warnings,
+            "row_seconds": done.row_seconds,
+            "bits": done.bits,
+            "parts": {str(version): _ranges(indices) for version, indices in sorted(self.parts.items())},
+        }
+
+
+def refuse_others(how: Tokenizing, form: str, fingerprint: str, settings: dict[str, Any], source: str) -> None:
+    """Do nothing if tokens that are in OUT are those that this run makes.
+
+    Raises:
+        ModelError: they are of another model, form, source, or made with other settings.
+    """
+    ours = json.loads(how.settings)
+    if fingerprint != how.fingerprint:
+        found = f"holds tokens of the model {fingerprint}, not of {how.model} ({how.fingerprint})"
+    elif form != how.format:
+        found = f"holds tokens as {form}, not as {how.format}"
+    elif others := [name for name in ours if name != "source" and settings.get(name) != ours[name]]:
+        said = ", ".join(f"{name} {json.dumps(settings.get(name))}, now {json.dumps(ours[name])}" for name in others)
+        found = f"was made with other settings ({said})"
+    elif settings.get("source") != ours["source"]:
+        found = f"holds tokens of another source{source and f' ({source})'}, or of what this one was before"
+    else:
+        return
+    raise ModelError(f"{how.out}: {found}; choose another OUT")
+
+
+def check_header(how: Tokenizing, header: Header) -> None:
+    """:func:`refuse_others` for what a shard says of itself.
+
+    Raises:
+        ModelError: it is of others.
+    """
+    try:
+        settings = json.loads(header.settings or "{}")
+    except ValueError:
+        settings = {}
+    refuse_others(how, how.format, header.origin.codec, settings, "")
+
+
+def _together(one: PartDone, other: PartDone) -> PartDone:
+    seconds = {key: one.row_seconds.get(key, 0.0) + value for key, value in other.row_seconds.items()}
+    bits = {key: one.bits.get(key, 0) + value for key, value in other.bits.items()}
+    return PartDone(
+        one.recordings + other.recordings,
+        one.rows + other.rows,
+        one.seconds + other.seconds,
+        one.row_seconds | seconds,
+        one.bits | bits,
+    )
+
+
+def _list(listed: list[dict[str, str]], task: Task, problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        if len(listed) < MOST_LISTED:
+            listed.append({"shard": str(task)} | asdict(problem))
+
+
+def _ranges(indices: set[int]) -> str:
+    """Numbers as text: ``0-99,101``."""
+    parts: list[list[int]] = []
+    for index in sorted(indices):
+        if parts and parts[-1][1] == index - 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ",".join(f"{first}-{last}" if first < last else str(first) for first, last in parts)
+
+
+def _indices(text: str) -> Iterable[int]:
+    """What :func:`_ranges` wrote."""
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)

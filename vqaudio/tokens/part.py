@@ -1,0 +1,97 @@
+"""What a shard says of itself beside its rows: how it was made, and what of it failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from vqaudio.tokens.rows import Origin, Row
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A recording that could not be coded, or not all of it: its id and path in the corpus, and a sentence on why."""
+
+    id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PartDone:
+    """What came of a part of a corpus.
+
+    Attributes:
+        recordings: that were coded. rows: that came of them, one for each number of codebooks.
+        seconds: of sound that was coded.
+        row_seconds, bits: by the number of codebooks as text, of all rows together.
+        failures: recordings that have no row. warnings: those of which something is lacking.
+    """
+
+    recordings: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    row_seconds: dict[str, float] = field(default_factory=dict)
+    bits: dict[str, int] = field(default_factory=dict)
+    failures: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    def to_json(self) -> str:
+        """As shards hold it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PartDone:
+        """What :meth:`to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        facts = json.loads(text)
+        failures, warnings = (tuple(Problem(**each) for each in facts.pop(name)) for name in ("failures", "warnings"))
+        return cls(**facts, failures=failures, warnings=warnings)
+
+
+def summary(
+    origin: Origin, rows: Sequence[Row], *, failures: Sequence[Problem] = (), warnings: Sequence[Problem] = ()
+) -> PartDone:
+    """What some rows are, all together."""
+    row_seconds: dict[str, float] = {}
+    bits: dict[str, int] = {}
+    for row in rows:
+        count = str(len(row.codes))
+        own = sum(stream.bits * len(codes) for stream, codes in zip(origin.streams, row.codes, strict=False))
+        row_seconds[count] = row_seconds.get(count, 0.0) + (row.seconds or 0.0)
+        bits[count] = bits.get(count, 0) + own
+    coded = {row.id: row.seconds or 0.0 for row in rows}
+    seconds = sum(coded.values())
+    return PartDone(len(coded), len(rows), seconds, row_seconds, bits, tuple(failures), tuple(warnings))
+
+
+@dataclass(frozen=True)
+class Header:
+    """Whose tokens a shard holds, the settings that it was written with, and what came of its part."""
+
+    origin: Origin
+    settings: str
+    part: PartDone
+
+    def to_texts(self) -> dict[str, str]:
+        """As a Parquet schema's metadata."""
+        return {"vqaudio": self.origin.to_json(), "settings": self.settings, "part": self.part.to_json()}
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str] | Mapping[bytes, bytes]) -> Header:
+        """What :meth:`to_texts` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        found = {_text(key): _text(value) for key, value in texts.items()}
+        part = PartDone.from_json(found["part"]) if "part" in found else PartDone()
+        return cls(Origin.from_json(found["vqaudio"]), found.get("settings", ""), part)
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode()
