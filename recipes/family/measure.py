@@ -93,6 +93,11 @@ class Member:
         return prior
 
 
+def by_length(codes: Sequence[Streams]) -> list[Streams]:
+    """Clips of one length follow one another, so that they are looked at side by side."""
+    return sorted(codes, key=lambda streams: len(streams[0]))
+
+
 def measure(member: Member, clips: Sequence[Wave], learned: Sequence[Wave]) -> Figures:
     """All figures of a system on ``clips``; ``learned`` are clips of what it was trained on."""
     codec, rate = member.codec, member.codec.sample_rate
@@ -105,11 +110,11 @@ def measure(member: Member, clips: Sequence[Wave], learned: Sequence[Wave]) -> F
     costs = {}  # of codes, nats a frame, by the prior
     if codec.streams:
         codes, known = ([member.codes(clip) for clip in part] for part in (clips, learned))
-        costs["counted"] = nats(codec, counted_bits(member.counts(known), codes))
+        costs["counted"] = nats(codec, counted_bits(member.counts(known), by_length(codes)))
         figures |= {"kbps": codec.kbps(codec.n_codebooks)} | usage(codec, codes)
     if codec.prior_file is not None:
         whole = [member.codes(member.whole(clip)) for clip in clips]
-        costs["trained"] = nats(codec, counted_bits(codec.prior, whole))
+        costs["trained"] = nats(codec, counted_bits(codec.prior, by_length(whole)))
     for name, cost in costs.items():
         figures |= {f"{name}_kbps": kbps(codec, cost), f"{name}_bound": figures["bound"] - figures["kl"] + cost}
     return figures

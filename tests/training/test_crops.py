@@ -96,7 +96,7 @@ def test_labels_are_left_out_of_a_share_of_crops(tmp_path):
     for share in (0.0, 0.5, 1.0):
         crops = crops_of(tmp_path, rows, fields=("speaker", "label"), label_dropout=share)
         assert crops.fields == {"speaker": ("ann", "bob"), "label": ("7",)}
-        assert [crops.labels(one) for one in rows] == [[2, 1], [1, 0]]
+        assert [crops.labels(number) for number in (0, 1)] == [[2, 1], [1, 0]]
         batches = [crops.batch(step) for step in range(60)]
         labels = torch.cat([batch.labels for batch in batches])
         is_bob = torch.cat([batch.codes[1][:, 0] for batch in batches]) < 100
@@ -113,7 +113,7 @@ def test_labels_count_where_they_are_said_to(tmp_path):
     rows = [counting(50, speaker="ann"), counting(50, speaker="bob", corpus="songs")]
     crops = crops_of(tmp_path, rows, fields=("speaker",), corpora=("songs",))
     assert crops.fields == {"speaker": ("bob",)}
-    assert [crops.labels(one) for one in rows] == [[0], [1]]
+    assert [crops.labels(number) for number in (0, 1)] == [[0], [1]]
 
 
 def test_corpora_share_crops_by_length_or_by_weight(tmp_path):
@@ -133,8 +133,9 @@ def test_hours_count_each_recording_once(tmp_path):
 def test_validation_hears_all_of_a_recording_and_no_copies(tmp_path):
     kept = counting(25, split="valid", path="b.wav")
     crops = crops_of(tmp_path, [counting(20), kept, counting(25, split="valid", version=1)])
-    assert [one.path for one in crops.valid] == ["b.wav", "a.wav"]
-    found = [codes for codes, _ in crops.validation([kept])]
+    assert crops.valid.tolist() == [1, 3]
+    assert crops.shortest_first(crops.valid) == [(3, 0), (1, 20), (1, 0), (1, 10)]
+    found = [crops.crop(*place, 2) for place in zip(*crops.validation(np.array([1])), strict=True)]
     assert [np.concatenate(parts).tolist() for parts in zip(*found, strict=True)] == [
         list(range(13)),
         list(range(25)),

@@ -109,8 +109,8 @@ def test_the_export_costs_what_the_network_was_judged_by(finished):
     exported = integer.load(Path(finished.config.out) / "model.int8.safetensors")
     task = finished.task
     assert isinstance(task, PriorTask)
-    (row,) = [row for row in task.crops.valid if len(row.codes) == 3]
-    crops = [codes for codes, _ in task.crops.validation([row])]
+    rows = task.crops.valid[task.crops.n_streams[task.crops.valid] == 3]
+    crops = [task.crops.crop(*place, 3) for place in zip(*task.crops.validation(rows), strict=True)]
     known = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
     assert known[0].shape == (10, 100)
     bits = np.mean([bits_of(frequencies).mean() for _, frequencies in exported.intervals(known)])
@@ -199,7 +199,8 @@ def test_an_average_is_judged_and_kept_on_grids_too(toys, tmp_path):
     task = trainer.task
     assert isinstance(task, PriorTask)
     exported = integer.load(tmp_path / "run" / "model.int8.safetensors")
-    crops = [codes for codes, _ in task.crops.validation([row for row in task.crops.valid if len(row.codes) == 3])]
+    rows = task.crops.valid[task.crops.n_streams[task.crops.valid] == 3]
+    crops = [task.crops.crop(*place, 3) for place in zip(*task.crops.validation(rows), strict=True)]
     known = [np.stack(parts).astype(np.int64) for parts in zip(*crops, strict=True)]
     bits = np.mean([bits_of(frequencies).mean() for _, frequencies in exported.intervals(known)])
     assert bits == pytest.approx(scores(config.out)[30]["valid_3_bits"], abs=0.002)
@@ -280,9 +281,12 @@ def test_baselines_are_reported_beside_the_prior(finished):
     found = scores(finished.config.out)[40]
     task = finished.task
     assert isinstance(task, PriorTask)
+    crops = task.crops
     learned, heard = (
-        np.bincount(np.concatenate([one.codes[0] for one in rows if len(one.codes) == 1]), minlength=16) / 1.0
-        for rows in (task.crops.train, task.crops.valid)
+        np.bincount(
+            np.concatenate([crops.tokens.codes(row)[0] for row in rows if crops.n_streams[row] == 1]), minlength=16
+        )
+        for rows in (crops.train, crops.valid)
     )
     expected = -np.sum(heard / heard.sum() * np.log2((learned + learned.sum() / 16 / 1024) / learned.sum()))
     assert found["valid_1_order_0_bits"] == pytest.approx(expected, abs=0.05)

@@ -28,6 +28,9 @@ class TokenDataConfig(Section):
     """Which tokens a prior learns from, and how they are varied."""
 
     folder: str = Field(description="what python -m vqaudio.tokenize wrote")
+    cache: str | None = Field(
+        None, description="folder in which their index is kept, if it cannot be beside them; 2 bytes a code"
+    )
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="share of crops by corpus; others share by duration"
     )

@@ -8,7 +8,7 @@ training set it is the baseline that any learned prior has to beat.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -24,6 +24,10 @@ BACKING = 32
 """Learned counts of order 1 are mixed with order 0, which weighs as much as so many observations."""
 
 
+TOGETHER = 1 << 20
+"""Codes that are counted at once."""
+
+
 class ContextPrior(Prior):
     """Adaptive counts within a sequence, on top of learned ones where there are any.
 
@@ -37,13 +41,20 @@ class ContextPrior(Prior):
         self.learned: list[Integers] = []
         self.pairs: list[Integers] = []
 
-    def learn(self, codes: Sequence[Sequence[Integers]]) -> None:
+    def learn(self, codes: Iterable[Iterable[Integers]]) -> None:
         """Count the codes of a training set: for each stream the arrays ``(codes,)`` of its recordings."""
         for stream, parts in zip(self.streams, codes, strict=True):
             size = stream.alphabet
-            self.learned.append(_counts(parts, size))
+            counts, pairs = np.zeros(size, np.int64), np.zeros(size**2 if self.order else 0, np.int64)
+            for some in _together(parts):
+                counts += np.bincount(np.concatenate(some), minlength=size)
+                if self.order:
+                    pairs += np.bincount(
+                        np.concatenate([part[:-1] * size + part[1:] for part in some]), minlength=size**2
+                    )
+            self.learned.append(counts)
             if self.order:
-                self.pairs.append(_counts([part[:-1] * size + part[1:] for part in parts], size**2).reshape(size, size))
+                self.pairs.append(pairs.reshape(size, size))
 
     def begin(self, batch_size: int, n_streams: int, *, condition: str = NONE) -> Stepper:
         """See :meth:`Prior.begin`."""
@@ -64,10 +75,18 @@ class ContextPrior(Prior):
         return mixed
 
 
-def _counts(parts: Sequence[Integers], size: int) -> Integers:
-    """How often each number below ``size`` is in some arrays."""
-    counts: Integers = np.bincount(np.concatenate([np.zeros(0, np.int64), *parts]), minlength=size).astype(np.int64)
-    return counts
+def _together(parts: Iterable[Integers]) -> Iterator[list[Integers]]:
+    """Arrays in lists of a million values each: one by one takes longer, and all at once more memory."""
+    some: list[Integers] = []
+    count = 0
+    for part in parts:
+        some.append(part)
+        count += len(part)
+        if count >= TOGETHER:
+            yield some
+            some, count = [], 0
+    if some:
+        yield some
 
 
 class _Counting(Stepper):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,12 @@ from vqaudio import tokens
 from vqaudio.config.prior import TokenDataConfig
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
-from vqaudio.tokens import Origin, Row
+from vqaudio.tokens import Origin, Tokens
 
+Rows = NDArray[np.integer[Any]]
+"""Numbers of rows."""
+Codes = NDArray[np.signedinteger[Any]]
+TOGETHER = 1 << 20  # rows that are looked at at once
 FROM_START = 0.25
 """Share of crops that begin where their recording does, as the first chunk of a file."""
 
@@ -39,6 +44,9 @@ class TokenBatch:
 class TokenCrops:
     """Batches of crops from the training tokens, each of recordings coded with the same number of codebooks.
 
+    Codes stay in a file that is mapped (:func:`vqaudio.tokens.open_tokens`); rows are numbers, of which each takes some
+    twenty bytes.
+
     Raises:
         VqaudioError: no tokens, tokens of another codec, or none to train on or to validate with.
     """
@@ -47,48 +55,62 @@ class TokenCrops:
         self, config: TokenDataConfig, origin: Origin, fields: Sequence[str], corpora: Sequence[str], *, seed: int = 0
     ):
         self.config, self.seed, self.streams = config, seed, origin.streams
-        found, rows = tokens.read(Path(config.folder))
-        if found != origin:
+        found = tokens.open_tokens(Path(config.folder), cache=None if config.cache is None else Path(config.cache))
+        if found.origin != origin:
             raise ModelError(
-                f"{config.folder}: holds tokens of the codec {found.codec}, expected {origin.codec}: set `codec` to "
-                "the one that wrote them, or write them again"
+                f"{config.folder}: holds tokens of the codec {found.origin.codec}, expected {origin.codec}: set "
+                "`codec` to the one that wrote them, or write them again"
             )
+        self.tokens = found
         strides = [stream.stride for stream in self.streams]
         self.least = 1 + strides.index(1)  # streams in use: frames are those of the finest one
         self.step = int(np.lcm.reduce(strides))  # frames after which all streams have a code again
         self.frames = max(1, round(config.crop_seconds * origin.frame_rate / self.step)) * self.step
-        self.train = [row for row in rows if row.split == "train"]
-        self.valid = [row for row in rows if row.split == "valid" and row.version == 0]
-        if not self.train or not self.valid:
-            lacking = "to validate with" if self.train else "to train on"
+        self.n_streams = _in_use(found)
+        self.train = self._rows_of("train")
+        self.valid = self._rows_of("valid")
+        self.valid = self.valid[found.versions[self.valid] == 0]
+        if not len(self.train) or not len(self.valid):
+            lacking = "to validate with" if len(self.train) else "to train on"
             raise ModelError(f"{config.folder}: holds no tokens {lacking}; give the manifest both splits")
-        unknown = set(config.weights) - {row.corpus for row in rows}
+        unknown = set(config.weights) - set(found.names["corpus"])
         if unknown:
             raise ModelError(
                 f"data.weights names {', '.join(sorted(unknown))}, but {config.folder} holds no such corpus"
             )
-        self.corpora = set(corpora)
-        self.fields = {
-            name: tuple(sorted({label for row in self.train if (label := self._label(row, name))})) for name in fields
-        }
-        self.counts = sorted({len(row.codes) for row in self.train})
-        heard = sum(len(row.codes[0]) * self.streams[0].stride for row in self.train if row.version == 0)
+        self._labelled = np.array([not corpora or name in corpora for name in found.names["corpus"]])
+        self.fields = {name: self._known(name) for name in fields}
+        self._numbers = {name: self._numbers_of(name, known) for name, known in self.fields.items()}
+        self.counts = np.unique(self.n_streams[self.train]).tolist()
+        plain = self.train[found.versions[self.train] == 0]
+        heard = int(found.lengths[plain, 0].sum(dtype=np.int64)) * self.streams[0].stride
         self.seconds = heard / origin.frame_rate / len(self.counts)
         self._by_count = {
-            count: _Group([r for r in self.train if len(r.codes) == count], config) for count in self.counts
+            count: _Group(found, self.train[self.n_streams[self.train] == count], config) for count in self.counts
         }
 
-    def _label(self, row: Row, field: str) -> str:
-        counted = not self.corpora or row.corpus in self.corpora
-        return str(getattr(row, field)) if counted else ""
+    def _rows_of(self, split: str) -> Rows:
+        """Those of a split that hold codes."""
+        names = self.tokens.names["split"]
+        number = names.index(split) if split in names else -1
+        return np.flatnonzero((self.tokens.columns["split"] == number) & (self.n_streams > 0)).astype(np.int32)
 
-    def labels(self, row: Row) -> list[int]:
+    def _known(self, field: str) -> tuple[str, ...]:
+        """The labels in a field that count, of rows to train on."""
+        column, names = self.tokens.columns[field], self.tokens.names[field]
+        counted = self.train[self._labelled[self.tokens.columns["corpus"][self.train]]]
+        return tuple(sorted(names[number] for number in np.unique(column[counted]) if names[number]))
+
+    def _numbers_of(self, field: str, known: Sequence[str]) -> NDArray[np.int64]:
+        """For each number of a field's texts the label that the prior is told, 0 for none."""
+        numbers = {name: number for number, name in enumerate(known, start=1)}
+        return np.array([numbers.get(name, 0) for name in self.tokens.names[field]], np.int64)
+
+    def labels(self, row: int) -> list[int]:
         """A row's label in each field, 0 for none."""
-        found = []
-        for name, known in self.fields.items():
-            label = self._label(row, name)
-            found.append(1 + known.index(label) if label in known else 0)
-        return found
+        if not self._labelled[self.tokens.columns["corpus"][row]]:
+            return [0] * len(self.fields)
+        return [int(self._numbers[name][self.tokens.columns[name][row]]) for name in self.fields]
 
     def batch(self, step: int, rank: int = 0) -> TokenBatch:
         """The crops of one step, always the same for the same seed, step and rank."""
@@ -106,52 +128,78 @@ class TokenCrops:
             labels.append([0 if out else label for label, out in zip(self.labels(row), left_out, strict=True)])
         return stacked(cut, labels, self.streams[:n_streams], self.frames)
 
-    def _cut(self, row: Row, n_streams: int, random: np.random.Generator) -> list[NDArray[np.int32]]:
-        spare = (self._length(row) - self.frames) // self.step
+    def _cut(self, row: int, n_streams: int, random: np.random.Generator) -> list[Codes]:
+        spare = (int(self._lengths(np.array([row]))[0]) - self.frames) // self.step
         at = 0 if spare <= 0 or random.random() < FROM_START else int(random.integers(spare + 1)) * self.step
         return self.crop(row, at, n_streams)
 
-    def _length(self, row: Row) -> int:
-        """Whole frames of a row."""
-        return min(len(known) * stream.stride for known, stream in zip(row.codes, self.streams, strict=False))
+    def _lengths(self, rows: Rows) -> NDArray[np.int64]:
+        """Whole frames of rows."""
+        strides = np.array([stream.stride for stream in self.streams])
+        codes = self.tokens.lengths[rows]
+        whole: NDArray[np.int64] = np.where(codes > 0, codes * strides, np.iinfo(np.int64).max).min(1)
+        return whole
 
-    def crop(self, row: Row, at: int, n_streams: int) -> list[NDArray[np.int32]]:
+    def crop(self, row: int, at: int, n_streams: int) -> list[Codes]:
         """The codes of at most ``frames`` frames from the frame ``at`` on, of the first ``n_streams`` streams."""
         return [
             known[at // stream.stride : (at + self.frames) // stream.stride]
-            for known, stream in zip(row.codes[:n_streams], self.streams, strict=False)
+            for known, stream in zip(self.tokens.codes(row)[:n_streams], self.streams, strict=False)
         ]
 
-    def validation(self, rows: Sequence[Row]) -> list[tuple[list[NDArray[np.int32]], list[int]]]:
-        """All of some rows as crops, with their labels: as files hold them, each from a cold start."""
-        return [
-            (self.crop(row, at, len(row.codes)), self.labels(row))
-            for row in rows
-            for at in range(0, self._length(row), self.frames)
-        ]
+    def validation(self, rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
+        """All of some rows as crops, as files hold them, each from a cold start: of which row, from which frame."""
+        count = -(-self._lengths(rows) // self.frames)
+        row = np.repeat(rows, count)
+        return row, (np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)) * self.frames
+
+    def shortest_first(self, rows: Rows) -> list[tuple[int, int]]:
+        """What :meth:`validation` gives, in an order in which crops of one length follow one another."""
+        row, at = self.validation(rows)
+        stride = self.streams[0].stride
+        codes = np.minimum(self.tokens.lengths[row, 0], (at + self.frames) // stride) - at // stride
+        order = np.argsort(codes, kind="stable")
+        return list(zip(row[order].tolist(), at[order].tolist(), strict=True))
 
 
 class _Group:
     """Rows with as many codebooks each, sampled by corpus and then by length."""
 
-    def __init__(self, rows: list[Row], config: TokenDataConfig):
-        corpora = sorted({row.corpus for row in rows})
-        self.rows = [[row for row in rows if row.corpus == corpus] for corpus in corpora]
-        lengths = [np.array([len(row.codes[0]) for row in group], float) for group in self.rows]
+    def __init__(self, found: Tokens, rows: Rows, config: TokenDataConfig):
+        of = found.columns["corpus"][rows]
+        corpora = sorted((found.names["corpus"][number], number) for number in np.unique(of).tolist())
+        self.rows = [rows[of == number] for _, number in corpora]
+        lengths = [found.lengths[group, 0].astype(float) for group in self.rows]
         total = sum(length.sum() for length in lengths)
-        share = [config.weights.get(name, length.sum() / total) for name, length in zip(corpora, lengths, strict=True)]
+        named = zip(corpora, lengths, strict=True)
+        share = [config.weights.get(name, length.sum() / total) for (name, _), length in named]
         if not any(share):
             raise ModelError("data.weights gives every corpus the share 0; raise one")
         self.share = np.array(share) / np.sum(share)
-        self.by_length = [length / length.sum() for length in lengths]
+        self._cumulative = [_cumulative(length) for length in lengths]
 
-    def sample(self, size: int, random: np.random.Generator) -> list[Row]:
+    def sample(self, size: int, random: np.random.Generator) -> list[int]:
         corpora = random.choice(len(self.rows), size, p=self.share)
-        return [self.rows[c][random.choice(len(self.rows[c]), p=self.by_length[c])] for c in corpora]
+        return [int(self.rows[c][self._cumulative[c].searchsorted(random.random(), side="right")]) for c in corpora]
+
+
+def _cumulative(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By which numpy's ``choice`` finds one by its share: once for all times."""
+    cumulative: NDArray[np.float64] = (lengths / lengths.sum()).cumsum()
+    cumulative /= cumulative[-1]
+    return cumulative
+
+
+def _in_use(found: Tokens) -> NDArray[np.int8]:
+    """How many streams each row has codes in."""
+    used = np.empty(len(found), np.int8)
+    for begin in range(0, len(found), TOGETHER):
+        used[begin : begin + TOGETHER] = (found.lengths[begin : begin + TOGETHER] > 0).sum(1)
+    return used
 
 
 def stacked(
-    cut: Sequence[Sequence[NDArray[np.int32]]], labels: Sequence[Sequence[int]], streams: Sequence[Stream], frames: int
+    cut: Sequence[Sequence[Codes]], labels: Sequence[Sequence[int]], streams: Sequence[Stream], frames: int
 ) -> TokenBatch:
     """Crops of at most ``frames`` frames side by side."""
     codes = []

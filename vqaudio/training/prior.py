@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,16 @@ from vqaudio.model import checkpoint
 from vqaudio.prior.base import Prior
 from vqaudio.prior.context import ContextPrior
 from vqaudio.qat.fake_quantize import forget_grids, is_calibrated, quantize, set_quantized
-from vqaudio.tokens import Origin, Row
-from vqaudio.training.crops import TokenBatch, TokenCrops, stacked
+from vqaudio.tokens import Origin
+from vqaudio.training.crops import Codes, Rows, TokenBatch, TokenCrops, stacked
 from vqaudio.training.task import Batch, Task
 from vqaudio.wavenet import export, saved
 from vqaudio.wavenet.network import WaveNet
 
 CALIBRATION_BATCHES = 24
 VALID_BATCH = 32
+COUNTED = 100_000
+"""Rows that counts are learned from, at most twice as many."""
 
 
 class PriorTask(Task):
@@ -128,15 +131,23 @@ class PriorTask(Task):
             self._baselines = self._counted()
         return scores | self._baselines
 
-    def _chosen(self, count: int) -> dict[str, list[Row]]:
+    def _chosen(self, count: int) -> dict[str, Rows]:
         """Rows for validation, and as many of those for training."""
-        valid = [row for row in self.crops.valid if len(row.codes) == count]
-        corpora = {row.corpus for row in valid}
-        learned = [r for r in self.crops.train if len(r.codes) == count and r.version == 0 and r.corpus in corpora]
+        crops = self.crops
+        corpus = crops.tokens.columns["corpus"]
+        valid = crops.valid[crops.n_streams[crops.valid] == count]
+        learned = self._coded_with(count)
+        learned = learned[(crops.tokens.versions[learned] == 0) & np.isin(corpus[learned], np.unique(corpus[valid]))]
         return {"valid": valid, "train": learned[:: max(1, len(learned) // max(1, len(valid)))]}
 
+    def _coded_with(self, count: int) -> Rows:
+        """Rows to train on with so many codebooks."""
+        train = self.crops.train
+        rows: Rows = train[self.crops.n_streams[train] == count]
+        return rows
+
     @torch.inference_mode()
-    def _score(self, model: WaveNet, rows: Sequence[Row]) -> NDArray[np.float64]:
+    def _score(self, model: WaveNet, rows: Rows) -> NDArray[np.float64]:
         """Mean bits a code of each stream."""
         total: NDArray[np.float64] = np.zeros((2, 0))
         for batch in self._batches(rows):
@@ -146,13 +157,17 @@ class PriorTask(Task):
         means: NDArray[np.float64] = total[0] / total[1]
         return means
 
-    def _batches(self, rows: Sequence[Row]) -> Iterator[TokenBatch]:
-        crops = sorted(self.crops.validation(rows), key=lambda crop: len(crop[0][0]))
-        for at in range(0, len(crops), VALID_BATCH):
-            codes, labels = zip(*crops[at : at + VALID_BATCH], strict=True)
+    def _batches(self, rows: Rows) -> Iterator[TokenBatch]:
+        found = self.crops.shortest_first(rows)
+        for begin in range(0, len(found), VALID_BATCH):
+            some = found[begin : begin + VALID_BATCH]
+            codes = [self._crop(*each) for each in some]
             streams = self.model.streams[: len(codes[0])]
             frames = max(len(crop[0]) for crop in codes) * streams[0].stride
-            yield self._moved(stacked(codes, labels, streams, frames))
+            yield self._moved(stacked(codes, [self.crops.labels(row) for row, _ in some], streams, frames))
+
+    def _crop(self, row: int, at: int) -> list[Codes]:
+        return self.crops.crop(row, at, len(self.model.streams))
 
     def _named(self, bits: NDArray[np.float64], name: str) -> dict[str, float]:
         rates = [self.frame_rate / stream.stride for stream in self.model.streams[: len(bits)]]
@@ -162,17 +177,22 @@ class PriorTask(Task):
         return scores
 
     def _counted(self) -> dict[str, float]:
-        """Bits a code by counts of order 0 and 1, learned from the same recordings."""
+        """Bits a code by counts of order 0 and 1, learned from the same recordings, of very many from some."""
         scores: dict[str, float] = {}
         for count in self.crops.counts:
             streams = self.model.streams[:count]
-            learned = [row for row in self.crops.train if len(row.codes) == count]
-            crops = [crop for crop, _ in self.crops.validation(self._chosen(count)["valid"])]
+            learned = self._coded_with(count)
+            learned = learned[:: max(1, len(learned) // COUNTED)].tolist()
+            valid = self.crops.shortest_first(self._chosen(count)["valid"])
             for order in (0, 1):
                 prior = ContextPrior(streams, order)
-                prior.learn([[row.codes[index].astype(np.int64) for row in learned] for index in range(count)])
-                scores |= self._named(counted_bits(prior, crops), f"valid_{count}_order_{order}")
+                prior.learn(self._codes_of(learned, index) for index in range(count))
+                bits = counted_bits(prior, (self._crop(row, at) for row, at in valid))
+                scores |= self._named(bits, f"valid_{count}_order_{order}")
         return scores
+
+    def _codes_of(self, rows: Sequence[int], stream: int) -> Iterator[NDArray[np.int64]]:
+        return (self.crops.tokens.codes(row)[stream].astype(np.int64) for row in rows)
 
     def summary(self, scores: dict[str, float]) -> str:
         """See :meth:`Task.summary`."""
@@ -207,16 +227,14 @@ def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> li
     return found
 
 
-def counted_bits(prior: Prior, crops: Sequence[Sequence[NDArray[np.int32]]]) -> NDArray[np.float64]:
-    """Mean bits a code of each stream by a prior that may be slow."""
-    by_length: dict[int, list[Sequence[NDArray[np.int32]]]] = {}
-    for crop in crops:
-        by_length.setdefault(len(crop[0]), []).append(crop)
+def counted_bits(prior: Prior, crops: Iterable[Sequence[Codes]]) -> NDArray[np.float64]:
+    """Mean bits a code of each stream by a prior that may be slow; crops of one length follow one another."""
     sums, counts = np.zeros(len(prior.streams)), np.zeros(len(prior.streams))
-    for group in by_length.values():
-        known = [np.stack(parts).astype(np.int64) for parts in zip(*group, strict=True)]
-        for index, (_, frequencies) in enumerate(prior.intervals(known)):
-            sums[index] += bits_of(frequencies).sum()
-            counts[index] += frequencies.size
+    for _, group in groupby(crops, lambda crop: len(crop[0])):
+        while some := list(islice(group, VALID_BATCH)):
+            known = [np.stack(parts).astype(np.int64) for parts in zip(*some, strict=True)]
+            for index, (_, frequencies) in enumerate(prior.intervals(known)):
+                sums[index] += bits_of(frequencies).sum()
+                counts[index] += frequencies.size
     means: NDArray[np.float64] = sums / counts
     return means
