@@ -1,4 +1,4 @@
-"""Recordings in memory, and kept on disk for the next run."""
+"""Recordings decoded once, and kept on disk for the next run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import soundfile
 from tiny_models import RATE, sound
 
 from vqaudio.errors import AudioError, FileError
-from vqaudio.training import corpus
+from vqaudio.training import corpus, corpus_writer, decoding
 from vqaudio.training.corpus import Corpus, read_corpus
+from vqaudio.training.corpus_files import DecodedPart
 
 LENGTHS = (300, 1, 200)
 
@@ -99,7 +100,8 @@ def test_another_rate_is_another_corpus(paths, tmp_path):
 
 def test_what_is_kept_is_not_changed_by_its_users(paths, tmp_path):
     first = read_corpus(paths, RATE, cache=tmp_path / "cache")
-    first.samples[:] = 7  # as a tensor over the same memory could
+    with pytest.raises(ValueError, match="read-only"):
+        first.samples[:] = 7
     assert_equal(read_corpus(paths, RATE, cache=tmp_path / "cache"), read_corpus(paths, RATE))
 
 
@@ -130,7 +132,7 @@ def test_missing_and_damaged_files_are_named(paths, tmp_path, cached):
     paths[2].write_text("no audio at all")
     with pytest.raises(AudioError, match=r"2\.wav: "):
         read_corpus(paths, RATE, cache=cache)
-    assert not (tmp_path / "cache").exists()
+    assert not list(tmp_path.glob("cache/*.npy"))
 
 
 def test_a_cache_that_cannot_be_a_folder_is_named(paths):
@@ -143,9 +145,59 @@ def test_many_files_are_read_by_other_processes_to_the_same_end(paths, reads, mo
     damaged = tmp_path / "damaged.wav"
     damaged.write_text("no audio at all")
     monkeypatch.undo()  # a function that only tests know cannot be handed to a process
-    monkeypatch.setattr(corpus, "MANY", 3)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert_equal(read_corpus(paths, RATE), expected)
+    monkeypatch.setattr(corpus, "FILES_A_PART", 1)
+    monkeypatch.setattr(decoding, "MANY", 3)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert_equal(read_corpus(paths, RATE, cache=tmp_path / "cache"), expected)
     assert len(reads) == 3
     with pytest.raises(AudioError, match=r"damaged\.wav: "):
-        read_corpus([*paths, damaged], RATE)
+        read_corpus([*paths, damaged], RATE, cache=tmp_path / "cache")
+
+
+def test_a_cache_that_was_written_before_is_read_as_it_is(paths, reads, tmp_path):
+    """By a version that had all recordings in memory."""
+    expected = read_corpus(paths, RATE)
+    name = corpus._digest(paths, RATE)
+    (tmp_path / "cache").mkdir()
+    np.save(tmp_path / "cache" / f"{name}.npy", expected.samples)
+    np.save(tmp_path / "cache" / f"{name}-ends.npy", expected.offsets)
+    before = [path.read_bytes() for path in sorted((tmp_path / "cache").iterdir())]
+    reads.clear()
+    assert_equal(read_corpus(paths, RATE, cache=tmp_path / "cache"), expected)
+    assert not reads
+    for path in (tmp_path / "cache").iterdir():
+        path.unlink()
+    read_corpus(paths, RATE, cache=tmp_path / "cache")
+    assert [path.read_bytes() for path in sorted((tmp_path / "cache").iterdir())] == before
+
+
+def test_long_recordings_are_read_piece_by_piece_to_the_same_end(paths, monkeypatch):
+    whole = read_corpus(paths, RATE // 2)
+    monkeypatch.setattr(corpus, "PIECE", 50)
+    assert_equal(read_corpus(paths, RATE // 2), whole)
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_was_decoded_before_a_kill_is_not_decoded_again(paths, reads, tmp_path, monkeypatch, removed):
+    """Unless somebody has removed it."""
+    monkeypatch.setattr(corpus, "FILES_A_PART", 1)
+    expected = read_corpus(paths, RATE)
+    append = corpus_writer.CorpusWriter.append
+
+    def killed(self: corpus_writer.CorpusWriter, part: DecodedPart) -> None:
+        """In the middle of the third part: its samples are there, and nobody knows of it yet."""
+        if self.parts == 2:
+            self._samples.append_file(part.samples)
+            raise KeyboardInterrupt
+        append(self, part)
+
+    monkeypatch.setattr(corpus_writer.CorpusWriter, "append", killed)
+    with pytest.raises(KeyboardInterrupt):
+        read_corpus(paths, RATE, cache=tmp_path / "cache")
+    monkeypatch.setattr(corpus_writer.CorpusWriter, "append", append)
+    if removed:
+        (tmp_path / "cache" / f"{corpus._digest(paths, RATE)}.part").unlink()
+    reads.clear()
+    assert_equal(read_corpus(paths, RATE, cache=tmp_path / "cache"), expected)
+    assert reads == (paths if removed else paths[2:])
+    assert len(list((tmp_path / "cache").iterdir())) == 2

@@ -14,7 +14,7 @@ from vqaudio.audio.recordings import list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.config.training import DataConfig
 from vqaudio.errors import AudioError, ConfigError, VqaudioError
-from vqaudio.training import data
+from vqaudio.training import heard
 from vqaudio.training.corpus import Corpus, to_int16
 from vqaudio.training.data import Crops
 
@@ -228,11 +228,11 @@ def test_recordings_without_samples_are_never_drawn(folder, monkeypatch):
     (folder / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
     samples = to_int16(tone(500).astype(np.float32))
     offsets = np.array([0, 0, len(samples), len(samples)])
-    monkeypatch.setattr(data, "read_corpus", lambda *_, **__: Corpus(samples, offsets))
+    monkeypatch.setattr(heard, "read_corpus", lambda *_, **__: Corpus(samples, offsets))
     crops = crops_of(folder, weights={"empty": 5.0}, silence_db=-200.0, **PLAIN)
     assert crops.seconds == pytest.approx(2.0)
     assert all(pitch(crop) == pytest.approx(500, abs=12) for crop in crops.batch(0, 0, size=64).target)
-    monkeypatch.setattr(data, "read_corpus", lambda *_, **__: Corpus(samples[:0], np.zeros(4, np.int64)))
+    monkeypatch.setattr(heard, "read_corpus", lambda *_, **__: Corpus(samples[:0], np.zeros(4, np.int64)))
     with pytest.raises(AudioError, match="no recordings in the split 'train'"):
         crops_of(folder)
 

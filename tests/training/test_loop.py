@@ -100,15 +100,28 @@ Trainer(parse(TrainConfig, load_yaml(path)), resume=True, progress=False).run()
 """
 
 
-@pytest.mark.parametrize("kills", [(10,), pytest.param((4, 9), marks=pytest.mark.slow)], ids=str)
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, kills):
-    """With discriminators (from step 6 on), a weight average, and codebooks that slow down in the last half."""
+@pytest.mark.parametrize(
+    ("kills", "workers"),
+    [
+        ((10,), 0),
+        pytest.param((4, 9), 0, marks=pytest.mark.slow),
+        pytest.param((10,), 2, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch, kills, workers):
+    """With discriminators (from step 6 on), a weight average, and codebooks that slow down in the last half.
+
+    Whether workers prepare the crops or not: the run that is not killed has none.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     changes = {"steps": 14, "weight_ema": 0.9, "adversarial": SMALL_ADVERSARIAL, "save_every_minutes": ALWAYS}
     whole = toy_config(tmp_path, out=str(tmp_path / "whole"), **changes)
     Trainer(whole, progress=False).run()
     expected = logged(whole.out)
 
     config = toy_config(tmp_path, **changes)
+    config = config.model_copy(update={"data": config.data.model_copy(update={"workers": workers})})
     path = written(config, tmp_path)
     for step in kills:
         killed = run_python("-c", KILLER, path, str(step))

@@ -25,7 +25,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -66,10 +66,23 @@ def list_recordings(folder: Path) -> list[Recording]:
     Raises:
         AudioError: no such folder, a manifest that :func:`read_manifest` refuses, or without one fewer than two files.
     """
+    return list(each_recording(folder))
+
+
+def each_recording(folder: Path) -> Iterator[Recording]:
+    """What :func:`list_recordings` lists, read as it goes: there may be more than memory holds.
+
+    Raises:
+        AudioError: as there.
+    """
     if not folder.is_dir():
         raise AudioError(f"{folder}: no such folder; set data.folder or VQAUDIO_DATA to a folder of recordings")
     if has_manifest(folder):
-        return read_manifest(folder / MANIFEST)
+        return _rows_of(folder / MANIFEST)
+    return iter(_files_in(folder))
+
+
+def _files_in(folder: Path) -> list[Recording]:
     paths = files_below(folder, SUFFIXES)
     if len(paths) < 2:
         raise AudioError(
@@ -94,14 +107,23 @@ def read_manifest(manifest: Path) -> list[Recording]:
     Raises:
         AudioError: it is no CSV in UTF-8, lacks rows or a needed column, or a row lacks a value or has a bad one.
     """
+    return list(_rows_of(manifest))
+
+
+def _rows_of(manifest: Path) -> Iterator[Recording]:
+    expected = AudioError(f"{manifest}: expected rows with the columns {' and '.join(NEEDED)}")
+    line = 1
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            rows = csv.DictReader(file)
+            if not set(NEEDED) <= set(rows.fieldnames or ()):
+                raise expected
+            for line, row in enumerate(rows, start=2):
+                yield _recording(row, f"{manifest}: row {line}", manifest.parent)
     except (UnicodeDecodeError, csv.Error) as error:
         raise AudioError(f"{manifest}: is no CSV file in UTF-8 ({error}); save it as one") from None
-    if not rows or not set(NEEDED) <= set(rows[0]):
-        raise AudioError(f"{manifest}: expected rows with the columns {' and '.join(NEEDED)}")
-    return [_recording(row, f"{manifest}: row {line}", manifest.parent) for line, row in enumerate(rows, start=2)]
+    if line == 1:
+        raise expected
 
 
 def _recording(row: dict[str, str | None], where: str, folder: Path) -> Recording:

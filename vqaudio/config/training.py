@@ -17,7 +17,17 @@ class DataConfig(Section):
         None, description="folder of audio; default: $VQAUDIO_DATA/speech or ../shared/data/speech"
     )
     corpora: tuple[str, ...] = Field((), description="those that are heard; none: all that the folder holds")
-    cache: str | None = Field(None, description="folder in which decoded recordings are kept for the next run")
+    cache: str | None = Field(
+        None,
+        description="folder in which decoded recordings are kept for the next run; default: "
+        "$XDG_CACHE_HOME/vqaudio or ~/.cache/vqaudio, but for small ones, which are decoded into memory",
+    )
+    workers: int = Field(
+        0,
+        ge=0,
+        description="processes that prepare crops ahead of the step, for each that trains; 0: none, but on a GPU "
+        "of which the recordings would fill more than a quarter, 2; where they do not, it prepares crops itself",
+    )
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="share of crops by corpus (manifest) or first-level folder; others share by duration"
     )

@@ -50,7 +50,6 @@ class CodecTask(Task):
         self.config = config
         self.train_crops = Crops(config.data, config.model, split="train", seed=config.seed, progress=progress)
         self.valid_crops = Crops(config.data, config.model, split="valid", seed=config.seed, progress=progress)
-        self.prefetch = Prefetch(self.train_crops)
         self.hours = self.train_crops.seconds / 3600.0
         self.loss = ReconstructionLoss(config.loss, config.model.sample_rate)
         self.valid_loss = ReconstructionLoss(config.loss, config.model.sample_rate).eval()  # by all scales
@@ -79,8 +78,7 @@ class CodecTask(Task):
     def setup(self, fabric: Fabric) -> None:
         """See :meth:`Task.setup`."""
         self.device = fabric.device
-        self.train_crops.to(self.device)
-        self.valid_crops.to(self.device)
+        self.prefetch = Prefetch(self.train_crops, self.device, workers=self.config.data.workers)
         self.loss.to(self.device)
         self.valid_loss.to(self.device)
         if self.config.compile:
@@ -108,7 +106,7 @@ class CodecTask(Task):
 
     def batch(self, network: nn.Module, step: int, *, rank: int, fraction: float) -> Batch:
         """See :meth:`Task.batch`."""
-        crops = self.prefetch.batch(step, rank, device=self.device)
+        crops = self.prefetch.batch(step, rank)
         target = crops.target
         latents = self._latents_as_in_files(crops.source) if self._codes_are_frozen else None
         made: Reconstruction = network(

@@ -1,39 +1,53 @@
-"""Recordings in memory as 16-bit integers, and on disk for the next run: reading thousands of files takes minutes."""
+"""Recordings as 16-bit integers: decoded once, into files that all processes map into memory."""
 
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from vqaudio.audio.resampling import read_mono
-from vqaudio.errors import FileError
-from vqaudio.files import atomic_write, open_input
+from vqaudio.audio.file_source import FileSource
+from vqaudio.audio.resampling import resample
+from vqaudio.errors import AudioWarning
+from vqaudio.files import open_input
+from vqaudio.training.corpus_files import CorpusFiles
+from vqaudio.training.decoding import Decoded, decode_once
 
-MANY = 1000  # files that are worth the start of other processes, which takes seconds
+FILES_A_PART = 64
+PIECE = 1 << 20  # samples of a recording that are decoded at once
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Recordings one after another.
+    """Recordings one after another. Pickled, one that lies in files is their names alone.
 
     Attributes:
         samples: int16 ``(samples,)``.
         offsets: int64 ``(recordings + 1,)``: recording ``i`` lies from ``offsets[i]`` to ``offsets[i + 1]``.
+        files: where both lie, to be read and not to be changed; None: they are in memory.
     """
 
     samples: NDArray[np.int16]
     offsets: NDArray[np.int64]
+    files: CorpusFiles | None = None
+
+    @classmethod
+    def mapped(cls, files: CorpusFiles) -> Corpus:
+        """What lies in files: the system holds what was looked at for all processes, as long as there is room."""
+        # Read only: of memory that is copied when it is written to, systems grant no more than they have.
+        return cls(npy.open_memmap(files.samples, mode="r"), npy.open_memmap(files.offsets, mode="r"), files)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Corpus, (self.samples, self.offsets)) if self.files is None else (Corpus.mapped, (self.files,))
 
 
 def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -42,52 +56,63 @@ def to_int16(sound: NDArray[np.float32]) -> NDArray[np.int16]:
     return rounded
 
 
-def read_corpus(paths: Sequence[Path], sample_rate: int, *, cache: Path | None = None, title: str = "") -> Corpus:
+class Paths(Protocol):
+    """Files in order, which may be gone through several times."""
+
+    def __iter__(self) -> Iterator[Path]:
+        """From the first one."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+
+def read_corpus(paths: Paths, sample_rate: int, *, cache: Path | None = None, title: str = "") -> Corpus:
     """The recordings at ``sample_rate`` (Hz), mono, in the order of ``paths``; ``title`` is that of a bar, if any.
 
     With a folder ``cache`` they are kept there for this very list of files (names, sizes and times), and mapped into
-    memory from there, 115 MB an hour at 16 kHz.
+    memory from there, 115 MB an hour at 16 kHz. One process decodes them, and others wait for it.
 
     Raises:
         FileError, AudioError: a file cannot be read, or the cache not be written.
     """
     if cache is None:
-        return _read(paths, sample_rate, title)
-    name = _digest(paths, sample_rate)
-    samples, offsets = cache / f"{name}.npy", cache / f"{name}-ends.npy"
-    if not offsets.is_file():
-        corpus = _read(paths, sample_rate, title)
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"data.cache: {cache} cannot be a folder ({error.strerror}); name another") from None
-        with atomic_write(samples) as file:
-            np.save(file, corpus.samples)
-        with atomic_write(offsets) as file:  # last: whoever finds it finds both
-            np.save(file, corpus.offsets)
-    return Corpus(npy.open_memmap(samples, mode="c"), npy.open_memmap(offsets, mode="c"))
+        sounds = [np.concatenate([np.zeros(0, np.int16), *_read_one(path, sample_rate)]) for path in paths]
+        return Corpus(np.concatenate([np.zeros(0, np.int16), *sounds]), np.cumsum([0, *map(len, sounds)]))
+    files = CorpusFiles(cache, _digest(paths, sample_rate))
+    count = -(-len(paths) // FILES_A_PART)
+    rest = iter(paths)
+    parts = (FilesPart(index, tuple(islice(rest, FILES_A_PART))) for index in range(count))
+    decode_once(files, parts, sample_rate, total=count, title=title)
+    return Corpus.mapped(files)
 
 
-def _read(paths: Sequence[Path], sample_rate: int, title: str) -> Corpus:
-    read = partial(_read_one, sample_rate=sample_rate)
-    if len(paths) < MANY:
-        return _joined(map(read, paths), len(paths), title)
-    context = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        return _joined(pool.map(read, paths, chunksize=32), len(paths), title)
+@dataclass(frozen=True)
+class FilesPart:
+    """Some files."""
+
+    index: int
+    paths: tuple[Path, ...]
+
+    def decode(self, sample_rate: int) -> Iterator[Decoded]:
+        """See :class:`vqaudio.training.decoding.Decodable`.
+
+        Raises:
+            FileError, AudioError: a file cannot be read.
+        """
+        return (Decoded((), _read_one(path, sample_rate)) for path in self.paths)
 
 
-def _read_one(path: Path, sample_rate: int) -> NDArray[np.int16]:
-    return to_int16(read_mono(path, sample_rate))
+def _read_one(path: Path, sample_rate: int) -> Iterator[NDArray[np.int16]]:
+    """A recording piece by piece, however long it is."""
+    with FileSource(path) as file:
+        sound = resample(file, sample_rate)
+        for begin in range(0, sound.n_samples, PIECE):
+            yield to_int16(sound.read(begin, min(begin + PIECE, sound.n_samples)).mean(axis=0))
+    for problem in file.problems:
+        warnings.warn(problem, AudioWarning, stacklevel=2)
 
 
-def _joined(sounds: Iterable[NDArray[np.int16]], count: int, title: str) -> Corpus:
-    bar = tqdm(sounds, total=count, desc=title, unit="file", leave=False, disable=None if title else True)
-    parts = [np.zeros(0, np.int16), *bar]
-    return Corpus(np.concatenate(parts), np.cumsum([len(part) for part in parts]))
-
-
-def _digest(paths: Sequence[Path], sample_rate: int) -> str:
+def _digest(paths: Paths, sample_rate: int) -> str:
     digest = hashlib.sha256(str(sample_rate).encode())
     for path in paths:
         with open_input(path) as file:

@@ -1,26 +1,27 @@
-"""Recordings in memory, and crops of them: which crops a step hears is a function of seed, step and rank alone."""
+"""Crops of recordings: which crops a step hears is a function of seed, step and rank alone."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqaudio.audio.recordings import data_folder, list_recordings
+from vqaudio.audio.recordings import data_folder, each_recording
 from vqaudio.config.model import ModelConfig
 from vqaudio.config.training import DataConfig
 from vqaudio.errors import AudioError, ConfigError, install
 from vqaudio.training import augment
-from vqaudio.training.corpus import read_corpus
+from vqaudio.training.heard import Labels, open_heard
 
 SPEED_GROUPS = 4  # parts of a batch, each with one speed
 GRAIN = 128  # samples: lengths of crops at other speeds are multiples, for which a GPU has its Fourier plans ready
+COPIED = 1 << 24  # samples that are moved to a device at once
 MAX_REDRAWS = 7  # times that silent crops are drawn again
 
 
@@ -31,14 +32,14 @@ def speakers_in(config: DataConfig, corpora: Collection[str]) -> tuple[str, ...]
         AudioError: a corpus that is not there or whose speakers have no names.
     """
     folder = data_folder(config.folder)
-    recordings = [item for item in list_recordings(folder) if item.split == "train" and item.speaker]
-    nameless = sorted(set(corpora) - {item.corpus for item in recordings})
+    found = {(item.corpus, item.speaker) for item in each_recording(folder) if item.split == "train" and item.speaker}
+    nameless = sorted(set(corpora) - {corpus for corpus, _ in found})
     if nameless:
         raise AudioError(
             f"speaker_corpora names {', '.join(nameless)}, but {folder} has no training speaker with a name there; "
             "give manifest.csv a column speaker"
         )
-    return tuple(sorted({item.speaker for item in recordings if item.corpus in corpora}))
+    return tuple(sorted({speaker for corpus, speaker in found if corpus in corpora}))
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,16 @@ class CropBatch:
     speaker: Tensor
 
     def to(self, device: torch.device) -> CropBatch:
-        """The batch on a device."""
-        return CropBatch(self.target.to(device), self.source.to(device), self.speaker.to(device))
+        """The batch on a device, which it may still be on the way to where it is pinned."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=tensor.is_pinned()))
+
+    def pin_memory(self) -> CropBatch:
+        """The batch in memory that a GPU can fetch by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, moved: Callable[[Tensor], Tensor]) -> CropBatch:
+        target = moved(self.target)
+        return CropBatch(target, target if self.source is self.target else moved(self.source), moved(self.speaker))
 
 
 NO_AUGMENTATION = {
@@ -74,11 +83,11 @@ NO_AUGMENTATION = {
 
 
 class Crops:
-    """Batches of crops from the recordings of one split, all held in memory as int16 (115 MB an hour at 16 kHz).
+    """Batches of crops from the recordings of one split.
 
-    Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples. They are cut and varied on the
-    device that the recordings are on: the CPU, until :meth:`to` moves them. Only those for training are varied: others
-    are stretches of the recordings, to the sample.
+    Crops are ``crop_seconds`` long, rounded to a multiple of ``hop_length`` samples. They are cut out of files that all
+    processes map into memory, and varied on the CPU; or both on a device, once :meth:`to` has copied all recordings
+    there. Only those for training are varied: others are stretches of the recordings, to the sample.
     """
 
     def __init__(self, config: DataConfig, model: ModelConfig, *, split: str, seed: int = 0, progress: bool = False):
@@ -88,45 +97,37 @@ class Crops:
             raise ConfigError(f"data.perturbed needs librosa: {install('train')}, or set it to 0")
         self.sample_rate, self.seed = model.sample_rate, seed
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
-        folder = data_folder(config.folder)
-        recordings = list_recordings(folder)
-        corpora = set(config.corpora) or {item.corpus for item in recordings}
-        for key, names in (("corpora", corpora), ("weights", set(config.weights))):
-            if unknown := names - {item.corpus for item in recordings}:
-                raise AudioError(f"data.{key} names {', '.join(sorted(unknown))}, but {folder} holds no such corpus")
-        chosen = [item for item in recordings if item.split == split and item.corpus in corpora]
-        cache = None if config.cache is None else Path(config.cache)
-        title = f"reading {split}" if progress else ""
-        corpus = read_corpus([item.path for item in chosen], self.sample_rate, cache=cache, title=title)
-        self.starts, self.lengths = corpus.offsets[:-1], np.diff(corpus.offsets)
-        if not self.lengths.any():
-            raise AudioError(f"{folder}: no recordings in the split {split!r}; add some or set data.folder")
-        self.sound = torch.from_numpy(corpus.samples)
+        heard = open_heard(config, split, self.sample_rate, shared=config.workers > 0, progress=progress)
+        self.corpus, lengths, where = heard.corpus, heard.lengths(), data_folder(config.folder)
+        if not lengths.any():
+            raise AudioError(f"{where}: no recordings in the split {split!r}; add some or set data.folder")
         numbers = {name: number for number, name in enumerate(model.speakers, start=1)}
-        self.speakers = np.array([numbers.get(item.speaker, 0) for item in chosen])
-        self.seconds = float(self.lengths.sum()) / self.sample_rate
-        share = self._shares([item.corpus for item in chosen])
+        known = np.array([numbers.get(name, 0) for name in heard.speakers.names], np.int32)
+        self.speakers = known[heard.speakers.numbers]
+        self.seconds = float(lengths.sum()) / self.sample_rate
+        share = _shares(lengths, heard.corpora, config.weights)
         if not share.any():
-            raise AudioError(f"data.weights gives every corpus of {folder} ({split}) the share 0; raise one")
+            raise AudioError(f"data.weights gives every corpus of {where} ({split}) the share 0; raise one")
         self._cumulative = np.cumsum(share / share.sum())
-
-    def _shares(self, corpora: list[str]) -> NDArray[np.float64]:
-        """How often each recording is drawn: a corpus as its weight says, or by its duration; in it, by theirs."""
-        shares = np.zeros(len(corpora))
-        for corpus in set(corpora):
-            own = np.array([name == corpus for name in corpora])
-            duration = self.lengths[own].sum()
-            if duration:
-                weight = self.config.weights.get(corpus, duration / self.lengths.sum())
-                shares[own] = weight * self.lengths[own] / duration
-        return shares
+        self.sound: Tensor | None = None
 
     def to(self, device: torch.device) -> None:
-        """Move the recordings to a device, where crops are then made."""
-        self.sound = self.sound.to(device)
+        """Move all recordings to a device, where crops are then made."""
+        self.sound = torch.empty(len(self.corpus.samples), dtype=torch.int16, device=device)
+        for begin in range(0, len(self.sound), COPIED):
+            self.sound[begin : begin + COPIED] = torch.from_numpy(np.array(self.corpus.samples[begin : begin + COPIED]))
+
+    @property
+    def n_bytes(self) -> int:
+        """Of all recordings."""
+        return self.corpus.samples.nbytes
 
     def batch(self, step: int, rank: int = 0, *, size: int | None = None) -> CropBatch:
         """The crops of one step, always the same for the same seed, step and rank (on one kind of device)."""
+        with nullcontext() if self.sound is not None else _one_thread():
+            return self._batch(step, rank, size)
+
+    def _batch(self, step: int, rank: int, size: int | None) -> CropBatch:
         config, random = self.config, np.random.default_rng([self.seed, step, rank])
         size = size or config.batch_size
         groups = [len(part) for part in np.array_split(np.arange(size), min(SPEED_GROUPS, size))]
@@ -197,23 +198,69 @@ class Crops:
             index[silent] = self._pick(int(silent.sum()), random)
             crops[torch.from_numpy(silent).to(crops.device)] = self._stretches(index[silent], wanted, random)
         if speed == 1.0:
-            return crops, self.speakers[index]
+            return crops, self.speakers[index].astype(np.int64)
         return augment.stretch(crops, self.samples), np.zeros(count, np.int64)
 
     def _pick(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
         """Numbers of recordings; longer ones more often."""
-        return np.searchsorted(self._cumulative, random.random(count), side="right").clip(max=len(self.lengths) - 1)
+        last = len(self._cumulative) - 1
+        return np.searchsorted(self._cumulative, random.random(count), side="right").clip(max=last)
 
     def _stretches(self, index: NDArray[np.int64], wanted: int, random: np.random.Generator) -> Tensor:
         """``wanted`` samples from somewhere in each recording, or up to an eighth beyond its ends, where zeros are."""
         beyond = wanted // 8
-        last = np.maximum(self.lengths[index] - wanted + beyond, 1 - beyond)
-        begin = torch.from_numpy(random.integers(-beyond, last)).to(self.sound.device)
-        first, length = (torch.from_numpy(part[index]).to(self.sound.device) for part in (self.starts, self.lengths))
-        place = begin[:, None] + torch.arange(wanted, device=self.sound.device)
-        inside = (place >= 0) & (place < length[:, None])
-        found = self.sound[(first[:, None] + place).clamp(0, len(self.sound) - 1)]
-        return torch.where(inside, found.float() / 32768.0, 0.0)
+        first = self.corpus.offsets[index]
+        length = self.corpus.offsets[index + 1] - first
+        begin = random.integers(-beyond, np.maximum(length - wanted + beyond, 1 - beyond))
+        if self.sound is None:
+            found = self._copied(first, length, begin, wanted)
+        else:
+            found = _gathered(self.sound, first, length, begin, wanted)
+        return found.float() / 32768.0
+
+    def _copied(
+        self, first: NDArray[np.int64], length: NDArray[np.int64], begin: NDArray[np.int64], wanted: int
+    ) -> Tensor:
+        """Stretches of recordings in files, or in memory."""
+        made = np.zeros((len(first), wanted), np.int16)
+        inside = np.stack([begin.clip(min=0), np.minimum(begin + wanted, length)], 1)
+        for crop, start, at, (low, high) in zip(made, first, begin, inside, strict=True):
+            if low < high:
+                crop[low - at : high - at] = self.corpus.samples[start + low : start + high]
+        return torch.from_numpy(made)
+
+
+def _gathered(
+    held: Tensor, first: NDArray[np.int64], length: NDArray[np.int64], begin: NDArray[np.int64], wanted: int
+) -> Tensor:
+    """Stretches of recordings that are on a device, all at once."""
+    start, size, at = (torch.from_numpy(part).to(held.device)[:, None] for part in (first, length, begin))
+    place = at + torch.arange(wanted, device=held.device)
+    inside = (place >= 0) & (place < size)
+    return torch.where(inside, held[(start + place).clamp(0, len(held) - 1)], 0)
+
+
+def _shares(lengths: NDArray[np.int64], corpora: Labels, weights: Mapping[str, float]) -> NDArray[np.float64]:
+    """How often each recording is drawn: a corpus as its weight says, or by its duration; in it, by theirs."""
+    shares = np.zeros(len(lengths))
+    for number, corpus in enumerate(corpora.names):
+        own = corpora.numbers == number
+        duration = lengths[own].sum()
+        if duration:
+            weight = weights.get(corpus, duration / lengths.sum())
+            shares[own] = weight * lengths[own] / duration
+    return shares
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: what it makes at the edges of threads' shares is rounded otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def level_db(crops: Tensor) -> Tensor:

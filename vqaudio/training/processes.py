@@ -121,10 +121,16 @@ class Ranks:
             done.set()
             if not self._tell():
                 raise SystemExit(1) from None
-            if not _is_out_of_memory(error):
-                raise
             world = self.fabric.world_size
             where = f"process {self.fabric.global_rank + 1} of {world}: " if world > 1 else ""
+            if "DataLoader worker" in str(error):  # of torch, whatever it was that it interrupted
+                reason = str(error).partition("\n")[0]
+                raise VqaudioError(
+                    f"{where}a process that prepares crops has ended ({reason}): if that was for want of memory, lower "
+                    "data.workers or data.batch_size"
+                ) from None
+            if not _is_out_of_memory(error):
+                raise
             reason = str(error).partition("\n")[0] or "no more of it"
             raise VqaudioError(
                 f"{where}memory is not enough ({reason}): lower data.batch_size or data.crop_seconds"
