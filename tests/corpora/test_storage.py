@@ -39,7 +39,7 @@ def test_what_is_written_is_listed_and_read(place):
     put(f"{place}/a/c", b"")
     put(f"{place}/.hidden", b"")
     assert storage.list(place) == {"b": 2}
-    assert list(storage.list(place, below=True).items()) == [("a/c", 0), ("a-1/c", 3), ("b", 2)]
+    assert list(storage.walk(place)) == [("a/c", 0), ("a-1/c", 3), ("b", 2)]
     assert storage.exists(f"{place}/b")
     assert not storage.exists(f"{place}/c")
     assert storage.is_folder(f"{place}/a-1")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vqaudio.corpora.corpus import Corpus, open_corpus
+from vqaudio.corpora.corpus import Corpus, Extent
+from vqaudio.corpora.opening import open_corpus
 from vqaudio.corpora.utterance import Part, Utterance
 
-__all__ = ["Corpus", "Part", "Utterance", "open_corpus"]
+__all__ = ["Corpus", "Extent", "Part", "Utterance", "open_corpus"]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from vqaudio.audio.recordings import corpus_of
+from vqaudio.audio.recordings import NO_CORPUS, corpus_of
+from vqaudio.corpora import storage
 from vqaudio.corpora.listing import Listed
 from vqaudio.corpora.utterance import Utterance
 from vqaudio.errors import CorpusError
@@ -80,7 +81,9 @@ class Columns:
         except CorpusError as error:
             path = values.get("path")
             known = path if isinstance(path, str) else ""
-            return Listed(Utterance(where, known, corpus_of(PurePosixPath(known)), ""), f"{where} {error}")
+            return Listed(
+                Utterance(text_in(values.get("id")) or where, known, corpus_in(known), ""), f"{where} {error}"
+            )
 
     def _utterance(self, values: dict[str, Any]) -> Utterance:
         path = path_in(values["path"], self._names["path"])
@@ -99,7 +102,7 @@ class Columns:
         utterance = Utterance(
             id=texts["id"],
             path=path,
-            corpus=texts["corpus"] or corpus_of(PurePosixPath(path)),
+            corpus=texts["corpus"] or corpus_in(path),
             split=texts["split"],
             speaker=texts["speaker"],
             label=texts["label"],
@@ -135,6 +138,12 @@ def plain_name(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
+def corpus_in(path: str) -> str:
+    """The corpus of a recording of which nothing else says it, by its path as SOURCE has it."""
+    found = NO_CORPUS if storage.is_url(path) else corpus_of(PurePosixPath(path))
+    return NO_CORPUS if found in ("..", "file:") else found
+
+
 def path_in(value: Any, column: str | None) -> str:
     """A path as it stands in a row.
 
@@ -157,6 +166,21 @@ def text_in(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return value.strip() if isinstance(value, str) else str(value)
+
+
+def facts_in(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What an object says of a sound that it belongs to, as attributes of an utterance; what cannot be, it does not."""
+    known = {plain_name(name): row[name] for name in reversed(tuple(row))}
+    found: dict[str, Any] = {}
+    for field in ("speaker", "label", "text", "split"):
+        name = next((name for name in NAMES[field] if name in known), None)
+        if name is not None and (text := text_in(known[name])):
+            found[field] = text
+    for name in (*NAMES["seconds"], *NAMES["duration"]):
+        value = known.get(name)
+        if isinstance(value, int | float) and 0 < value < math.inf:
+            found.setdefault("seconds", float(value))
+    return found
 
 
 def named_by_place(utterance: Utterance) -> Utterance:

@@ -1,24 +1,28 @@
-"""What SOURCE is: a corpus of utterances in parts, found out from its name and what it holds."""
+"""A corpus: utterances in parts, whatever lists them."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice
-from pathlib import PurePosixPath
 
-from vqaudio.audio.recordings import MANIFEST
-from vqaudio.corpora import storage
 from vqaudio.corpora.listing import Listed, ListedPart, Listing, checked
-from vqaudio.corpora.sources.delimited import SUFFIXES, Delimited
-from vqaudio.corpora.sources.folder import Folder
 from vqaudio.corpora.utterance import Part
-from vqaudio.errors import CorpusError, FileError, choice
+from vqaudio.errors import CorpusError, choice
 
 PART = 128
 """Utterances in a part."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a corpus holds: its utterances, and their seconds where each one's are known."""
+
+    utterances: int
+    seconds: float | None
 
 
 class Corpus(ABC):
@@ -26,40 +30,27 @@ class Corpus(ABC):
 
     Attributes:
         source: what it was opened as.
-        digest: equal for the same source and choice of corpora. What recordings sound like is not looked at: of listed
-            ones the list counts, of files in a folder names and sizes.
     """
 
     source: str
 
-    @cached_property
+    @property
     @abstractmethod
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """Equal for the same source and choice of corpora, wherever it is.
+
+        What recordings sound like is not looked at: of listed ones the list counts, of files in a folder, and of tars,
+        names and sizes.
+        """
+
+    @property
+    @abstractmethod
+    def extent(self) -> Extent | None:
+        """How much there is, by one look through the list; None where there is no list, as for tars."""
 
     @abstractmethod
     def parts(self, size: int = PART) -> Iterator[Part]:
         """The utterances in parts of ``size``, or, of tars, of one tar each; listed as they are asked for."""
-
-
-def open_corpus(source: str, *, corpora: Sequence[str] = ()) -> Corpus:
-    """The corpus that a folder or file, local or by URL, holds; of several corpora in it only those named, if any are.
-
-    Raises:
-        FileError: there is no such file, or it cannot be read.
-        CorpusError: it is no source of any kind, or lacks what its kind needs, or one of ``corpora``.
-    """
-    return ListedCorpus(source, _listing(source), corpora)
-
-
-def _listing(source: str) -> Listing:
-    if storage.is_folder(source):
-        manifest = storage.join(source, MANIFEST)
-        return Delimited(manifest, source) if storage.exists(manifest) else Folder(source)
-    if not storage.exists(source):
-        raise FileError(f"{source}: no such file or folder; check the name")
-    if PurePosixPath(source).suffix.lower() in SUFFIXES:
-        return Delimited(source, source.rpartition("/")[0])
-    raise CorpusError(f"{source}: is no source of recordings; expected a folder, or a manifest in .csv or .tsv")
 
 
 class ListedCorpus(Corpus):
@@ -70,25 +61,47 @@ class ListedCorpus(Corpus):
         self._listing = listing
         self._corpora = frozenset(corpora)
         if corpora:
-            known = sorted({row.utterance.corpus for row in listing.rows()})
-            for name in corpora:
-                if name not in known:
-                    raise CorpusError(f"{source}: has no corpus {name}; {choice(name, known)}")
+            refuse_unknown(source, corpora, {row.utterance.corpus for row in listing.rows()})
 
     @cached_property
     def digest(self) -> str:
-        chosen = "\0".join([self._listing.digest(), *sorted(self._corpora)])
-        return hashlib.sha256(chosen.encode()).hexdigest()
+        return digest_of([self._listing.digest(), *sorted(self._corpora)])
+
+    @cached_property
+    def extent(self) -> Extent | None:
+        utterances, total, are_known = 0, 0.0, True
+        for row in self._chosen(self._listing.rows()):
+            utterances += 1
+            are_known = are_known and row.utterance.seconds is not None
+            total += row.utterance.seconds or 0.0
+        return Extent(utterances, total if are_known else None)
 
     def parts(self, size: int = PART) -> Iterator[Part]:
-        rows = self._rows()
+        rows = self._chosen(checked(self._listing.rows()))
         for index in count():
             some = tuple(islice(rows, size))
             if not some:
                 return
             yield ListedPart(index, f"{index:06}", self._listing.base, some)
 
-    def _rows(self) -> Iterator[Listed]:
-        for row in checked(self._listing.rows()):
-            if not self._corpora or row.utterance.corpus in self._corpora:
-                yield row
+    def _chosen(self, rows: Iterable[Listed]) -> Iterator[Listed]:
+        return (row for row in rows if not self._corpora or row.utterance.corpus in self._corpora)
+
+
+def refuse_unknown(source: str, wanted: Iterable[str], known: Collection[str]) -> None:
+    """Do nothing if all that are wanted are known.
+
+    Raises:
+        CorpusError: one is not.
+    """
+    for name in wanted:
+        if name not in known:
+            raise CorpusError(f"{source}: has no corpus {name}; {choice(name, sorted(known))}")
+
+
+def digest_of(texts: Iterable[str]) -> str:
+    """The SHA-256 of some texts in their order, in hexadecimal."""
+    sha = hashlib.sha256()
+    for text in texts:
+        sha.update(f"{text}\0".encode(errors="surrogatepass"))
+    return sha.hexdigest()

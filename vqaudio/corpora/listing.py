@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -46,6 +47,19 @@ class Listing(ABC):
     @abstractmethod
     def digest(self) -> str:
         """Equal for the same list of recordings, wherever it is; their sound is not read."""
+
+
+def base_of(manifest: str, path: str) -> str:
+    """What relative paths in a manifest are relative to, of which ``path`` is one.
+
+    That is the manifest's folder, or, where the file is not there but in the working directory, that.
+    """
+    folder = manifest.rpartition("/")[0]
+    if not storage.is_url(manifest):
+        folder = os.path.abspath(storage.plain(folder))
+    if os.path.exists(path) and not storage.exists(storage.join(folder, path)):
+        return os.getcwd()
+    return folder
 
 
 def digest_of_files(kind: str, paths: Iterable[str]) -> str:

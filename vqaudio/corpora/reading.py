@@ -45,17 +45,25 @@ class RecordingReader:
                 self._open.close()
                 self._path = None
                 file = self._open.enter_context(storage.open_local(path))
-                self._sound = self._opened(file, path)
+                self._sound = opened(file, path, self._sample_rate, self._open)
                 self._path = path
             return cut(self._sound, utterance, path)
         except VqaudioError as error:
             return str(error)
 
-    def _opened(self, file: IO[bytes], path: str) -> Source:
-        source = self._open.enter_context(FileSource(file, path))
-        for problem in source.problems:
-            warnings.warn(problem, AudioWarning, stacklevel=2)
-        return resample(source, self._sample_rate)
+
+def opened(file: IO[bytes], name: str, sample_rate: int, stack: ExitStack) -> Source:
+    """The sound of a file at a rate (Hz), until ``stack`` is closed.
+
+    Warns with :class:`vqaudio.errors.AudioWarning` of what it lacks.
+
+    Raises:
+        AudioError: it is no sound file, or is damaged.
+    """
+    source = stack.enter_context(FileSource(file, name))
+    for problem in source.problems:
+        warnings.warn(problem, AudioWarning, stacklevel=2)
+    return resample(source, sample_rate)
 
 
 def cut(sound: Source, utterance: Utterance, name: str) -> NDArray[np.float32]:

@@ -7,7 +7,6 @@ Each of the first four has an extra of its own. ``file://`` is the plain path th
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
@@ -18,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from vqaudio.errors import FileError, VqaudioError, install
+from vqaudio.corpora.remote import RemoteFile, explained, file_system
+from vqaudio.errors import FileError
 from vqaudio.files import atomic_write, copy_to_temporary, open_input
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PLAIN = {"file", "local"}
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hdfs": "hdfs", "http": "http", "https": "http"}
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https", "oss"}
 """A file is there as a whole or not at all, so that it need not be renamed."""
 _BUFFER = 1 << 20  # bytes read at once
@@ -67,8 +66,8 @@ def exists(path: str) -> bool:
     """
     if not is_url(path):
         return plain(path).exists()
-    with _explained(path):
-        files, inner = _files(path)
+    with explained(path):
+        files, inner = _file_system(path)
         files.invalidate_cache()
         return bool(files.exists(inner))
 
@@ -83,53 +82,69 @@ def is_folder(path: str) -> bool:
         return plain(path).is_dir()
     if protocol_of(path) in ("http", "https"):  # which would call a page with links a folder
         return path.endswith("/")
-    with _explained(path):
-        files, inner = _files(path)
+    with explained(path):
+        files, inner = _file_system(path)
         return bool(files.isdir(inner))
 
 
-def list(folder: str, *, below: bool = False) -> dict[str, int]:
-    """The files in a folder, and with ``below`` those in the folders below it: their names and their sizes in bytes.
+def list(folder: str) -> dict[str, int]:
+    """The files right in a folder: their names, in order, and their sizes in bytes.
 
-    Names are relative to the folder, with ``/`` in them, and in the order of their parts. Those with a part that begins
-    with a dot are left out. There are none where the folder does not exist.
+    Names that begin with a dot are left out. There are none where the folder does not exist.
 
     Raises:
         FileError: nobody answers, or the folder must not be read.
     """
-    found = _listed_by_url(folder, below) if is_url(folder) else _listed_by_path(plain(folder), below)
-    shown = (name for name in found if not any(part.startswith(".") for part in name.split("/")))
-    return {name: found[name] for name in sorted(shown, key=lambda name: name.split("/"))}
+    return dict(walk(folder, depth=1))
 
 
-def _listed_by_path(folder: Path, below: bool) -> dict[str, int]:
-    found = {}
+def walk(folder: str, *, depth: int | None = None) -> Iterator[tuple[str, int]]:
+    """The files in a folder and in those below it, or only ``depth`` deep: their names and their sizes in bytes.
+
+    Names are relative to the folder, with ``/`` in them, and in the order of their parts. Those with a part that begins
+    with a dot are left out, and links to folders are not followed. Of what is here one folder at a time is in memory;
+    of what is elsewhere all names are, because asking for each folder would take longer than anything else.
+
+    Raises:
+        FileError: nobody answers, or a folder must not be read.
+    """
+    if is_url(folder):
+        yield from _found(folder, depth)
+    elif plain(folder).is_dir():
+        yield from _walked(str(plain(folder)), "", depth)
+
+
+def _walked(folder: str, before: str, depth: int | None) -> Iterator[tuple[str, int]]:
     try:
-        for place, folders, names in os.walk(folder, followlinks=True):
-            folders[:] = [name for name in folders if below and not name.startswith(".")]
-            for name in names:
-                path = Path(place, name)
-                if path.is_file():
-                    found[path.relative_to(folder).as_posix()] = path.stat().st_size
+        with os.scandir(folder) as entries:
+            shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
         raise FileError(f"{folder}: cannot be listed ({error.strerror}); change its permissions") from None
-    return found
+    for entry in shown:
+        if entry.is_dir(follow_symlinks=False):
+            if depth is None or depth > 1:
+                yield from _walked(entry.path, f"{before}{entry.name}/", depth and depth - 1)
+        elif entry.is_file():
+            yield before + entry.name, entry.stat().st_size
 
 
-def _listed_by_url(folder: str, below: bool) -> dict[str, int]:
-    with _explained(folder):
-        files, inner = _files(folder)
+def _found(url: str, depth: int | None) -> Iterator[tuple[str, int]]:
+    with explained(url):
+        files, inner = _file_system(url)
         files.invalidate_cache()
         try:
-            facts = files.find(inner, maxdepth=None if below else 1, detail=True)
+            facts = files.find(inner, maxdepth=depth, detail=True)
         except FileNotFoundError:
-            return {}
+            return
         inner = inner.rstrip("/") + "/"
-        return {
+        found = {
             name.removeprefix(inner): int(fact.get("size") or 0)
             for name, fact in facts.items()
             if fact["type"] == "file" and name.startswith(inner) and name != inner
         }
+    shown = (name for name in found if not any(part.startswith(".") for part in name.split("/")))
+    for name in sorted(shown, key=lambda name: name.split("/")):
+        yield name, found[name]
 
 
 # ----------------------------------------------------------------------------------------------------- bytes in and out
@@ -143,9 +158,9 @@ def open_read(path: str) -> IO[bytes]:
     """
     if not is_url(path):
         return open_input(plain(path))
-    with _explained(path):
-        files, inner = _files(path)
-        return io.BufferedReader(_Remote(files.open(inner, "rb"), path), _BUFFER)
+    with explained(path):
+        files, inner = _file_system(path)
+        return io.BufferedReader(RemoteFile(files.open(inner, "rb"), path), _BUFFER)
 
 
 def open_local(path: str) -> IO[bytes]:
@@ -178,8 +193,8 @@ def write_atomically(path: str) -> Iterator[IO[bytes]]:
         whole = os.path.join(folder, "whole")
         with atomic_write(whole) as file:
             yield file
-        with _explained(path, "written"):
-            files, inner = _files(path)
+        with explained(path, "written"):
+            files, inner = _file_system(path)
             if protocol_of(path) in _OBJECT_STORES:
                 files.put_file(whole, inner)
                 return
@@ -204,8 +219,8 @@ def remove(path: str) -> None:
             return
     except OSError as error:
         raise FileError(f"{path}: cannot be removed ({error.strerror}); change the permissions of its folder") from None
-    with _explained(path, "removed"):
-        files, inner = _files(path)
+    with explained(path, "removed"):
+        files, inner = _file_system(path)
         if files.exists(inner):
             files.rm_file(inner)
 
@@ -224,77 +239,5 @@ def make_folder(path: str) -> None:
         raise FileError(f"{path}: cannot be made a folder ({error.strerror}); choose another") from None
 
 
-# ------------------------------------------------------------------------------------------------------------ failures
-
-
-def _files(url: str) -> tuple[Any, str]:
-    """fsspec's file system for a URL, and what it calls the file."""
-    protocol = protocol_of(url)
-    extra = _EXTRAS.get(protocol, "s3")
-    try:
-        from fsspec.core import url_to_fs  # late: local files do without
-        from fsspec.registry import known_implementations
-    except ModuleNotFoundError:
-        raise FileError(f"{url}: is reached through fsspec, which is not installed: {install(extra)}") from None
-    if protocol not in known_implementations:
-        known = "a path, or a URL of s3, gs, hdfs, https, file or memory"
-        raise FileError(f"{url}: {protocol}:// is not known; expected {known}")
-    try:
-        files, inner = url_to_fs(url)
-    except ImportError as error:
-        reason = str(error).splitlines()[0] if str(error) else "a package is missing"
-        how = install(extra) if protocol in _EXTRAS else "install what it names"
-        raise FileError(f"{url}: cannot be reached ({reason}); {how}") from None
-    return files, inner
-
-
-@contextmanager
-def _explained(url: str, done: str = "read") -> Iterator[None]:
-    """Turn a failure of whoever is at the other end of a URL into a sentence.
-
-    Each protocol's library has exceptions of its own; nothing of ours runs within.
-    """
-    try:
-        yield
-    except VqaudioError:
-        raise
-    except FileNotFoundError:
-        raise FileError(f"{url}: no such file; check the name") from None
-    except PermissionError:
-        raise FileError(f"{url}: may not be {done} with these credentials; check them and the name") from None
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise FileError(f"{url}: the disk there is full; free some space or write elsewhere") from None
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise FileError(f"{url}: cannot be {done} ({said[:300]}); check the address and the credentials") from None
-
-
-class _Remote(io.RawIOBase):
-    """A file that fsspec has opened, whose failures are sentences."""
-
-    def __init__(self, file: Any, url: str):
-        self._file, self._url = file, url
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return bool(self._file.seekable())
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        with _explained(self._url):
-            return int(self._file.seek(offset, whence))
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def readinto(self, buffer: Any) -> int:
-        with _explained(self._url):
-            data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._file.close()
-        super().close()
+def _file_system(url: str) -> tuple[Any, str]:
+    return file_system(url, protocol_of(url))

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from vqaudio.corpora import storage
 from vqaudio.corpora.columns import Columns
-from vqaudio.corpora.listing import Listed, Listing, digest_of_files
+from vqaudio.corpora.listing import Listed, Listing, base_of, digest_of_files
 from vqaudio.errors import CorpusError
 
 SUFFIXES = (".csv", ".tsv")
 _DELIMITERS = ",;\t|"
+_MOST_HEADER = 1 << 16  # characters
 
 
 class Delimited(Listing):
@@ -25,9 +26,12 @@ class Delimited(Listing):
         FileError: it cannot be read. CorpusError: it is no such file, or none of its columns has paths.
     """
 
-    def __init__(self, path: str, base: str):
-        self._path, self.base = path, base
-        next(self.rows(), None)
+    def __init__(self, path: str):
+        self._path = path
+        first = next(self.rows(), None)
+        if first is None:
+            raise CorpusError(f"{path}: has no rows, expected one for each recording under those names")
+        self.base = base_of(path, first.utterance.path)
 
     def rows(self) -> Iterator[Listed]:
         with storage.open_read(self._path) as file:
@@ -38,7 +42,7 @@ class Delimited(Listing):
                 raise CorpusError(f"{self._path}: is no CSV file in UTF-8 ({error}); save it as one") from None
 
     def _rows(self, text: io.TextIOWrapper) -> Iterator[Listed]:
-        header = text.readline()
+        header = text.readline(_MOST_HEADER)
         if self._path.lower().endswith(".tsv"):
             cells = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
             names = header.rstrip("\r\n").split("\t")
