@@ -206,7 +206,7 @@ def test_recordings_that_cannot_be_read_are_listed_and_the_rest_is_done(recordin
     assert [one.path for one in rows_of(version=1)] == ["0.wav", "3.wav"]
     listed = json.loads(Path("tokens/_manifest.json").read_text())["failures"]
     assert [(each["shard"], each["id"]) for each in listed] == [("000000-00", "1.wav"), ("000000-00", "4.wav")]
-    assert listed[0]["reason"].startswith("sounds/1.wav: is not a sound file")
+    assert listed[0]["reason"].startswith(f"{recordings.absolute()}/1.wav: is not a sound file")
     assert "4.wav: no such file" in listed[1]["reason"]
 
 
