@@ -279,7 +279,7 @@ def test_a_model_on_a_gpu_takes_and_gives_tensors_there():
         (torch.zeros(2, 100), r"shape \(2, 100\), expected"),
         (torch.zeros(1, 1, 0), r"shape \(1, 1, 0\), expected"),
         (torch.zeros(1, 1, 100, dtype=torch.int16), "torch.int16, expected floats"),
-        (torch.full((1, 1, 100), torch.nan), "the array: "),
+        (torch.full((1, 1, 100), torch.nan), "sound 0: "),
     ],
 )
 def test_what_is_no_batch_of_sounds_is_refused(values, said):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from coded_blocks import encode
 from tiny_models import tiny_model
-from tools import codec_of, synthetic, tiny_codec
+from tools import MODEL, codec_of, synthetic, tiny_codec
 
+import vqaudio
+from vqaudio.audio.resampling import read_mono
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.codes import Codes
 from vqaudio.codec.options import Variant
 from vqaudio.config.bottleneck import FSQConfig, HierarchicalConfig
 from vqaudio.errors import AudioError, ModelError
+from vqaudio.files import files_below
+from vqaudio.inference.base import Heard
 from vqaudio.model.bottleneck import FSQ, HierarchicalVQ
 from vqaudio.model.bottleneck.base import Bottleneck
+from vqaudio.registry import shipped_models
 
 RATE = 16000
 
@@ -83,6 +90,31 @@ def test_streams_that_look_across_time_and_others_have_the_codes_of_each_alone(b
         codec.encode_batch(sounds, RATE, code_cost=1e-3)
 
 
+def test_windows_on_several_threads_have_the_codes_of_each_alone(monkeypatch):
+    sounds = made()
+    alone = [tiny_codec().encode(wav, RATE) for wav in sounds]
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    found = vqaudio.load(MODEL).encode_batch(sounds, RATE)
+    assert all(map(same, alone, found))
+
+
+def test_no_more_windows_are_taken_than_may_be_held(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    networks = vqaudio.load(MODEL).networks
+    taken, done = 0, 0
+
+    def windows() -> Iterator[Heard]:
+        nonlocal taken
+        for number in range(20):
+            taken += 1
+            assert taken - done <= 4
+            yield Heard((number,), np.zeros(RATE // 2 // 320 * 320, np.float32), [(1, 0.0)])
+
+    for _ in networks.encode_windows(windows(), ahead=1.0):
+        done += 1
+    assert taken == done == 20
+
+
 def test_sounds_at_another_rate_are_those_of_each_alone(codec):
     sounds = [synthetic(seconds, 22050) for seconds in (0.3, 0.01)]
     found = codec.encode_batch(sounds, 22050)
@@ -111,6 +143,36 @@ def test_variants_of_each_sound_are_those_of_each_alone(codec):
         for variant, codes in zip(wanted, several, strict=True):
             asked = {"n_codebooks": variant.n_codebooks, "code_cost": variant.code_cost}
             assert same(codes, codec.encode(wav, RATE, with_margin=False, **asked))
+
+
+def test_bf16_is_a_precision_of_its_own():
+    codec, coarse = tiny_codec("torch"), vqaudio.load(MODEL, precision="bf16")
+    assert (coarse.precision, codec.precision) == ("bf16", "float32")
+    assert "bf16" in repr(coarse)
+    assert "float32" not in repr(codec)
+    wav = synthetic(2, RATE)
+    exact, (found,), alone = codec.encode(wav, RATE), coarse.encode_batch([wav], RATE), coarse.encode(wav, RATE)
+    assert same(found, alone)
+    assert 0.5 < np.mean(np.stack(exact.streams) == np.stack(found.streams)) < 1.0
+
+
+def test_precisions_that_are_none_are_refused():
+    with pytest.raises(ModelError, match="precision 'bf61' is not known; did you mean bf16"):
+        vqaudio.load(MODEL, precision="bf61")
+    with pytest.raises(ModelError, match="precision bf16 cannot be used by the backend onnx: use the backend torch"):
+        vqaudio.load(MODEL, backend="onnx", precision="bf16")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", shipped_models())
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+def test_recordings_at_once_have_the_codes_of_each_alone(data_folder, name, backend):
+    codec = vqaudio.load(name, backend=backend)
+    paths = files_below(data_folder / "speech", (".flac", ".wav"))
+    chosen = np.random.default_rng(0).choice(np.array(paths, dtype=object), 12, replace=False)
+    sounds = [read_mono(path, codec.sample_rate)[: 12 * codec.sample_rate] for path in chosen]
+    found = codec.encode_batch(sounds, codec.sample_rate)
+    assert all(same(codes, codec.encode(wav, codec.sample_rate)) for codes, wav in zip(found, sounds, strict=True))
 
 
 @pytest.mark.parametrize(

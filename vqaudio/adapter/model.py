@@ -112,7 +112,7 @@ class CodecModel(nn.Module):
         num_quantizers: int | None = None,
         bandwidth: float | None = None,
     ) -> CodecEncoderOutput:
-        """Sounds to codes, one after the other, without gradients.
+        """Sounds to codes, without gradients: as :meth:`vqaudio.Codec.encode_batch` gives them.
 
         Args:
             input_values: floats ``(batch, 1, samples)``.
@@ -129,9 +129,10 @@ class CodecModel(nn.Module):
         frames = frames_of(self.codec, batch.lengths)
         audio_codes = self._silence(len(frames), count, size)
         levels = []
-        for row, length in enumerate(batch.lengths):
-            wav = batch.waveform[row, :length]
-            found = self.codec.encode(wav, self.sampling_rate, n_codebooks=count, with_margin=False)
+        every = self.codec.encode_batch(
+            batch.waveform[:, None], self.sampling_rate, n_codebooks=count, lengths=batch.lengths, with_margin=False
+        )
+        for row, found in enumerate(every):
             tokens = [torch.from_numpy(codes.astype(np.int64)) for codes in found.streams]
             audio_codes[row, :, : frames[row]] = by_frame(tokens, self.codec.streams, frames[row])[0]
             levels.append([level for (level,) in found.levels])

@@ -26,7 +26,7 @@ class ArraySource:
 
     def __init__(self, wav: Any, sample_rate: int, *, name: str = "the array"):
         self.sample_rate = check_rate(sample_rate, name)
-        samples = _to_numpy(wav, name)
+        samples = as_array(wav, name)
         if samples.dtype.kind != "f":
             raise AudioError(
                 f"{name}: holds {samples.dtype}, expected floats with full scale at ±1; "
@@ -53,7 +53,12 @@ class ArraySource:
         return padded_window(self, lambda first, last: self._samples[:, first:last], start=start, stop=stop)
 
 
-def _to_numpy(wav: Any, name: str) -> NDArray[Any]:
+def as_array(wav: Any, name: str) -> NDArray[Any]:
+    """An array or a tensor, wherever it is, as an array of any shape; ``name`` is for the message.
+
+    Raises:
+        AudioError: it is not rectangular.
+    """
     if hasattr(wav, "detach"):  # a torch tensor, known by its methods so that torch is not imported
         wav = wav.detach().cpu()
         wav = (wav.float() if wav.is_floating_point() else wav).numpy()  # numpy has no bfloat16

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.audio.array_source import ArraySource
+from vqaudio.audio.array_source import ArraySource, as_array
 from vqaudio.codec.blocks import contexts, heard_channels, own_codes, sound_blocks
 from vqaudio.codec.codes import Codes
 from vqaudio.codec.loaded import LoadedModel
@@ -120,7 +120,8 @@ def sounds_of(sounds: Any, sample_rate: int, *, lengths: Sequence[int] | None = 
             raise AudioError(
                 f"lengths {own[:8]}: expected one for each of {len(sounds)} sounds, from 1 to {sounds.shape[2]} samples"
             )
-        sounds = [sound[:, :length] for sound, length in zip(sounds, own, strict=True)]
+        every = as_array(sounds, "sounds")  # at once, from wherever it is
+        sounds = [sound[:, :length] for sound, length in zip(every, own, strict=True)]
     elif lengths is not None:
         raise AudioError("lengths are for one array (batch, 1, samples): arrays in a list have their own")
     return [ArraySource(wav, sample_rate, name=f"sound {number}") for number, wav in enumerate(sounds)]

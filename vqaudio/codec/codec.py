@@ -47,6 +47,7 @@ def load(
     *,
     prior: str | Path | None = None,
     backend: str | None = None,
+    precision: str = "float32",
 ) -> Codec:
     """A codec with a shipped model, by name, or with any trained model, by path.
 
@@ -55,12 +56,14 @@ def load(
         device: where its networks run: ``cpu``, or ``cuda`` and the like.
         prior: the file of an integer prior for the model's codes, in place of the one that is shipped with it.
         backend: what runs the networks, see :mod:`vqaudio.inference.backends`.
+        precision: of the encoder's products: ``float32``, or ``bf16`` for devices that are quicker by it. Codes are
+            others then, though as good: with speech-16k-v4 4 % of the first codebook's, and 14 % of all.
 
     Raises:
-        ModelError: no such model, a file that is none, a device that cannot be used, or no such backend.
+        ModelError: no such model, a file that is none, a device that cannot be used, or no such backend or precision.
     """
     stored = read_model(name_or_path)
-    networks = load_networks(stored, device=device, backend=backend)
+    networks = load_networks(stored, device=device, backend=backend, precision=precision)
     return Codec(stored, networks, None if prior is None else Path(prior))
 
 
@@ -74,7 +77,9 @@ class Codec(PretrainedModel):
     def __repr__(self) -> str:
         codes = f"{self.n_codebooks} codebooks, {self.frame_rate:g} frames a second" if self.streams else "no codes"
         prior = "a prior" if self.streams and self.prior_file else "no prior"
-        return f"<Codec {self.name} ({self.fingerprint}): {self.sample_rate} Hz, {codes}, {prior}>"
+        known = [f"{self.sample_rate} Hz", codes, prior]
+        known += [] if self.precision == "float32" else [self.precision]
+        return f"<Codec {self.name} ({self.fingerprint}): {', '.join(known)}>"
 
     # ------------------------------------------------------------------------------------------------ sound and codes
 

@@ -12,27 +12,37 @@ if TYPE_CHECKING:
     from vqaudio.inference.stored import StoredModel
 
 BACKENDS = ("onnx", "torch")
+PRECISIONS = ("float32", "bf16")
+"""Of an encoder's products."""
 _TORCH = "vqaudio.model.torch_networks"
 """By its name: rooms that do without torch import no module that needs it."""
 
 
-def load_networks(stored: StoredModel, *, device: str = "cpu", backend: str | None = None) -> Networks:
+def load_networks(
+    stored: StoredModel, *, device: str = "cpu", backend: str | None = None, precision: str = "float32"
+) -> Networks:
     """The networks that a file holds, on a device: run by ``onnx`` on the CPU, by ``torch`` elsewhere, or as asked.
 
+    ``precision`` is one of ``PRECISIONS``; bf16 needs torch, which then runs them.
+
     Raises:
-        ModelError: no such backend, one that is not installed, a device that it cannot use, or tensors that do not fit
-            the config.
+        ModelError: no such backend or precision, one that is not installed, a device or a precision that it cannot use,
+            or tensors that do not fit the config.
     """
-    chosen = backend or ("onnx" if device == "cpu" else "torch")
+    if precision not in PRECISIONS:
+        raise ModelError(f"precision {precision!r} is not known; {choice(precision, PRECISIONS)}")
+    chosen = backend or ("onnx" if device == "cpu" and precision == "float32" else "torch")
     if chosen not in BACKENDS:
         raise ModelError(f"backend {chosen!r} is not known; {choice(chosen, BACKENDS)}")
     if chosen == "onnx":
+        if precision != "float32":
+            raise ModelError(f"precision {precision} cannot be used by the backend onnx: use the backend torch")
         if device != "cpu":
             raise ModelError(f"device {device!r} cannot be used by the backend onnx: use cpu, or the backend torch")
         from vqaudio.inference.onnx_networks import OnnxNetworks  # late: who asks for torch does without
 
         return OnnxNetworks(stored)
-    networks: Networks = _torch().load_networks(stored, device)
+    networks: Networks = _torch().load_networks(stored, device, precision)
     return networks
 
 

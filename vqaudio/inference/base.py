@@ -122,7 +122,10 @@ class Networks(ABC):
         config: the model's settings.
         quantizer: the model's bottleneck, over arrays.
         decode_only: whether the encoder was left out; then :meth:`features` raises ModelError.
+        precision: of the encoder's products.
     """
+
+    precision = "float32"
 
     def __init__(self, config: ModelConfig, quantizer: Quantizer, *, decode_only: bool = False):
         self.config, self.quantizer, self.decode_only = config, quantizer, decode_only

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vqaudio.errors import ModelError
-from vqaudio.inference.base import NO_CONTEXT, Floats, Networks, Quantizer, Tokens, inner
+from vqaudio.inference.base import MOST_AHEAD, NO_CONTEXT, Floats, Found, Heard, Networks, Quantizer, Tokens, inner
 from vqaudio.inference.spans import Span
 from vqaudio.inference.stored import StoredModel
 from vqaudio.model.autoencoder import Autoencoder
+from vqaudio.model.bottleneck.base import Bottleneck
 from vqaudio.model.checkpoint import built
+from vqaudio.model.fixed_batches import FixedBatches
 
 
-def load_networks(stored: StoredModel, device: str) -> TorchNetworks:
-    """A file's networks on a device.
+def load_networks(stored: StoredModel, device: str, precision: str) -> TorchNetworks:
+    """A file's networks on a device; ``precision`` as for :class:`TorchNetworks`.
 
     Raises:
         ModelError: a device that cannot be used, or tensors that do not fit the config.
@@ -32,7 +36,7 @@ def load_networks(stored: StoredModel, device: str) -> TorchNetworks:
         raise ModelError(
             f"device {device!r} cannot be used here ({reason}): use cpu, or cuda where there is a GPU"
         ) from None
-    return TorchNetworks(built(stored, device).model)
+    return TorchNetworks(built(stored, device).model, precision=precision)
 
 
 def module_of(networks: Networks, stored: StoredModel) -> Autoencoder:
@@ -49,19 +53,50 @@ class TorchNetworks(Networks):
 
     Attributes:
         model: the module; in evaluation mode.
+        precision: of the encoder's products, ``float32`` or ``bf16``.
     """
 
-    def __init__(self, model: Autoencoder):
-        self.model = model
+    def __init__(self, model: Autoencoder, *, precision: str = "float32"):
+        self.model, self.precision = model, precision
+        self._batches: FixedBatches | None = None
         super().__init__(model.config, TorchQuantizer(model), decode_only=model.decode_only)
 
     @torch.inference_mode()
     def features(self, waveform: Floats, *, context: Span = NO_CONTEXT) -> Floats:
         """See :meth:`Networks.features`."""
-        device = _device_of(self.model)
-        with full_float32(device):
-            made = self.model.encoder(torch.from_numpy(waveform).to(device))
+        made = self._encoded(torch.from_numpy(waveform).to(_device_of(self.model)))
         return inner(_array(made), context)
+
+    def _encoded(self, waveform: Tensor) -> Tensor:
+        device = waveform.device
+        in_bf16 = torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        with full_float32(device), in_bf16:
+            made: Tensor = self.model.encoder(waveform)
+        return made.float()
+
+    def encode_windows(
+        self, windows: Iterable[Heard], *, context: Span = NO_CONTEXT, ahead: float = MOST_AHEAD
+    ) -> Iterator[Found]:
+        """See :meth:`Networks.encode_windows`: one by one on a CPU, which gains nothing by more, else in batches."""
+        device = _device_of(self.model)
+        if not self.in_batches:
+            yield from super().encode_windows(windows, context=context, ahead=ahead)
+            return
+        if self._batches is None or self._batches.device != device:
+            self._batches = FixedBatches(
+                self._encoded,
+                partial(_searched, self.model.bottleneck),
+                hop_length=self.config.hop_length,
+                multiple=math.lcm(*(stream.stride for stream in self.quantizer.streams)),
+                device=device,
+            )
+        most = round(ahead * self.config.sample_rate)
+        yield from self._batches.encode_windows(windows, context=context, most=most)
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether windows are computed side by side."""
+        return _device_of(self.model).type != "cpu"
 
     @torch.inference_mode()
     def decode(self, tokens: Sequence[NDArray[Any]], speaker: int = 0, *, context: Span = NO_CONTEXT) -> Floats:
@@ -84,13 +119,8 @@ class TorchQuantizer(Quantizer):
     @torch.inference_mode()
     def encode(self, features: Floats, n_streams: int | None = None, *, code_cost: float = 0.0) -> list[Tokens]:
         """See :meth:`Quantizer.encode`."""
-        device, bottleneck = _device_of(self.model), self.model.bottleneck
-        values = torch.from_numpy(np.ascontiguousarray(features)).to(device)
-        with full_float32(device):
-            if code_cost:
-                found = bottleneck.encode_with_cost(values, n_streams, code_cost=code_cost)
-            else:
-                found = bottleneck.encode(values, n_streams)
+        values = torch.from_numpy(np.ascontiguousarray(features)).to(_device_of(self.model))
+        found = _searched(self.model.bottleneck, values, n_streams, code_cost or None)
         return [codes.cpu().numpy() for codes in found]
 
     @torch.inference_mode()
@@ -101,6 +131,15 @@ class TorchQuantizer(Quantizer):
     def additive_codebooks(self) -> list[Floats]:
         """See :meth:`Quantizer.additive_codebooks`."""
         return [_array(codebook.detach()) for codebook in self.model.bottleneck.additive_codebooks()]
+
+
+def _searched(
+    bottleneck: Bottleneck, features: Tensor, n_streams: int | None, code_cost: Tensor | float | None
+) -> list[Tensor]:
+    with full_float32(features.device):
+        if code_cost is None:
+            return bottleneck.encode(features, n_streams)
+        return bottleneck.encode_with_cost(features, n_streams, code_cost=code_cost)
 
 
 def _device_of(model: Autoencoder) -> torch.device:

@@ -88,10 +88,11 @@ class Bottleneck(nn.Module, ABC):
             ValueError: a number of streams that this bottleneck cannot decode from.
         """
 
-    def encode_with_cost(self, features: Tensor, n_streams: int | None, *, code_cost: float) -> list[Tensor]:
+    def encode_with_cost(self, features: Tensor, n_streams: int | None, *, code_cost: float | Tensor) -> list[Tensor]:
         """As :meth:`encode`, but a code has to bring the squared distance to the features down by ``code_cost``.
 
-        Where none does, the stop code is taken, so that frames that gain little end early.
+        That is one number, or one for each of the batch, ``(batch,)``. Where none does, the stop code is taken, so that
+        frames that gain little end early.
 
         Raises:
             ValueError: ``has_code_costs`` is false.

@@ -80,9 +80,12 @@ class ResidualVQ(Bottleneck):
         return self.encode_with_cost(features, n_streams, code_cost=0.0)
 
     @torch.no_grad()
-    def encode_with_cost(self, features: Tensor, n_streams: int | None, *, code_cost: float) -> list[Tensor]:
+    def encode_with_cost(self, features: Tensor, n_streams: int | None, *, code_cost: float | Tensor) -> list[Tensor]:
         """See :meth:`Bottleneck.encode_with_cost`; only codes whose embeddings are zeros cost nothing."""
         vectors = to_vectors(features)
+        costly = isinstance(code_cost, Tensor) or bool(code_cost)
+        if isinstance(code_cost, Tensor):
+            code_cost = code_cost.repeat_interleave(features.shape[2])[:, None, None]  # of each vector
         residuals = vectors[:, None]  # (n, paths, D)
         paths = torch.empty(len(vectors), 1, 0, dtype=torch.long, device=vectors.device)
         codebooks = list(self.codebook_modules())[:n_streams]
@@ -93,12 +96,12 @@ class ResidualVQ(Bottleneck):
             distances = codebook.distances(residuals.flatten(0, 1), out=memory)
             size = distances.shape[1]
             distances = distances.view(len(vectors), -1)
-            if code_cost:
+            if costly:
                 spent = (costs[..., None] + code_cost * (codebook.embedding != 0).any(1)).flatten(1)
                 distances += spent
             kept = nearest(distances, kept_paths if level + 1 < len(codebooks) else 1)
             parent, code = kept // size, kept % size
-            if code_cost:
+            if costly:
                 costs = spent.gather(1, kept)
             residuals = gather_paths(residuals, parent) - codebook(code)
             paths = torch.cat([gather_paths(paths, parent), code[..., None]], dim=-1)
