@@ -16,6 +16,7 @@ import soundfile
 import torch
 from tiny_models import RATE, spectral_config
 
+from vqaudio.config.bottleneck import ResidualConfig
 from vqaudio.config.reading import dump_json
 from vqaudio.config.training import RunConfig, TrainConfig
 
@@ -52,6 +53,13 @@ def toy_config(folder: Path, **changes: Any) -> TrainConfig:
         "accelerator": "cpu",
     }
     return TrainConfig.model_validate(values | changes)
+
+
+def two_process_config(folder: Path, update: str = "ema") -> TrainConfig:
+    """Few crops for many codes, so that codes die and are revived."""
+    config = toy_config(folder, devices=2, weight_ema=0.9, adversarial=SMALL_ADVERSARIAL, save_every_minutes=ALWAYS)
+    bottleneck = ResidualConfig(codebook_size=64, n_codebooks=2, update=update, revive_below=0.5)
+    return config.model_copy(update={"model": config.model.model_copy(update={"bottleneck": bottleneck})})
 
 
 def written(config: RunConfig, folder: Path) -> str:

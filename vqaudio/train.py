@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import click
@@ -56,6 +57,7 @@ def main(
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
     if isinstance(run, TrainConfig):
         list_recordings(data_folder(run.data.folder))  # says so at once where there are none
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a process that is gone is told in a sentence of our own
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds
     from vqaudio.training.processes import leave
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # the second is what schedulers send before they kill
+_TORCHRUN = "TORCHELASTIC_RUN_ID"  # in the environment of what it has started
 
 
 class Interruption:
-    """While entered, the first signal sets ``asked``; a second one acts at once, as it does without this."""
+    """While entered, the first signal sets ``asked``; a second one acts at once, as it does without this.
+
+    Not so under torchrun, which passes on a Ctrl-C that a terminal has sent to all of its processes already: there
+    further signals change nothing, and torchrun itself kills who has not ended after half a minute.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -24,9 +30,14 @@ class Interruption:
         self._before = {name: signal.signal(name, self._note) for name in wanted}
         return self
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def ask(self) -> None:
+        """Ask to stop, as a signal does."""
         self.asked = True
-        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.ask()
+        if _TORCHRUN not in os.environ:
+            self._restore()
 
     def _restore(self) -> None:
         for name, handler in self._before.items():

@@ -25,7 +25,8 @@ from vqaudio.training.interruption import Interruption
 from vqaudio.training.journal import Journal
 from vqaudio.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
 from vqaudio.training.prior import PriorTask
-from vqaudio.training.processes import Ranks, launch
+from vqaudio.training.processes import RayEnvironment, launch
+from vqaudio.training.ranks import Ranks
 from vqaudio.training.series import SeriesTask
 from vqaudio.training.state import load_state, save_state
 from vqaudio.training.task import Task
@@ -39,21 +40,32 @@ class Trainer:
         minutes: the length of the run and of its schedule by time, instead of by ``config.steps``.
         resume: go on from the state in the run's folder, if there is one.
         progress: show a bar and validations on standard error.
+        environment: tells of the run's processes where Ray has started them.
 
     Raises:
         VqaudioError: the folder holds a run that is not to be resumed, there is nothing to train on, or this machine
             has not what the config asks for.
     """
 
-    def __init__(self, config: RunConfig, *, minutes: float | None = None, resume: bool = False, progress: bool = True):
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        minutes: float | None = None,
+        resume: bool = False,
+        progress: bool = True,
+        environment: RayEnvironment | None = None,
+    ):
         self.config, self.minutes, self.folder = config, minutes, RunFolder(config.out)
         self.folder.claim(resume)
         if isinstance(config, TrainConfig):
             list_recordings(data_folder(config.data.folder))  # fails before other processes have started
-        self.fabric = launch(config)
-        self.ranks, self.journal = Ranks(self.fabric), Journal(self.fabric, progress)
+        self.fabric = launch(config, environment)
+        self.ranks = Ranks(self.fabric, lambda: self.folder.hint)
+        self.journal = Journal(self.fabric, progress)
         self.step, self.elapsed, self.heard = 0, 0.0, 0.0  # steps, seconds at work, what was learned from
         with self.ranks.together():
+            self.ranks.all_see(self.folder.path)
             self.task = make_task(config, self.journal.progress)
             self.model = self.task.model.to(self.fabric.device)
             self.average = WeightAverage(self.model, config.weight_ema) if config.weight_ema else None
@@ -64,8 +76,10 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------------- the run
 
-    def run(self) -> Path:
+    def run(self, interruption: Interruption | None = None) -> Path:
         """Train to the end of the schedule; returns the path of the trained model.
+
+        ``interruption`` is asked between steps whether to stop, in place of this process's signals.
 
         Raises:
             VqaudioError: the loss is not finite, the disk is full, or memory is; the last resume state stays as it was.
@@ -73,9 +87,9 @@ class Trainer:
         """
         total = None if self.minutes else self.config.steps
         try:
-            with self.ranks.together(), self.journal.open(self.step, total), Interruption() as interruption:
+            with self.ranks.together(), self.journal.open(self.step, total), interruption or Interruption() as asked:
                 self.ranks.on_rank_zero(lambda: self.folder.write_config(self.config))
-                self._train(interruption)
+                self._train(asked)
                 self.ranks.on_rank_zero(self._save)
                 self.ranks.on_rank_zero(self._validate)
                 self.ranks.on_rank_zero(self._export)
@@ -101,7 +115,7 @@ class Trainer:
                 saved = time.monotonic()
             if stop:
                 self.journal.say(f"stopped after step {self.step}; {self.folder.hint}")
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt if self.fabric.is_global_zero else SystemExit(130)  # said once
 
     @property
     def fraction(self) -> float:
