@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
+from vqaudio.cli.converting import Converter, Job
+from vqaudio.cli.jobs import Files, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.cli.options import Seconds, refuse_given, refuse_together
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
@@ -24,9 +26,11 @@ from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vqaudio.audio.live.inputs import Inputs
+    from vqaudio.audio.live.source import RawFormat
     from vqaudio.audio.source import Source
     from vqaudio.codec.codec import Codec
     from vqaudio.codec.options import CodingOptions
+    from vqaudio.series import Bounds
 
 SOUND_OPTIONS = (
     *("codebooks", "kbps", "fast", "chunk", "entropy", "condition", "rdo"),
@@ -157,7 +161,6 @@ def main(
     from vqaudio.audio.live.source import RawFormat
     from vqaudio.codec.options import CodingOptions
     from vqaudio.series import SUFFIXES as TABLES
-    from vqaudio.series import suffix_of
 
     refuse_together("codebooks", "kbps")
     if fast and kbps is None:
@@ -178,22 +181,6 @@ def main(
         raise click.UsageError(f"--condition {condition} needs --entropy prior")
     if delimiter is not None and delimiter == decimal:
         raise click.UsageError(f"--delimiter {delimiter} and --decimal {decimal}: expected different characters")
-    for_tables = bound is not None or lossless or bool(delimiter or decimal or table_format)
-
-    def is_table(source: Path) -> bool:
-        return bool(suffix_of(source) or table_format) or (for_tables and str(source) == "-")
-
-    if files.out_dir is None and len(files.paths) == 2:
-        _refuse_other_kind(files.paths[1])
-    jobs = list_jobs(files, TABLES if for_tables else SUFFIXES, out_suffix=".vq")
-    sounds = [job.source for job in jobs if not is_table(job.source)]
-    if sounds and for_tables:
-        raise click.UsageError(
-            f"{sounds[0]}: --max-error, --lossless, --delimiter and --decimal are for tables, which end in "
-            f"{', '.join(TABLES)}, or have their format named (--format csv)"
-        )
-    if len(sounds) < len(jobs):
-        refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
     wanted = CodingOptions(
         n_codebooks=codebooks,
         kbps=None if fast else kbps,
@@ -202,41 +189,40 @@ def main(
         rdo=rdo,
         chunk_seconds=chunk,
     )
-    with open_inputs(sounds, None if raw is None else RawFormat.parse(*raw)) as inputs:
-        sound = None
+    tables = TableOptions(bound, lossless, delimiter, decimal, table_format)
+    how = Compressing(
+        wanted,
+        tables,
+        model=model,
+        prior=prior,
+        device=device,
+        backend=backend,
+        fitting_kbps=kbps if fast else None,
+        raw=None if raw is None else RawFormat.parse(*raw),
+        quiet=files.quiet,
+    )
+    if files.out_dir is None and len(files.paths) == 2:
+        _refuse_other_kind(files.paths[1])
+    jobs = list_jobs(files, TABLES if tables.given else SUFFIXES, out_suffix=".vq")
+    sounds = [job.source for job in jobs if not how.is_table(job.source)]
+    if sounds and tables.given:
+        raise click.UsageError(
+            f"{sounds[0]}: --max-error, --lossless, --delimiter and --decimal are for tables, which end in "
+            f"{', '.join(TABLES)}, or have their format named (--format csv)"
+        )
+    if len(sounds) < len(jobs):
+        refuse_given(SOUND_OPTIONS, f"is for sound; tables ({', '.join(TABLES)}) do not take it")
+    where = files.where(device)
+    if not where.is_here(jobs):
         if sounds:
-            from vqaudio.codec.codec import load  # once the arguments are known to be good: it takes long to import
-
-            codec = load(model or DEFAULT_MODEL, device, prior=prior, backend=backend)
-            sound = _sound_converter(codec, wanted, kbps if fast else None, inputs, files.quiet)
-
-        def convert(job: Job) -> Outcome:
-            if sound is not None and not is_table(job.source):
-                return sound(job)
-            from vqaudio.series import compress_file
-
-            started = time.perf_counter()
-            with rows_bar(None, job.source.name, quiet=files.quiet) as bar:
-                written = compress_file(
-                    job.source,
-                    job.target,
-                    max_error=bound,
-                    lossless=lossless,
-                    progress=bar.update,
-                    model=model,
-                    suffix=f".{table_format}" if table_format and not suffix_of(job.source) else "",
-                    delimiter=delimiter,
-                    decimal=decimal,
-                )
-            if not files.quiet:
-                for remark in written.remarks:
-                    print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)
-                if written.reached:
-                    print(f"note: {input_name(job.source)}: reached {', '.join(written.reached)}", file=sys.stderr)
-            elapsed = time.perf_counter() - started
-            return TableDone.of(written.n_rows, written.n_columns, elapsed=elapsed, size=written.size)
-
-        return run_jobs(jobs, convert, quiet=files.quiet)
+            here = how if files.cluster is None else replace(how, device="cpu")  # who checks needs no GPU
+            here.check()
+        return run_jobs(jobs, how, quiet=files.quiet, where=where)
+    with open_inputs(sounds, how.raw) as inputs:
+        how = replace(how, inputs=inputs)
+        if sounds:
+            how.check()
+        return run_jobs(jobs, how, quiet=files.quiet)
 
 
 def _refuse_other_kind(target: Path) -> None:
@@ -256,46 +242,118 @@ def _refuse_other_kind(target: Path) -> None:
         )
 
 
-def _sound_converter(
-    codec: Codec,
-    options: CodingOptions,
-    fitting_kbps: float | None,
-    inputs: Inputs,
-    quiet: bool,
-) -> Callable[[Job], SoundDone]:
-    """What compresses sound.
+@dataclass(frozen=True)
+class TableOptions:
+    """What a command line says of tables."""
 
-    With ``fitting_kbps``, as many codebooks are used as fit it before their codes are made shorter.
+    bound: Bounds | None
+    lossless: bool
+    delimiter: str | None
+    decimal: str | None
+    format: str | None
+
+    @property
+    def given(self) -> bool:
+        """Whether it says anything of them."""
+        return self.bound is not None or self.lossless or bool(self.delimiter or self.decimal or self.format)
+
+
+@dataclass(frozen=True)
+class Compressing(Converter[Job, Outcome]):
+    """What compresses: a command line's options.
+
+    With ``fitting_kbps``, as many codebooks are used as fit it before their codes are made shorter. ``inputs`` are
+    those of this process, where it has opened some.
     """
-    from vqaudio.codec.rate_control import LEAST
 
-    codec.check_encodes()
-    codec.check_codebooks(options.n_codebooks)
-    asked = fitting_kbps if options.kbps is None else options.kbps
+    options: CodingOptions
+    tables: TableOptions
+    _: KW_ONLY
+    model: str | None
+    prior: Path | None
+    device: str
+    backend: str | None
+    fitting_kbps: float | None
+    raw: RawFormat | None
+    quiet: bool
+    inputs: Inputs | None = field(default=None, compare=False)
 
-    def options_for(sound: Source) -> CodingOptions:
-        if fitting_kbps is None:
-            return options
-        return replace(options, n_codebooks=codec.codebooks_for(fitting_kbps / sound.channels))
+    @cached_property
+    def codec(self) -> Codec:
+        """The model for sound."""
+        from vqaudio.codec.codec import load  # once the arguments are known to be good: it takes long to import
 
-    def convert(job: Job) -> SoundDone:
+        return load(self.model or DEFAULT_MODEL, self.device, prior=self.prior, backend=self.backend)
+
+    def check(self) -> None:
+        """Do nothing where the model can compress sound so.
+
+        Raises:
+            ModelError: there is no such model, it has no encoder or not as many codebooks.
+        """
+        self.codec.check_encodes()
+        self.codec.check_codebooks(self.options.n_codebooks)
+
+    def is_table(self, source: Path) -> bool:
+        """Whether an input is to be read as one."""
+        from vqaudio.series import suffix_of
+
+        return bool(suffix_of(source) or self.tables.format) or (self.tables.given and str(source) == "-")
+
+    def __call__(self, job: Job) -> Outcome:
+        return self._table(job) if self.is_table(job.source) else self._sound(job)
+
+    def _sound(self, job: Job) -> SoundDone:
+        from vqaudio.audio.live.inputs import open_inputs
+        from vqaudio.codec.rate_control import LEAST
+
+        codec, asked = self.codec, self.options.kbps if self.fitting_kbps is None else self.fitting_kbps
         started = time.perf_counter()
-        with inputs.sound(job.source) as sound:
+        with ExitStack() as stack:
+            inputs = self.inputs or stack.enter_context(open_inputs([job.source], self.raw))
+            sound = stack.enter_context(inputs.sound(job.source))
             total = sound.n_samples / sound.sample_rate if sound.n_samples < ENDLESS else None
-            with seconds_bar(total, job.source.name, quiet=quiet) as bar, atomic_write(job.target) as file:
+            with seconds_bar(total, job.source.name, quiet=self.quiet) as bar, atomic_write(job.target) as file:
                 try:
-                    size = codec.write(sound, file, options=options_for(sound), done=bar.update)
+                    size = codec.write(sound, file, options=self._options_for(sound), done=bar.update)
                 except RateError as error:
                     raise RateError(f"{sound.name}: {error}") from None
             seconds = sound.n_samples / sound.sample_rate
             problems = () if inputs.ended_by else sound.problems
-        inputs.report(sound, job.target, quiet=quiet)
+        inputs.report(sound, job.target, quiet=self.quiet)
         done = SoundDone(seconds, time.perf_counter() - started, size, problems)
-        if asked is not None and not quiet and done.kbps < LEAST * asked:
+        if asked is not None and not self.quiet and done.kbps < LEAST * asked:
             print(f"note: {sound.name}: {done.kbps:.2f} kb/s is as near as it comes to {asked:g}", file=sys.stderr)
         return done
 
-    return convert
+    def _options_for(self, sound: Source) -> CodingOptions:
+        if self.fitting_kbps is None:
+            return self.options
+        return replace(self.options, n_codebooks=self.codec.codebooks_for(self.fitting_kbps / sound.channels))
+
+    def _table(self, job: Job) -> TableDone:
+        from vqaudio.series import compress_file, suffix_of
+
+        tables, started = self.tables, time.perf_counter()
+        with rows_bar(None, job.source.name, quiet=self.quiet) as bar:
+            written = compress_file(
+                job.source,
+                job.target,
+                max_error=tables.bound,
+                lossless=tables.lossless,
+                progress=bar.update,
+                model=self.model,
+                suffix=f".{tables.format}" if tables.format and not suffix_of(job.source) else "",
+                delimiter=tables.delimiter,
+                decimal=tables.decimal,
+            )
+        if not self.quiet:
+            for remark in written.remarks:
+                print(f"warning: {input_name(job.source)}: {remark}", file=sys.stderr)
+            if written.reached:
+                print(f"note: {input_name(job.source)}: reached {', '.join(written.reached)}", file=sys.stderr)
+        elapsed = time.perf_counter() - started
+        return TableDone.of(written.n_rows, written.n_columns, elapsed=elapsed, size=written.size)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import sys
 import time
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, run_jobs, seconds_bar
+from vqaudio.cli.converting import Converter, Job
+from vqaudio.cli.jobs import Files, file_options, list_jobs, run_jobs, seconds_bar
 from vqaudio.cli.outcomes import SoundDone
 from vqaudio.cli.program import Command
 
@@ -52,9 +55,8 @@ def main(
     jobs = [] if list_speakers else list_jobs(files, SUFFIXES, out_suffix=".wav", may_omit_output=False)
     for job in jobs:
         known_suffix(job.target)
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
-
-    codec = load(model, device, backend=backend)
+    how = Converting(speaker, codebooks, model, device, backend, files.quiet)
+    codec = how.codec if files.cluster is None else replace(how, device="cpu").codec  # who checks needs no GPU
     if list_speakers:
         print("\n".join(codec.speakers) or f"{codec.name} knows no speakers")
         return 0
@@ -62,12 +64,31 @@ def main(
     codec.check_speaker(speaker)
     codec.check_codebooks(codebooks)
 
-    def convert(job: Job) -> SoundDone:
-        started = time.perf_counter()
-        seconds, problems = _convert(codec, job, speaker, codebooks, files.quiet)
-        return SoundDone(seconds, time.perf_counter() - started, problems=problems)
+    return run_jobs(jobs, how, quiet=files.quiet, where=files.where(device))
 
-    return run_jobs(jobs, convert, quiet=files.quiet)
+
+@dataclass(frozen=True)
+class Converting(Converter[Job, SoundDone]):
+    """What converts: a command line's options."""
+
+    speaker: str
+    codebooks: int | None
+    model: str
+    device: str
+    backend: str | None
+    quiet: bool
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The model in use."""
+        from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
+
+        return load(self.model, self.device, backend=self.backend)
+
+    def __call__(self, job: Job) -> SoundDone:
+        codec, started = self.codec, time.perf_counter()
+        seconds, problems = _convert(codec, job, self.speaker, self.codebooks, self.quiet)
+        return SoundDone(seconds, time.perf_counter() - started, problems=problems)
 
 
 def _convert(codec: Codec, job: Job, speaker: str, codebooks: int | None, quiet: bool) -> tuple[float, tuple[str, ...]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.jobs import Files, Job, run_jobs, settle
+from vqaudio.cli.converting import Job
+from vqaudio.cli.jobs import Files, run_jobs, settle
 from vqaudio.cli.outcomes import SoundDone
 from vqaudio.cli.program import Command
 from vqaudio.errors import ModelError, VqaudioError

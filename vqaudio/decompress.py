@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.jobs import Files, Job, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
-from vqaudio.cli.options import Edge, Edges, refuse_given
+from vqaudio.cli.converting import Converter, Job
+from vqaudio.cli.jobs import Files, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
+from vqaudio.cli.options import Edge, Edges, those_given
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
 from vqaudio.cli.program import Command
 from vqaudio.errors import ContainerError, VqaudioError
@@ -69,29 +72,55 @@ def main(
 
     Exits with status 1 where a part was damaged; the rest is decoded, with silence or empty cells in its place.
     """
-    from vqaudio.audio.sink import known_suffix  # late: --help does without
-    from vqaudio.codec.opened import StoredSound, model_of, open_vq
-    from vqaudio.series import suffix_of
-
     jobs = list_jobs(files, {".vq"}, out_suffix=_out_suffix)
-    codecs: dict[str | Path, Codec] = {}
-    damaged = False
+    how = Decompressing(
+        start, end, subtype, speaker, model, prior, device, backend, those_given(SOUND_OPTIONS), files.quiet
+    )
+    return run_jobs(jobs, how, quiet=files.quiet, where=files.where(device))
 
-    def codec_for(stored: StoredSound) -> Codec:
+
+@dataclass(frozen=True)
+class Decompressing(Converter[Job, Outcome]):
+    """What decompresses: a command line's options, of which ``sound_options`` are given and for sound alone."""
+
+    start: Edge | None
+    end: Edge | None
+    subtype: str | None
+    speaker: str
+    model: str | None
+    prior: Path | None
+    device: str
+    backend: str | None
+    sound_options: tuple[str, ...]
+    quiet: bool
+
+    @cached_property
+    def codecs(self) -> dict[str | Path, Codec]:
+        """By what they are called."""
+        return {}
+
+    def codec_for(self, stored: StoredSound) -> Codec:
+        """The codec of a file."""
         from vqaudio.codec.codec import load  # once it is known to be needed: networks take long to import
+        from vqaudio.codec.opened import model_of
 
-        chosen = model or model_of(stored)
-        if chosen not in codecs:
-            codecs[chosen] = load(chosen, device, prior=prior, backend=backend)
-        return codecs[chosen]
+        chosen = self.model or model_of(stored)
+        if chosen not in self.codecs:
+            self.codecs[chosen] = load(chosen, self.device, prior=self.prior, backend=self.backend)
+        return self.codecs[chosen]
 
-    def convert(job: Job) -> Outcome:
-        nonlocal damaged
+    def __call__(self, job: Job) -> Outcome:
+        from vqaudio.audio.sink import known_suffix  # late: --help does without
+        from vqaudio.codec.opened import StoredSound, open_vq
+        from vqaudio.series import suffix_of
+
+        start, end = self.start, self.end
         live = start is None and end is None and _writes_wav_in_place(job.target)
-        with open_vq(job.source, prior=prior, table_model=model, as_it_arrives=live) as stored:
+        with open_vq(job.source, prior=self.prior, table_model=self.model, as_it_arrives=live) as stored:
             if not isinstance(stored, StoredSound):
-                refuse_given(SOUND_OPTIONS, f"is for sound, and {stored.name} holds a table")
-                outcome: Outcome = _write_table(stored, job, (start, end), files.quiet)
+                for option in self.sound_options:
+                    raise VqaudioError(f"{option} is for sound, and {stored.name} holds a table")
+                outcome: Outcome = _write_table(stored, job, (start, end), self.quiet)
                 found = stored.damage
             else:
                 if suffix_of(job.target):
@@ -99,16 +128,12 @@ def main(
                         f"{job.target}: {stored.name} holds sound; name an output like {job.target.stem}.wav"
                     )
                 known_suffix(job.target)
-                sound = codec_for(stored).open(stored, speaker)
+                sound = self.codec_for(stored).open(stored, self.speaker)
                 span = _seconds("--start", start), _seconds("--end", end)
-                outcome, found = _write_sound(sound, job, span, subtype, files.quiet)
+                outcome, found = _write_sound(sound, job, span, self.subtype, self.quiet)
         for problem in found:
             print(f"damaged: {stored.name}: {problem}", file=sys.stderr)
-            damaged = True
-        return outcome
-
-    status = run_jobs(jobs, convert, quiet=files.quiet)
-    return 1 if damaged else status
+        return replace(outcome, damaged=bool(found))
 
 
 def _writes_wav_in_place(target: Path) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from vqaudio.cluster import Finished, is_careful, open_pool
+from vqaudio.cluster import Finished, is_careful, open_pool, run_apart
 from vqaudio.cluster.local import InProcess, LocalPool
+from vqaudio.cluster.pool import TRIES
 from vqaudio.errors import VqaudioError
 
 
@@ -82,13 +83,20 @@ def test_a_bug_ends_the_run_with_its_traceback(jobs):
 
 def test_items_outlive_workers_that_die_at_them(tmp_path):
     items = [tmp_path / name for name in ("1", "3", "6")]
-    with open_pool(None, jobs=2) as pool:
+    with LocalPool(2, deaths=TRIES + 1) as pool:
         found: dict[Path, Finished[Path, str]] = {done.item: done for done in pool.run(deadly, items)}
     assert [found[item].made for item in items] == ["done", "careful", None]
     last = tmp_path / "6"
     assert found[last].failure == (
-        f"{last}: 6 workers died at it, the last one by exit status 9; see whether memory is enough, or leave it out"
+        f"{last}: workers died at it again and again, the last one with exit status 9; see whether memory is enough, "
+        "or leave it out"
     )
+
+
+def test_items_that_kill_fail_alone_where_each_is_in_a_process_of_its_own(tmp_path):
+    found = list(run_apart(deadly, [tmp_path / name for name in ("0", "9")]))
+    assert [done.made for done in found] == ["done", None]
+    assert (tmp_path / "9").read_bytes() == b"xx"
 
 
 def test_workers_have_one_thread_and_stay():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,25 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from vqaudio.cli import options
+from vqaudio.cli.converting import Job, Where, convert_all
 from vqaudio.cli.options import PATH
 from vqaudio.cli.outcomes import Outcome, totals
-from vqaudio.errors import FileError, VqaudioError
+from vqaudio.errors import VqaudioError
 from vqaudio.files import files_below, refuse_existing, writes_in_place
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-
-@dataclass(frozen=True)
-class Job:
-    """One input and its output; ``-`` stands for standard input and output.
-
-    With ``--out-dir`` the folders of the output are made as needed.
-    """
-
-    source: Path
-    target: Path
-    makes_folders: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +32,12 @@ class Files:
     force: bool
     skip_existing: bool
     quiet: bool
+    cluster: str | None = None
+    jobs: int = 1
+
+    def where(self, device: str = "cpu") -> Where:
+        """Where they are converted."""
+        return Where(self.cluster, self.jobs, device)
 
 
 def file_options(
@@ -58,6 +54,8 @@ def file_options(
         ),
         options.force,
         options.skip_existing,
+        options.jobs,
+        options.cluster,
         options.quiet,
     )
 
@@ -65,6 +63,7 @@ def file_options(
         @functools.wraps(main)
         def packed(**given: Any) -> int:
             options.refuse_together("force", "skip_existing")
+            options.refuse_together("cluster", "jobs")
             files = Files(**{field.name: given.pop(field.name) for field in fields(Files)})
             return main(files=files, **given)
 
@@ -104,7 +103,8 @@ def settle(jobs: list[Job], files: Files) -> list[Job]:
     """The jobs that are to be done: without those whose outputs exist, where these are skipped, which is said.
 
     Raises:
-        VqaudioError: two inputs with one output, an input that is its own, or outputs that exist already.
+        VqaudioError: two inputs with one output, an input that is its own, outputs that exist already, or pipes that
+            other processes are to read or write.
     """
     targets: dict[Path, Path] = {}
     for job in jobs:
@@ -119,9 +119,11 @@ def settle(jobs: list[Job], files: Files) -> list[Job]:
         left = [job for job in jobs if writes_in_place(job.target) or not job.target.exists()]
         if len(left) < len(jobs) and not files.quiet:
             print(f"{len(jobs) - len(left)} of {len(jobs)} skipped: their outputs exist", file=sys.stderr)
-        return left
-    for job in jobs:
-        refuse_existing(job.target, files.force)
+        jobs = left
+    else:
+        for job in jobs:
+            refuse_existing(job.target, files.force)
+    files.where().refuse_pipes(jobs)
     return jobs
 
 
@@ -137,41 +139,37 @@ def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSu
     return [Job(file, folder / named(file).relative_to(path), makes_folders=True) for file in files]
 
 
-def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], *, quiet: bool) -> int:
+HERE = Where()
+
+
+def run_jobs(jobs: list[Job], convert: Callable[[Job], Outcome], *, quiet: bool, where: Where = HERE) -> int:
     """Convert each; a failure is reported and the rest goes on. Returns the exit status.
 
     Says what became of each, and of all together. What an input lacked is a warning, ``quiet`` or not, and makes the
-    status 1 as a failure does.
+    status 1 as a failure does. What converts elsewhere than here must be a :class:`vqaudio.cli.converting.Converter`.
     """
     failed = 0
     whole = True
     done: list[Outcome] = []
-    for job in jobs:
-        try:
-            if job.makes_folders:
-                _make_folder(job.target.parent)
-            done.append(convert(job))
-        except VqaudioError as error:
-            print(f"error: {error}", file=sys.stderr)
+    started = time.perf_counter()
+    for report in convert_all(jobs, convert, where=where, quiet=quiet):
+        sys.stderr.write(report.said)
+        if report.made is None:
+            print(f"error: {report.failure}", file=sys.stderr)
             failed += 1
             continue
-        for problem in done[-1].problems:
+        done.append(report.made)
+        for problem in report.made.problems:
             print(f"warning: {problem}", file=sys.stderr)
-            whole = False
+        whole = whole and not report.made.problems and not report.made.damaged
         if not quiet:
-            print(f"{_names(job)}: {done[-1]}", file=sys.stderr)
+            print(f"{_names(report.job)}: {report.made}", file=sys.stderr)
     if len(done) > 1 and not quiet:
-        print("\n".join(totals(done)), file=sys.stderr)
+        elapsed = None if where.is_here(jobs) else time.perf_counter() - started
+        print("\n".join(totals(done, elapsed=elapsed)), file=sys.stderr)
     if failed and len(jobs) > 1:
         print(f"error: {failed} of {len(jobs)} files could not be converted", file=sys.stderr)
     return 0 if whole and not failed else 1
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{folder}: cannot be made a folder ({error.strerror}); choose another --out-dir") from None
 
 
 def _names(job: Job) -> str:

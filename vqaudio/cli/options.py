@@ -93,6 +93,15 @@ force = click.option("--force", is_flag=True, help="overwrite outputs that exist
 skip_existing = click.option(
     "--skip-existing", is_flag=True, help="leave out what was converted before: its output exists"
 )
+jobs = click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="so many files at a time"
+)
+cluster = click.option(
+    "--cluster",
+    metavar="auto|ADDRESS",
+    help="on a Ray cluster, whose nodes must see the same files: HOST:PORT or ray://HOST:PORT; auto: the one on this "
+    "machine, or one that starts for this (an extra)",
+)
 device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:1")
 backend = click.option(
     "--backend",
@@ -142,14 +151,19 @@ def is_given(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
+def those_given(names: Sequence[str]) -> tuple[str, ...]:
+    """Of some options of the command that runs those on its command line, as they stand there."""
+    return tuple(f"--{name.replace('_', '-')}" for name in filter(is_given, names))
+
+
 def refuse_given(names: Sequence[str], why: str) -> None:
     """Do nothing if none of these options of the command that runs is given.
 
     Raises:
         VqaudioError: one is; the message names it and says ``why`` it must not be.
     """
-    for name in filter(is_given, names):
-        raise VqaudioError(f"--{name.replace('_', '-')} {why}")
+    for option in those_given(names):
+        raise VqaudioError(f"{option} {why}")
 
 
 def refuse_together(*names: str) -> None:
@@ -158,6 +172,6 @@ def refuse_together(*names: str) -> None:
     Raises:
         click.UsageError: two are.
     """
-    given = [f"--{name.replace('_', '-')}" for name in filter(is_given, names)]
+    given = those_given(names)
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)}: expected one of them", click.get_current_context())

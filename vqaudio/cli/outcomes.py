@@ -5,20 +5,21 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class SoundDone:
     """Sound that was converted: how much, in how long (both seconds), and to how many bytes where it was compressed.
 
-    ``problems``: what it lacked, in sentences.
+    ``problems``: what it lacked, in sentences. ``damaged``: whether some of it is lost, which was said already.
     """
 
     seconds: float
     elapsed: float
     size: int = 0
     problems: tuple[str, ...] = ()
+    damaged: bool = False
 
     @property
     def kbps(self) -> float:
@@ -42,6 +43,7 @@ class TableDone:
     size: int = 0
     shape: tuple[int, int] | None = None
     problems: tuple[str, ...] = ()
+    damaged: bool = False
 
     @classmethod
     def of(cls, n_rows: int, n_columns: int, *, elapsed: float, size: int = 0) -> TableDone:
@@ -66,8 +68,14 @@ def speed(seconds: float, elapsed: float) -> str:
     return f"{times:.{0 if times >= 10 else 2}f} x real time"
 
 
-def totals(done: Sequence[Outcome]) -> list[str]:
-    """A line for all sounds together, and one for all tables."""
+def totals(done: Sequence[Outcome], *, elapsed: float | None = None) -> list[str]:
+    """A line for all sounds together, and one for all tables.
+
+    ``elapsed``: seconds that they took together, where some were converted at the same time.
+    """
+    if elapsed is not None:
+        share = elapsed / sum(each.elapsed for each in done)
+        done = [replace(each, elapsed=each.elapsed * share) for each in done]
     kinds = (("sounds", SoundDone), ("tables", TableDone))
     found = ((name, [each for each in done if isinstance(each, kind)]) for name, kind in kinds)
     return [f"{len(some)} {name}: {functools.reduce(operator.add, some)}" for name, some in found if some]

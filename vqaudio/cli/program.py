@@ -49,7 +49,7 @@ def command(main: Main) -> Main:
     @functools.wraps(main)
     def wrapped(argv: list[str] | None = None) -> int:
         try:
-            with _warnings_in_one_line():
+            with warnings_in_one_line():
                 status = main(argv)
             sys.stdout.flush()
             return status
@@ -77,7 +77,7 @@ def command(main: Main) -> Main:
 
 
 @contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
+def warnings_in_one_line() -> Iterator[None]:
     """Print warnings about sound files as what they are; those of other packages as ever."""
 
     with warnings.catch_warnings():

@@ -6,12 +6,12 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic
 
-from vqaudio.cluster.pool import TRIES, Finished, Item, Made, Pool
+from vqaudio.cluster.pool import TRIES, Finished, Item, Made, Pool, died
 from vqaudio.cluster.work import attempt, use_one_thread
 from vqaudio.errors import VqaudioError
 
@@ -33,8 +33,9 @@ class InProcess(Pool):
 class LocalPool(Pool):
     """Processes of this machine, started as they are needed. One that dies is replaced, and its item tried again."""
 
-    def __init__(self, jobs: int):
-        self.workers = jobs
+    def __init__(self, jobs: int, *, deaths: int = 2 * TRIES):
+        """``deaths``: that an item may cause until it has failed."""
+        self.workers, self._deaths = jobs, deaths
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, _Try[Any]] = {}
         self._stillborn = 0
@@ -61,7 +62,7 @@ class LocalPool(Pool):
                         self._idle.append(worker)
                         if isinstance(answer, Exception):
                             raise answer
-                        yield answer
+                        yield replace(answer, item=tried.item)
                     elif (failed := self._bury(worker, tried)) is None:
                         again.append(tried)
                     else:
@@ -89,10 +90,10 @@ class LocalPool(Pool):
         if not worker.ready:
             self._stillborn += 1
             if self._stillborn >= TRIES:
-                raise VqaudioError(f"worker processes end as they start ({how}); try fewer of them")
+                raise VqaudioError(f"worker processes die as they start, the last one {how}; try fewer of them")
             return None
         tried.deaths += 1
-        if tried.deaths < 2 * TRIES:
+        if tried.deaths < self._deaths:
             return None
         return Finished(tried.item, None, died(tried.item, how), 0.0)
 
@@ -102,17 +103,19 @@ class LocalPool(Pool):
         self._idle.clear()
 
 
-def died(item: object, how: str) -> str:
-    """The sentence on an item at which no worker stayed alive."""
-    return (
-        f"{item}: {2 * TRIES} workers died at it, the last one by {how}; see whether memory is enough, or leave it out"
-    )
-
-
 def _cause(status: int | None) -> str:
     if status is not None and status < 0:
-        return signal.Signals(-status).name
-    return f"exit status {status}"
+        return f"of {signal.Signals(-status).name}"
+    return f"with exit status {status}"
+
+
+def run_apart(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Finished[Item, Made]]:
+    """Do the work on items, one after the other, in a process beside this one, and in another where that has died.
+
+    So an item that kills fails alone. For work that is careful, in whichever pool: see :meth:`Pool.run`.
+    """
+    with LocalPool(1, deaths=2) as pool:
+        yield from pool.run(work, items)
 
 
 # ------------------------------------------------------------------------------------------------------- one process

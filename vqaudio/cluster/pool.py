@@ -31,6 +31,13 @@ class Finished(Generic[Item, Made]):
     seconds: float
 
 
+def died(item: object, how: str) -> str:
+    """The sentence on an item at which no worker stayed alive; ``how`` the last one died."""
+    return (
+        f"{item}: workers died at it again and again, the last one {how}; see whether memory is enough, or leave it out"
+    )
+
+
 class Pool(ABC):
     """Workers of one thread each, to be used in a ``with`` block.
 
