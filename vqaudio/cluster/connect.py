@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import os
@@ -138,15 +139,15 @@ def _check_nodes(ray: Any, cluster: str) -> None:
     Raises:
         VqaudioError: one has not.
     """
-    from vqaudio import __version__ as ours
+    package = __name__.partition(".")[0]
 
     def version() -> str:  # a function within one travels whole: the node need not have its module
         try:
-            from vqaudio import __version__ as theirs
+            return str(importlib.import_module(package).__version__)
         except ImportError:
             return ""
-        return theirs
 
+    ours = version()
     at = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     task = ray.remote(version)
     asked = {
@@ -162,5 +163,5 @@ def _check_nodes(ray: Any, cluster: str) -> None:
         except ray.exceptions.RayError:  # it has gone meanwhile: its share is done by others
             continue
         if theirs != ours:
-            what = f"vqaudio {theirs}, and this machine {ours}" if theirs else "no vqaudio"
-            raise VqaudioError(f"--cluster {cluster}: node {name} has {what}; install vqaudio {ours} on every node")
+            what = f"{package} {theirs}, and this machine {ours}" if theirs else f"no {package}"
+            raise VqaudioError(f"--cluster {cluster}: node {name} has {what}; install {package} {ours} on every node")
