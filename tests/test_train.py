@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import sys
@@ -81,3 +82,18 @@ def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
 def test_minutes_must_be_a_length(tmp_path, capsys, minutes):
     assert main([written(toy_config(tmp_path), tmp_path), f"--minutes={minutes}"]) == 1
     assert "expected a number above 0" in error_of(capsys)
+
+
+@pytest.mark.parametrize("option", ["--workers", "--max-failures"])
+def test_what_counts_on_a_cluster_alone_is_refused_without_one(tmp_path, capsys, option):
+    assert main(["config.yaml", option, "2"]) == 2
+    assert error_of(capsys) == f"{option} needs --cluster (vqaudio train --help tells more)"
+
+
+def test_a_cluster_needs_the_extra(tmp_path, capsys, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else find_spec(name))
+    config = toy_config(tmp_path)
+    assert main([written(config, tmp_path), "--cluster", "head:6379"]) == 1
+    assert error_of(capsys) == "--cluster head:6379 needs ray: pip install 'vqaudio[cluster]'"
+    assert not Path(config.out).exists()

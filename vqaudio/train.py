@@ -14,6 +14,8 @@ from vqaudio.cli.extras import need
 from vqaudio.cli.program import Command
 from vqaudio.errors import ConfigError
 
+MAX_FAILURES = 3
+
 
 @click.command("train", cls=Command, example="recipes/speech16k/base.yaml --data recordings --minutes 30")
 @click.argument("config", metavar="CONFIG.yaml")
@@ -29,6 +31,19 @@ from vqaudio.errors import ConfigError
 @click.option("--minutes", type=float, help="length of the run and its schedule by time, instead of `steps`")
 @click.option("--resume", is_flag=True, help="go on from the state in the run's folder, if there is one")
 @click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), help="in place of accelerator in the config")
+@click.option("--cluster", metavar="auto|ADDRESS", help="train on a Ray cluster: the one at an address, or one here")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="processes on the cluster, each with a GPU where there are any [default: devices times nodes of the config]",
+)
+@click.option(
+    "--max-failures",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="go on by itself so often after a worker or a node of the cluster was lost [default: 3]",
+)
 @options.quiet
 def main(
     config: str,
@@ -37,13 +52,19 @@ def main(
     minutes: float | None,
     resume: bool,
     device: str | None,
+    cluster: str | None,
+    workers: int | None,
+    max_failures: int | None,
     quiet: bool,
 ) -> int:
     """Train a codec on a folder of recordings, a prior on a codec's tokens, or a model of series on tables.
 
     CONFIG.yaml is the run: model, data, losses, schedule. With `based_on: OTHER.yaml` it
-    holds what differs from that one.
+    holds what differs from that one. Several processes are started by `devices` in it, by
+    torchrun, or on a Ray cluster with --cluster.
     """
+    if cluster is None and (workers is not None or max_failures is not None):
+        raise click.UsageError(f"{'--workers' if workers is not None else '--max-failures'} needs --cluster")
     need("train", "train", later=["librosa"])  # for perturbed voices
     from vqaudio.audio.recordings import data_folder, list_recordings  # late: --help does without
     from vqaudio.config.runs import load_yaml, override, parse_run
@@ -57,6 +78,21 @@ def main(
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
     if isinstance(run, TrainConfig):
         list_recordings(data_folder(run.data.folder))  # says so at once where there are none
+    if cluster is not None:
+        from vqaudio.training.on_ray import train_on_ray  # late: Ray is an extra
+
+        path = train_on_ray(
+            run,
+            cluster,
+            workers=workers,
+            max_failures=MAX_FAILURES if max_failures is None else max_failures,
+            minutes=minutes,
+            resume=resume,
+            progress=not quiet,
+        )
+        if not quiet:
+            print(path)
+        return 0
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a process that is gone is told in a sentence of our own
     from vqaudio.training.loop import Trainer  # after all that can be checked without it: this import takes seconds
     from vqaudio.training.processes import leave

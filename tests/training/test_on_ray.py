@@ -1,0 +1,136 @@
+"""Runs on a Ray cluster: what it must have, and, on one of two nodes, the same result as elsewhere, come what may."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from clusters import LocalCluster, kill
+from safetensors.torch import load_file
+from tiny_runs import ALWAYS, numbers, run_python, toy_config, two_process_config, written
+
+from vqaudio.config.training import TrainConfig
+from vqaudio.errors import ConfigError
+from vqaudio.training.on_ray import _accelerator
+
+STARTS = 300.0  # seconds that workers may take to start where others are at work
+
+
+def resources(**there: float) -> SimpleNamespace:
+    return SimpleNamespace(cluster_resources=lambda: there)
+
+
+def test_gpus_are_used_where_they_are_asked_for_or_there():
+    assert _accelerator(resources(CPU=4.0, GPU=2.0), "auto", 2, "auto") == "cuda"
+    assert _accelerator(resources(CPU=4.0, GPU=2.0), "cpu", 4, "auto") == "cpu"
+    assert _accelerator(resources(CPU=4.0), "auto", 4, "auto") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("there", "accelerator", "says"),
+    [
+        ({"CPU": 2.0}, "cpu", "3 workers with a CPU each, but the cluster has 2 CPUs; lower --workers"),
+        ({}, "auto", "3 workers with a CPU each, but the cluster has no CPUs; lower --workers"),
+        ({"CPU": 8.0}, "cuda", "3 workers with a GPU each, but the cluster has no GPUs; lower --workers"),
+        ({"CPU": 8.0, "GPU": 1.0}, "auto", "3 workers with a GPU each, but the cluster has 1 GPU; lower --workers"),
+        ({"CPU": 2.0, "GPU": 4.0}, "auto", "3 workers with a CPU each, but the cluster has 2 CPUs; lower --workers"),
+    ],
+)
+def test_more_workers_than_there_is_room_for_are_refused_at_once(there, accelerator, says):
+    with pytest.raises(ConfigError, match=f"^--cluster head:6379: {says}"):
+        _accelerator(resources(**there), accelerator, 3, "head:6379")
+
+
+def started(config: TrainConfig, folder: Path, cluster: LocalCluster, *more: str) -> subprocess.Popen[str]:
+    """The command, at work on a cluster."""
+    command = [sys.executable, "-m", "vqaudio.train", written(config, folder), "--cluster", cluster.address, *more]
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_step(config: TrainConfig, step: int, command: subprocess.Popen[str]) -> None:
+    """Until a state of that step or a later one is saved."""
+    deadline = time.monotonic() + STARTS
+    while time.monotonic() < deadline and command.poll() is None:
+        if (Path(config.out) / "resume.safetensors").exists() and numbers(config.out)["step"] >= step:
+            return
+        time.sleep(0.05)
+    command.kill()
+    raise AssertionError(command.communicate())
+
+
+def trainers(cluster: LocalCluster) -> list[int]:
+    """Process ids of the workers that train."""
+    return [pid for pid in cluster.workers() if "RayTrainWorker" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+@pytest.mark.slow
+def test_a_run_whose_worker_is_killed_ends_as_one_that_was_started_here_undisturbed(tmp_path, ray_cluster):
+    config = two_process_config(tmp_path).model_copy(update={"steps": 40})
+    command = started(config, tmp_path, ray_cluster)
+    wait_for_step(config, 5, command)
+    kill(trainers(ray_cluster)[-1])
+    output, said = command.communicate(timeout=STARTS)
+    assert command.returncode == 0, said
+    assert output == f"{config.out}/model.safetensors\n"
+    again, *lines = said.splitlines()
+    assert again == "a worker or its node was lost: all go on from the last state (1 of 3)"
+    assert [line.partition(":")[0] for line in lines] == ["step 40"]
+
+    here = config.model_copy(update={"out": str(tmp_path / "here")})
+    done = run_python("-m", "vqaudio.train", written(here, tmp_path))
+    assert done.returncode == 0, done.stderr
+    for name in ("resume", "model", "discriminators"):
+        found, expected = (load_file(Path(run.out) / f"{name}.safetensors") for run in (config, here))
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in expected), name
+
+
+@pytest.mark.slow
+def test_a_command_that_is_told_to_end_lets_the_workers_save_first(tmp_path, ray_cluster):
+    config = toy_config(tmp_path, steps=100_000, save_every_minutes=ALWAYS)
+    command = started(config, tmp_path, ray_cluster, "--workers", "2")
+    wait_for_step(config, 1, command)
+    command.send_signal(signal.SIGTERM)
+    _, said = command.communicate(timeout=STARTS)
+    assert command.returncode == 130
+    stopped, last = said.splitlines()
+    assert stopped.startswith(f"stopped after step {numbers(config.out)['step']}; the last state is kept in ")
+    assert last == "interrupted"
+    assert not (Path(config.out) / "ray").exists()
+
+
+@pytest.mark.slow
+def test_what_fails_in_a_worker_is_a_sentence_here_and_the_state_stays(tmp_path, ray_cluster):
+    config = toy_config(tmp_path, save_every_minutes=ALWAYS)
+    in_the_way = Path(config.out) / "latest.safetensors"
+    in_the_way.mkdir(parents=True)
+    command = started(config, tmp_path, ray_cluster, "--workers", "2")
+    _, said = command.communicate(timeout=STARTS)
+    assert command.returncode == 1
+    assert said.startswith(f"error: {in_the_way}: ")
+    assert said.count("\n") == 1
+    assert numbers(config.out)["step"] == 1
+
+
+@pytest.mark.slow
+def test_a_cluster_without_room_is_refused_before_anything_is_written(tmp_path, ray_cluster):
+    config = toy_config(tmp_path)
+    script = f"""
+from vqaudio.train import main
+for more in (["--workers", "3"], ["--device", "cuda"]):
+    assert main([{written(config, tmp_path)!r}, "--cluster", {ray_cluster.address!r}, *more]) == 1
+"""
+    done = run_python("-c", script)
+    assert done.returncode == 0, done.stderr
+    cpus, gpus = done.stderr.splitlines()
+    assert "3 workers with a CPU each, but the cluster has 2 CPUs" in cpus
+    assert "1 worker with a GPU each, but the cluster has no GPUs" in gpus
+    assert not Path(config.out).exists()
