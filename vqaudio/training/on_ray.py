@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from vqaudio.cluster.connect import connected
+from vqaudio.cluster.connect import connect
 from vqaudio.config.training import RunConfig
 from vqaudio.errors import ConfigError, VqaudioError
 from vqaudio.training.folder import RunFolder
@@ -42,7 +42,7 @@ def train_on_ray(
 
     Args:
         config: of the run; its folder must be the same on all nodes, as must recordings and what else it names.
-        cluster: ``auto`` or an address, as for :func:`vqaudio.cluster.connect.connected`.
+        cluster: ``auto`` or an address, as for :func:`vqaudio.cluster.connect.connect`.
         workers, max_failures: see above.
         minutes, resume, progress: as for :class:`vqaudio.training.loop.Trainer`.
 
@@ -55,7 +55,7 @@ def train_on_ray(
     """
     folder = RunFolder(config.out)
     folder.claim(resume)
-    ray, ours = connected(cluster)
+    ray, ours = connect(cluster)
     try:
         workers = workers or config.devices * config.nodes
         accelerator = _accelerator(ray, config.accelerator, workers, cluster)
