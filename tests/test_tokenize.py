@@ -154,6 +154,8 @@ def test_tokens_of_others_are_not_mixed_in(manifest, capsys):
     assert one_line(capsys, "error: tokens: holds tokens of the model ", "choose another OUT")
     assert run("--codebooks", 1) == 1
     assert one_line(capsys, "error: tokens: was made with other settings (codebooks [3], now [1]); choose another OUT")
+    assert run("--precision", "bf16") == 1
+    assert one_line(capsys, 'error: tokens: was made with other settings (precision "float32", now "bf16")')
     assert run("--corpora", "words") == 1
     assert one_line(capsys, "error: tokens: holds tokens of another source", "choose another OUT")
     if manifest:

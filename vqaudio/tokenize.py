@@ -77,6 +77,7 @@ if TYPE_CHECKING:
 @click.option("--cluster", metavar="auto|ADDRESS", help="work on a Ray cluster: the one at an address, or one here")
 @options.device
 @options.backend
+@options.precision
 @options.quiet
 def main(
     source: str,
@@ -94,6 +95,7 @@ def main(
     cluster: str | None,
     device: str,
     backend: str | None,
+    precision: str,
     quiet: bool,
 ) -> int:
     """Write the tokens of SOURCE as Parquet files in OUT, with a row for each recording.
@@ -117,7 +119,7 @@ def main(
     from vqaudio.tokenization import settings
     from vqaudio.tokenization.run import tokenize
 
-    codec = load(model, device if cluster is None else "cpu", backend=backend)
+    codec = load(model, device if cluster is None else "cpu", backend=backend, precision=precision)
     codec.check_encodes()
     counts = tuple(codec.check_codebooks(number) for number in codebooks or (None,))
     if costs[1] and not codec.networks.quantizer.has_code_costs:
@@ -131,6 +133,7 @@ def main(
         fingerprint,
         device,
         backend,
+        precision,
         counts,
         speed,
         costs,

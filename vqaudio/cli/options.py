@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from vqaudio.errors import VqaudioError
-from vqaudio.inference.backends import BACKENDS
+from vqaudio.inference.backends import BACKENDS, PRECISIONS
 from vqaudio.registry import shipped_models
 
 PATH = click.Path(path_type=Path)
@@ -107,6 +107,13 @@ backend = click.option(
     "--backend",
     type=click.Choice(tuple(BACKENDS)),
     help="what runs the networks; torch is an extra (default: onnx on the cpu, torch elsewhere)",
+)
+precision = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="of the encoder's products; with bf16, which needs torch, some codes are others",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="print JSON")
 own_prior = click.option("--prior", type=PATH, metavar="PATH", help="an integer prior, in place of the model's own")

@@ -17,6 +17,7 @@ class Tokenizing:
         out: the folder of tokens, a path or a URL. format: a key of :data:`vqaudio.tokens.formats.FORMATS`.
         source: digest of the corpus.
         model: name or path. fingerprint: of the file that it was. device, backend: where it runs, and on what.
+        precision: of its encoder, see :func:`vqaudio.load`.
         codebooks: each recording is coded once with each of these numbers of codebooks.
         speed: augmented copies are played slower or faster by up to this share.
         code_costs: half of the augmented copies are coded with a code cost (a squared distance) between these,
@@ -33,6 +34,7 @@ class Tokenizing:
     fingerprint: str
     device: str
     backend: str | None
+    precision: str
     codebooks: tuple[int, ...]
     speed: float
     code_costs: tuple[float, float]
@@ -44,6 +46,7 @@ class Tokenizing:
     def settings(self) -> str:
         """What decides tokens beside the codec, as JSON, in the words of the command line."""
         known = {
+            "precision": self.precision,
             "codebooks": self.codebooks,
             "speed": self.speed,
             "code_costs": self.code_costs,

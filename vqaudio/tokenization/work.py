@@ -86,7 +86,7 @@ def codec_of(how: Tokenizing) -> Codec:
     Raises:
         ModelError: the file is another model by now.
     """
-    codec = load(how.model, how.device, backend=how.backend)
+    codec = load(how.model, how.device, backend=how.backend, precision=how.precision)
     if codec.fingerprint != how.fingerprint:
         raise ModelError(f"{how.model}: was replaced by another model meanwhile; run tokenize again")
     return codec
