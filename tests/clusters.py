@@ -57,7 +57,7 @@ class LocalCluster:
         """Start one more; it is up on return."""
         first = self._cluster.head_node is None
         more = {"include_dashboard": False, "include_log_monitor": False} if first else {}
-        with self._own_record():
+        with self._surroundings():
             return self._cluster.add_node(temp_dir=str(self.folder / "ray"), **more, **self._each)
 
     def kill_node(self, node: Any) -> None:
@@ -68,29 +68,34 @@ class LocalCluster:
         killed = [raylet, *raylet.children(recursive=True)]
         for process in killed:
             kill(process.pid)
-        with self._own_record():
+        with self._surroundings():
             self._cluster.remove_node(node, allow_graceful=False)
         _, alive = psutil.wait_procs(killed, timeout=DIES)
         assert not alive, f"still running after SIGKILL: {alive}"
 
     def workers(self) -> list[int]:
         """Process ids of the workers that hold a task or an actor now."""
+        titles = self.processes()
+        busy = (pid for pid, title in titles.items() if title.startswith("ray::"))
+        return [pid for pid in busy if not titles[pid].startswith(("ray::IDLE", *AGENTS))]
+
+    def processes(self) -> dict[int, str]:
+        """All of Ray's processes, by id, with their command lines."""
         import psutil
 
-        found = []
+        found = {}
         for node in self._cluster.list_all_nodes():
-            for process in psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True):
-                try:
-                    title = " ".join(process.cmdline())
-                except psutil.Error:  # gone meanwhile
-                    continue
-                if title.startswith("ray::") and not title.startswith(("ray::IDLE", *AGENTS)):
-                    found.append(process.pid)
+            for started in [each.process.pid for several in node.all_processes.values() for each in several]:
+                with suppress(psutil.Error):  # gone meanwhile
+                    process = psutil.Process(started)
+                    for each in [process, *process.children(recursive=True)]:
+                        with suppress(psutil.Error):
+                            found[each.pid] = " ".join(each.cmdline())
         return found
 
     def close(self) -> None:
         """End all nodes and remove what they wrote; again, it does nothing."""
-        with self._own_record():
+        with self._surroundings():
             self._cluster.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -101,10 +106,14 @@ class LocalCluster:
         self.close()
 
     @contextmanager
-    def _own_record(self) -> Iterator[None]:
-        """Where ``ray.init("auto")`` looks for an address is this cluster's folder, and not the one of all users."""
+    def _surroundings(self) -> Iterator[None]:
+        """Where ``ray.init("auto")`` looks for an address is this cluster's folder, and not the one of all users.
+
+        Ray's workers would stand back behind whatever else runs here (niceness 15), and hardly move on a busy machine.
+        """
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("RAY_TMPDIR", str(self.folder))
+            patch.setenv("RAY_worker_niceness", "0")
             yield
 
 
