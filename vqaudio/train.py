@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from pathlib import Path
 
 import click
 
@@ -21,9 +20,9 @@ MAX_FAILURES = 3
 @click.argument("config", metavar="CONFIG.yaml")
 @click.option(
     "--data",
-    type=options.PATH,
-    metavar="FOLDER",
-    help="recordings of your own (or tokens, for a prior), in place of data.folder; folders in it share crops by their "
+    metavar="SOURCE",
+    help="recordings of your own (a folder, a manifest or tars, by path or URL; for a prior a folder of tokens), in "
+    "place of data.folder; folders in it share crops by their "
     "length, in place of data.corpora and data.weights. For a model of series a table or a folder of them, in place of "
     "data.tables",
 )
@@ -47,7 +46,7 @@ MAX_FAILURES = 3
 @options.quiet
 def main(
     config: str,
-    data: Path | None,
+    data: str | None,
     overrides: tuple[str, ...],
     minutes: float | None,
     resume: bool,
@@ -66,9 +65,9 @@ def main(
     if cluster is None and (workers is not None or max_failures is not None):
         raise click.UsageError(f"{'--workers' if workers is not None else '--max-failures'} needs --cluster")
     need("train", "train", later=["librosa"])  # for perturbed voices
-    from vqaudio.audio.recordings import data_folder, list_recordings  # late: --help does without
-    from vqaudio.config.runs import load_yaml, override, parse_run
+    from vqaudio.config.runs import load_yaml, override, parse_run  # late: --help does without
     from vqaudio.config.training import TrainConfig
+    from vqaudio.training.heard import check_source
 
     settings = load_yaml(config)
     given = [] if data is None else data_changes(data, settings.get("kind"))
@@ -77,7 +76,7 @@ def main(
     if minutes is not None and not 0.0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes}: expected a number above 0")
     if isinstance(run, TrainConfig):
-        list_recordings(data_folder(run.data.folder))  # says so at once where there are none
+        check_source(run.data)  # says so at once where there are none
     if cluster is not None:
         from vqaudio.training.on_ray import train_on_ray  # late: Ray is an extra
 
@@ -107,9 +106,9 @@ def main(
     return 0
 
 
-def data_changes(data: Path, kind: str | None) -> list[str]:
+def data_changes(data: str, kind: str | None) -> list[str]:
     """What ``--data`` changes in a config of a kind."""
-    path = json.dumps(str(data))
+    path = json.dumps(data)
     found = f"data.tables=[{path}]" if kind == "series" else f"data.folder={path}"
     corpora = [] if kind in ("prior", "series") else ["data.corpora=[]"]
     return [found, "data.weights={}", *corpora]

@@ -14,7 +14,9 @@ class DataConfig(Section):
     """Which recordings are heard, how often, and how they are varied."""
 
     folder: str | None = Field(
-        None, description="folder of audio; default: $VQAUDIO_DATA/speech or ../shared/data/speech"
+        None,
+        description="folder of audio, or a manifest or tars, by path or URL; default: $VQAUDIO_DATA/speech or "
+        "../shared/data/speech",
     )
     corpora: tuple[str, ...] = Field((), description="those that are heard; none: all that the folder holds")
     cache: str | None = Field(

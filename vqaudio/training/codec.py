@@ -19,7 +19,8 @@ from vqaudio.model.autoencoder import Autoencoder, Reconstruction
 from vqaudio.model.bottleneck.base import score_function
 from vqaudio.model.checkpoint import Checkpoint
 from vqaudio.training.adversarial import Adversary
-from vqaudio.training.data import Crops, speakers_in
+from vqaudio.training.data import Crops
+from vqaudio.training.heard import speakers_in
 from vqaudio.training.losses import ReconstructionLoss
 from vqaudio.training.prefetch import Prefetch
 from vqaudio.training.start import start_from
@@ -45,7 +46,7 @@ class CodecTask(Task):
 
     def __init__(self, config: TrainConfig, progress: bool):
         if config.speaker_corpora:
-            speakers = speakers_in(config.data, config.speaker_corpora)
+            speakers = speakers_in(config.data, config.speaker_corpora, config.model.sample_rate)
             config = config.model_copy(update={"model": config.model.model_copy(update={"speakers": speakers})})
         self.config = config
         self.train_crops = Crops(config.data, config.model, split="train", seed=config.seed, progress=progress)

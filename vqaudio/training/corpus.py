@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.resampling import resample
+from vqaudio.corpora import Corpus as Source
+from vqaudio.corpora import Part
 from vqaudio.errors import AudioWarning
 from vqaudio.files import open_input
-from vqaudio.training.corpus_files import CorpusFiles
+from vqaudio.training.corpus_files import FIELDS, CorpusFiles
 from vqaudio.training.decoding import Decoded, decode_once
 
 FILES_A_PART = 64
@@ -84,6 +86,38 @@ def read_corpus(paths: Paths, sample_rate: int, *, cache: Path | None = None, ti
     parts = (FilesPart(index, tuple(islice(rest, FILES_A_PART))) for index in range(count))
     decode_once(files, parts, sample_rate, total=count, title=title)
     return Corpus.mapped(files)
+
+
+def read_source(source: Source, files: CorpusFiles, sample_rate: int, *, title: str = "") -> Corpus:
+    """All utterances of a source at ``sample_rate`` (Hz), mono, from ``files``, which hold what is known of them too.
+
+    Warns with :class:`vqaudio.errors.AudioWarning` of what cannot be read, which is left out.
+
+    Raises:
+        FileError, AudioError, CorpusError: the source cannot be read at all, or the files not be written.
+    """
+    decode_once(files, map(UtterancesPart, source.parts()), sample_rate, title=title)
+    return Corpus.mapped(files)
+
+
+@dataclass(frozen=True)
+class UtterancesPart:
+    """Some utterances of a source."""
+
+    part: Part
+
+    @property
+    def index(self) -> int:
+        """See :class:`vqaudio.training.decoding.Decodable`."""
+        return self.part.index
+
+    def decode(self, sample_rate: int) -> Iterator[Decoded]:
+        """See :class:`vqaudio.training.decoding.Decodable`."""
+        for utterance, sound in self.part.read(sample_rate):
+            if isinstance(sound, str):
+                yield Decoded((), problem=sound)
+            else:
+                yield Decoded(tuple(getattr(utterance, field) for field in FIELDS), [to_int16(sound)])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,34 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vqaudio.audio.recordings import data_folder, each_recording
 from vqaudio.config.model import ModelConfig
 from vqaudio.config.training import DataConfig
 from vqaudio.errors import AudioError, ConfigError, install
 from vqaudio.training import augment
-from vqaudio.training.heard import Labels, open_heard
+from vqaudio.training.heard import Labels, open_heard, source_of
 
 SPEED_GROUPS = 4  # parts of a batch, each with one speed
 GRAIN = 128  # samples: lengths of crops at other speeds are multiples, for which a GPU has its Fourier plans ready
 COPIED = 1 << 24  # samples that are moved to a device at once
 MAX_REDRAWS = 7  # times that silent crops are drawn again
-
-
-def speakers_in(config: DataConfig, corpora: Collection[str]) -> tuple[str, ...]:
-    """The speakers of some corpora who are in training, by name, in the order of the alphabet.
-
-    Raises:
-        AudioError: a corpus that is not there or whose speakers have no names.
-    """
-    folder = data_folder(config.folder)
-    found = {(item.corpus, item.speaker) for item in each_recording(folder) if item.split == "train" and item.speaker}
-    nameless = sorted(set(corpora) - {corpus for corpus, _ in found})
-    if nameless:
-        raise AudioError(
-            f"speaker_corpora names {', '.join(nameless)}, but {folder} has no training speaker with a name there; "
-            "give manifest.csv a column speaker"
-        )
-    return tuple(sorted({speaker for corpus, speaker in found if corpus in corpora}))
 
 
 @dataclass(frozen=True)
@@ -98,7 +80,7 @@ class Crops:
         self.sample_rate, self.seed = model.sample_rate, seed
         self.samples = max(1, round(config.crop_seconds * model.sample_rate / model.hop_length)) * model.hop_length
         heard = open_heard(config, split, self.sample_rate, shared=config.workers > 0, progress=progress)
-        self.corpus, lengths, where = heard.corpus, heard.lengths(), data_folder(config.folder)
+        self.corpus, self._chosen, lengths, where = heard.corpus, heard.chosen, heard.lengths(), source_of(config)
         if not lengths.any():
             raise AudioError(f"{where}: no recordings in the split {split!r}; add some or set data.folder")
         numbers = {name: number for number, name in enumerate(model.speakers, start=1)}
@@ -209,8 +191,9 @@ class Crops:
     def _stretches(self, index: NDArray[np.int64], wanted: int, random: np.random.Generator) -> Tensor:
         """``wanted`` samples from somewhere in each recording, or up to an eighth beyond its ends, where zeros are."""
         beyond = wanted // 8
-        first = self.corpus.offsets[index]
-        length = self.corpus.offsets[index + 1] - first
+        number = index if self._chosen is None else self._chosen[index].astype(np.int64)
+        first = self.corpus.offsets[number]
+        length = self.corpus.offsets[number + 1] - first
         begin = random.integers(-beyond, np.maximum(length - wanted + beyond, 1 - beyond))
         if self.sound is None:
             found = self._copied(first, length, begin, wanted)

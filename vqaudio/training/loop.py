@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vqaudio.audio.recordings import data_folder, list_recordings
 from vqaudio.config.prior import PriorTrainConfig
 from vqaudio.config.series import SeriesTrainConfig
 from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.training.codec import CodecTask
 from vqaudio.training.folder import RunFolder
+from vqaudio.training.heard import check_source
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.journal import Journal
 from vqaudio.training.optimization import WeightAverage, learning_rate, make_optimizer, set_rate
@@ -59,7 +59,7 @@ class Trainer:
         self.config, self.minutes, self.folder = config, minutes, RunFolder(config.out)
         self.folder.claim(resume)
         if isinstance(config, TrainConfig):
-            list_recordings(data_folder(config.data.folder))  # fails before other processes have started
+            check_source(config.data)  # fails before other processes have started
         self.fabric = launch(config, environment)
         self.ranks = Ranks(self.fabric, lambda: self.folder.hint)
         self.journal = Journal(self.fabric, progress)
