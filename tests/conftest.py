@@ -12,6 +12,7 @@ import torch
 from clusters import ray_cluster  # noqa: F401 (a fixture)
 from entropy_files import Toys, make_toys
 from feeding import Feeder
+from s3_server import s3  # noqa: F401 (a fixture)
 from tiny_models import TINY_CONFIGS, tiny_model
 
 from vqaudio.codec import codec

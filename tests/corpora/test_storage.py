@@ -85,6 +85,8 @@ def test_what_is_not_there_is_a_sentence(place):
         ("", "b", "b"),
         ("s3://x", "b", "s3://x/b"),
         ("a", "/b", "/b"),
+        ("a", "../b", "a/../b"),
+        ("s3://x/a", "../b/c", "s3://x/b/c"),
         ("a", "s3://x/b", "s3://x/b"),
     ],
 )

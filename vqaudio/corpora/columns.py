@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
-from vqaudio.audio.recordings import NO_CORPUS, corpus_of
-from vqaudio.corpora import storage
+from vqaudio.audio.recordings import NO_CORPUS
 from vqaudio.corpora.listing import Listed
 from vqaudio.corpora.utterance import Utterance
 from vqaudio.errors import CorpusError
@@ -49,6 +47,10 @@ Capitals do not matter, and spaces and hyphens are as good as ``_``.
 """
 
 
+_TEXTS = frozenset(("id", "corpus", "split", "speaker", "label", "text"))
+_NUMBERS = frozenset(("seconds", "begin", "end", "duration", "channel"))
+
+
 class Columns:
     """Which columns of a table are which.
 
@@ -58,79 +60,93 @@ class Columns:
 
     def __init__(self, names: Sequence[str], where: str):
         known = {plain_name(name): name for name in reversed(names)}
-        self._names = {
+        found = {
             field: next((known[name] for name in choices if name in known), None) for field, choices in NAMES.items()
         }
-        if self._names["path"] is None:
-            found = ", ".join(names) or "none"
+        self._names = {field: name for field, name in found.items() if name is not None}
+        if "path" not in self._names:
+            shown = ", ".join(names) or "none"
             raise CorpusError(
-                f"{where}: no column with the paths of recordings: found {found}; expected one called "
+                f"{where}: no column with the paths of recordings: found {shown}; expected one called "
                 f"{', '.join(NAMES['path'][:-1])} or {NAMES['path'][-1]}"
             )
+        self._texts = [(field, name) for field, name in self._names.items() if field in _TEXTS]
+        self._numbers = [(field, name) for field, name in self._names.items() if field in _NUMBERS]
 
     @property
     def used(self) -> list[str]:
         """The columns that are read."""
-        return [name for name in self._names.values() if name is not None]
+        return list(self._names.values())
 
     def listed(self, row: Mapping[str, Any], where: str) -> Listed:
         """A row of the table, which messages call ``where``."""
-        values = {field: row.get(name) for field, name in self._names.items() if name is not None}
         try:
-            return Listed(self._utterance(values))
+            return Listed(self._utterance(row))
         except CorpusError as error:
-            path = values.get("path")
-            known = path if isinstance(path, str) else ""
-            return Listed(
-                Utterance(text_in(values.get("id")) or where, known, corpus_in(known), ""), f"{where} {error}"
-            )
+            value = row.get(self._names["path"])
+            path = value if isinstance(value, str) else ""
+            name = text_in(row.get(self._names.get("id", ""))) or where
+            return Listed(Utterance(name, path, corpus_in(path), ""), f"{where} {error}")
 
-    def _utterance(self, values: dict[str, Any]) -> Utterance:
-        path = path_in(values["path"], self._names["path"])
-        begin, end, length, seconds = (
-            self._seconds(values, field) for field in ("begin", "end", "duration", "seconds")
-        )
-        duration = length if end is None else end - (begin or 0.0)
-        if duration is not None and not duration > 0:
-            raise CorpusError(f"lasts {duration:g} s, expected more than 0")
+    def _utterance(self, row: Mapping[str, Any]) -> Utterance:
+        path = path_in(row.get(self._names["path"]), self._names["path"])
+        known: dict[str, Any] = {"split": ""}
+        for field, name in self._texts:
+            if text := text_in(row.get(name)):
+                known[field] = text
+        numbers = {}
+        for field, name in self._numbers:
+            number = _number(row.get(name), name)
+            if number is not None:
+                numbers[field] = number
+        if numbers:
+            known |= self._place(numbers)
+        if "corpus" not in known:
+            known["corpus"] = corpus_in(path)
+        if "id" not in known:
+            known["id"] = name_of_place(path, known)
+        return Utterance(path=path, **known)
+
+    def _place(self, numbers: Mapping[str, float]) -> dict[str, Any]:
+        """What numbers say: which stretch of the recording, which channel of it, how long."""
+        known: dict[str, Any] = {}
+        begin, end, duration = numbers.get("begin"), numbers.get("end"), numbers.get("duration")
         if begin is None and end is None:  # all of the recording, and how long that is
-            seconds, duration = (length if seconds is None else seconds), None
-        channel = self._number(values, "channel")
-        if channel is not None and (channel < 0 or channel != int(channel)):
-            raise CorpusError(f"says {channel:g} in the column {self._names['channel']}, expected 0, 1, ...")
-        texts = {field: text_in(values.get(field)) for field in ("id", "corpus", "split", "speaker", "label", "text")}
-        utterance = Utterance(
-            id=texts["id"],
-            path=path,
-            corpus=texts["corpus"] or corpus_in(path),
-            split=texts["split"],
-            speaker=texts["speaker"],
-            label=texts["label"],
-            text=texts["text"],
-            seconds=duration if duration is not None else seconds,
-            begin=begin or 0.0,
-            duration=duration,
-            channel=None if channel is None else int(channel),
-        )
-        return utterance if utterance.id else named_by_place(utterance)
+            duration = numbers.get("seconds", duration)
+        else:
+            known["begin"] = begin or 0.0
+            if end is not None:
+                duration = end - known["begin"]
+            known["duration"] = duration
+        if duration is not None:
+            if not duration > 0:
+                raise CorpusError(f"lasts {duration:g} s, expected more than 0")
+            known["seconds"] = duration
+        elif "seconds" in numbers:
+            known["seconds"] = numbers["seconds"]
+        if "channel" in numbers:
+            channel = numbers["channel"]
+            if channel != int(channel):
+                raise CorpusError(f"says {channel:g} in the column {self._names['channel']}, expected 0, 1, ...")
+            known["channel"] = int(channel)
+        return known
 
-    def _seconds(self, values: dict[str, Any], field: str) -> float | None:
-        number = self._number(values, field)
-        if number is not None and number < 0:
-            raise CorpusError(f"says {number:g} in the column {self._names[field]}, expected seconds from 0 on")
-        return number
 
-    def _number(self, values: dict[str, Any], field: str) -> float | None:
-        value = values.get(field)
-        if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-            return None
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise CorpusError(f"says {value} in the column {self._names[field]}, expected a number")
-        return number
+def _number(value: Any, column: str) -> float | None:
+    """A number from 0 on as it stands in a row; None for nothing.
+
+    Raises:
+        CorpusError: it is no such number.
+    """
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise CorpusError(f"says {value} in the column {column}, expected a number from 0 on")
+    return number
 
 
 def plain_name(name: str) -> str:
@@ -139,9 +155,12 @@ def plain_name(name: str) -> str:
 
 
 def corpus_in(path: str) -> str:
-    """The corpus of a recording of which nothing else says it, by its path as SOURCE has it."""
-    found = NO_CORPUS if storage.is_url(path) else corpus_of(PurePosixPath(path))
-    return NO_CORPUS if found in ("..", "file:") else found
+    """The corpus of a recording of which nothing else says it, by its path as SOURCE has it.
+
+    It is that of :func:`vqaudio.audio.recordings.corpus_of`, and of URLs and paths that lead upwards there is none.
+    """
+    folder, slash, _ = path.removeprefix("./").partition("/")
+    return NO_CORPUS if not slash or folder in ("", "..") or folder.endswith(":") else folder
 
 
 def path_in(value: Any, column: str | None) -> str:
@@ -150,22 +169,22 @@ def path_in(value: Any, column: str | None) -> str:
     Raises:
         CorpusError: there is none.
     """
+    if isinstance(value, str) and (path := value.strip()):
+        return path
     if isinstance(value, Mapping) and value.get("path") and not value.get("bytes"):  # as the datasets library has it
-        value = value["path"]
+        return path_in(value["path"], column)
     if isinstance(value, Mapping | bytes):
         raise CorpusError(
             f"holds sound itself in the column {column}, expected a path; write such sound as WebDataset tars"
         )
-    if not isinstance(value, str) or not value.strip():
-        raise CorpusError(f"has no path in the column {column}; complete or remove it")
-    return value.strip()
+    raise CorpusError(f"has no path in the column {column}; complete or remove it")
 
 
 def text_in(value: Any) -> str:
     """A text as it stands in a row; empty for nothing."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return value.strip() if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return value.strip()
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
 def facts_in(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,12 +202,11 @@ def facts_in(row: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def named_by_place(utterance: Utterance) -> Utterance:
-    """The utterance, with its place for a name: its path, and which stretch and channel of it."""
-    name = utterance.path
-    if utterance.begin or utterance.duration is not None:
-        name += f":{utterance.begin:.3f}"
-        name += "" if utterance.duration is None else f"+{utterance.duration:.3f}"
-    if utterance.channel is not None:
-        name += f"#{utterance.channel}"
-    return Utterance(**(vars(utterance) | {"id": name}))
+def name_of_place(path: str, known: Mapping[str, Any]) -> str:
+    """What an utterance is called that has no name: its path, and which stretch and channel of it."""
+    name = path
+    begin, duration, channel = known.get("begin", 0.0), known.get("duration"), known.get("channel")
+    if begin or duration is not None:
+        name += f":{begin:.3f}"
+        name += "" if duration is None else f"+{duration:.3f}"
+    return name if channel is None else f"{name}#{channel}"

@@ -86,13 +86,13 @@ def checked(rows: Iterable[Listed]) -> Iterator[Listed]:
     while together:
         again = seen.add([row.utterance.id for row in together])
         for row, twice in zip(together, again, strict=True):
-            if not row.utterance.split:
+            utterance, problem = row.utterance, row.problem
+            if not utterance.split:
                 split = "valid" if index % every == every - 1 else "train"
-                row = replace(row, utterance=replace(row.utterance, split=split))
-            if twice and not row.problem:
-                said = f"{row.utterance.id}: is listed more than once; give each utterance an id of its own"
-                row = replace(row, problem=said)
-            yield row
+                utterance = Utterance(**(vars(utterance) | {"split": split}))
+            if twice and not problem:
+                problem = f"{utterance.id}: is listed more than once; give each utterance an id of its own"
+            yield Listed(utterance, problem)
             index += 1
         together = tuple(islice(found, _TOGETHER))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import posixpath
 import re
 import secrets
 import tempfile
@@ -52,7 +53,11 @@ def join(folder: str, name: str) -> str:
     """``name`` in ``folder``; a name that is absolute or a URL is taken as it is, and all are without a folder."""
     if not folder or _URL.match(name) or os.path.isabs(name):
         return name
-    return f"{folder.rstrip('/')}/{name}" if folder != "/" else f"/{name}"
+    joined = f"{folder.rstrip('/')}/{name}" if folder != "/" else f"/{name}"
+    if ".." in name.split("/") and is_url(folder):  # object stores would look for a folder of that name
+        start = joined.index("://") + 3
+        return joined[:start] + posixpath.normpath(joined[start:])
+    return joined
 
 
 # ------------------------------------------------------------------------------------------------------- what is there

@@ -37,7 +37,7 @@ def test_bad_rows_are_listed_and_the_rest_is_read(place):
     said = [heard.removeprefix(f"{place}/list.csv: ") for _, heard in found if isinstance(heard, str)]
     assert said == [
         "row 3 has no path in the column path; complete or remove it",
-        "row 4 says 1:02 in the column seconds, expected a number",
+        "row 4 says 1:02 in the column seconds, expected a number from 0 on",
         "a.wav: is listed more than once; give each utterance an id of its own",
         "row 6 has 1 cells, expected 2, as many as the header names; correct it",
     ]

@@ -46,7 +46,7 @@ def test_bad_lines_are_listed_and_the_rest_is_read(place):
     assert said[1] == "line 3 holds list, expected an object; correct it"
     assert said[2] == "line 4 holds null, expected an object; correct it"
     assert said[3].startswith("line 5: no column with the paths of recordings: found text; expected one called path")
-    assert said[4] == "line 6 says long in the column duration, expected a number"
+    assert said[4] == "line 6 says long in the column duration, expected a number from 0 on"
     assert (len(said), len(found)) == (5, 7)
 
 

@@ -33,9 +33,9 @@ def json_lines(path: str) -> Iterator[tuple[str, dict[str, Any] | str]]:
                 where = f"{path}: line {number}"
                 if len(line) == _LONGEST:
                     raise CorpusError(f"{where} is longer than {_LONGEST >> 20} MiB, expected an object on each line")
-                if line.isspace():
-                    continue
                 found, problem = _object(line)
+                if found is None and line.isspace():
+                    continue
                 if found is None and number == 1:
                     raise CorpusError(f"{where} {problem}; expected an object on each line: jq -c '.[]' makes them")
                 yield where, found if found is not None else f"{where} {problem}, expected an object; correct it"
@@ -46,7 +46,7 @@ def json_lines(path: str) -> Iterator[tuple[str, dict[str, Any] | str]]:
 def _object(line: bytes) -> tuple[dict[str, Any] | None, str]:
     """The object of a line, or why it has none."""
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode())
     except (ValueError, RecursionError) as error:
         return None, f"is no JSON ({error})"
     if not isinstance(found, dict):

@@ -1,0 +1,139 @@
+"""Corpora behind URLs: in fsspec's memory, and on a local server that speaks S3."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_corpora import make_sounds, utterances
+
+from vqaudio.corpora import open_corpus, storage
+from vqaudio.errors import CorpusError, FileError
+
+pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def memory() -> Iterator[str]:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    yield "memory://bucket"
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+
+
+def send(folder: Path, url: str) -> None:
+    """Put all files of a folder behind a URL."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with storage.write_atomically(f"{url}/{path.relative_to(folder).as_posix()}") as file:
+                file.write(path.read_bytes())
+
+
+def make_sources(folder: Path) -> None:
+    """The three sounds as every kind of source lists them, all in one folder."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    make_sounds(folder / "speech")
+    names = ["speech/a.wav", "speech/deep/b.wav", "speech/deep/er/c.flac"]
+    (folder / "list.csv").write_text("\n".join(["path", *names]))
+    (folder / "list.tsv").write_text("\n".join(["path", *names]))
+    (folder / "list.jsonl").write_text("\n".join(json.dumps({"audio_filepath": name}) for name in names))
+    parquet.write_table(pyarrow.table({"file": names}), folder / "list.parquet")
+    (folder / "kaldi").mkdir()
+    (folder / "kaldi" / "wav.scp").write_text("".join(f"u{number} ../{name}\n" for number, name in enumerate(names)))
+    (folder / "kaldi" / "text").write_text("u1 one\nu2 two\n")
+    recordings = [{"id": name, "sources": [{"type": "file", "channels": [0], "source": name}]} for name in names]
+    (folder / "recordings.jsonl").write_text("\n".join(map(json.dumps, recordings)))
+    (folder / "tars").mkdir()
+    for number, name in enumerate(names):
+        with tarfile.open(folder / "tars" / f"x-{number}.tar", "w") as tar:
+            tar.add(folder / name, name)
+
+
+LISTS = ("list.csv", "list.tsv", "list.jsonl", "list.parquet", "recordings.jsonl")
+SOURCES = ("speech", *LISTS, "kaldi", "kaldi/wav.scp", "tars", "tars/x-{0..2}.tar")
+
+
+def check(folder: Path, url: str, names: Sequence[str]) -> None:
+    """Each source behind a URL is what it is in a folder."""
+    for name in names:
+        here, there = utterances(folder / name), utterances(f"{url}/{name}")
+        assert [u for u, _ in there] == [u for u, _ in here], name
+        for (_, one), (_, other) in zip(there, here, strict=True):
+            assert not isinstance(one, str), one
+            np.testing.assert_array_equal(one, other)
+        assert open_corpus(f"{url}/{name}").digest == open_corpus(str(folder / name)).digest
+
+
+def test_sources_in_memory(tmp_path, memory):
+    make_sources(tmp_path)
+    send(tmp_path, memory)
+    check(tmp_path, memory, ("speech", "list.jsonl", "kaldi", "tars/x-{0..2}.tar"))
+
+
+def test_a_local_list_may_name_what_is_elsewhere(tmp_path, memory):
+    make_sounds(tmp_path / "speech")
+    send(tmp_path, memory)
+    (tmp_path / "list.csv").write_text(f"path\n{memory}/speech/a.wav\n{memory}/speech/no.wav\n")
+    (first, sound), (_, said) = utterances(tmp_path / "list.csv")
+    assert (first.path, first.corpus, len(sound)) == (f"{memory}/speech/a.wav", "audio", 8000)
+    assert said == f"{memory}/speech/no.wav: no such file; check the name"
+
+
+def test_what_is_not_there_is_a_sentence(memory):
+    with pytest.raises(FileError, match="no such file or folder; check the name"):
+        open_corpus(f"{memory}/list.csv")
+    with pytest.raises(CorpusError, match="2 of 2 files are not there"):
+        open_corpus(f"{memory}/x-{{1..2}}.tar")
+
+
+# ------------------------------------------------------------------------------------------------------------------ S3
+
+
+@pytest.mark.slow
+def test_every_kind_of_source_on_s3(tmp_path, s3):
+    make_sources(tmp_path)
+    send(tmp_path, f"{s3}/corpus")
+    check(tmp_path, f"{s3}/corpus", SOURCES)
+
+
+@pytest.mark.slow
+def test_what_s3_refuses_is_a_sentence(s3, monkeypatch):
+    with pytest.raises(FileError, match="no such file or folder; check the name"):
+        open_corpus(f"{s3}/absent.csv")
+    with pytest.raises(FileError, match=r"absent\.csv: no such file; check the name"):
+        storage.open_read(f"{s3}/absent.csv")
+    with (
+        pytest.raises(FileError, match=r"s3://no-such-bucket/x: .*check the"),
+        storage.write_atomically("s3://no-such-bucket/x") as file,
+    ):
+        file.write(b"1")
+
+
+@pytest.mark.slow
+def test_files_on_s3(s3):
+    """As :mod:`test_storage` has it for other places."""
+    place = f"{s3}/files"
+    for name, data in (("b", b"12"), ("a-1/c", b"123"), ("a/c", b""), (".hidden", b"")):
+        with storage.write_atomically(f"{place}/{name}") as file:
+            file.write(data)
+    assert storage.list(place) == {"b": 2}
+    assert list(storage.walk(place)) == [("a/c", 0), ("a-1/c", 3), ("b", 2)]
+    assert storage.exists(f"{place}/b")
+    assert storage.is_folder(f"{place}/a-1")
+    storage.remove(f"{place}/b")
+    assert not storage.exists(f"{place}/b")
+
+    def interrupted() -> None:
+        with storage.write_atomically(f"{place}/a/c") as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert storage.list(f"{place}/a") == {"c": 0}
