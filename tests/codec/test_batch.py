@@ -94,8 +94,12 @@ def test_windows_on_several_threads_have_the_codes_of_each_alone(monkeypatch):
     sounds = made()
     alone = [tiny_codec().encode(wav, RATE) for wav in sounds]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    found = vqaudio.load(MODEL).encode_batch(sounds, RATE)
-    assert all(map(same, alone, found))
+    codec = vqaudio.load(MODEL)
+    assert all(map(same, alone, codec.encode_batch(sounds, RATE)))
+    wav = synthetic(21, RATE, channels=2)
+    found = codec.compress(wav, RATE)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert found == codec.compress(wav, RATE)
 
 
 def test_no_more_windows_are_taken_than_may_be_held(monkeypatch):

@@ -38,7 +38,7 @@ class RoundedByShape(nn.Module):
 class AsOnGPU(TorchNetworks):
     """In batches, on a CPU."""
 
-    in_batches = True
+    side_by_side = True
 
 
 def codec_with(by_place: bool) -> tuple[Codec, RoundedByShape]:

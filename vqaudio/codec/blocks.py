@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import TypeVar
 
 import numpy as np
@@ -118,11 +118,12 @@ def encode_blocks(
 
     The first frame begins ``margin`` samples, at the model's rate, before the sound, and the last block has as many
     frames as the sound and as large a margin behind it need. ``done`` is called with the seconds coded after each
-    block. ``search`` makes codes of features in place of a bottleneck that looks at one frame at a time, for
-    ``at_once`` blocks side by side: more are quicker, and come later.
+    block. ``search`` makes codes of features in place of a bottleneck that looks at one frame at a time. ``at_once``
+    blocks are coded side by side, where that takes less time: more are quicker, and come later.
     """
     opened = sound_blocks(networks, sound, block_frames=block_frames, margin=margin)
-    while several := list(islice(opened, at_once if search is not None else 1)):
+    at_once = at_once if search is not None or networks.side_by_side else 1
+    while several := list(islice(opened, at_once)):
         for block, codes in zip(several, _codes(networks, several, n_streams, search), strict=True):
             yield Block(codes, block.levels)
             if done is not None:
@@ -141,11 +142,15 @@ def _codes(
             cut = zip(streams, found, strict=True)
             yield [codes[rows, : stream.codes_in(block.kept)] for stream, codes in cut]
         return
-    for block in several:
-        windows, keys = heard_channels(networks, block, [(n_streams, 0.0)])
-        several_found = networks.encode_windows(windows, context=contexts(networks)[0])
-        codes = {key: own_codes(networks, tokens, block.kept) for key, (tokens,) in several_found}
-        yield [np.stack(parts) for parts in zip(*(codes[key] for key in keys), strict=True)]
+    heard = [heard_channels(networks, block, [(n_streams, 0.0)]) for block in several]
+    kept = {block.index: block.kept for block in several}
+    windows = chain.from_iterable(windows for windows, _ in heard)
+    coded = {
+        key: own_codes(networks, tokens, kept[key[1]])
+        for key, (tokens,) in networks.encode_windows(windows, context=contexts(networks)[0])
+    }
+    for _, keys in heard:
+        yield [np.stack(parts) for parts in zip(*(coded[key] for key in keys), strict=True)]
 
 
 def heard_channels(

@@ -142,6 +142,11 @@ class Networks(ABC):
         """See :meth:`Quantizer.encode`."""
         return self.quantizer.encode(features, n_streams, code_cost=code_cost)
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether several windows take less time in one call of :meth:`encode_windows` than in one each."""
+        return False
+
     def encode_windows(
         self, windows: Iterable[Heard], *, context: Span = NO_CONTEXT, ahead: float = MOST_AHEAD
     ) -> Iterator[Found]:

@@ -70,6 +70,11 @@ class OnnxNetworks(Networks):
         """
         return self._features(self._encoder, waveform, context)
 
+    @property
+    def side_by_side(self) -> bool:
+        """See :attr:`Networks.side_by_side`: with several threads."""
+        return threads() > 1
+
     def encode_windows(
         self, windows: Iterable[Heard], *, context: Span = NO_CONTEXT, ahead: float = MOST_AHEAD
     ) -> Iterator[Found]:
@@ -80,7 +85,7 @@ class OnnxNetworks(Networks):
         """
         coming, count = iter(windows), threads()
         first = list(islice(coming, count))
-        if len(first) < count or count == 1:
+        if len(first) < count or not self.side_by_side:
             for window in chain(first, coming):
                 yield window.key, self.encode_window(window, context=context)
             return

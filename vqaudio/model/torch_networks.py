@@ -79,7 +79,7 @@ class TorchNetworks(Networks):
     ) -> Iterator[Found]:
         """See :meth:`Networks.encode_windows`: one by one on a CPU, which gains nothing by more, else in batches."""
         device = _device_of(self.model)
-        if not self.in_batches:
+        if not self.side_by_side:
             yield from super().encode_windows(windows, context=context, ahead=ahead)
             return
         if self._batches is None or self._batches.device != device:
@@ -94,8 +94,8 @@ class TorchNetworks(Networks):
         yield from self._batches.encode_windows(windows, context=context, most=most)
 
     @property
-    def in_batches(self) -> bool:
-        """Whether windows are computed side by side."""
+    def side_by_side(self) -> bool:
+        """See :attr:`Networks.side_by_side`: not on a CPU."""
         return _device_of(self.model).type != "cpu"
 
     @torch.inference_mode()
