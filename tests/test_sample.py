@@ -309,7 +309,7 @@ def test_a_recording_is_likelier_from_who_speaks_it(score, capsys):
     ("arguments", "message"),
     [
         (["missing.wav"], "missing.wav: no such file"),
-        (["in.wav", "text.wav"], "text.wav: is not a sound file"),
+        (["text.wav"], "text.wav: is not a sound file"),
         (["in.wav", "--condition", "speaker=zoe"], "speaker 'zoe' is not known; choose one of ann, bob"),
         (["in.wav", "--codebooks", "0"], "0 codebooks asked for, but tiny has 1 to 4"),
         (["in.wav", "--model", "nowhere"], "nowhere: no such model"),
@@ -321,6 +321,22 @@ def test_scores_that_cannot_be_given_are_one_line(prior, capsys, arguments, mess
     Path("text.wav").write_text("no sound")
     assert score_main(["--model", str(MODEL), "--prior", str(prior), *arguments]) == 1
     assert one_line(capsys, "error: ", message)
+
+
+def test_folders_are_scored_and_what_cannot_be_is_told(score, capsys):
+    for name in ("all/a.wav", "all/deep/b.wav"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(wav_bytes(synthetic(0.3, RATE), RATE))
+    Path("all/text.wav").write_text("no sound")
+    Path("empty").mkdir()
+    assert score("all", "--json") == 1
+    said = capsys.readouterr()
+    assert [one["file"] for one in json.loads(said.out)] == ["all/a.wav", "all/deep/b.wav"]
+    first, last = said.err.splitlines()
+    assert first.startswith("error: all/text.wav: is not a sound file")
+    assert last == "error: 1 of 3 files could not be scored"
+    assert score("empty") == 1
+    assert one_line(capsys, "error: empty: holds no sound files; expected names ending in ")
 
 
 def test_a_score_needs_a_sound(capsys):

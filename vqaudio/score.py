@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vqaudio.cli import options
+from vqaudio.cli.converting import Converter, Input, Where, convert_all
 from vqaudio.cli.program import Command
+from vqaudio.errors import VqaudioError
+from vqaudio.files import files_below
 from vqaudio.registry import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from vqaudio.codec.codec import Codec
 
 
 @click.command("score", cls=Command, example="speech.wav")
@@ -22,6 +31,8 @@ from vqaudio.registry import DEFAULT_MODEL
 @options.own_prior
 @options.device
 @options.backend
+@options.jobs
+@options.cluster
 @options.as_json
 def main(
     sounds: tuple[Path, ...],
@@ -31,40 +42,35 @@ def main(
     prior: Path | None,
     device: str,
     backend: str | None,
+    jobs: int,
+    cluster: str | None,
     as_json: bool,
 ) -> int:
     """Print the bits per token by the model's prior, of all codebooks and of each.
 
-    They are counted in chunks, as files have them, over all channels of audio files. Sound like that which the prior
-    learned from costs less. Exits with status 1 where a file is cut off or damaged; what is there is counted.
+    They are counted in chunks, as files have them, over all channels of audio files; of folders, of all such files
+    below. Sound like that which the prior learned from costs less. Exits with status 1 where a file is cut off or
+    damaged; what is there is counted.
     """
-    import numpy as np  # late: --help does without
-
-    from vqaudio.audio.file_source import FileSource
-    from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
-
-    codec = load(model, device, prior=prior, backend=backend)
+    options.refuse_together("cluster", "jobs")
+    where, inputs = Where(cluster, jobs, device), list(_inputs(sounds))
+    where.refuse_pipes(inputs)
+    how = Scoring(codebooks, condition, model, prior, device, backend)
+    (how if cluster is None else replace(how, device="cpu")).check()  # who checks needs no GPU
     found: list[dict[str, Any]] = []
     problems: list[str] = []
-    for path in sounds:
-        with FileSource(path) as sound:
-            bits = codec.score(sound, n_codebooks=codebooks, condition=condition)
-            seconds = sound.channels * sound.n_samples / sound.sample_rate
-        problems.extend(sound.problems)
-        tokens = sum(part.size for part in bits)
-        total = float(sum(part.sum() for part in bits))
-        found.append(
-            {
-                "file": str(path),
-                "bits_per_token": round(total / max(1, tokens), 4),
-                "bits_per_second": round(total / seconds, 2) if seconds else 0.0,
-                "tokens": tokens,
-                "codebooks": [round(float(np.mean(part)), 4) if part.size else 0.0 for part in bits],
-            }
-        )
-    if as_json:
+    failed = 0
+    for report in convert_all(inputs, how, where=where, quiet=False):
+        sys.stderr.write(report.said)
+        if report.made is None:
+            print(f"error: {report.failure}", file=sys.stderr)
+            failed += 1
+        else:
+            found.append(report.made.bits)
+            problems.extend(report.made.problems)
+    if as_json and found:
         print(json.dumps(found, indent=2))
-    else:
+    elif found:
         for one in found:
             each = " ".join(f"{bits:.2f}" for bits in one["codebooks"])
             print(
@@ -73,7 +79,82 @@ def main(
             )
     for problem in problems:
         print(f"warning: {problem}", file=sys.stderr)
-    return 1 if problems else 0
+    if failed and len(inputs) > 1:
+        print(f"error: {failed} of {len(inputs)} files could not be scored", file=sys.stderr)
+    return 1 if problems or failed else 0
+
+
+def _inputs(paths: tuple[Path, ...]) -> Iterator[Input]:
+    """Files as they are named, and those in folders.
+
+    Raises:
+        VqaudioError: a folder has none.
+    """
+    from vqaudio.audio.file_source import SUFFIXES  # late: --help does without
+
+    for path in paths:
+        files = files_below(path, SUFFIXES) if path.is_dir() else [path]
+        if not files:
+            raise VqaudioError(f"{path}: holds no sound files; expected names ending in {', '.join(sorted(SUFFIXES))}")
+        yield from map(Input, files)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What is printed of one sound, how long it is, and what it lacks, in sentences."""
+
+    bits: dict[str, Any]
+    seconds: float
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scoring(Converter[Input, Score]):
+    """What scores: a command line's options."""
+
+    codebooks: int | None
+    condition: str
+    model: str
+    prior: Path | None
+    device: str
+    backend: str | None
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The model in use."""
+        from vqaudio.codec.codec import load  # after the arguments are known to be good: networks take long to import
+
+        return load(self.model, self.device, prior=self.prior, backend=self.backend)
+
+    def check(self) -> None:
+        """Do nothing where sound can be scored so.
+
+        Raises:
+            ModelError: there is no such model, it has no encoder, no prior or not as many codebooks, or its prior does
+                not know the condition.
+        """
+        self.codec.check_encodes()
+        self.codec.check_codebooks(self.codebooks)
+        self.codec.prior.labels(self.condition)
+
+    def __call__(self, job: Input) -> Score:
+        import numpy as np  # late: --help does without
+
+        from vqaudio.audio.file_source import FileSource
+
+        with FileSource(job.source) as sound:
+            bits = self.codec.score(sound, n_codebooks=self.codebooks, condition=self.condition)
+            seconds = sound.channels * sound.n_samples / sound.sample_rate
+        tokens = sum(part.size for part in bits)
+        total = float(sum(part.sum() for part in bits))
+        told = {
+            "file": str(job.source),
+            "bits_per_token": round(total / max(1, tokens), 4),
+            "bits_per_second": round(total / seconds, 2) if seconds else 0.0,
+            "tokens": tokens,
+            "codebooks": [round(float(np.mean(part)), 4) if part.size else 0.0 for part in bits],
+        }
+        return Score(told, seconds / sound.channels, sound.problems)
 
 
 if __name__ == "__main__":
