@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
@@ -20,10 +20,11 @@ from vqaudio.tokens.part import Header
 from vqaudio.tokens.rows import Origin, Row
 
 HEADER = "VQAUDIO.header"
-Members = Iterable[tuple[str, bytes]]
+EMPTY = "__empty__"
+"""A file in a tar of no rows, which webdataset passes by: of a tar without files Python does not read the header."""
 
 
-def write_tar(path: str, header: Header, members: Members) -> None:
+def write_tar(path: str, header: Header, members: Sequence[tuple[str, bytes]]) -> None:
     """Write files, by name, into a tar, atomically.
 
     Raises:
@@ -34,7 +35,7 @@ def write_tar(path: str, header: Header, members: Members) -> None:
         storage.write_atomically(path) as file,
         tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers=pax) as tar,
     ):
-        for name, data in members:
+        for name, data in members or [(EMPTY, b"")]:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, BytesIO(data))
@@ -72,18 +73,17 @@ def json_of(facts: object) -> bytes:
     return json.dumps(facts, ensure_ascii=False).encode() + b"\n"
 
 
-def names_of(rows: Iterable[Row]) -> list[str]:
+def names_of(rows: Sequence[Row]) -> list[str]:
     """A name for each row, of which there is no other in a corpus: its id, and what tells copies of a recording apart.
 
     Of two rows in a number of codebooks, the one with fewer says so.
     """
-    every = list(rows)
     most: dict[tuple[str, int], int] = {}
-    for row in every:
+    for row in rows:
         key = row.id, row.version
         most[key] = max(most.get(key, 0), len(row.codes))
     names = []
-    for row in every:
+    for row in rows:
         version = f"-version-{row.version}" if row.version else ""
         fewer = f"-{len(row.codes)}-codebooks" if len(row.codes) < most[row.id, row.version] else ""
         names.append(f"{row.id}{version}{fewer}")

@@ -1,0 +1,196 @@
+"""Runs of tokenization: what is missing is done, what fails is listed, and what cannot go on says so in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from made_corpus import IDS, tokenized
+from tools import MODEL
+
+from vqaudio import tokens
+from vqaudio.cluster import Pool, open_pool
+from vqaudio.codec.codec import load
+from vqaudio.errors import FileError, VqaudioError
+from vqaudio.tokenization import run, work
+from vqaudio.tokenization.manifest import Manifest
+from vqaudio.tokenization.settings import Tokenizing
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    work.check_out.cache_clear()
+
+
+def facts(out: str = "tokens") -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(Path(out, "_manifest.json").read_text(encoding="utf-8"))
+    return made
+
+
+def shards(out: str = "tokens") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(out).glob("*.parquet")}
+
+
+# ------------------------------------------------------------------------------------------------------------ manifest
+
+
+def test_the_manifest_says_what_there_is_and_what_failed():
+    tokenized(versions=1)
+    found = facts()
+    assert (found["recordings"], found["copies"], found["rows"]) == (4, 3, 7)
+    assert (found["shards"], found["planned"], found["complete"]) == (6, 6, True)
+    assert (found["format"], found["source"]) == ("parquet", "made")
+    assert found["model"]["fingerprint"] == load(MODEL).fingerprint
+    assert found["settings"] | {"seed": 0, "codebooks": [3], "shard": 2} == found["settings"]
+    assert found["failures"] == [
+        {
+            "shard": "000001-00",
+            "id": "broken-three",
+            "path": "broken-three.wav",
+            "reason": "broken-three: is not a sound file",
+        }
+    ]
+    assert [(each["id"], each["reason"]) for each in found["warnings"]] == [
+        ("lacking-four", "lacking-four: its end is missing")
+    ]
+    rows = tokens.read(Path("tokens"))[1]
+    assert found["seconds"] == pytest.approx(sum(row.seconds or 0 for row in rows), abs=2e-3)
+    bits = sum(4 * len(codes) for row in rows for codes in row.codes)
+    assert found["kbps"]["3"] == pytest.approx(bits / found["seconds"] / 1000, rel=0.01)
+    assert found["times_real_time"] > 0
+    assert 0 < found["worker_seconds"] < found["wall_seconds"]
+    assert [row.text for row in rows if not row.version] == ["say one", "say valid-two", "say lacking-four", "say five"]
+
+
+@pytest.mark.parametrize("lost", ["nothing", "shard", "manifest", "news"])
+def test_a_rerun_does_what_is_missing_and_counts_the_same(lost, monkeypatch):
+    real = Manifest.save
+    with monkeypatch.context() as patch:
+        if lost == "news":  # as where the run is killed after its last shard, and before it says so
+            patch.setattr(Manifest, "save", lambda manifest: None if manifest.shards else real(manifest))
+        before = tokenized(versions=1)
+    written = shards()
+    if lost == "manifest":
+        Path("tokens/_manifest.json").unlink()
+    if lost == "shard":
+        Path("tokens/000001-00.parquet").unlink()
+    done: list[str] = []
+    patched = lambda task, how: (done.append(str(task)), work.tokenize_part(task, how))[1]  # noqa: E731
+    monkeypatch.setattr(run, "tokenize_part", patched)
+    tokenized(versions=1)
+    assert done == (["000001-00"] if lost == "shard" else [])
+    assert shards() == written
+    found, told = facts(), before.facts()
+    same = ("rows", "recordings", "copies", "failed", "failures", "warnings", "complete", "parts", "bits")
+    assert {key: found[key] for key in same} == {key: told[key] for key in same}
+    assert found["seconds"] == pytest.approx(told["seconds"], abs=2e-3)
+
+
+def test_more_versions_may_be_added_and_fewer_asked_for():
+    tokenized(versions=0)
+    tokenized(versions=2)
+    assert facts()["planned"] == 9
+    tokenized(versions=1)
+    assert (facts()["planned"], facts()["complete"]) == (9, True)
+
+
+def test_a_manifest_of_something_else_is_named():
+    Path("tokens").mkdir()
+    for text in ("no JSON", "{}", "[]"):
+        Path("tokens/_manifest.json").write_text(text)
+        with pytest.raises(FileError, match=r"tokens/_manifest\.json: is no manifest of tokens .*; remove it"):
+            tokenized()
+
+
+# -------------------------------------------------------------------------------------------------------------- places
+
+
+@pytest.mark.parametrize("form", ["parquet", "webdataset", "shar"])
+def test_tokens_go_to_urls_as_to_folders(form):
+    tokenized(format=form)
+    tokenized("memory://bucket/tokens", format=form)
+    files = fsspec.filesystem("memory")
+    try:
+        for path in Path("tokens").rglob("*-00*"):
+            assert files.cat_file(f"/bucket/{path}") == path.read_bytes()
+        assert json.loads(files.cat_file("/bucket/tokens/_manifest.json"))["complete"]
+        count = len(files.find("/bucket/tokens"))
+        tokenized("memory://bucket/tokens", format=form)
+        assert len(files.find("/bucket/tokens")) == count == len([p for p in Path("tokens").rglob("*") if p.is_file()])
+    finally:
+        files.rm("/bucket", recursive=True)
+
+
+class _Elsewhere(Pool):
+    """Another machine, whose folder of that name is its own."""
+
+    workers = 1
+
+    def run(self, work_on: Any, items: Any) -> Iterator[Any]:
+        with open_pool(None, jobs=1) as pool:
+            for done in pool.run(work_on, items):
+                for path in Path("tokens").glob("*.parquet"):
+                    path.unlink()
+                yield done
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_folder_that_is_not_shared_is_noticed(monkeypatch):
+    monkeypatch.setattr(run, "LOOKS", 1)
+    with pytest.raises(
+        FileError, match=r"tokens/000000-00\.parquet: was written by a worker, but is not there .* share"
+    ):
+        tokenized(pool=_Elsewhere())
+    assert facts()["shards"] == 0
+    with pytest.raises(FileError, match=r"nowhere: is not there on .*; choose an OUT that all of them share"):
+        work.check_out("nowhere")
+
+
+# ------------------------------------------------------------------------------------------------------------ failures
+
+
+def test_a_disk_that_is_full_ends_the_run_and_loses_nothing():
+    tokenized(ids=IDS[:2])
+    kept = shards()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        with pytest.raises(VqaudioError, match=r"-00\.parquet: the file grew beyond .* 3 shards in a row failed"):
+            tokenized(ids=[*IDS[:2], *(f"more-{number}" for number in range(8))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert shards() == kept
+    assert os.listdir("tokens").count("_manifest.json") == 1
+    tokenized(ids=[*IDS[:2], *(f"more-{number}" for number in range(8))])
+    assert (facts()["shards"], facts()["complete"]) == (5, True)
+
+
+def test_shards_that_fail_now_and_then_are_told_and_tried_again(monkeypatch):
+    def failing(task: Any, how: Tokenizing) -> Any:
+        if task.part.index == 1:
+            raise FileError(f"{task}: the disk is full")
+        return work.tokenize_part(task, how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "tokenize_part", failing)
+        made = tokenized()
+    assert made.failed_shards == facts()["failed_shards"] == {"000001-00": "000001-00: the disk is full"}
+    assert not facts()["complete"]
+    assert not tokenized().failed_shards
+    assert facts()["complete"]
+    assert facts()["failed_shards"] == {}
+
+
+def test_a_folder_that_must_not_be_written_is_refused_before_anything_is_done():
+    Path("file").touch()
+    with pytest.raises(FileError, match=r"file/tokens: cannot be made a folder .*; choose another"):
+        tokenized("file/tokens")
