@@ -1,4 +1,7 @@
-"""A corpus without files: sounds by rule, some that cannot be read, and some that end the process that reads them."""
+"""A corpus without files: sounds by rule, some that cannot be read, and some that end the process that reads them.
+
+Workers import it: nothing slow is imported here.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,12 @@ import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tools import MODEL
 
-from vqaudio.cluster import Pool, open_pool
-from vqaudio.codec.codec import load
 from vqaudio.corpora import Corpus, Part, Utterance
 from vqaudio.errors import AudioWarning
-from vqaudio.tokenization import run
-from vqaudio.tokenization.manifest import Manifest
-from vqaudio.tokenization.settings import Tokenizing
-
-IDS = ("one", "valid-two", "broken-three", "lacking-four", "five")
 
 
 @dataclass(frozen=True)
@@ -55,6 +49,7 @@ class MadeCorpus(Corpus):
     """Utterances of these ids."""
 
     digest = "0123abc"
+    extent = None
 
     def __init__(self, ids: Sequence[str]):
         self.source, self._ids = "made", tuple(ids)
@@ -62,32 +57,3 @@ class MadeCorpus(Corpus):
     def parts(self, size: int = 2) -> Iterator[Part]:
         for index, at in enumerate(range(0, len(self._ids), size)):
             yield MadePart(index, f"{index:06}", self._ids[at : at + size])
-
-
-def how(out: str = "tokens", **changes: Any) -> Tokenizing:
-    """Settings for two recordings a shard."""
-    known: dict[str, Any] = {
-        "out": out,
-        "format": "parquet",
-        "source": MadeCorpus.digest,
-        "model": str(MODEL),
-        "fingerprint": load(MODEL).fingerprint,
-        "device": "cpu",
-        "backend": None,
-        "codebooks": (3,),
-        "speed": 0.1,
-        "code_costs": (0.0, 0.0),
-        "seed": 0,
-        "min_seconds": 0.0,
-        "shard": 2,
-    }
-    return Tokenizing(**known | changes)
-
-
-def tokenized(
-    out: str = "tokens", *, ids: Any = IDS, versions: int = 0, pool: Pool | None = None, **changes: Any
-) -> Manifest:
-    """A run in this process, or in a pool."""
-    with pool or open_pool(None, jobs=1) as workers:
-        settings = how(out, **changes)
-        return run.tokenize(MadeCorpus(ids), load(MODEL), settings, versions=versions, pool=workers, quiet=True)

@@ -10,8 +10,7 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from vqaudio.cluster import is_careful
-from vqaudio.cluster.local import LocalPool
+from vqaudio.cluster import is_careful, run_apart
 from vqaudio.codec.codec import Codec, load
 from vqaudio.codec.options import Variant
 from vqaudio.corpora import Part, Utterance, storage
@@ -104,15 +103,14 @@ def _each_alone(task: Task, how: Tokenizing) -> Coded:
     """As :func:`code`, in a process beside this one that is replaced where it dies: its killer alone is lost."""
     singles = list(task.part.singly())
     found: dict[int, Coded] = {}
-    with LocalPool(1) as pool:
-        items = ((number, Task(part, task.version)) for number, (_, part) in enumerate(singles))
-        for done in pool.run(partial(_code_one, how=how), items):
-            number, _ = done.item
-            utterance, _ = singles[number]
-            killed = Problem(
-                utterance.id, utterance.path, "workers died at it again and again, each in a process of its own"
-            )
-            found[number] = done.made or Coded([], [killed], [])
+    items = ((number, Task(part, task.version)) for number, (_, part) in enumerate(singles))
+    for done in run_apart(partial(_code_one, how=how), items):
+        number, _ = done.item
+        utterance, _ = singles[number]
+        killed = Problem(
+            utterance.id, utterance.path, "workers died at it again and again, also in a process that had it alone"
+        )
+        found[number] = done.made or Coded([], [killed], [])
     every = [found[number] for number in range(len(singles))]
     return Coded(
         *([each for coded in every for each in getattr(coded, name)] for name in ("rows", "failures", "warnings"))
@@ -219,7 +217,8 @@ def _code_batch(batch: list[_Heard], codec: Codec, version: int, coded: Coded) -
             for heard in batch:
                 _code_batch([heard], codec, version, coded)
             return
-        coded.failures.append(Problem(batch[0].utterance.id, batch[0].utterance.path, str(error)))
+        utterance, said = batch[0].utterance, str(error).removeprefix("sound 0: ")  # which it is to the codec alone
+        coded.failures.append(Problem(utterance.id, utterance.path, f"{utterance.path}: {said}"))
         return
     for heard, several in zip(batch, found, strict=True):
         known = {name: getattr(heard.utterance, name) for name in ROW_TEXTS}

@@ -71,7 +71,7 @@ class Tokens:
         return self.names[field][int(self.columns[field][row])]
 
 
-def open_tokens(folder: Path, *, cache: Path | None = None) -> Tokens:
+def open_tokens(folder: Path | str, *, cache: Path | None = None) -> Tokens:
     """The tokens of a folder of Parquet shards, by an index that is made where there is none for just these shards.
 
     Args:
@@ -82,6 +82,7 @@ def open_tokens(folder: Path, *, cache: Path | None = None) -> Tokens:
         FileError: no shards, one that cannot be read or holds codes that its codec has not, or no room for the index.
         ModelError: shards of several codecs.
     """
+    folder = Path(folder)
     shards = shards_in(folder)
     place = cache or (folder.parent if folder.is_file() else folder) / CACHE
     whose = _digest(str(folder.resolve()))[:8]
