@@ -25,7 +25,7 @@ from benchmarks.made_corpus import write_files
 
 CONFIG = "recipes/speech16k/base.yaml"
 LOOK_SECONDS = 0.1
-VARIED = ("equalised=0.3", "reverberant=0.3", "noisy=0.5")
+VARIED = ("batch_size=2", "equalised=0.3", "reverberant=0.3", "noisy=0.5")
 
 
 def settings(folder: Path, workers: int) -> list[str]:
