@@ -52,7 +52,7 @@ class RayPool(Pool):
         pending: dict[Any, tuple[Item, bool]] = {}
         try:
             while True:
-                for item in islice(waiting, AHEAD * self.workers - len(pending)):
+                for item in islice(waiting, max(0, AHEAD * self.workers - len(pending))):  # fewer once a node is gone
                     pending[task.remote(shared, item, False)] = item, False
                 if not pending:
                     return
