@@ -47,6 +47,10 @@ class RateError(VqaudioError):
     """A rate that a sound cannot be coded at."""
 
 
+class LostProcessError(VqaudioError):
+    """Another process of a training run is gone: killed, or with its machine. The run can go on from its last state."""
+
+
 class SeriesError(VqaudioError):
     """A table that cannot be read or written, or holds what cannot be coded as asked."""
 

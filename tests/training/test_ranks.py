@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tiny_runs import run_python, two_process_config, written
 
-from vqaudio.errors import FileError
+from vqaudio.errors import FileError, LostProcessError
 from vqaudio.training import ranks
-from vqaudio.training.ranks import LostProcessError, Ranks
+from vqaudio.training.ranks import Ranks
 
 # As `python -m vqaudio.train`, but one process runs out of memory at some step, on its own.
 FAILING = """

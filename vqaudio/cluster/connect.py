@@ -38,6 +38,8 @@ def connect(cluster: str) -> tuple[Any, bool]:
     """
     if importlib.util.find_spec("ray") is None:
         raise VqaudioError(f"--cluster {cluster} needs ray: {install('cluster')}")
+    # Losses of workers and nodes would be told on standard output, where results go, whatever ``log_to_driver`` says.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     import ray
 
     if ray.is_initialized():

@@ -38,16 +38,24 @@ class RunFolder:
         if not resume and any(path.exists() for path in (self.config, self.state, self.model)):
             raise FileError(f"{self.path}: holds a run already; add --resume to go on with it, or set another `out`")
 
+    def make(self) -> None:
+        """Make the folder, where it is not there yet.
+
+        Raises:
+            FileError: it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{self.path}: cannot be made ({error.strerror}); set another `out`") from None
+
     def write_config(self, config: RunConfig) -> None:
         """Write what the run is made of, as JSON.
 
         Raises:
             FileError: the folder cannot be made or written to.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"{self.path}: cannot be made ({error.strerror}); set another `out`") from None
+        self.make()
         with atomic_write(self.config) as file:
             file.write(f"{dump_json(config)}\n".encode())
 

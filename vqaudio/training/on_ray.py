@@ -11,7 +11,7 @@ from typing import Any
 
 from vqaudio.cluster.connect import connect
 from vqaudio.config.training import RunConfig
-from vqaudio.errors import ConfigError, VqaudioError
+from vqaudio.errors import ConfigError, LostProcessError, VqaudioError
 from vqaudio.training.folder import RunFolder
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.line import TELL_SECONDS, Switchboard
@@ -53,12 +53,18 @@ def train_on_ray(
         VqaudioError: the cluster cannot be joined or has not what is asked for, or what ends a run anywhere.
         KeyboardInterrupt: the run was asked to stop, and has saved its state.
     """
+    if (os.environ.get("RAY_ADDRESS", "") if cluster == "auto" else cluster).startswith("ray://"):
+        raise ConfigError(
+            f"--cluster {cluster}: Ray Client cannot start a training; give the command on a machine of the cluster, "
+            "with HOST:PORT (6379 unless chosen otherwise)"
+        )
     folder = RunFolder(config.out)
     folder.claim(resume)
     ray, ours = connect(cluster)
     try:
         workers = workers or config.devices * config.nodes
         accelerator = _accelerator(ray, config.accelerator, workers, cluster)
+        folder.make()
         job = Job(
             config.model_copy(update={"out": str(folder.path.absolute()), "accelerator": accelerator}),
             minutes,
@@ -198,13 +204,18 @@ class _Run:
 
     def _reason(self, error: Exception) -> str:
         """What to say of an error of Ray Train."""
-        from ray.train.v2.api.exceptions import WorkerGroupError
-
-        if isinstance(error, WorkerGroupError):
+        failures = list(getattr(error, "worker_failures", {}).values())
+        said = [str(one) for one in failures if not _is_a_loss(one)] or [str(error)]
+        if all(_is_a_loss(one) for one in failures) and failures:
             often = "" if self.max_failures == 0 else f" {self.max_failures + 1} times"
             return (
                 f"a worker is gone without a word{often} (killed, or with its node); {self.folder.hint}, or let it go "
-                f"on by itself with a larger --max-failures"
+                "on by itself with a larger --max-failures"
             )
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        return f"Ray Train could not go on ({lines[-1].strip() if lines else type(error).__name__}); {self.folder.hint}"
+        lines = [line.strip() for line in said[0].splitlines() if line.strip()]
+        return f"Ray Train could not go on ({lines[-1] if lines else type(error).__name__}); {self.folder.hint}"
+
+
+def _is_a_loss(failure: Exception) -> bool:
+    """Whether a worker failed for being gone, or for another that was."""
+    return isinstance(failure, LostProcessError) or type(failure).__name__ == "WorkerHealthCheckFailedError"

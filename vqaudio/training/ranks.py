@@ -19,7 +19,7 @@ from lightning.fabric import Fabric
 from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from vqaudio.errors import FileError, VqaudioError
+from vqaudio.errors import FileError, LostProcessError, VqaudioError
 
 FAILED, HEARD = "failed", "heard"
 """Counters that all processes share: how many have failed, and how many know of it."""
@@ -35,10 +35,6 @@ GONE = (
     "remote process exited",
 )
 """What gloo, and NCCL in the last line, say in a RuntimeError where another process is gone."""
-
-
-class LostProcessError(VqaudioError):
-    """Another process of the run is gone: killed, or with its machine. The run can go on from its last state."""
 
 
 class Ranks:

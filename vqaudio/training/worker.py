@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import traceback
 from contextlib import suppress
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vqaudio.config.training import RunConfig
+from vqaudio.errors import LostProcessError, VqaudioError, install
+from vqaudio.training.interruption import Interruption
+from vqaudio.training.line import Line
 
 DATA_VARIABLES = ("VQAUDIO_DATA",)
 """What commands read of the environment: workers find the same."""
@@ -55,9 +59,6 @@ def work(given: dict[str, Any]) -> None:
     with suppress(OSError):
         os.chdir(job.folder)
 
-    from vqaudio.training.interruption import Interruption  # late: what follows brings torch
-    from vqaudio.training.line import Line
-
     interruption = Interruption()
     line = Line(ray, given["switchboard"], terminal=rank == 0 and job.columns is not None, interruption=interruption)
     before = sys.stderr
@@ -66,32 +67,7 @@ def work(given: dict[str, Any]) -> None:
         line.open()
         sys.stderr = line
     try:
-        _train(job, line, interruption)
-    finally:
-        line.hang_up()
-        sys.stderr = before
-
-
-def _train(job: Job, line: Any, interruption: Any) -> None:
-    from vqaudio.errors import VqaudioError
-    from vqaudio.training.folder import RunFolder
-    from vqaudio.training.loop import Trainer
-    from vqaudio.training.processes import RayEnvironment, leave
-    from vqaudio.training.ranks import LostProcessError
-
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    begun = RunFolder(job.config.out).config.exists()  # by this very run: the command has looked whose the folder is
-    try:
-        trainer = Trainer(
-            job.config,
-            minutes=job.minutes,
-            resume=job.resume or begun,
-            progress=job.progress,
-            environment=RayEnvironment(),
-        )
-        trainer.run(interruption)
-        leave()
+        _train(job, interruption)
     except LostProcessError:
         raise
     except VqaudioError as error:
@@ -102,5 +78,29 @@ def _train(job: Job, line: Any, interruption: Any) -> None:
         pass
     except OSError as error:
         line.tell_of("failed", f"{error.filename or 'a file'}: {error.strerror or error}")
+    except ModuleNotFoundError as error:
+        line.tell_of("failed", f"node {socket.gethostname()} has no {error.name}: {install('train')} on every node")
     except Exception:
         line.tell_of("bug", traceback.format_exc())
+    finally:
+        line.hang_up()
+        sys.stderr = before
+
+
+def _train(job: Job, interruption: Interruption) -> None:
+    from vqaudio.training.folder import RunFolder  # late: what follows brings torch
+    from vqaudio.training.loop import Trainer
+    from vqaudio.training.processes import RayEnvironment, leave
+
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    begun = RunFolder(job.config.out).config.exists()  # by this very run: the command has looked whose the folder is
+    trainer = Trainer(
+        job.config,
+        minutes=job.minutes,
+        resume=job.resume or begun,
+        progress=job.progress,
+        environment=RayEnvironment(),
+    )
+    trainer.run(interruption)
+    leave()
