@@ -125,16 +125,24 @@ def test_items_outlive_the_loss_of_a_node():
 
 @pytest.mark.usefixtures("_no_contact")
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # Ray's own
-def test_through_ray_client():
+def test_through_ray_client_on_gpus():
+    """Ray takes our word for a GPU: what counts is that its tasks go to one process, which keeps its model."""
+    work = squared()
+
+    def on_gpu(number: int) -> tuple[object, str]:
+        return work(number), os.environ["CUDA_VISIBLE_DEVICES"]
+
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with LocalCluster(1, ray_client_server_port=port):
+    with LocalCluster(1, ray_client_server_port=port, num_gpus=1):
         end = time.monotonic() + 60
         while not _answers("127.0.0.1", port) and time.monotonic() < end:
             time.sleep(0.2)
-        with open_pool(f"ray://127.0.0.1:{port}", jobs=1) as pool:
+        with open_pool(f"ray://127.0.0.1:{port}", jobs=1, device="cuda") as pool:
             assert pool.workers == 1
-            made = {done.item: done.made or done.failure for done in pool.run(squared(), [-1, 3])}
+            made = {done.item: done.made or done.failure for done in pool.run(on_gpu, [-1, 2, 3])}
     assert made[-1] == "-1: is negative"
-    assert made[3][0] == 9
+    assert made[3][0][0] == 9
+    assert made[3][1] == made[2][1] == "0"
+    assert made[3][0][3] == made[2][0][3]  # process
     gc.collect()

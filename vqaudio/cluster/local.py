@@ -74,39 +74,40 @@ class LocalPool(Pool):
 
     def _give(self, work: Callable[[Item], Made], tried: _Try[Item]) -> None:
         worker = self._idle.pop() if self._idle else _Worker()
-        while not worker.give(work, tried.item, careful=tried.deaths >= TRIES):  # it died while it had nothing to do
-            worker.stop()
+        while not worker.give(work, tried.item, careful=tried.deaths >= TRIES):
+            if worker.ready:  # it died while it had nothing to do
+                worker.stop()
+            else:
+                self._bury_stillborn(worker)
             worker = _Worker()
         self._busy[worker] = tried
 
     def _bury(self, worker: _Worker, tried: _Try[Item]) -> Finished[Item, Any] | None:
-        """Count a death; returns what to say where it was the item's last.
+        """Count a death; returns what to say where it was the item's last."""
+        if not worker.ready:
+            self._bury_stillborn(worker)
+            return None
+        worker.stop()
+        tried.deaths += 1
+        if tried.deaths < self._deaths:
+            return None
+        return Finished(tried.item, None, died(tried.item, worker.cause), 0.0)
+
+    def _bury_stillborn(self, worker: _Worker) -> None:
+        """Count a death that is no item's fault.
 
         Raises:
             VqaudioError: no worker lives long enough to be given anything.
         """
         worker.stop()
-        how = _cause(worker.process.exitcode)
-        if not worker.ready:
-            self._stillborn += 1
-            if self._stillborn >= TRIES:
-                raise VqaudioError(f"worker processes die as they start, the last one {how}; try fewer of them")
-            return None
-        tried.deaths += 1
-        if tried.deaths < self._deaths:
-            return None
-        return Finished(tried.item, None, died(tried.item, how), 0.0)
+        self._stillborn += 1
+        if self._stillborn >= TRIES:
+            raise VqaudioError(f"worker processes die as they start, the last one {worker.cause}; try fewer of them")
 
     def close(self) -> None:
         for worker in self._idle:
             worker.stop()
         self._idle.clear()
-
-
-def _cause(status: int | None) -> str:
-    if status is not None and status < 0:
-        return f"of {signal.Signals(-status).name}"
-    return f"with exit status {status}"
 
 
 def run_apart(work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Finished[Item, Made]]:
@@ -158,6 +159,12 @@ class _Worker:
             return None
         self.ready = True
         return said
+
+    @property
+    def cause(self) -> str:
+        """How it died, once it has stopped."""
+        status = self.process.exitcode or 0
+        return f"of {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
 
     def stop(self) -> None:
         self.process.kill()
