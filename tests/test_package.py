@@ -17,6 +17,7 @@ import vqaudio
 PUBLIC = [
     "Codec",
     "Codes",
+    "Variant",
     "VqaudioError",
     "__version__",
     "compress_table",

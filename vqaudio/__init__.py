@@ -5,6 +5,7 @@
     load          a model in use, by name or by file: a Codec
     Codec         sound to codes to the bytes of a .vq file and back, and new sound
     Codes         a sound as integers
+    Variant       one of several ways to choose them
     models        which models there are, and what for
     open_vq       a .vq file, open: what it holds, and whether it is damaged
     VqaudioError  what is raised where the caller can put something right
@@ -37,18 +38,20 @@ if TYPE_CHECKING:
     from vqaudio.codec.codec import load as load
     from vqaudio.codec.codes import Codes as Codes
     from vqaudio.codec.opened import open_vq as open_vq
+    from vqaudio.codec.options import Variant as Variant
     from vqaudio.errors import VqaudioError as VqaudioError
     from vqaudio.series.memory import compress_table as compress_table
     from vqaudio.series.memory import decompress_table as decompress_table
 
 __version__ = "0.6.0"  # the one place: pyproject.toml reads it here
 
-__all__ = ["Codec", "Codes", "VqaudioError", "__version__", "compress_table", "decompress_table"]
+__all__ = ["Codec", "Codes", "Variant", "VqaudioError", "__version__", "compress_table", "decompress_table"]
 __all__ += ["load", "models", "open_vq"]
 
 _HOMES = {
     "Codec": "vqaudio.codec.codec",
     "Codes": "vqaudio.codec.codes",
+    "Variant": "vqaudio.codec.options",
     "VqaudioError": "vqaudio.errors",
     "compress_table": "vqaudio.series.memory",
     "decompress_table": "vqaudio.series.memory",

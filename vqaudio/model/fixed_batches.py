@@ -7,6 +7,9 @@ windows hold one. So shapes are fixed. A window goes into a batch whose shape it
 silence fills where there are not as many windows: so it does alone, too. What is left is that a row's sums may depend
 on its place in the batch. That is tried on the device itself, once for each shape, and where it is so rows are computed
 one by one.
+
+Windows are cut on the host, which has the sounds: samples go to the device once, those of context twice, and nothing
+but codes comes back.
 """
 
 from __future__ import annotations
