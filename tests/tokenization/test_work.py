@@ -93,7 +93,8 @@ def test_a_recording_that_kills_is_the_only_one_lost():
     ids = ["one", "killer-two", "three", "four"]
     done = tokenized(ids=ids, pool=LocalPool(2), shard=3)
     assert [(each["id"], each["shard"]) for each in done.failures] == [("killer-two", "000000-00")]
-    assert "workers died at it again and again" in done.failures[0]["reason"]
+    reason = done.failures[0]["reason"]
+    assert reason.startswith("killer-two.wav: workers died at it again and again, the last one of SIGKILL")
     assert done.facts()["complete"]
     expected = tokenized("others", ids=["one", "broken-two", "three", "four"], shard=3)
     assert expected.done.rows == done.done.rows == 3

@@ -39,7 +39,8 @@ class Progress:
         now = time.monotonic()
         if not self._bar.disable:
             self._bar.set_postfix_str(self.text(now), refresh=False)
-            self._bar.update()
+            self._bar.n = self._done
+            self._bar.refresh()
         elif not self._quiet and now - self._said >= LINE_SECONDS:
             print(f"{self._done}/{self._total} shards, {self.text(now)}", file=sys.stderr, flush=True)
             self._said = now

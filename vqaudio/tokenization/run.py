@@ -13,7 +13,7 @@ from vqaudio.errors import FileError, VqaudioError
 from vqaudio.tokenization.manifest import Manifest, check_header
 from vqaudio.tokenization.progress import Progress
 from vqaudio.tokenization.settings import Tokenizing
-from vqaudio.tokenization.work import Task, origin_of, tokenize_part
+from vqaudio.tokenization.work import Task, Unread, origin_of, tokenize_part
 from vqaudio.tokens.formats import FORMATS
 
 IN_A_ROW = 3
@@ -63,20 +63,18 @@ def _count(corpus: Corpus, versions: int, manifest: Manifest, there: set[str]) -
     Raises:
         ModelError: one is of others. FileError: one cannot be read.
     """
-    form, uncounted, removed, planned = FORMATS[manifest.how.format], list[Task](), False, 0
+    form, planned, removed = FORMATS[manifest.how.format], 0, False
     for task in _tasks(corpus, versions, manifest.how.shard):
         planned += 1
-        is_there, is_counted = form.file(str(task)) in there, manifest.counts(task)
-        removed = removed or (is_counted and not is_there)
-        if is_there and not is_counted:
-            uncounted.append(task)
+        removed = removed or (manifest.counts(task) and form.file(str(task)) not in there)
     if removed:  # what was in it is not known: all are counted again
         manifest.forget()
-        uncounted = [task for task in _tasks(corpus, versions, manifest.how.shard) if form.file(str(task)) in there]
-    for task in uncounted:
-        header = form.header(form.place(manifest.how.out), str(task))
-        check_header(manifest.how, header)
-        manifest.add(task, header.part)
+    if len(there) > manifest.shards:
+        for task in _tasks(corpus, versions, manifest.how.shard):
+            if form.file(str(task)) in there and not manifest.counts(task):
+                header = form.header(form.place(manifest.how.out), str(task))
+                check_header(manifest.how, header)
+                manifest.add(task, header.part)
     manifest.planned = planned + sum(len(parts) for version, parts in manifest.parts.items() if version > versions)
 
 
@@ -89,6 +87,8 @@ def _run(missing: Iterator[Task], how: Tokenizing, manifest: Manifest, pool: Poo
             in_a_row += 1
             if in_a_row >= max(IN_A_ROW, pool.workers):
                 raise VqaudioError(f"{reason} ({in_a_row} shards in a row failed; the same command goes on from there)")
+        elif isinstance(finished.made, Unread):
+            manifest.failed_shards[str(finished.item)] = finished.made.reason
         else:
             in_a_row = 0
             _see(finished.item, how)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 
 import numpy as np
@@ -38,24 +38,38 @@ class Task:
         return f"{self.part.name}-{self.version:02}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Coded:
-    """Rows of some recordings, and those that gave none, or less than they should."""
+    """Rows of some recordings, those that gave none, or less than they should; and how many could not be read."""
 
-    rows: list[Row]
-    failures: list[Problem]
-    warnings: list[Problem]
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    unread: int = 0
 
 
-def tokenize_part(task: Task, how: Tokenizing) -> PartDone:
+@dataclass(frozen=True)
+class Unread:
+    """A part of which nothing could be read, perhaps for now alone; its shard is not written."""
+
+    reason: str
+
+
+def tokenize_part(task: Task, how: Tokenizing) -> PartDone | Unread:
     """Read a part, code it, write its shard: once, as a whole, and to the byte the same whoever does it.
 
+    Where several recordings are to be read and none of them can be, something else is broken than they: nothing is
+    written, so that another run tries it again.
+
     Raises:
-        FileError: the part cannot be read, or the shard cannot be written. ModelError: the model is another by now.
+        FileError: the shard cannot be written. ModelError: the model is another by now.
     """
     check_out(how.out)
     origin = origin_of(codec_of(how))
     coded = _each_alone(task, how) if is_careful() else code(task, how)
+    if coded.unread > 1 and not coded.rows:
+        first = f"; the first: {coded.failures[0].reason}" if coded.failures else ""
+        return Unread(f"none of its {coded.unread} recordings could be read{first}")
     done = summary(origin, coded.rows, failures=coded.failures, warnings=coded.warnings)
     form = FORMATS[how.format]
     form.write(form.place(how.out), str(task), Header(origin, how.settings, done), coded.rows)
@@ -99,26 +113,33 @@ def origin_of(codec: Codec) -> Origin:
 # ------------------------------------------------------------------------------------------------------------- careful
 
 
+@dataclass(frozen=True)
+class _Single:
+    """One recording of a part, for messages its path."""
+
+    utterance: Utterance
+    task: Task
+
+    def __str__(self) -> str:
+        return self.utterance.path
+
+
 def _each_alone(task: Task, how: Tokenizing) -> Coded:
     """As :func:`code`, in a process beside this one that is replaced where it dies: its killer alone is lost."""
-    singles = list(task.part.singly())
-    found: dict[int, Coded] = {}
-    items = ((number, Task(part, task.version)) for number, (_, part) in enumerate(singles))
-    for done in run_apart(partial(_code_one, how=how), items):
-        number, _ = done.item
-        utterance, _ = singles[number]
-        killed = Problem(
-            utterance.id, utterance.path, "workers died at it again and again, also in a process that had it alone"
-        )
-        found[number] = done.made or Coded([], [killed], [])
-    every = [found[number] for number in range(len(singles))]
-    return Coded(
-        *([each for coded in every for each in getattr(coded, name)] for name in ("rows", "failures", "warnings"))
-    )
+    every = Coded()
+    singles = (_Single(utterance, Task(part, task.version)) for utterance, part in task.part.singly())
+    for done in run_apart(partial(_code_one, how=how), singles):  # one after the other, and so in order
+        known = done.item.utterance
+        coded = done.made or Coded(failures=[Problem(known.id, known.path, done.failure or "")])
+        every.rows += coded.rows
+        every.failures += coded.failures
+        every.warnings += coded.warnings
+        every.unread += coded.unread
+    return every
 
 
-def _code_one(item: tuple[int, Task], how: Tokenizing) -> Coded:
-    return code(item[1], how)
+def _code_one(single: _Single, how: Tokenizing) -> Coded:
+    return code(single.task, how)
 
 
 # ---------------------------------------------------------------------------------------------------------------- code
@@ -135,12 +156,8 @@ class _Heard:
 
 
 def code(task: Task, how: Tokenizing) -> Coded:
-    """A part's recordings to rows, some minutes of sound at a time.
-
-    Raises:
-        FileError: the part cannot be read.
-    """
-    codec, coded, batch = codec_of(how), Coded([], [], []), list[_Heard]()
+    """A part's recordings to rows, some minutes of sound at a time."""
+    codec, coded, batch = codec_of(how), Coded(), list[_Heard]()
     for utterance, sound, lacking in _read(task.part, codec.sample_rate):
         if task.version and utterance.split != "train":
             continue
@@ -149,6 +166,7 @@ def code(task: Task, how: Tokenizing) -> Coded:
             coded.failures.extend(Problem(utterance.id, utterance.path, each) for each in told)
             coded.warnings.extend(Problem(utterance.id, utterance.path, each) for each in lacking)
         if isinstance(sound, str):
+            coded.unread += 1
             continue
         heard = _varied(utterance, sound, codec, task.version, how)
         if heard is None:
