@@ -150,7 +150,7 @@ def test_variants_of_each_sound_are_those_of_each_alone(codec):
 
 
 def test_bf16_is_a_precision_of_its_own():
-    codec, coarse = tiny_codec("torch"), vqaudio.load(MODEL, precision="bf16")
+    codec, coarse = tiny_codec("torch"), Codec.from_pretrained(MODEL, precision="bf16")
     assert (coarse.precision, codec.precision) == ("bf16", "float32")
     assert "bf16" in repr(coarse)
     assert "float32" not in repr(codec)

@@ -31,7 +31,6 @@ class LoadedModel:
         margin: samples at the model's rate that files code beyond both ends of a sound.
         least_codebooks, n_codebooks: the fewest and the most that can be used.
         speakers: whom the decoder can be told to speak as; none for most models.
-        precision: of the encoder's products, ``float32`` or ``bf16``: whoever keeps codes says which it was.
         given_prior: the file of a prior, in place of the one that is shipped for the model's codes.
     """
 
@@ -47,9 +46,13 @@ class LoadedModel:
         self.least_codebooks = networks.quantizer.min_streams
         self.n_codebooks = len(self.streams)
         self.speakers = networks.config.speakers
-        self.precision = networks.precision
         self.given_prior = prior
         self._stored = stored
+
+    @property
+    def precision(self) -> str:
+        """Of the encoder's products, ``float32`` or ``bf16``: whoever keeps codes says which it was."""
+        return self.networks.precision
 
     @cached_property
     def model(self) -> Any:

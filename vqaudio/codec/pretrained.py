@@ -24,6 +24,7 @@ class PretrainedModel(LoadedModel):
         *,
         prior: str | Path | None = None,
         backend: str | None = None,
+        precision: str = "float32",
         revision: str | None = None,
         token: str | bool | None = None,
         cache_dir: str | Path | None = None,
@@ -33,7 +34,7 @@ class PretrainedModel(LoadedModel):
         Args:
             name_or_path: a shipped model's name, a file, a folder, or ``owner/name`` on the Hub, which needs the extra
                 ``hub``.
-            device, prior, backend: as for :func:`vqaudio.load`; a folder's own prior by default.
+            device, prior, backend, precision: as for :func:`vqaudio.load`; a folder's own prior by default.
             revision, token, cache_dir: of a model on the Hub, see :class:`vqaudio.codec.hub.HubOptions`.
 
         Raises:
@@ -47,7 +48,7 @@ class PretrainedModel(LoadedModel):
                 f"{stored.fingerprint}: it is damaged"
             )
         chosen = prior or (None if found is None else found.prior)
-        networks = load_networks(stored, device=device, backend=backend)
+        networks = load_networks(stored, device=device, backend=backend, precision=precision)
         model = cls(stored, networks, None if chosen is None else Path(chosen))
         if found is not None:
             model.name = found.name
