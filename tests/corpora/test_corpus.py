@@ -8,7 +8,7 @@ import pytest
 from made_corpora import RATE, make_sounds, utterances
 from tools import synthetic, wav_bytes
 
-from vqaudio.corpora import Extent, open_corpus
+from vqaudio.corpora import open_corpus
 from vqaudio.errors import CorpusError
 
 
@@ -38,11 +38,3 @@ def test_the_digest_tells_sources_apart_and_not_places(folder, tmp_path):
     assert open_corpus(str(tmp_path / "moved")).digest == digest
     (tmp_path / "moved" / "d.wav").write_bytes(wav_bytes(synthetic(0.1, RATE), RATE))
     assert open_corpus(str(tmp_path / "moved")).digest != digest
-
-
-def test_the_extent_is_what_the_list_says(folder):
-    assert open_corpus(str(folder)).extent == Extent(3, None)
-    rows = "path,corpus,seconds\na.wav,x,0.5\ndeep/b.wav,x,0.4\ndeep/er/c.flac,y,\n"
-    (folder / "manifest.csv").write_text(rows)
-    assert open_corpus(str(folder)).extent == Extent(3, None)
-    assert open_corpus(str(folder), corpora=["x"]).extent == Extent(2, pytest.approx(0.9))

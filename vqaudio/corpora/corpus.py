@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, islice
 
@@ -15,14 +14,6 @@ from vqaudio.errors import CorpusError, choice
 
 PART = 128
 """Utterances in a part."""
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much a corpus holds: its utterances, and their seconds where each one's are known."""
-
-    utterances: int
-    seconds: float | None
 
 
 class Corpus(ABC):
@@ -43,11 +34,6 @@ class Corpus(ABC):
         names and sizes.
         """
 
-    @property
-    @abstractmethod
-    def extent(self) -> Extent | None:
-        """How much there is, by one look through the list; None where there is no list, as for tars."""
-
     @abstractmethod
     def parts(self, size: int = PART) -> Iterator[Part]:
         """The utterances in parts of ``size``, or, of tars, of one tar each; listed as they are asked for."""
@@ -66,15 +52,6 @@ class ListedCorpus(Corpus):
     @cached_property
     def digest(self) -> str:
         return digest_of([self._listing.digest(), *sorted(self._corpora)])
-
-    @cached_property
-    def extent(self) -> Extent | None:
-        utterances, total, are_known = 0, 0.0, True
-        for row in self._chosen(self._listing.rows()):
-            utterances += 1
-            are_known = are_known and row.utterance.seconds is not None
-            total += row.utterance.seconds or 0.0
-        return Extent(utterances, total if are_known else None)
 
     def parts(self, size: int = PART) -> Iterator[Part]:
         rows = self._chosen(checked(self._listing.rows()))

@@ -13,7 +13,7 @@ from vqaudio.audio.recordings import VALID_EVERY
 from vqaudio.corpora import storage
 from vqaudio.corpora.reading import RecordingReader
 from vqaudio.corpora.seen import SeenIds
-from vqaudio.corpora.utterance import Heard, Part, Utterance
+from vqaudio.corpora.utterance import Heard, Part, Utterance, in_unicode
 
 _PIECE = 1 << 20  # bytes
 _TOGETHER = 1024  # rows whose ids are looked up at once
@@ -86,7 +86,8 @@ def checked(rows: Iterable[Listed]) -> Iterator[Listed]:
     while together:
         again = seen.add([row.utterance.id for row in together])
         for row, twice in zip(together, again, strict=True):
-            utterance, problem = row.utterance, row.problem
+            utterance, unreadable = in_unicode(row.utterance)
+            problem = row.problem or unreadable
             if not utterance.split:
                 split = "valid" if index % every == every - 1 else "train"
                 utterance = Utterance(**(vars(utterance) | {"split": split}))

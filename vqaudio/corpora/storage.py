@@ -44,7 +44,13 @@ def protocol_of(path: str) -> str:
 
 
 def plain(path: str) -> Path:
-    """The path that a plain path or a ``file://`` is."""
+    """The path that a plain path or a ``file://`` is.
+
+    Raises:
+        FileError: it cannot be that of a file.
+    """
+    if "\0" in path:
+        raise FileError(f"{path!r}: no such file, as its name has a zero byte in it; correct the name")
     found = _URL.match(path)
     return Path(path[found.end() :] if found else path)
 
@@ -70,7 +76,7 @@ def exists(path: str) -> bool:
         FileError: nobody who could tell answers.
     """
     if not is_url(path):
-        return plain(path).exists()
+        return os.path.exists(plain(path))
     with explained(path):
         files, inner = _file_system(path)
         files.invalidate_cache()
@@ -84,7 +90,7 @@ def is_folder(path: str) -> bool:
         FileError: nobody who could tell answers.
     """
     if not is_url(path):
-        return plain(path).is_dir()
+        return os.path.isdir(plain(path))
     if protocol_of(path) in ("http", "https"):  # which would call a page with links a folder
         return path.endswith("/")
     with explained(path):

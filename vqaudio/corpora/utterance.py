@@ -37,6 +37,21 @@ class Utterance:
     channel: int | None = None
 
 
+def in_unicode(utterance: Utterance) -> tuple[Utterance, str]:
+    """An utterance whose texts can be written, and a sentence if they could not.
+
+    Names of files may be any bytes, and JSON may hold halves of letters: both are shown as escapes.
+    """
+    texts = {name: value for name, value in vars(utterance).items() if isinstance(value, str)}
+    try:
+        "".join(texts.values()).encode()
+    except UnicodeEncodeError:
+        shown = {name: text.encode(errors="backslashreplace").decode() for name, text in texts.items()}
+        utterance = Utterance(**(vars(utterance) | shown))
+        return utterance, f"{utterance.path}: is no text in UTF-8, or what is known of it is none; correct it"
+    return utterance, ""
+
+
 Heard = tuple[Utterance, NDArray[np.float32] | str]
 """An utterance, and its sound ``(samples,)`` or a sentence that says why there is none."""
 

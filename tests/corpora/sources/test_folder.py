@@ -38,3 +38,11 @@ def test_splits_and_corpora_are_those_that_training_finds(tmp_path):
 def test_an_empty_folder_says_so(tmp_path):
     (tmp_path / "a.txt").touch()
     assert Folder(str(tmp_path)).is_empty
+
+
+def test_a_name_that_is_no_text_is_a_sentence(tmp_path):
+    make_sounds(tmp_path / "speech")
+    (tmp_path / "speech" / "a.wav").rename(tmp_path / "speech" / "\udcff.wav")
+    *_, (heard, said) = utterances(tmp_path / "speech")
+    assert (heard.id, heard.path) == ("\\udcff.wav", "\\udcff.wav")
+    assert said == "\\udcff.wav: is no text in UTF-8, or what is known of it is none; correct it"

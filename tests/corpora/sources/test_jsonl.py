@@ -80,3 +80,10 @@ def test_a_packed_file_that_is_damaged(place, cut):
     (place / "x.jsonl.gz").write_bytes(gzip.compress(lines(ROWS * 200))[cut])
     with pytest.raises(CorpusError, match=r"cannot be unpacked after line \d+ \(.*\); get a whole copy"):
         utterances(place / "x.jsonl.gz")
+
+
+def test_what_can_be_no_name_or_text_is_a_sentence(place):
+    (place / "x.jsonl").write_text('{"path": "a\\u0000.wav"}\n{"path": "a.wav", "text": "\\ud800"}\n')
+    (_, name), (heard, text) = utterances(place / "x.jsonl")
+    assert name.endswith("a\\x00.wav': no such file, as its name has a zero byte in it; correct the name")
+    assert (heard.text, text.partition(": ")[0]) == ("\\ud800", "a.wav")

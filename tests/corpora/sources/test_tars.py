@@ -23,7 +23,7 @@ FLAC = wav_bytes(synthetic(0.5, RATE, 2), RATE, "FLAC", "PCM_16")
 
 def packed(*members: tuple[str, bytes]) -> bytes:
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as tar:
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for name, data in members:
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -209,3 +209,16 @@ def test_no_file_of_a_sample_stays_open(tmp_path):
     reading.close()
     assert len(list(part.read(RATE))) == 3
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_names_that_are_no_text_are_sentences(tmp_path):
+    source = put(
+        tmp_path / "x.tar", ("\udcff.wav", WAV), ("2.wav", WAV), ("2.json", b'{"text": "\\ud800"}'), ("3.wav", WAV)
+    )
+    found = utterances(source)
+    assert [(u.id, u.text, isinstance(heard, str)) for u, heard in found] == [
+        ("x/\\udcff", "", True),
+        ("x/2", "\\ud800", True),
+        ("x/3", "", False),
+    ]
+    assert found[0][1] == "x.tar/\\udcff.wav: is no text in UTF-8, or what is known of it is none; correct it"

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from vqaudio.audio.recordings import corpus_of
 from vqaudio.corpora import storage
-from vqaudio.corpora.corpus import PART, Corpus, Extent, digest_of, refuse_unknown
+from vqaudio.corpora.corpus import PART, Corpus, digest_of, refuse_unknown
 from vqaudio.corpora.sources import braces, tars
 from vqaudio.corpora.utterance import Part
 from vqaudio.errors import CorpusError
@@ -36,10 +36,6 @@ class TarCorpus(Corpus):
     @property
     def digest(self) -> str:
         return self._digest
-
-    @property
-    def extent(self) -> Extent | None:
-        return None
 
     def parts(self, size: int = PART) -> Iterator[Part]:
         for index, (path, name, corpus) in enumerate(self._tars):

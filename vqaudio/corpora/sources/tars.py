@@ -22,7 +22,7 @@ from vqaudio.audio.recordings import VALID_EVERY
 from vqaudio.corpora import storage
 from vqaudio.corpora.columns import facts_in
 from vqaudio.corpora.reading import cut, opened
-from vqaudio.corpora.utterance import Heard, Part, Utterance
+from vqaudio.corpora.utterance import Heard, Part, Utterance, in_unicode
 from vqaudio.errors import CorpusError, VqaudioError
 from vqaudio.files import Readable, copy_to_temporary
 
@@ -105,11 +105,12 @@ class TarPart(Part):
         try:
             utterance = _described(utterance, sample.texts, name)
         except VqaudioError as error:
-            return utterance, str(error)
+            return in_unicode(utterance)[0], str(error)
         if len(sample.sounds) != 1:
             found = ", ".join(sample.sounds) or "none"
-            return utterance, f"{name}: is a sample with the sounds {found}; expected one for each name"
-        return utterance, ""
+            problem = f"{name}: is a sample with the sounds {found}; expected one for each name"
+            return in_unicode(utterance)[0], problem.encode(errors="backslashreplace").decode()
+        return in_unicode(utterance)
 
     def _heard(self, sample: _Sample, sample_rate: int, *, again: bool) -> Heard:
         """A sample as an utterance, with its sound or why it has none."""
