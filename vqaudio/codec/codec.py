@@ -56,8 +56,8 @@ def load(
         device: where its networks run: ``cpu``, or ``cuda`` and the like.
         prior: the file of an integer prior for the model's codes, in place of the one that is shipped with it.
         backend: what runs the networks, see :mod:`vqaudio.inference.backends`.
-        precision: of the encoder's products: ``float32``, or ``bf16`` for devices that are quicker by it. Codes are
-            others then, though as good: with speech-16k-v4 4 % of the first codebook's, and 14 % of all.
+        precision: of the encoder's products: ``float32``, or ``bf16`` for devices that are quicker by it. Some codes
+            are others then, which come as near: with speech-16k-v4 4 % of the first codebook's, and 14 % of all.
 
     Raises:
         ModelError: no such model, a file that is none, a device that cannot be used, or no such backend or precision.
