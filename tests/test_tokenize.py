@@ -16,6 +16,7 @@ from tools import one_line
 
 import vqaudio
 from vqaudio import tokenize, tokens
+from vqaudio.corpora import storage
 from vqaudio.model import checkpoint
 from vqaudio.tokenization import settings
 from vqaudio.tokens import Origin, Row
@@ -248,3 +249,20 @@ def test_the_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pyarrow" else real(name))
     assert run() == 1
     assert one_line(capsys, "error: tokenize needs pyarrow: pip install 'vqaudio[tables]'")
+
+
+@pytest.mark.slow
+def test_from_s3_to_s3_as_from_here_to_here(recordings, s3):
+    for path in recordings.iterdir():
+        with storage.write_atomically(f"{s3}/tokenize/{path.name}") as file:
+            file.write(path.read_bytes())
+    assert run("--versions", 1) == 0
+    arguments = [f"{s3}/tokenize", f"{s3}/tokens", "--model", "model.safetensors", "--jobs", "2", "--versions", "1"]
+    for _ in range(2):
+        assert tokenize.main(arguments) == 0
+    here = {path.name: path.read_bytes() for path in Path("tokens").iterdir() if path.suffix == ".parquet"}
+    there = [name for name in storage.list(f"{s3}/tokens") if name.endswith(".parquet")]
+    assert sorted(here) == there
+    for name in there:
+        with storage.open_read(f"{s3}/tokens/{name}") as file:
+            assert file.read() == here[name]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +89,9 @@ def test_a_struct_with_a_path_alone_is_that_path():
 def test_facts_of_an_object_are_those_that_can_be():
     row = {"Transcript": " hello ", "spk": 3, "duration": 2, "seconds": "x", "split": "", "offset": 5}
     assert facts_in(row) == {"text": "hello", "speaker": "3", "seconds": 2.0}
+
+
+def test_the_page_on_corpora_names_every_column():
+    page = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    for names in NAMES.values():
+        assert set(names) <= set(re.findall(r"`(\w+)`", page))
