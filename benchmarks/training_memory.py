@@ -105,8 +105,9 @@ def step_seconds(folder: Path, counts: list[int], steps: int, rounds: int) -> di
     run = parse_run(override(load_yaml(CONFIG), settings(folder, max(counts))), source=CONFIG)
     trainer = Trainer(run, progress=False)
     task, taken = trainer.task, {}
-    for workers in counts:
-        made, step = Prefetch(task.train_crops, task.device, workers=workers), itertools.count()
+    prefetched = {workers: Prefetch(task.train_crops, task.device, workers=workers) for workers in counts}
+    for workers, made in prefetched.items():
+        step = itertools.count()
         taken[workers] = SimpleNamespace(batch=lambda _, rank, made=made, step=step: made.batch(next(step), rank))
     found: dict[int, list[float]] = {workers: [] for workers in counts}
     for number, workers in itertools.product(range(rounds + 1), counts):
@@ -118,6 +119,8 @@ def step_seconds(folder: Path, counts: list[int], steps: int, rounds: int) -> di
             trainer.step += 1
         if number:  # the first ones start processes
             found[workers].append(statistics.median(seconds))
+    for made in prefetched.values():
+        made.close()
     return found
 
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -120,3 +121,7 @@ def test_workers_go_on_when_all_processes_are_told_to_stop(folder, monkeypatch):
         os.kill(worker.pid, number)
     for step in range(1, 5):
         assert_equal(made.batch(step, 0), crops.batch(step, 0))
+    begun = time.monotonic()
+    made.close()
+    assert not multiprocessing.active_children()
+    assert time.monotonic() - begun < 4

@@ -178,6 +178,10 @@ class CodecTask(Task):
         assert isinstance(model, Autoencoder)
         checkpoint.save(model, path, training=record, codes_of=self._codes_of)
 
+    def close(self) -> None:
+        """See :meth:`Task.close`."""
+        self.prefetch.close()
+
     def save_extras(self, path: Path) -> None:
         """The discriminators as float16 safetensors, their config in the metadata."""
         if self.adversary is None:

@@ -95,6 +95,8 @@ class Trainer:
                 self.ranks.on_rank_zero(self._export)
         except OSError as error:  # a logger's: what we write ourselves explains itself
             raise FileError(f"{error.filename or self.folder.path}: {error.strerror}; {self.folder.hint}") from None
+        finally:
+            self.task.close()
         return self.folder.model
 
     def _train(self, interruption: Interruption) -> None:

@@ -47,13 +47,23 @@ class Prefetch:
             return self._from_gpu(step, rank)
         return self.crops.batch(step, rank).to(self.device)
 
+    def close(self) -> None:
+        """End the worker processes: left to themselves, they would outlive a signal by a minute."""
+        self._loaded, self._next = iter(()), None
+
     # ---------------------------------------------------------------------------------------------------- by processes
 
     def _from_workers(self, step: int, rank: int) -> CropBatch:
         if self._next != (step, rank):
             self._loaded = iter(self._loader(step, rank))
         self._next = step + 1, rank
-        return next(self._loaded)
+        try:
+            return next(self._loaded)
+        except (
+            ConnectionError,
+            EOFError,
+        ) as error:  # torch says it thus where it hears of the death, not of the silence
+            raise RuntimeError(f"DataLoader worker (pid unknown) is gone: {error}") from None
 
     def _loader(self, step: int, rank: int) -> DataLoader[CropBatch]:
         return DataLoader(

@@ -84,7 +84,7 @@ class Ranks:
             if lost:
                 raise LostProcessError(self._loss("another one")) from None
             reason = str(error).partition("\n")[0] or "no more of it"
-            if "DataLoader worker" in reason:  # of torch, whatever it was that it interrupted
+            if "DataLoader worker (pid" in reason:  # of torch, whatever it was that it interrupted
                 raise VqaudioError(
                     f"{self.name}a process that prepares crops has ended ({reason}): if that was for want of memory, "
                     "lower data.workers or data.batch_size"

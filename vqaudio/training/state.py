@@ -31,10 +31,21 @@ def save_state(
         for key, tensor in module.state_dict().items():
             tensors[f"{name}/{key}"] = tensor
     states = {name: _detach(optimizer.state_dict(), name, tensors) for name, optimizer in optimizers.items()}
-    cpu = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"numbers": json.dumps(numbers), "optimizers": json.dumps(states)}
     with atomic_write(Path(path)) as file:
-        file.write(to_bytes(cpu, metadata=metadata))
+        file.write(to_bytes(_apart(tensors), metadata=metadata))
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors on the CPU as a file can hold them; copied only where two of them share memory."""
+    made: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        here = tensor.detach().cpu().contiguous()
+        place = here.untyped_storage().data_ptr()
+        made[name] = here.clone() if place in taken else here
+        taken.add(place)
+    return made
 
 
 def load_state(

@@ -88,5 +88,8 @@ class Task(ABC):
     def save(self, model: nn.Module, path: Path, *, record: dict[str, Any]) -> None:
         """Write a model for use, with a record of its training."""
 
+    def close(self) -> None:  # noqa: B027 (likewise)
+        """The run is over, well or not: let go of other processes."""
+
     def save_extras(self, path: Path) -> None:  # noqa: B027 (most have none)
         """Write what learned beside the model, for others to train against."""
