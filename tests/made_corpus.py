@@ -49,7 +49,6 @@ class MadeCorpus(Corpus):
     """Utterances of these ids."""
 
     digest = "0123abc"
-    extent = None
 
     def __init__(self, ids: Sequence[str]):
         self.source, self._ids = "made", tuple(ids)

@@ -204,7 +204,7 @@ def test_recordings_that_cannot_be_read_are_listed_and_the_rest_is_done(recordin
     (recordings / "4.wav").unlink()
     for _ in range(2):
         assert run("--versions", 1, "--quiet") == 1
-        assert one_line(capsys, "error: 2 recordings could not be coded; tokens/_manifest.json lists them")
+        assert one_line(capsys, "error: 2 of 5 recordings could not be coded; tokens/_manifest.json lists them")
     assert [one.path for one in rows_of(version=0)] == ["0.wav", "2.wav", "3.wav"]
     assert [one.path for one in rows_of(version=1)] == ["0.wav", "3.wav"]
     listed = json.loads(Path("tokens/_manifest.json").read_text())["failures"]

@@ -170,7 +170,8 @@ def _said(done: Manifest, *, quiet: bool) -> int:
         )
     if done.failed:
         print(
-            f"error: {done.failed} recordings could not be coded; {done.how.out}/_manifest.json lists them",
+            f"error: {done.failed} of {done.recordings + done.failed} recordings could not be coded; "
+            f"{done.how.out}/_manifest.json lists them",
             file=sys.stderr,
         )
     return 1 if done.failed or done.failed_shards else 0
