@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import tarfile
+import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +93,32 @@ def test_what_is_not_there_is_a_sentence(memory):
         open_corpus(f"{memory}/list.csv")
     with pytest.raises(CorpusError, match="2 of 2 files are not there"):
         open_corpus(f"{memory}/x-{{1..2}}.tar")
+
+
+# ------------------------------------------------------------------------------------------------------------- the web
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_sources_on_the_web(tmp_path):
+    pytest.importorskip("aiohttp")
+    make_sources(tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        for name in (*LISTS, "kaldi/wav.scp", "tars/x-{0..2}.tar"):
+            here, there = utterances(tmp_path / name), utterances(f"{url}/{name}")
+            assert [u for u, _ in there] == [u for u, _ in here], name
+            assert [len(sound) for _, sound in there] == [8000, 6400, 4800], name
+        lost, said = utterances(f"{url}/tars/x-{{2..3}}.tar")[-1]
+        assert (lost.id, said) == ("x-3.tar", f"{url}/tars/x-3.tar: no such file; check the name")
+        with pytest.raises(FileError, match="no such file or folder"):
+            open_corpus(f"{url}/absent.csv")
+        server.shutdown()
 
 
 # ------------------------------------------------------------------------------------------------------------------ S3
