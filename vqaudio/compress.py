@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.converting import Converter, Job
+from vqaudio.cli.converting import Converter, Job, Portable
 from vqaudio.cli.jobs import Files, file_options, list_jobs, rows_bar, run_jobs, seconds_bar
 from vqaudio.cli.options import Seconds, refuse_given, refuse_together
 from vqaudio.cli.outcomes import Outcome, SoundDone, TableDone
@@ -243,7 +243,7 @@ def _refuse_other_kind(target: Path) -> None:
 
 
 @dataclass(frozen=True)
-class TableOptions:
+class TableOptions(Portable):
     """What a command line says of tables."""
 
     bound: Bounds | None

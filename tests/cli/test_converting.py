@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from vqaudio.cli import converting
 from vqaudio.cli.converting import Job, Report, Where, convert_all
 from vqaudio.cluster import Finished
 from vqaudio.cluster.progress import Progress
+from vqaudio.compress import main
 from vqaudio.convert import main as convert
 from vqaudio.decompress import main as decompress
 from vqaudio.model import checkpoint
@@ -60,6 +63,18 @@ def test_what_kills_workers_fails_alone(monkeypatch):
     assert report.failure is not None
     assert report.failure.startswith("in/deadly: workers died at it again and again, the last one with exit status 9")
     assert other.made
+
+
+def test_what_runs_as_a_program_is_known_elsewhere_by_its_own_name(monkeypatch):
+    """As in ``python -m vqaudio.compress``; what is loaded stays behind."""
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", SimpleNamespace(name="shouting"))
+    monkeypatch.setattr(Shouting, "__module__", "__main__")
+    here = Shouting("!")
+    here.loaded.append(1)
+    restore, (module, name, state) = here.__reduce__()
+    assert (module, name, state) == ("shouting", "Shouting", {"mark": "!"})
+    assert restore(module, name, state) == here
+    assert restore(module, name, state).loaded == []
 
 
 def answered(job: Job, **answer: Any) -> Report[Job, str]:
@@ -163,19 +178,32 @@ def alike(run: Callable[..., int], capsys: pytest.CaptureFixture[str], *where: o
     assert found[0][1] or found[0][3]
 
 
-def mixed() -> None:
-    """Sounds, of which one is cut off and one is none, and a table."""
+def sounds() -> None:
+    """A folder of them, of which one is cut off and one is none."""
     for name in ("all/a.wav", "all/deep/b.wav"):
         spoken(name)
     data = spoken("all/c.wav").read_bytes()
     Path("all/c.wav").write_bytes(data[: -len(data) // 3])
     Path("all/d.wav").write_text("no sound")
-    Path("t.csv").write_text("a,b\n" + "".join(f"{row},{row * row % 7}\n" for row in range(50)))
 
 
-def test_sounds_and_tables_are_the_same_by_several_processes(capsys):
-    mixed()
-    alike(lambda *more: compress("all", "t.csv", "--out-dir", "out", *more), capsys, "--jobs", 2)
+def tables(*more: object) -> int:
+    """Compress some, of which one is none."""
+    for name in ("t.csv", "u.csv"):
+        Path(name).write_text("a,b\n" + "".join(f"{row},{row * row % 7}.5\n" for row in range(50)))
+    Path("bad.parquet").write_text("none")
+    return main(["t.csv", "bad.parquet", "u.csv", "--out-dir", "out", "--max-error", "b=0.5", *map(str, more)])
+
+
+def test_sounds_are_the_same_by_several_processes(capsys):
+    sounds()
+    alike(lambda *more: compress("all", "--out-dir", "out", *more), capsys, "--jobs", 2)
+    assert set(outputs("out")) == {"a.vq", "c.vq", "deep/b.vq"}
+
+
+def test_tables_are_the_same_by_several_processes(capsys):
+    alike(tables, capsys, "--jobs", 2)
+    assert set(outputs("out")) == {"t.vq", "u.vq"}
 
 
 @pytest.mark.slow
@@ -183,10 +211,16 @@ def test_all_commands_do_and_say_the_same_on_a_cluster(ray_cluster, toys, capsys
     """And with files that were there before, which are not made again."""
     ray = pytest.importorskip("ray")
     on = ("--cluster", ray_cluster.address)
-    mixed()
+    sounds()
     ray.init(ray_cluster.address, log_to_driver=False, logging_level="error")  # once for all: each contact takes long
     try:
-        alike(lambda *more: compress("all", "t.csv", "--out-dir", "out", *more), capsys, *on)
+        alike(lambda *more: compress("all", "--out-dir", "out", *more), capsys, *on)
+        line = ["vqaudio.compress", "all", "--out-dir", "again", "--model", str(MODEL), "--quiet", *on]
+        done = subprocess.run([sys.executable, "-m", *line], capture_output=True, text=True, check=False)
+        said = [line.split()[:2] for line in done.stderr.splitlines()]
+        assert (done.returncode, said) == (1, [["warning:", "all/c.wav:"], ["error:", "all/d.wav:"], ["error:", "1"]])
+        assert outputs("again") == outputs("out")
+
         shutil.copytree("out", "coded")
         Path("coded/deep/b.vq").write_bytes(Path("coded/deep/b.vq").read_bytes()[:-30])
         Path("coded/none.vq").write_bytes(b"none")
@@ -201,6 +235,7 @@ def test_all_commands_do_and_say_the_same_on_a_cluster(ray_cluster, toys, capsys
         assert "skipped: their outputs exist" in capsys.readouterr().err
         assert kept.stat().st_mtime_ns == before
 
+        alike(tables, capsys, *on)
         prior = ("--model", str(MODEL), "--prior", str(toys.prior))
         alike(lambda *more: score(["all", *prior, *map(str, more)]), capsys, *on)
         voices = Autoencoder(tiny_model().config.model_copy(update={"speakers": ("ann", "bob")}))

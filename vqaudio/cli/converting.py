@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import socket
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,20 +54,38 @@ class Job(Input):
 AnyInput = TypeVar("AnyInput", bound=Input)
 
 
-class Converter(ABC, Generic[AnyInput, Made]):
-    """What makes something of inputs: a dataclass of settings, which travel to other processes.
+class Portable:
+    """A dataclass whose fields travel to other processes, but for those that are not compared.
 
-    What it loads it keeps as :class:`functools.cached_property` does, in each process its own; and fields that are not
-    compared are of one process too.
+    In ``python -m vqaudio.compress`` that module is ``__main__``; elsewhere it has its own name, by which its classes
+    are found there.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        module = type(self).__module__
+        if module == "__main__" and (spec := sys.modules["__main__"].__spec__):
+            module = spec.name
+        known = fields(self)  # type: ignore[arg-type]  # of a dataclass
+        state = {field.name: getattr(self, field.name) if field.compare else None for field in known}
+        return _restored, (module, type(self).__name__, state)
+
+
+def _restored(module: str, name: str, state: dict[str, Any]) -> Any:
+    kind = getattr(importlib.import_module(module), name)
+    made = object.__new__(kind)
+    made.__dict__.update(state)
+    return made
+
+
+class Converter(Portable, ABC, Generic[AnyInput, Made]):
+    """What makes something of inputs: a dataclass of settings.
+
+    What it loads it keeps as :class:`functools.cached_property` does, in each process its own.
     """
 
     @abstractmethod
     def __call__(self, job: AnyInput) -> Made:
         """Convert one file; what is to be said of it goes to standard error."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        known = fields(self)  # type: ignore[arg-type]  # of a dataclass
-        return {field.name: getattr(self, field.name) if field.compare else None for field in known}
 
 
 @dataclass(frozen=True)
