@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from tiny_runs import ALWAYS, numbers, run_python, toy_config, two_process_config, written
 
 from vqaudio.config.training import TrainConfig
-from vqaudio.errors import ConfigError
-from vqaudio.training.on_ray import _accelerator, train_on_ray
+from vqaudio.errors import ConfigError, LostProcessError
+from vqaudio.training.on_ray import _accelerator, _reason, train_on_ray
 
 STARTS = 300.0  # seconds that workers may take to start where others are at work
 
@@ -46,6 +46,31 @@ def test_gpus_are_used_where_they_are_asked_for_or_there():
 def test_more_workers_than_there_is_room_for_are_refused_at_once(there, accelerator, says):
     with pytest.raises(ConfigError, match=f"^--cluster head:6379: {says}"):
         _accelerator(resources(**there), accelerator, 3, "head:6379")
+
+
+class WorkerHealthCheckFailedError(Exception):
+    """By this name Ray Train tells of a worker that is gone."""
+
+
+def failed(*failures: Exception) -> Exception:
+    """What Ray Train raises in the end."""
+    error = Exception("Training failed")
+    error.worker_failures = dict(enumerate(failures))  # type: ignore[attr-defined]
+    return error
+
+
+def test_workers_that_are_gone_too_often_are_told_with_the_way_on():
+    gone, other = WorkerHealthCheckFailedError(), LostProcessError("another one is gone")
+    way = r"(killed, or with its node); HINT, or let it go on by itself with a larger --max-failures"
+    assert _reason(failed(gone, other), 0, "HINT") == f"a worker is gone without a word {way}"
+    assert _reason(failed(gone), 3, "HINT") == f"a worker is gone without a word 4 times {way}"
+
+
+def test_other_failures_of_ray_train_are_told_by_their_last_line():
+    error = failed(WorkerHealthCheckFailedError(), ValueError("first\nno such thing\n"))
+    assert _reason(error, 3, "HINT") == "Ray Train could not go on (no such thing); HINT"
+    error = RuntimeError("Training failed due to controller error:\nno room")
+    assert _reason(error, 3, "HINT") == "Ray Train could not go on (no room); HINT"
 
 
 @pytest.mark.parametrize("cluster", ["auto", "ray://head:10001"])

@@ -125,7 +125,9 @@ class _Run:
 
     def _fit(self) -> None:
         os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")  # where Ray is older, this is not yet the default
-        from ray.train.torch import TorchTrainer
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        from vqaudio.training.processes import WAIT_SECONDS
 
         train, gpus = self.ray.train, int(self._kind == "GPU")
         each = {"CPU": 1, "GPU": 1} if gpus else {"CPU": 1}
@@ -133,6 +135,7 @@ class _Run:
             TorchTrainer(
                 work,
                 train_loop_config={"job": self.job, "switchboard": self.switchboard},
+                torch_config=TorchConfig(timeout_s=WAIT_SECONDS),
                 scaling_config=train.ScalingConfig(
                     num_workers=self.workers, use_gpu=bool(gpus), resources_per_worker=each
                 ),
@@ -156,16 +159,16 @@ class _Run:
                 if interruption.asked and not asked:
                     if not self.begun:
                         raise KeyboardInterrupt
-                    self.ray.get(self.switchboard.ask_to_stop.remote())
+                    self._ask(self.switchboard.ask_to_stop.remote())
                     asked = True
         self._hear()
         if self.stopped:
             raise KeyboardInterrupt
         if self.error is not None:
-            raise VqaudioError(self._reason(self.error)) from None
+            raise VqaudioError(_reason(self.error, self.max_failures, self.folder.hint)) from None
 
     def _hear(self) -> None:
-        messages, silence = self.ray.get(self.switchboard.hear.remote())
+        messages, silence = self._ask(self.switchboard.hear.remote())
         for kind, text in messages:
             if kind == "text":
                 sys.stderr.write(text)
@@ -202,18 +205,30 @@ class _Run:
     def _kind(self) -> str:
         return "GPU" if self.job.config.accelerator == "cuda" else "CPU"
 
-    def _reason(self, error: Exception) -> str:
-        """What to say of an error of Ray Train."""
-        failures = list(getattr(error, "worker_failures", {}).values())
-        said = [str(one) for one in failures if not _is_a_loss(one)] or [str(error)]
-        if all(_is_a_loss(one) for one in failures) and failures:
-            often = "" if self.max_failures == 0 else f" {self.max_failures + 1} times"
-            return (
-                f"a worker is gone without a word{often} (killed, or with its node); {self.folder.hint}, or let it go "
-                "on by itself with a larger --max-failures"
-            )
-        lines = [line.strip() for line in said[0].splitlines() if line.strip()]
-        return f"Ray Train could not go on ({lines[-1] if lines else type(error).__name__}); {self.folder.hint}"
+    def _ask(self, question: Any) -> Any:
+        """What the switchboard answers.
+
+        Raises:
+            VqaudioError: it does not any more, for the cluster is gone.
+        """
+        try:
+            return self.ray.get(question)
+        except self.ray.exceptions.RayError:
+            raise VqaudioError(f"the cluster does not answer any more; {self.folder.hint}") from None
+
+
+def _reason(error: Exception, max_failures: int, hint: str) -> str:
+    """What to say of an error of Ray Train."""
+    failures = list(getattr(error, "worker_failures", {}).values())
+    if failures and all(_is_a_loss(one) for one in failures):
+        often = "" if max_failures == 0 else f" {max_failures + 1} times"
+        return (
+            f"a worker is gone without a word{often} (killed, or with its node); {hint}, or let it go on by itself "
+            "with a larger --max-failures"
+        )
+    said = next((str(one) for one in failures if not _is_a_loss(one)), str(error))
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return f"Ray Train could not go on ({lines[-1] if lines else type(error).__name__}); {hint}"
 
 
 def _is_a_loss(failure: Exception) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from vqaudio.config.training import RunConfig, TrainConfig
 from vqaudio.errors import ConfigError
 from vqaudio.model.bottleneck import build_bottleneck
 from vqaudio.model.bottleneck.codebook import distributed
+
+WAIT_SECONDS = 86_400
+"""So long a process waits for the others: one may have a corpus to decode first. Lost ones are noticed otherwise."""
 
 
 class RayEnvironment(TorchElasticEnvironment):
@@ -84,7 +88,8 @@ def _processes(config: RunConfig) -> tuple[int | str, int]:
 
 def _ddp(config: RunConfig) -> Any:
     """Data parallelism; codebooks keep themselves equal, so buffers need not be sent at every step."""
-    return DDPStrategy(find_unused_parameters=may_leave_parameters_unused(config), broadcast_buffers=False)
+    unused = may_leave_parameters_unused(config)
+    return DDPStrategy(find_unused_parameters=unused, broadcast_buffers=False, timeout=timedelta(seconds=WAIT_SECONDS))
 
 
 def may_leave_parameters_unused(config: RunConfig) -> bool:

@@ -16,7 +16,7 @@ from vqaudio.errors import LostProcessError, VqaudioError, install
 from vqaudio.training.interruption import Interruption
 from vqaudio.training.line import Line
 
-DATA_VARIABLES = ("VQAUDIO_DATA",)
+DATA_VARIABLES = ("VQAUDIO_DATA", "XDG_CACHE_HOME")
 """What commands read of the environment: workers find the same."""
 
 
