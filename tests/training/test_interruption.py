@@ -65,3 +65,15 @@ def test_an_ignored_ctrl_c_stays_ignored():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interactive")
+def test_under_torchrun_a_ctrl_c_that_it_passes_on_changes_nothing(monkeypatch):
+    """A terminal sends it to all processes, and torchrun to its own once more."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run7")
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with Interruption() as interruption:
+        for name in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(name)
+        assert interruption.asked
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
