@@ -80,7 +80,7 @@ def _restored(module: str, name: str, state: dict[str, Any]) -> Any:
 class Converter(Portable, ABC, Generic[AnyInput, Made]):
     """What makes something of inputs: a dataclass of settings.
 
-    What it loads it keeps as :class:`functools.cached_property` does, in each process its own.
+    What it loads it keeps as ``functools.cached_property`` does, in each process its own.
     """
 
     @abstractmethod

@@ -65,15 +65,15 @@ class Line(io.TextIOBase):
         threading.Thread(target=self._forward, name="line", daemon=True).start()
 
     def isatty(self) -> bool:
-        """See :meth:`io.IOBase.isatty`."""
+        """See ``io.IOBase.isatty``."""
         return self._terminal
 
     def writable(self) -> bool:
-        """See :meth:`io.IOBase.writable`."""
+        """See ``io.IOBase.writable``."""
         return True
 
     def write(self, text: str) -> int:
-        """See :meth:`io.TextIOBase.write`."""
+        """See ``io.TextIOBase.write``."""
         with self._lock:
             self._text.append(text)
         return len(text)
