@@ -28,14 +28,14 @@ LOOK_SECONDS = 0.1
 VARIED = ("batch_size=2", "equalised=0.3", "reverberant=0.3", "noisy=0.5")
 
 
-def settings(folder: Path, workers: int) -> list[str]:
+def settings(folder: Path, workers: int, changes: tuple[str, ...]) -> list[str]:
     """What differs from the config, as ``train`` and ``override`` take it."""
     changed = {"out": folder / "run", "accelerator": "cpu", "quantize_after": 0, "log_every": 1000}
     data = {"folder": folder / "speech", "cache": folder / "cache", "workers": workers, "valid_seconds": 10}
     given = [f"{key}={value}" for key, value in changed.items()] + [
         f"data.{key}={value}" for key, value in data.items()
     ]
-    return [*given, "data.corpora=[]", "data.weights={}", *(f"data.{each}" for each in VARIED)]
+    return [*given, "data.corpora=[]", "data.weights={}", *(f"data.{each}" for each in VARIED), *changes]
 
 
 # -------------------------------------------------------------------------------------------------------------- memory
@@ -87,22 +87,24 @@ def watched(command: list[str]) -> Peaks:
     return peaks
 
 
-def memory(folder: Path, steps: int, workers: int) -> Peaks:
+def memory(folder: Path, steps: int, workers: int, changes: tuple[str, ...]) -> Peaks:
     """Of a run of some steps, which decodes the corpus first where nobody has."""
-    changes = [part for each in [*settings(folder, workers), f"steps={steps}"] for part in ("--set", each)]
-    return watched([sys.executable, "-m", "vqaudio.train", CONFIG, *changes, "--quiet"])
+    given = [part for each in [*settings(folder, workers, changes), f"steps={steps}"] for part in ("--set", each)]
+    return watched([sys.executable, "-m", "vqaudio.train", CONFIG, *given, "--quiet"])
 
 
 # --------------------------------------------------------------------------------------------------------------- steps
 
 
-def step_seconds(folder: Path, counts: list[int], steps: int, rounds: int) -> dict[int, list[float]]:
+def step_seconds(
+    folder: Path, counts: list[int], steps: int, rounds: int, changes: tuple[str, ...]
+) -> dict[int, list[float]]:
     """Median seconds of a step in each round, by how many workers prepare its crops; they take turns."""
     from vqaudio.config.runs import load_yaml, override, parse_run
     from vqaudio.training.loop import Trainer
     from vqaudio.training.prefetch import Prefetch
 
-    run = parse_run(override(load_yaml(CONFIG), settings(folder, max(counts))), source=CONFIG)
+    run = parse_run(override(load_yaml(CONFIG), settings(folder, max(counts), changes)), source=CONFIG)
     trainer = Trainer(run, progress=False)
     task, taken = trainer.task, {}
     prefetched = {workers: Prefetch(task.train_crops, task.device, workers=workers) for workers in counts}
@@ -129,7 +131,8 @@ def step_seconds(folder: Path, counts: list[int], steps: int, rounds: int) -> di
 @click.option("--steps", type=int, default=6, show_default=True, help="of a run, and of a round")
 @click.option("--rounds", type=int, default=5, show_default=True, help="in which steps are timed")
 @click.option("--workers", type=int, default=2, show_default=True, help="that prepare crops, beside none")
-def main(hours: float, steps: int, rounds: int, workers: int) -> None:
+@click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="of the config: data.perturbed=1")
+def main(hours: float, steps: int, rounds: int, workers: int, changes: tuple[str, ...]) -> None:
     """Measure, and print both tables."""
     with tempfile.TemporaryDirectory(prefix="vqaudio-") as name:
         folder = Path(name)
@@ -139,11 +142,11 @@ def main(hours: float, steps: int, rounds: int, workers: int) -> None:
         print(f"{count} recordings, {seconds / 3600:.1f} hours, {size:.2f} GB as 16-bit integers\n")
         print("| run | processes | the one that trains: peak | others: peak | seconds |\n|---|---:|---:|---:|---:|")
         for title, beside in (("decodes, then trains", 0), ("no workers", 0), (f"{workers} workers", workers)):
-            peaks = memory(folder, steps, beside)
+            peaks = memory(folder, steps, beside, changes)
             other = f"{peaks.other:.0f} MB" if peaks.other else ""
             print(f"| {title} | {peaks.processes} | {peaks.first:.0f} MB | {other} | {peaks.seconds:.0f} |", flush=True)
             shutil.rmtree(folder / "run")
-        found = step_seconds(folder, [0, workers], steps, rounds)
+        found = step_seconds(folder, [0, workers], steps, rounds, changes)
         print("\n| workers | seconds a step: median of rounds | least |\n|---|---:|---:|")
         for beside, each in found.items():
             print(f"| {beside} | {statistics.median(each):.3f} | {min(each):.3f} |")
