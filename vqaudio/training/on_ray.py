@@ -49,6 +49,8 @@ def train_on_ray(
     Returns:
         The path of the trained model.
 
+    Where it fails contact with the cluster, and with it the run, ends with this process.
+
     Raises:
         VqaudioError: the cluster cannot be joined or has not what is asked for, or what ends a run anywhere.
         KeyboardInterrupt: the run was asked to stop, and has saved its state.
@@ -74,7 +76,11 @@ def train_on_ray(
             environment={name: os.environ[name] for name in DATA_VARIABLES if name in os.environ},
             columns=shutil.get_terminal_size().columns if sys.stderr.isatty() else None,
         )
-        _Run(ray, job, workers, max_failures).follow()
+        try:
+            _Run(ray, job, workers, max_failures).follow()
+        except BaseException:  # Ray Train may still be at work: to end contact now can end this process, unheard
+            ours = False  # it ends with the process, once all is said
+            raise
     finally:
         if ours:
             ray.shutdown()
