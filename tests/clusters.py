@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -97,7 +98,9 @@ class LocalCluster:
         """End all nodes and remove what they wrote; again, it does nothing."""
         with self._surroundings():
             self._cluster.shutdown()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        end = time.monotonic() + DIES
+        while self.folder.exists() and time.monotonic() < end:  # what ends may write a last line
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
