@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning.fabric import Fabric
 from tiny_models import RATE
 from tiny_runs import logged, toy_config
 from tools import synthetic
@@ -68,7 +69,7 @@ def test_each_item_has_its_own_cost(tmp_path: Path) -> None:
 def test_the_encoder_learns_from_what_its_draws_lead_to(tmp_path: Path, estimator: str) -> None:
     """Without a price for information only the reconstruction moves it; the loss is what it would be anyway."""
     task = task_of(tmp_path, estimator)
-    task.device = torch.device("cpu")
+    task.setup(Fabric(accelerator="cpu", devices=1))
     torch.manual_seed(1)
     made = task.batch(task.model.train(), 0, rank=0, fraction=0.0)
     made.loss.backward()
