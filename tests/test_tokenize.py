@@ -15,7 +15,8 @@ from tiny_models import HOP, RATE, sound, tiny_model
 from tools import one_line
 
 import vqaudio
-from vqaudio import tokenize, tokens
+from vqaudio import cluster, tokenize, tokens
+from vqaudio.cluster.opening import open_pool
 from vqaudio.corpora import storage
 from vqaudio.model import checkpoint
 from vqaudio.tokenization import settings
@@ -199,12 +200,31 @@ def test_several_processes_write_what_one_does(monkeypatch):
     assert len(one) == 4
 
 
+@pytest.mark.usefixtures("recordings")
+def test_one_job_is_a_process_of_its_own_but_for_a_single_shard(monkeypatch):
+    """Of a small input the start of that process would be most of the time."""
+    asked: list[bool] = []
+
+    def noted(where: str | None, *, jobs: int, device: str, apart: bool) -> cluster.Pool:
+        asked.append(apart)
+        return open_pool(where, jobs=jobs, device=device)
+
+    monkeypatch.setattr(cluster, "open_pool", noted)
+    assert run() == 0
+    monkeypatch.setattr(settings, "SHARD", 3)
+    assert run(out="others") == 0
+    assert run("--jobs", "2", out="third") == 0
+    assert asked == [False, True, False]
+
+
 def test_recordings_that_cannot_be_read_are_listed_and_the_rest_is_done(recordings, capsys):
     (recordings / "1.wav").write_text("no sound")
     (recordings / "4.wav").unlink()
     for _ in range(2):
         assert run("--versions", 1, "--quiet") == 1
-        assert one_line(capsys, "error: 2 of 5 recordings could not be coded; tokens/_manifest.json lists them")
+        assert one_line(
+            capsys, "error: 2 of 5 recordings could not be coded; tokens/_manifest.json lists them; the same command"
+        )
     assert [one.path for one in rows_of(version=0)] == ["0.wav", "2.wav", "3.wav"]
     assert [one.path for one in rows_of(version=1)] == ["0.wav", "3.wav"]
     listed = json.loads(Path("tokens/_manifest.json").read_text())["failures"]

@@ -102,7 +102,7 @@ def main(
 
     SOURCE is a folder of recordings, a manifest, or tars; paths and URLs will do, for OUT as well. Shards that are in
     OUT already are kept, so that an interrupted run goes on. What OUT holds, and which recordings could not be coded,
-    is said in OUT/_manifest.json.
+    is said in OUT/_manifest.json. What could not be reached is tried again by the same command.
     """
     costs = _costs(code_costs)
     options.refuse_together("jobs", "cluster")
@@ -113,6 +113,8 @@ def main(
     if cluster is not None:  # workers are in folders of their own
         source, out, model = (_absolute(path) for path in (source, out, model))
     corpus = open_corpus(source, corpora=corpora or ())
+    from itertools import islice
+
     from vqaudio.cluster import open_pool
     from vqaudio.codec.codec import load  # after what can be checked without it: networks take long to import
     from vqaudio.errors import ModelError
@@ -141,7 +143,9 @@ def main(
         pad_to,
         settings.SHARD,
     )
-    with open_pool(cluster, jobs=jobs, device=device) as pool:
+    # Of a small input the second that a process takes to start would be most of the time.
+    several = jobs == 1 and len(list(islice(corpus.parts(settings.SHARD), 2))) > 1
+    with open_pool(cluster, jobs=jobs, device=device, apart=several) as pool:
         done = tokenize(corpus, codec, how, versions=versions, pool=pool, quiet=quiet)
     return _said(done, quiet=quiet)
 
@@ -171,7 +175,8 @@ def _said(done: Manifest, *, quiet: bool) -> int:
     if done.failed:
         print(
             f"error: {done.failed} of {done.recordings + done.failed} recordings could not be coded; "
-            f"{done.how.out}/_manifest.json lists them",
+            f"{done.how.out}/_manifest.json lists them"
+            + ("; the same command tries those again that could not be reached" if done.unreached else ""),
             file=sys.stderr,
         )
     return 1 if done.failed or done.failed_shards else 0

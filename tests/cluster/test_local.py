@@ -39,9 +39,10 @@ def one_thread(_: object) -> tuple[str, int]:
 
 def test_the_pool_is_the_one_asked_for():
     assert isinstance(open_pool(None, jobs=1), InProcess)
-    with open_pool(None, jobs=3) as pool:
-        assert isinstance(pool, LocalPool)
-        assert pool.workers == 3
+    for jobs in (1, 3):
+        with open_pool(None, jobs=jobs, apart=True) as pool:
+            assert isinstance(pool, LocalPool)
+            assert pool.workers == jobs
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import re
 import tarfile
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from made_corpora import make_sounds, utterances
 
-from vqaudio.corpora import open_corpus, storage
+from vqaudio.corpora import Unreached, open_corpus, remote, storage
 from vqaudio.errors import CorpusError, FileError
 
 pytest.importorskip("fsspec")
@@ -95,10 +99,83 @@ def test_what_is_not_there_is_a_sentence(memory):
         open_corpus(f"{memory}/x-{{1..2}}.tar")
 
 
+class Busy(io.BytesIO):
+    """A file whose server fails so many times before each read."""
+
+    def __init__(self, failures: list[Exception]):
+        super().__init__(b"0123456789")
+        self.failures = failures
+
+    def read(self, count: int | None = -1) -> bytes:
+        if self.failures:
+            super().read(3)  # of which nothing arrives
+            raise self.failures.pop(0)
+        return super().read(min(4, count or 4))
+
+
+class Answer(Exception):
+    def __init__(self, status: int):
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+def missing(cause: Exception) -> Exception:
+    """As fsspec has it for the web, whatever the cause."""
+    error = FileNotFoundError("it")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("failure", "left"),
+    [
+        (TimeoutError("slow"), 0),
+        (ConnectionResetError("gone"), 0),
+        (Answer(503), 0),
+        (missing(Answer(503)), 0),
+        (Answer(401), 2),
+        (missing(Answer(404)), 2),
+        (PermissionError("no"), 2),
+        (OSError(errno.ENOSPC, "full"), 2),
+        (ValueError("odd"), 2),
+    ],
+    ids=str,
+)
+def test_a_read_that_may_do_better_is_tried_again(failure, left, monkeypatch):
+    monkeypatch.setattr(remote, "WAITS", (0.0, 0.0))
+    for most, expected in ((3, None), (2, b"0123")):
+        file = Busy([failure] * most)
+        if expected is not None and not left:
+            assert remote.RemoteFile(file, "x://it").read(10) == expected
+            assert remote.RemoteFile(file, "x://it").read(10) == b"4567"
+        else:
+            with pytest.raises(FileError, match=r"^x://it: "):
+                remote.RemoteFile(file, "x://it").read(10)
+            assert len(file.failures) == (left if most == 3 else left - 1)
+
+
+def test_what_can_be_read_but_once_is_not_tried_again(monkeypatch):
+    file = Busy([TimeoutError("slow")])
+    monkeypatch.setattr(file, "seekable", lambda: False)
+    with pytest.raises(FileError, match=r"^x://it: cannot be read \(slow\)"):
+        remote.RemoteFile(file, "x://it").read(10)
+
+
 # ------------------------------------------------------------------------------------------------------------- the web
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
+    """Files of a folder; those in ``busy`` are there once they were asked for so many times."""
+
+    busy: ClassVar[dict[str, int]] = {}
+
+    def send_head(self) -> Any:
+        if self.busy.get(self.path, 0) > 0:
+            self.busy[self.path] -= 1
+            self.send_error(503)
+            return None
+        return super().send_head()
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -118,6 +195,13 @@ def test_sources_on_the_web(tmp_path):
         assert (lost.id, said) == ("x-3.tar", f"{url}/tars/x-3.tar: no such file; check the name")
         with pytest.raises(FileError, match="no such file or folder"):
             open_corpus(f"{url}/absent.csv")
+        names = ("speech/a.wav", "speech/deep/b.wav")
+        (tmp_path / "web.csv").write_text("\n".join(["path", *(f"{url}/{name}" for name in names)]))
+        QuietHandler.busy = {f"/{names[0]}": 2, f"/{names[1]}": 99}
+        (_, sound), (_, said) = utterances(tmp_path / "web.csv")
+        assert len(sound) == 8000
+        assert isinstance(said, Unreached)
+        assert re.fullmatch(r"http://.*b\.wav: cannot be read \(503, .*\); see whether its server is well", said)
         server.shutdown()
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import fsspec
 import pytest
-from tokenizing import IDS, tokenized
-from tools import MODEL
+from tokenizing import IDS, how, tokenized
+from tools import MODEL, synthetic, wav_bytes
 
 from vqaudio import tokens
 from vqaudio.cluster import Pool, open_pool
 from vqaudio.codec.codec import load
+from vqaudio.corpora import open_corpus, remote, storage
 from vqaudio.errors import FileError, VqaudioError
 from vqaudio.tokenization import run, work
 from vqaudio.tokenization.manifest import Manifest
@@ -195,6 +196,79 @@ def test_a_part_of_which_nothing_can_be_read_is_tried_again():
         }
         assert [failure["id"] for failure in made.failures] == ["broken-four"]
     assert sorted(shards()) == ["000001-00.parquet", "000001-01.parquet"]
+
+
+def listed_anew(out: str, *, versions: int = 1) -> Manifest:
+    """A run over ``list.csv``, as the command makes it."""
+    corpus = open_corpus("list.csv")
+    with open_pool(None, jobs=1) as pool:
+        return run.tokenize(corpus, load(MODEL), how(out), versions=versions, pool=pool, quiet=True)
+
+
+def test_what_could_not_be_reached_is_tried_again_and_what_is_broken_is_not(monkeypatch):
+    """In the end there is what an undisturbed run writes."""
+    monkeypatch.setattr(remote, "WAITS", ())
+    rate = load(MODEL).sample_rate
+    paths = ["0.wav", "1.wav", "memory://late/2.wav", "3.wav", "4.wav", "5.wav", "6.wav"]
+    Path("list.csv").write_text("path,split\n" + "".join(f"{path},train\n" for path in paths))
+    data = {path: wav_bytes(synthetic(0.1 + index / 100, rate), rate) for index, path in enumerate(paths)}
+    data["4.wav"] = b"no sound"
+    late = ("memory://late/2.wav", "1.wav")
+    files = fsspec.filesystem("memory")
+
+    def put(*names: str) -> None:
+        for name in names:
+            with storage.write_atomically(name) as file:
+                file.write(data[name])
+
+    try:
+        put(*paths)
+        whole = listed_anew("whole").facts()
+        for name in late:
+            storage.remove(name)
+        found = listed_anew("tokens").facts()
+        assert (found["recordings"], found["failed"], found["unreached"]) == (4, 3, {"0": "0-1", "1": "0-1"})
+        put("1.wav")
+        done: list[str] = []
+        patched = lambda task, how: (done.append(str(task)), work.tokenize_part(task, how))[1]  # noqa: E731
+        monkeypatch.setattr(run, "tokenize_part", patched)
+        assert listed_anew("tokens").facts()["unreached"] == {"0": "1", "1": "1"}
+        put(*late)
+        last = listed_anew("tokens").facts()
+        again = listed_anew("tokens").facts()
+    finally:
+        files.rm("/late", recursive=True)
+    assert done == ["000000-00", "000000-01", "000001-00", "000001-01", "000001-00", "000001-01"]
+    assert shards() == shards("whole")
+    exact = ("rows", "recordings", "copies", "failed", "failures", "complete", "parts", "unreached", "bits")
+    for name in exact:
+        assert last[name] == again[name] == whole[name], name
+    assert last["seconds"] == pytest.approx(whole["seconds"], abs=5e-3)
+    assert last["row_seconds"] == pytest.approx(whole["row_seconds"])
+    assert [failure["id"] for failure in last["failures"]] == ["4.wav"]
+
+
+def test_a_run_that_is_cut_off_while_it_tries_again_loses_nothing(monkeypatch):
+    """Shards stay where they are until others replace them."""
+    Path("list.csv").write_text("path\n0.wav\n1.wav\n")
+    codec = load(MODEL)
+    data = wav_bytes(synthetic(0.1, codec.sample_rate), codec.sample_rate)
+    Path("0.wav").write_bytes(data)
+    listed_anew("tokens", versions=0)
+    written = shards()
+
+    def interrupted(task: Any, how: Tokenizing) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "tokenize_part", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            listed_anew("tokens", versions=0)
+    assert shards() == written
+    assert (facts()["shards"], facts()["complete"]) == (0, False)
+    Path("1.wav").write_bytes(data)
+    listed_anew("tokens", versions=0)
+    assert (facts()["recordings"], facts()["failed"], facts()["unreached"], facts()["complete"]) == (2, 0, {}, True)
 
 
 def test_a_folder_that_must_not_be_written_is_refused_before_anything_is_done():

@@ -14,7 +14,7 @@ import numpy as np
 
 from vqaudio.audio.decoding import Chain, NoDecoderError, SequentialReader, TooLongError, UnreadableError
 from vqaudio.audio.source import Window, check_rate, check_values, padded_window
-from vqaudio.errors import AudioError, install
+from vqaudio.errors import AudioError, FileError, install
 from vqaudio.files import Path, input_name, open_input
 
 SUFFIXES = frozenset(
@@ -44,6 +44,7 @@ SUFFIXES = frozenset(
 )
 """Names of files that a search through a folder takes for sound."""
 
+_STORAGE = "see whether its disk or server is well"
 _LOST = 2**63  # the decoder's place after a failure: behind every sample, so that the next read begins with a jump
 
 
@@ -61,7 +62,7 @@ class FileSource:
         problems: what the file lacks of what it should hold, each a sentence that begins with the name.
 
     Raises:
-        FileError: the file cannot be opened.
+        FileError: the file cannot be opened, or its disk or server fails, also while reading.
         AudioError: not a sound file, damaged, no samples, or a sample rate out of range; while reading: samples that
             cannot be decoded, are not finite or far beyond full scale.
     """
@@ -122,7 +123,7 @@ class FileSource:
         except UnreadableError as error:
             raise AudioError(f"{self.name}: {_refusal(error, self.name)}") from None
         except OSError as error:
-            raise AudioError(f"{self.name}: cannot be read ({error.strerror})") from None
+            raise FileError(f"{self.name}: cannot be read ({error.strerror}); {_STORAGE}") from None
 
     def _inside(self, first: int, last: int) -> Window:
         try:
@@ -155,12 +156,14 @@ class FileSource:
         """What ``action`` of the decoder returns, with failures in words."""
         try:
             return action(argument)
-        except (UnreadableError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise AudioError(
-                f"{self.name}: cannot be read past {self._position / self.sample_rate:.3f} s ({reason}); it is "
-                f"damaged: get a whole copy, or {_convert(self.name)}"
-            ) from None
+        except OSError as error:
+            raise FileError(f"{self._unread(error.strerror)}; {_STORAGE}") from None
+        except UnreadableError as error:
+            damaged = f"it is damaged: get a whole copy, or {_convert(self.name)}"
+            raise AudioError(f"{self._unread(error)}; {damaged}") from None
+
+    def _unread(self, reason: object) -> str:
+        return f"{self.name}: cannot be read past {self._position / self.sample_rate:.3f} s ({reason})"
 
 
 def _refusal(error: UnreadableError, name: str) -> str:

@@ -1,4 +1,9 @@
-"""Pools on this machine: this process itself, or several beside it that are replaced when they die."""
+"""Pools on this machine: this process itself, or several beside it that are replaced when they die.
+
+The processes are our own, a pipe to each, because libraries' pools do not outlive what these must: that of
+``concurrent.futures`` and loky is broken for good by any worker that dies, and does not tell at which item; pebble's
+names the item, but its workers share one pipe with a lock, which one that is killed may leave locked.
+"""
 
 from __future__ import annotations
 

@@ -29,6 +29,6 @@ from __future__ import annotations
 
 from vqaudio.corpora.corpus import Corpus
 from vqaudio.corpora.opening import open_corpus
-from vqaudio.corpora.utterance import Part, Utterance
+from vqaudio.corpora.utterance import Part, Unreached, Utterance
 
-__all__ = ["Corpus", "Part", "Utterance", "open_corpus"]
+__all__ = ["Corpus", "Part", "Unreached", "Utterance", "open_corpus"]

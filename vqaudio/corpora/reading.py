@@ -13,7 +13,7 @@ from vqaudio.audio.file_source import FileSource
 from vqaudio.audio.resampling import resample
 from vqaudio.audio.source import Source
 from vqaudio.corpora import storage
-from vqaudio.corpora.utterance import Utterance
+from vqaudio.corpora.utterance import Utterance, unheard
 from vqaudio.errors import AudioError, AudioWarning, VqaudioError
 
 OVERSHOOT = 0.5
@@ -49,7 +49,7 @@ class RecordingReader:
                 self._path = path
             return cut(self._sound, utterance, path)
         except VqaudioError as error:
-            return str(error)
+            return unheard(error)
 
 
 def opened(file: IO[bytes], name: str, sample_rate: int, stack: ExitStack) -> Source:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from vqaudio.corpora.remote import RemoteFile, explained, file_system
+from vqaudio.corpora.remote import RemoteFile, explained, file_system, patiently
 from vqaudio.errors import FileError
 from vqaudio.files import atomic_write, copy_to_temporary, open_input
 
@@ -169,9 +169,9 @@ def open_read(path: str) -> IO[bytes]:
     """
     if not is_url(path):
         return open_input(plain(path))
-    with explained(path):
-        files, inner = _file_system(path)
-        return io.BufferedReader(RemoteFile(files.open(inner, "rb"), path), _BUFFER)
+    files, inner = _file_system(path)
+    file = patiently(path, lambda: files.open(inner, "rb"))
+    return io.BufferedReader(RemoteFile(file, path), _BUFFER)
 
 
 def open_local(path: str) -> IO[bytes]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vqaudio.errors import FileError, VqaudioError
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -52,8 +54,20 @@ def in_unicode(utterance: Utterance) -> tuple[Utterance, str]:
     return utterance, ""
 
 
+class Unreached(str):
+    """The sentence on a recording that could not be reached: missing, refused, or nobody answered. That may pass.
+
+    A plain ``str`` in its place is on one that was reached and is broken, which is final.
+    """
+
+
+def unheard(error: VqaudioError) -> str:
+    """Why there is no sound, of what was raised when it was read."""
+    return Unreached(error) if isinstance(error, FileError) else str(error)
+
+
 Heard = tuple[Utterance, NDArray[np.float32] | str]
-"""An utterance, and its sound ``(samples,)`` or a sentence that says why there is none."""
+"""An utterance, and its sound ``(samples,)`` or a sentence that says why there is none, perhaps :class:`Unreached`."""
 
 
 @dataclass(frozen=True)

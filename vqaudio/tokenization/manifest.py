@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vqaudio.corpora import storage
-from vqaudio.errors import FileError, ModelError
+from vqaudio.errors import FileError
+from vqaudio.tokenization.compatibility import refuse_others
 from vqaudio.tokenization.settings import Tokenizing
 from vqaudio.tokenization.work import MANIFEST, Task
-from vqaudio.tokens import Header, Origin, PartDone, Problem
+from vqaudio.tokens import Origin, PartDone, Problem
 
 SAVE_SECONDS = 10.0
 MOST_LISTED = 10_000
@@ -31,6 +32,7 @@ class Manifest:
         done: of all of these together, without failures and warnings. recordings: that it is of, without copies.
         failures, warnings: of these, with the shard that each is of; at most :data:`MOST_LISTED`, of ``failed`` and
             ``incomplete`` in all.
+        unreached: as ``parts``, of those with recordings that could not be reached; the next run makes them anew.
         failed_shards: of this run, not written, with the reason.
         wall_seconds: that runs took. worker_seconds: that their workers took, all together.
     """
@@ -47,6 +49,7 @@ class Manifest:
     warnings: list[dict[str, str]] = field(default_factory=list)
     failed: int = 0
     incomplete: int = 0
+    unreached: dict[int, set[int]] = field(default_factory=dict)
     failed_shards: dict[str, str] = field(default_factory=dict)
     wall_seconds: float = 0.0
     worker_seconds: float = 0.0
@@ -76,11 +79,33 @@ class Manifest:
         self.incomplete += len(done.warnings)
         _list(self.failures, task, done.failures)
         _list(self.warnings, task, done.warnings)
+        if done.unreached:
+            self.unreached.setdefault(task.version, set()).add(task.part.index)
+
+    def may_be_complete(self, task: Task) -> bool:
+        """Whether a shard that is counted is to be made anew, for recordings that can be reached by now perhaps."""
+        return task.part.index in self.unreached.get(task.version, ())
+
+    def take_back(self, task: Task, done: PartDone) -> None:
+        """One shard less is there: what :meth:`add` has counted."""
+        self.parts[task.version].remove(task.part.index)
+        self.unreached[task.version].remove(task.part.index)
+        if not self.unreached[task.version]:
+            del self.unreached[task.version]
+        self.done = _together(self.done, done, sign=-1)
+        self.recordings -= 0 if task.version else done.recordings
+        self.failed -= len(done.failures)
+        self.incomplete -= len(done.warnings)
+        self.failures, self.warnings = (
+            [problem for problem in listed if problem["shard"] != str(task)]
+            for listed in (self.failures, self.warnings)
+        )
 
     def forget(self) -> None:
         """Count again from nothing."""
         self.parts, self.done, self.failures, self.warnings = {}, PartDone(), [], []
         self.failed = self.incomplete = self.recordings = 0
+        self.unreached = {}
 
     # ------------------------------------------------------------------------------------------------------- the file
 
@@ -96,7 +121,10 @@ class Manifest:
             with storage.open_read(self._path) as file:
                 facts = json.loads(file.read())
             refuse_others(self.how, facts["format"], facts["model"]["fingerprint"], facts["settings"], facts["source"])
-            self.parts = {int(version): set(_indices(text)) for version, text in facts["parts"].items()}
+            self.parts, self.unreached = (
+                {int(version): set(_indices(text)) for version, text in facts[name].items()}
+                for name in ("parts", "unreached")
+            )
             known = {name: facts[name] for name in ("rows", "seconds", "row_seconds", "bits")}
             self.recordings = facts["recordings"]
             self.done = PartDone(self.recordings + facts["copies"], **known)
@@ -172,51 +200,19 @@ class Manifest:
             "warnings": self.warnings,
             "row_seconds": done.row_seconds,
             "bits": done.bits,
-            "parts": {str(version): _ranges(indices) for version, indices in sorted(self.parts.items())},
+            "parts": _texts(self.parts),
+            "unreached": _texts(self.unreached),
         }
 
 
-def refuse_others(how: Tokenizing, form: str, fingerprint: str, settings: dict[str, Any], source: str) -> None:
-    """Do nothing if tokens that are in OUT are those that this run makes.
-
-    Raises:
-        ModelError: they are of another model, form, source, or made with other settings.
-    """
-    ours = json.loads(how.settings)
-    if fingerprint != how.fingerprint:
-        found = f"holds tokens of the model {fingerprint}, not of {how.model} ({how.fingerprint})"
-    elif form != how.format:
-        found = f"holds tokens as {form}, not as {how.format}"
-    elif others := [name for name in ours if name != "source" and settings.get(name) != ours[name]]:
-        said = ", ".join(f"{name} {json.dumps(settings.get(name))}, now {json.dumps(ours[name])}" for name in others)
-        found = f"was made with other settings ({said})"
-    elif settings.get("source") != ours["source"]:
-        found = f"holds tokens of another source{source and f' ({source})'}, or of what this one was before"
-    else:
-        return
-    raise ModelError(f"{how.out}: {found}; choose another OUT")
-
-
-def check_header(how: Tokenizing, header: Header) -> None:
-    """:func:`refuse_others` for what a shard says of itself.
-
-    Raises:
-        ModelError: it is of others.
-    """
-    try:
-        settings = json.loads(header.settings or "{}")
-    except ValueError:
-        settings = {}
-    refuse_others(how, how.format, header.origin.codec, settings, "")
-
-
-def _together(one: PartDone, other: PartDone) -> PartDone:
-    seconds = {key: one.row_seconds.get(key, 0.0) + value for key, value in other.row_seconds.items()}
-    bits = {key: one.bits.get(key, 0) + value for key, value in other.bits.items()}
+def _together(one: PartDone, other: PartDone, *, sign: int = 1) -> PartDone:
+    """Both, or one without the other, of which it is a part."""
+    seconds = {key: one.row_seconds.get(key, 0.0) + sign * value for key, value in other.row_seconds.items()}
+    bits = {key: one.bits.get(key, 0) + sign * value for key, value in other.bits.items()}
     return PartDone(
-        one.recordings + other.recordings,
-        one.rows + other.rows,
-        one.seconds + other.seconds,
+        one.recordings + sign * other.recordings,
+        one.rows + sign * other.rows,
+        one.seconds + sign * other.seconds,
         one.row_seconds | seconds,
         one.bits | bits,
     )
@@ -226,6 +222,10 @@ def _list(listed: list[dict[str, str]], task: Task, problems: Iterable[Problem])
     for problem in problems:
         if len(listed) < MOST_LISTED:
             listed.append({"shard": str(task)} | asdict(problem))
+
+
+def _texts(parts: dict[int, set[int]]) -> dict[str, str]:
+    return {str(version): _ranges(indices) for version, indices in sorted(parts.items())}
 
 
 def _ranges(indices: set[int]) -> str:

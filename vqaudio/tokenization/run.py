@@ -10,7 +10,8 @@ from vqaudio.cluster import Pool
 from vqaudio.codec.codec import Codec
 from vqaudio.corpora import Corpus, storage
 from vqaudio.errors import FileError, VqaudioError
-from vqaudio.tokenization.manifest import Manifest, check_header
+from vqaudio.tokenization.compatibility import check_header
+from vqaudio.tokenization.manifest import Manifest
 from vqaudio.tokenization.progress import Progress
 from vqaudio.tokenization.settings import Tokenizing
 from vqaudio.tokenization.work import Task, Unread, origin_of, tokenize_part
@@ -25,7 +26,8 @@ LOOKS = 5
 def tokenize(corpus: Corpus, codec: Codec, how: Tokenizing, *, versions: int, pool: Pool, quiet: bool) -> Manifest:
     """Write the tokens of a corpus, and of ``versions`` augmented copies of its recordings for training.
 
-    Shards that are there are left as they are. Recordings that cannot be coded are listed in the manifest that is
+    Shards that are there are left as they are, but those with recordings that could not be reached are made anew, as
+    wholes. Recordings that cannot be coded are listed in the manifest that is
     returned and written; so are shards that cannot.
 
     Raises:
@@ -41,6 +43,7 @@ def tokenize(corpus: Corpus, codec: Codec, how: Tokenizing, *, versions: int, po
     storage.make_folder(folder)
     there = set(storage.list(folder))
     _count(corpus, versions, manifest, there)
+    _take_back(corpus, versions, manifest)
     manifest.save()
     missing = (task for task in _tasks(corpus, versions, how.shard) if not manifest.counts(task))
     try:
@@ -76,6 +79,20 @@ def _count(corpus: Corpus, versions: int, manifest: Manifest, there: set[str]) -
                 check_header(manifest.how, header)
                 manifest.add(task, header.part)
     manifest.planned = planned + sum(len(parts) for version, parts in manifest.parts.items() if version > versions)
+
+
+def _take_back(corpus: Corpus, versions: int, manifest: Manifest) -> None:
+    """Count those shards as missing that may be complete by now; they stay where they are until others replace them.
+
+    Raises:
+        FileError: one cannot be read.
+    """
+    if not manifest.unreached:
+        return
+    form = FORMATS[manifest.how.format]
+    for task in _tasks(corpus, versions, manifest.how.shard):
+        if manifest.may_be_complete(task):
+            manifest.take_back(task, form.header(form.place(manifest.how.out), str(task)).part)
 
 
 def _run(missing: Iterator[Task], how: Tokenizing, manifest: Manifest, pool: Pool, progress: Progress) -> None:

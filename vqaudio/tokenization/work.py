@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vqaudio.cluster import is_careful, run_apart
 from vqaudio.codec.codec import Codec, load
 from vqaudio.codec.options import Variant
-from vqaudio.corpora import Part, Utterance, storage
+from vqaudio.corpora import Part, Unreached, Utterance, storage
 from vqaudio.errors import AudioWarning, FileError, ModelError, VqaudioError
 from vqaudio.tokenization.augmentation import augmented
 from vqaudio.tokenization.settings import Tokenizing
@@ -40,12 +40,16 @@ class Task:
 
 @dataclass
 class Coded:
-    """Rows of some recordings, those that gave none, or less than they should; and how many could not be read."""
+    """Rows of some recordings, those that gave none, or less than they should.
+
+    ``unread`` is how many could not be read, ``unreached`` how many of these may be another time.
+    """
 
     rows: list[Row] = field(default_factory=list)
     failures: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     unread: int = 0
+    unreached: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def tokenize_part(task: Task, how: Tokenizing) -> PartDone | Unread:
     if coded.unread > 1 and not coded.rows:
         first = f"; the first: {coded.failures[0].reason}" if coded.failures else ""
         return Unread(f"none of its {coded.unread} recordings could be read{first}")
-    done = summary(origin, coded.rows, failures=coded.failures, warnings=coded.warnings)
+    done = summary(origin, coded.rows, failures=coded.failures, warnings=coded.warnings, unreached=coded.unreached)
     form = FORMATS[how.format]
     form.write(form.place(how.out), str(task), Header(origin, how.settings, done), coded.rows)
     return done
@@ -135,6 +139,7 @@ def _each_alone(task: Task, how: Tokenizing) -> Coded:
         every.failures += coded.failures
         every.warnings += coded.warnings
         every.unread += coded.unread
+        every.unreached += coded.unreached
     return every
 
 
@@ -167,6 +172,7 @@ def code(task: Task, how: Tokenizing) -> Coded:
             coded.warnings.extend(Problem(utterance.id, utterance.path, each) for each in lacking)
         if isinstance(sound, str):
             coded.unread += 1
+            coded.unreached += isinstance(sound, Unreached)
             continue
         heard = _varied(utterance, sound, codec, task.version, how)
         if heard is None:

@@ -27,6 +27,7 @@ class PartDone:
         seconds: of sound that was coded.
         row_seconds, bits: by the number of codebooks as text, of all rows together.
         failures: recordings that have no row. warnings: those of which something is lacking.
+        unreached: recordings that have no row as they could not be reached: another run may do better.
     """
 
     recordings: int = 0
@@ -36,6 +37,7 @@ class PartDone:
     bits: dict[str, int] = field(default_factory=dict)
     failures: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    unreached: int = 0
 
     def to_json(self) -> str:
         """As shards hold it."""
@@ -54,7 +56,12 @@ class PartDone:
 
 
 def summary(
-    origin: Origin, rows: Sequence[Row], *, failures: Sequence[Problem] = (), warnings: Sequence[Problem] = ()
+    origin: Origin,
+    rows: Sequence[Row],
+    *,
+    failures: Sequence[Problem] = (),
+    warnings: Sequence[Problem] = (),
+    unreached: int = 0,
 ) -> PartDone:
     """What some rows are, all together."""
     row_seconds: dict[str, float] = {}
@@ -66,7 +73,7 @@ def summary(
         bits[count] = bits.get(count, 0) + own
     coded = {row.id: row.seconds or 0.0 for row in rows}
     seconds = sum(coded.values())
-    return PartDone(len(coded), len(rows), seconds, row_seconds, bits, tuple(failures), tuple(warnings))
+    return PartDone(len(coded), len(rows), seconds, row_seconds, bits, tuple(failures), tuple(warnings), unreached)
 
 
 @dataclass(frozen=True)

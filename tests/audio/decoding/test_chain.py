@@ -15,7 +15,7 @@ from sounds import RATE, peak_memory, tones, whole, windows
 
 from vqaudio.audio.decoding.ffmpeg import _floats
 from vqaudio.audio.file_source import FileSource
-from vqaudio.errors import AudioError
+from vqaudio.errors import AudioError, FileError
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,7 +145,7 @@ def test_errors_and_interruptions_come_through_the_decoder(kind):
     file = Failing(data)
     with FileSource(file, "x") as source:
         file.error = OSError(5, "Input/output error")
-        with pytest.raises(AudioError, match=r"^x: cannot be read past .*Input/output error"):
+        with pytest.raises(FileError, match=r"^x: cannot be read past .*Input/output error\); see whether"):
             whole(source)
         file.error = KeyboardInterrupt()
         with pytest.raises(KeyboardInterrupt):
@@ -154,7 +154,7 @@ def test_errors_and_interruptions_come_through_the_decoder(kind):
         np.testing.assert_array_equal(whole(source), read(data)[0])
     file.error = OSError(5, "Input/output error")
     if kind != "WAV PCM_16":  # which is not read to its end to be counted
-        with pytest.raises(AudioError, match=r"^x: cannot be read \(Input/output error\)"):
+        with pytest.raises(FileError, match=r"^x: cannot be read \(Input/output error\)"):
             FileSource(file, "x")
 
 

@@ -22,7 +22,7 @@ from vqaudio.audio.recordings import VALID_EVERY
 from vqaudio.corpora import storage
 from vqaudio.corpora.columns import facts_in
 from vqaudio.corpora.reading import cut, opened
-from vqaudio.corpora.utterance import Heard, Part, Utterance, in_unicode
+from vqaudio.corpora.utterance import Heard, Part, Utterance, in_unicode, unheard
 from vqaudio.errors import CorpusError, VqaudioError
 from vqaudio.files import Readable, copy_to_temporary
 
@@ -79,7 +79,7 @@ class TarPart(Part):
         except (VqaudioError, *_DAMAGED) as error:
             if self.only is None or self.only >= number:
                 damage = f"{self.path}: is damaged behind {number} samples ({error}); get a whole copy"
-                yield self._lost(), str(error) if isinstance(error, VqaudioError) else damage
+                yield self._lost(), unheard(error) if isinstance(error, VqaudioError) else damage
 
     def singly(self) -> Iterator[tuple[Utterance, Part]]:
         number = 0
@@ -126,7 +126,7 @@ class TarPart(Part):
             with ExitStack() as stack:
                 return utterance, cut(opened(file, name, sample_rate, stack), utterance, name)
         except VqaudioError as error:
-            return utterance, str(error)
+            return utterance, unheard(error)
 
     def _samples(self, is_heard: Callable[[int], bool]) -> Iterator[_Sample]:
         """The samples of the tar, one after another; the sounds are copied of those that are heard, by their numbers.
