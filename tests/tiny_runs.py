@@ -91,9 +91,12 @@ def numbers(out: str | Path) -> dict[str, Any]:
     return found
 
 
-def run_python(*arguments: str, timeout: float = 600.0) -> subprocess.CompletedProcess[str]:
-    """A Python process with as many threads as this one: sums depend on how they are split."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+def run_python(*arguments: str, timeout: float = 600.0, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A Python process with as many threads as this one: sums depend on how they are split.
+
+    ``variables`` are those of its environment that are not this one's.
+    """
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())} | variables
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
 
