@@ -18,6 +18,7 @@ from tools import MODEL, synthetic
 
 from vqaudio import tokens
 from vqaudio.container import Stream
+from vqaudio.tokenize import main as tokenize
 
 ROOT = Path(__file__).parents[1]
 MODULES = [
@@ -45,7 +46,7 @@ def test_there_are_examples_where_users_begin():
 @pytest.mark.slow
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     """As it stands there, one line after another, where ``speech.wav`` and ``speech.vq`` are."""
-    (code,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    code, rows = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "examples" / "vowels.wav", "speech.wav")
     shutil.copy(ROOT / "tests" / "golden" / "releases" / "0.6.0" / "prior.vq", "speech.vq")
@@ -54,6 +55,12 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert found["new"].shape == (80000,)
     assert found["part"].shape == (1, found["rate"])
     assert found["other"].shape == found["wav"].T.shape
+    (tmp_path / "recordings").mkdir()
+    for name in ("one", "two"):
+        shutil.copy("speech.wav", f"recordings/{name}.wav")
+    assert tokenize(["recordings", "tokens", "--jobs", "1", "--quiet"]) == 0
+    exec(compile(rows.replace("polars.read", "rows = polars.read"), "README.md", "exec"), found)
+    assert found["rows"]["id"].to_list() == ["one.wav", "two.wav"]
 
 
 @pytest.mark.slow
