@@ -246,6 +246,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
     options = arguments().parse_args(argv)
     torch.set_num_threads(1)  # a fork has no other threads
+    os.environ["OMP_NUM_THREADS"] = "1"
     print("| command | kills | runs that came to their end | temporary files left | half written or lost |")
     print("|---|---:|---:|---:|---:|", flush=True)
     for name in options.works.split(","):

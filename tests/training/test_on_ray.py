@@ -124,7 +124,7 @@ def test_a_run_whose_worker_is_killed_ends_as_one_that_was_started_here_undistur
     assert validation.startswith("step 40: ")
 
     here = config.model_copy(update={"out": str(tmp_path / "here")})
-    done = run_python("-m", "vqaudio.train", written(here, tmp_path))
+    done = run_python("-m", "vqaudio.train", written(here, tmp_path), OMP_NUM_THREADS="1")  # as Ray gives a CPU
     assert done.returncode == 0, done.stderr
     for name in ("resume", "model", "discriminators"):
         found, expected = (load_file(Path(run.out) / f"{name}.safetensors") for run in (config, here))

@@ -189,12 +189,15 @@ def _serve(pipe: Connection) -> None:
     """What a worker's process does until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one ends the others
     use_one_thread()
-    pipe.send(READY)
+    try:
+        pipe.send(READY)
+    except OSError:  # the process that started this one is gone
+        return
     while True:
         try:
             work, item, careful = pipe.recv()
             answer: object = attempt(work, item, careful=careful)
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         except Exception as error:
             error.add_note(traceback.format_exc())
