@@ -47,9 +47,6 @@ class Job(Input):
     target: Path
     makes_folders: bool = False
 
-    def __str__(self) -> str:
-        return str(self.source)
-
 
 AnyInput = TypeVar("AnyInput", bound=Input)
 

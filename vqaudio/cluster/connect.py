@@ -21,8 +21,6 @@ ANSWER_SECONDS = 5.0
 START_SECONDS = 120.0
 """So long a node may take to start a worker, which imports its packages from a slow disk perhaps."""
 
-_LOCAL = ("localhost", "127.0.0.1", "::1")
-
 
 def connect(cluster: str) -> tuple[Any, bool]:
     """The module of Ray, in contact with a cluster, and whether that contact is ours to end.

@@ -14,6 +14,7 @@ from vqaudio.corpora import storage
 from vqaudio.corpora.reading import RecordingReader
 from vqaudio.corpora.seen import SeenIds
 from vqaudio.corpora.utterance import Heard, Part, Utterance, in_unicode
+from vqaudio.errors import CorpusError
 
 _PIECE = 1 << 20  # bytes
 _TOGETHER = 1024  # rows whose ids are looked up at once
@@ -47,6 +48,31 @@ class Listing(ABC):
     @abstractmethod
     def digest(self) -> str:
         """Equal for the same list of recordings, wherever it is; their sound is not read."""
+
+
+class FileListing(Listing):
+    """A kind that is one file, whose rows name it all.
+
+    Attributes:
+        kind: its name, for digests.
+        empty: what is said of a file without rows.
+
+    Raises:
+        FileError: it cannot be read. CorpusError: it has no rows, or the first one cannot be understood.
+    """
+
+    kind: str
+    empty: str
+
+    def __init__(self, path: str):
+        self._path = path
+        first = next(self.rows(), None)
+        if first is None:
+            raise CorpusError(f"{path}: {self.empty}")
+        self.base = base_of(path, first.utterance.path)
+
+    def digest(self) -> str:
+        return digest_of_files(self.kind, [self._path])
 
 
 def base_of(manifest: str, path: str) -> str:

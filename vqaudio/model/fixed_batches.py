@@ -87,8 +87,16 @@ class FixedBatches:
 
         While the device works on a batch, the next one is read.
         """
-        waiting: dict[Shape, list[Heard]] = {}
         before: Callable[[], list[Found]] = list
+        for shape, batch in self._batches(windows, most):
+            started = self._start(shape, batch, context)
+            yield from before()
+            before = started
+        yield from before()
+
+    def _batches(self, windows: Iterable[Heard], most: int) -> Iterator[tuple[Shape, list[Heard]]]:
+        """Windows of one shape: as many as it has rows, or fewer where ``most`` samples are held, and at the end."""
+        waiting: dict[Shape, list[Heard]] = {}
         for window in windows:
             shape = shape_for(len(window.waveform) // self.hop_length, multiple=self.multiple)
             waiting.setdefault(shape, []).append(window)
@@ -97,14 +105,8 @@ class FixedBatches:
                 if sum(held.values()) < most:
                     continue
                 shape = max(held, key=held.__getitem__)
-            started = self._start(shape, waiting.pop(shape), context)
-            yield from before()
-            before = started
-        for shape, batch in waiting.items():
-            started = self._start(shape, batch, context)
-            yield from before()
-            before = started
-        yield from before()
+            yield shape, waiting.pop(shape)
+        yield from waiting.items()
 
     @torch.inference_mode()
     def _start(self, shape: Shape, batch: Sequence[Heard], context: Span) -> Callable[[], list[Found]]:

@@ -6,13 +6,10 @@ All of them then share the pages of the same file.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -21,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.errors import FileError
+from vqaudio.files.locking import locked
 from vqaudio.tokens.parquet import SameOrigin, origin_of, shards_in, tables_of
 from vqaudio.tokens.rows import Origin
 
@@ -92,7 +90,7 @@ def open_tokens(folder: Path | str, *, cache: Path | None = None) -> Tokens:
     if not index.is_dir():
         try:
             place.mkdir(parents=True, exist_ok=True)
-            with _alone(place / f"tokens-{whose}.lock"):
+            with locked(place / f"tokens-{whose}.lock"):
                 if not index.is_dir():
                     _build(index, folder, shards)
                     for old in place.glob(f"tokens-{whose}-*"):
@@ -108,14 +106,6 @@ def open_tokens(folder: Path | str, *, cache: Path | None = None) -> Tokens:
 
 def _digest(*texts: str) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time, whichever machine's; a process that dies lets the next one go on."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 # ------------------------------------------------------------------------------------------------------------- writing

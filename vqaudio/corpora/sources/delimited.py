@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from vqaudio.corpora import storage
 from vqaudio.corpora.columns import Columns
-from vqaudio.corpora.listing import Listed, Listing, base_of, digest_of_files
+from vqaudio.corpora.listing import FileListing, Listed
 from vqaudio.errors import CorpusError
 
 SUFFIXES = (".csv", ".tsv")
@@ -16,7 +16,7 @@ _DELIMITERS = ",;\t|"
 _MOST_HEADER = 1 << 16  # characters
 
 
-class Delimited(Listing):
+class Delimited(FileListing):
     """A CSV or TSV file in UTF-8 whose first row names its columns.
 
     In CSV the delimiter is the one of comma, semicolon, tab and bar that the header has most of. In TSV it is the tab,
@@ -26,12 +26,7 @@ class Delimited(Listing):
         FileError: it cannot be read. CorpusError: it is no such file, or none of its columns has paths.
     """
 
-    def __init__(self, path: str):
-        self._path = path
-        first = next(self.rows(), None)
-        if first is None:
-            raise CorpusError(f"{path}: has no rows, expected one for each recording under those names")
-        self.base = base_of(path, first.utterance.path)
+    kind, empty = "delimited", "has no rows, expected one for each recording under those names"
 
     def rows(self) -> Iterator[Listed]:
         with storage.open_read(self._path) as file:
@@ -60,6 +55,3 @@ class Delimited(Listing):
                 said = f"{where} has {len(row)} cells, expected {len(names)}, as many as the header names; correct it"
                 listed = Listed(listed.utterance, said)
             yield listed
-
-    def digest(self) -> str:
-        return digest_of_files("delimited", [self._path])

@@ -10,7 +10,7 @@ from typing import Any
 
 from vqaudio.corpora import storage
 from vqaudio.corpora.columns import Columns
-from vqaudio.corpora.listing import Listed, Listing, base_of, digest_of_files
+from vqaudio.corpora.listing import FileListing, Listed
 from vqaudio.corpora.utterance import Utterance
 from vqaudio.errors import CorpusError
 
@@ -54,19 +54,14 @@ def _object(line: bytes) -> tuple[dict[str, Any] | None, str]:
     return found, ""
 
 
-class JsonLines(Listing):
+class JsonLines(FileListing):
     """A file with an object on each line, whose keys are as columns of tables.
 
     Raises:
         FileError: it cannot be read. CorpusError: its first line is no object, or no key of that has a path.
     """
 
-    def __init__(self, path: str):
-        self._path = path
-        first = next(self.rows(), None)
-        if first is None:
-            raise CorpusError(f"{path}: is empty, expected an object on each line")
-        self.base = base_of(path, first.utterance.path)
+    kind, empty = "jsonl", "is empty, expected an object on each line"
 
     def rows(self) -> Iterator[Listed]:
         known: dict[tuple[str, ...], Columns | str] = {}
@@ -82,9 +77,6 @@ class JsonLines(Listing):
                 yield Listed(Utterance(where, "", "", ""), columns)
             else:
                 yield columns.listed(row, where)
-
-    def digest(self) -> str:
-        return digest_of_files("jsonl", [self._path])
 
 
 def _columns(names: tuple[str, ...], where: str, *, first: bool) -> Columns | str:

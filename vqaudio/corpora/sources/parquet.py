@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vqaudio.corpora import storage
 from vqaudio.corpora.columns import Columns
-from vqaudio.corpora.listing import Listed, Listing, base_of, digest_of_files
+from vqaudio.corpora.listing import FileListing, Listed
 from vqaudio.errors import CorpusError, install
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ SUFFIXES = (".parquet", ".pq")
 _BATCH = 4096  # rows in memory
 
 
-class Parquet(Listing):
+class Parquet(FileListing):
     """A Parquet file, of which some rows at a time are read, and no more columns than are known.
 
     Raises:
@@ -26,12 +26,7 @@ class Parquet(Listing):
             missing.
     """
 
-    def __init__(self, path: str):
-        self._path = path
-        first = next(self.rows(), None)
-        if first is None:
-            raise CorpusError(f"{path}: has no rows, expected one for each recording")
-        self.base = base_of(path, first.utterance.path)
+    kind, empty = "parquet", "has no rows, expected one for each recording"
 
     def rows(self) -> Iterator[Listed]:
         with storage.open_read(self._path) as file, self._explained() as parquet:
@@ -56,6 +51,3 @@ class Parquet(Listing):
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split())[:200]
             raise CorpusError(f"{self._path}: is no Parquet file that can be read ({reason}); write it again") from None
-
-    def digest(self) -> str:
-        return digest_of_files("parquet", [self._path])
