@@ -1,6 +1,7 @@
-"""Sound that nobody said, by what ``vqaudio.export`` wrote: ``onnx_sample.py FOLDER OUT.wav [SECONDS] [LABEL]``.
+"""Sound that nobody said, by what ``vqaudio.export`` wrote: ``onnx_sample.py FOLDER OUT.wav [SECONDS] [LABEL] [SEED]``.
 
-FOLDER has ``prior.onnx`` where its model has a prior; LABEL is one of those in its ``config.json``, such as ``p226``.
+FOLDER has ``prior.onnx`` where its model has a prior; LABEL is one of those in its ``config.json``, such as ``p226``,
+or "" for none; the same SEED, a whole number, draws the same sound again.
 """
 
 import json
@@ -11,7 +12,7 @@ import numpy as np
 import onnxruntime
 import soundfile
 
-folder, target, seconds, label = (*sys.argv[1:], *("3", "")[len(sys.argv) - 3 :])
+folder, target, seconds, label, seed = (*sys.argv[1:], *("3", "", "")[len(sys.argv) - 3 :])
 config = json.loads(Path(folder, "config.json").read_text("utf-8"))
 fields = list(config["prior"]["fields"].values()) if config["prior"] else []
 if not config["prior"] or not any(label in ("", *known) for known in fields or [()]):
@@ -23,7 +24,7 @@ if marks[0] != marks[1]:
 chosen = np.array([1 + known.index(label) if label in known else 0 for known in fields])
 told = {"condition": chosen} if fields else {}
 
-random, sizes = np.random.default_rng(), config["codebook_sizes"]
+random, sizes = np.random.default_rng(int(seed) if seed else None), config["codebook_sizes"]
 state, codes = np.full((1, *config["prior"]["state"]), 128, np.uint8), [np.full((1, len(sizes)), -1)]  # -1: none before
 for _ in range(round(float(seconds) * config["sample_rate"] / config["hop_length"])):
     noise = random.gumbel(size=(1, len(sizes), sizes[0])).astype(np.float32)  # times the temperature, which is 1

@@ -57,7 +57,7 @@ def test_the_manifest_says_what_there_is_and_what_failed():
         ("lacking-four", "lacking-four: its end is missing")
     ]
     rows = tokens.read(Path("tokens"))[1]
-    assert found["seconds"] == pytest.approx(sum(row.seconds or 0 for row in rows), abs=2e-3)
+    assert found["seconds"] == pytest.approx(sum(row.seconds or 0 for row in rows), abs=1e-5)
     bits = sum(6 * len(codes) for row in rows for codes in row.codes)
     assert found["kbps"]["3"] == pytest.approx(bits / found["seconds"] / 1000, rel=0.01)
     assert found["times_real_time"] > 0
@@ -84,9 +84,8 @@ def test_a_rerun_does_what_is_missing_and_counts_the_same(lost, monkeypatch):
     assert done == (["000001-00"] if lost == "shard" else [])
     assert shards() == written
     found, told = facts(), before.facts()
-    same = ("rows", "recordings", "copies", "failed", "failures", "warnings", "complete", "parts", "bits")
-    assert {key: found[key] for key in same} == {key: told[key] for key in same}
-    assert found["seconds"] == pytest.approx(told["seconds"], abs=2e-3)
+    of_the_clock = ("wall_seconds", "worker_seconds", "times_real_time")
+    assert {**found, **dict.fromkeys(of_the_clock)} == {**told, **dict.fromkeys(of_the_clock)}
 
 
 def test_more_versions_may_be_added_and_fewer_asked_for():
@@ -240,11 +239,9 @@ def test_what_could_not_be_reached_is_tried_again_and_what_is_broken_is_not(monk
         files.rm("/late", recursive=True)
     assert done == ["000000-00", "000000-01", "000001-00", "000001-01", "000001-00", "000001-01"]
     assert shards() == shards("whole")
-    exact = ("rows", "recordings", "copies", "failed", "failures", "complete", "parts", "unreached", "bits")
-    for name in exact:
+    exact = ("rows", "recordings", "copies", "failed", "failures", "complete", "parts", "unreached")
+    for name in (*exact, "bits", "seconds", "row_seconds"):
         assert last[name] == again[name] == whole[name], name
-    assert last["seconds"] == pytest.approx(whole["seconds"], abs=5e-3)
-    assert last["row_seconds"] == pytest.approx(whole["row_seconds"])
     assert [failure["id"] for failure in last["failures"]] == ["4.wav"]
 
 

@@ -15,6 +15,7 @@ from vqaudio.tokenization.compatibility import refuse_others
 from vqaudio.tokenization.settings import Tokenizing
 from vqaudio.tokenization.work import MANIFEST, Task
 from vqaudio.tokens import Origin, PartDone, Problem
+from vqaudio.tokens.part import in_microseconds, in_seconds
 
 SAVE_SECONDS = 10.0
 MOST_LISTED = 10_000
@@ -125,9 +126,14 @@ class Manifest:
                 {int(version): set(_indices(text)) for version, text in facts[name].items()}
                 for name in ("parts", "unreached")
             )
-            known = {name: facts[name] for name in ("rows", "seconds", "row_seconds", "bits")}
             self.recordings = facts["recordings"]
-            self.done = PartDone(self.recordings + facts["copies"], **known)
+            self.done = PartDone(
+                self.recordings + facts["copies"],
+                facts["rows"],
+                in_microseconds(facts["seconds"]),
+                {count: in_microseconds(seconds) for count, seconds in facts["row_seconds"].items()},
+                facts["bits"],
+            )
             self.failures, self.warnings = facts["failures"], facts["warnings"]
             self.failed, self.incomplete = facts["failed"], facts["incomplete"]
             self._wall_before, self.worker_seconds = facts["wall_seconds"], facts["worker_seconds"]
@@ -165,6 +171,7 @@ class Manifest:
     def facts(self) -> dict[str, Any]:
         """All of it, as JSON has it."""
         done, how = self.done, self.how
+        row_seconds = {count: in_seconds(microseconds) for count, microseconds in done.row_microseconds.items()}
         return {
             "format": how.format,
             "model": {
@@ -183,12 +190,10 @@ class Manifest:
             "recordings": self.recordings,
             "copies": done.recordings - self.recordings,
             "rows": done.rows,
-            "seconds": round(done.seconds, 3),
+            "seconds": done.seconds,
             "hours": round(done.seconds / 3600, 4),
             "kbps": {
-                count: round(done.bits[count] / seconds / 1000, 4)
-                for count, seconds in done.row_seconds.items()
-                if seconds
+                count: round(done.bits[count] / seconds / 1000, 4) for count, seconds in row_seconds.items() if seconds
             },
             "times_real_time": round(done.seconds / self.wall_seconds, 2) if self.wall_seconds else None,
             "wall_seconds": round(self.wall_seconds, 2),
@@ -198,7 +203,7 @@ class Manifest:
             "failed_shards": self.failed_shards,
             "incomplete": self.incomplete,
             "warnings": self.warnings,
-            "row_seconds": done.row_seconds,
+            "row_seconds": row_seconds,
             "bits": done.bits,
             "parts": _texts(self.parts),
             "unreached": _texts(self.unreached),
@@ -207,14 +212,16 @@ class Manifest:
 
 def _together(one: PartDone, other: PartDone, *, sign: int = 1) -> PartDone:
     """Both, or one without the other, of which it is a part."""
-    seconds = {key: one.row_seconds.get(key, 0.0) + sign * value for key, value in other.row_seconds.items()}
-    bits = {key: one.bits.get(key, 0) + sign * value for key, value in other.bits.items()}
+    microseconds, bits = (
+        ours | {key: ours.get(key, 0) + sign * value for key, value in theirs.items()}
+        for ours, theirs in ((one.row_microseconds, other.row_microseconds), (one.bits, other.bits))
+    )
     return PartDone(
         one.recordings + sign * other.recordings,
         one.rows + sign * other.rows,
-        one.seconds + sign * other.seconds,
-        one.row_seconds | seconds,
-        one.bits | bits,
+        one.microseconds + sign * other.microseconds,
+        microseconds,
+        bits,
     )
 
 

@@ -24,20 +24,25 @@ class PartDone:
 
     Attributes:
         recordings: that were coded. rows: that came of them, one for each number of codebooks.
-        seconds: of sound that was coded.
-        row_seconds, bits: by the number of codebooks as text, of all rows together.
+        microseconds: of sound that was coded; counted in whole ones, so that sums are exact in any order.
+        row_microseconds, bits: by the number of codebooks as text, of all rows together.
         failures: recordings that have no row. warnings: those of which something is lacking.
         unreached: recordings that have no row as they could not be reached: another run may do better.
     """
 
     recordings: int = 0
     rows: int = 0
-    seconds: float = 0.0
-    row_seconds: dict[str, float] = field(default_factory=dict)
+    microseconds: int = 0
+    row_microseconds: dict[str, int] = field(default_factory=dict)
     bits: dict[str, int] = field(default_factory=dict)
     failures: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     unreached: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Of sound that was coded."""
+        return in_seconds(self.microseconds)
 
     def to_json(self) -> str:
         """As shards hold it."""
@@ -64,16 +69,34 @@ def summary(
     unreached: int = 0,
 ) -> PartDone:
     """What some rows are, all together."""
-    row_seconds: dict[str, float] = {}
+    row_microseconds: dict[str, int] = {}
     bits: dict[str, int] = {}
     for row in rows:
         count = str(len(row.codes))
         own = sum(stream.bits * len(codes) for stream, codes in zip(origin.streams, row.codes, strict=False))
-        row_seconds[count] = row_seconds.get(count, 0.0) + (row.seconds or 0.0)
+        row_microseconds[count] = row_microseconds.get(count, 0) + in_microseconds(row.seconds or 0.0)
         bits[count] = bits.get(count, 0) + own
-    coded = {row.id: row.seconds or 0.0 for row in rows}
-    seconds = sum(coded.values())
-    return PartDone(len(coded), len(rows), seconds, row_seconds, bits, tuple(failures), tuple(warnings), unreached)
+    coded = {row.id: in_microseconds(row.seconds or 0.0) for row in rows}
+    return PartDone(
+        len(coded),
+        len(rows),
+        sum(coded.values()),
+        row_microseconds,
+        bits,
+        tuple(failures),
+        tuple(warnings),
+        unreached,
+    )
+
+
+def in_microseconds(seconds: float) -> int:
+    """The nearest whole number of them."""
+    return round(seconds * 1e6)
+
+
+def in_seconds(microseconds: int) -> float:
+    """The very number for which :func:`in_microseconds` gives these again."""
+    return microseconds / 1e6
 
 
 @dataclass(frozen=True)
