@@ -6,7 +6,7 @@ import io
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -137,8 +137,10 @@ def through(data: bytes, tmp_path: Path, *options: str) -> tuple[int, bytes]:
     for thread in threads:
         thread.start()
     status = main([f"/dev/fd/{near}", str(fifo), "--force", "--model", str(MODEL), *options])
-    if not heard and status:  # nobody may have opened it for writing
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    while status and threads[0].is_alive():  # nobody may have opened it for writing
+        with suppress(OSError):  # nor for reading, yet or any more
+            os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        threads[0].join(0.01)
     for thread in threads:
         thread.join()
     os.close(near)

@@ -64,7 +64,7 @@ class MixedForm:
         n_lags: steps between values before that least squares go over.
         references: columns before in the chunk, by number.
         n_reference_terms: of each reference column: its step, its value, its next step, its last step.
-        period: rows after which values are alike; 0 if there are none.
+        period: rows after which values are alike, 2 or more; 0 if there are none.
     """
 
     flags: int
@@ -97,6 +97,7 @@ class MixedForm:
             flags >= 2 * FORGETFUL
             or n_lags > MOST_LAGS
             or not 1 <= n_terms <= MOST_REFERENCE_TERMS
+            or period == 1  # with which a value would be predicted from itself
             or period > MOST_PERIOD
         ):
             raise DamageError(f"its form is {flags}, with {n_lags} lags, {n_terms} terms, period {period}")
