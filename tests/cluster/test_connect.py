@@ -15,7 +15,7 @@ from clusters import LocalCluster
 
 import vqaudio
 from vqaudio.cluster import open_pool
-from vqaudio.cluster.connect import _found, _reason
+from vqaudio.cluster.connect import _found, _reason, connect
 from vqaudio.errors import VqaudioError
 
 
@@ -148,3 +148,25 @@ def test_auto_joins_the_cluster_that_runs_here(ray_cluster: LocalCluster, monkey
     finally:
         record.unlink()
     assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(("refused", "joined"), [(2, True), (3, False)])
+def test_a_busy_server_of_ray_client_is_asked_again(refused, joined, monkeypatch):
+    """It gives up starting a process for a client before the client does."""
+    ray = pytest.importorskip("ray")
+    said = "Initialization failure from server:\nTraceback (most recent call last):\nRuntimeError: Proxy failed."
+    calls: list[str] = []
+
+    def init(address: str, **_: Any) -> None:
+        calls.append(address)
+        if len(calls) <= refused:
+            raise ConnectionAbortedError(said)
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr("vqaudio.cluster.connect._expect_answer", lambda *_: None)
+    monkeypatch.setattr("vqaudio.cluster.connect._check_nodes", lambda *_: None)
+    if joined:
+        assert connect("ray://127.0.0.1:10001")[1]
+    else:
+        assert "cannot be joined (RuntimeError: Proxy failed); see" in refusal("ray://127.0.0.1:10001")
+    assert calls == ["ray://127.0.0.1:10001"] * 3

@@ -81,6 +81,23 @@ def test_numbers_of_a_thousand_tables_stay_within_their_bounds(original, text):
     check_bounded(original, text)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("text", ["1%", "0.004", "lossless"])
+def test_signalling_nans_among_floats_are_missing_numbers_like_others(dtype, text):
+    """Processors may tell when such numbers are converted; users are not."""
+    values = np.sin(np.arange(60) / 9).astype(dtype)
+    bits = {"float16": 0x7C01, "float32": 0x7F800001, "float64": 0x7FF0000000000001}[dtype]
+    values.view(f"u{values.itemsize}")[::7] = bits
+    max_error = None if text == "lossless" else MaxError.parse(text)
+    found = through_memory(npy(values[:, None]), ".npy", max_error=max_error)
+    decoded = np.load(io.BytesIO(found))[:, 0]
+    assert np.array_equal(np.isnan(decoded), np.arange(60) % 7 == 0)
+    if text == "lossless":
+        assert decoded.tobytes() == values.tobytes()
+    known = ~np.isnan(values)
+    assert np.abs(decoded[known].astype(float) - values[known]).max() <= {"1%": 0.02, "0.004": 0.004}.get(text, 0)
+
+
 # --------------------------------------------------------------------------------------------------------------- files
 
 

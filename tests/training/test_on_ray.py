@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,8 +91,9 @@ def started(config: TrainConfig, folder: Path, cluster: LocalCluster, *more: str
 
 
 def lines_of(said: str) -> list[str]:
-    """What the command said, but for the line that it says where workers are slow to start."""
-    return [line for line in said.splitlines() if not line.startswith("waiting for 2 workers to start")]
+    """What the command said, but for what it says where workers are slow to start, and Ray where one is slow to end."""
+    others = re.compile(r"waiting for 2 workers to start|\[.*\] core_worker_process\.cc:")
+    return [line for line in said.splitlines() if not others.match(line)]
 
 
 def wait_for_step(config: TrainConfig, step: int, command: subprocess.Popen[str]) -> None:

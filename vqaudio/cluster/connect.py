@@ -21,6 +21,11 @@ ANSWER_SECONDS = 5.0
 START_SECONDS = 120.0
 """So long a node may take to start a worker, which imports its packages from a slow disk perhaps."""
 
+ATTEMPTS = 3
+"""By Ray Client, whose server starts a process for whoever comes, and does without where its machine is busy."""
+NOT_STARTED = "Initialization failure from server"
+"""What Ray says then, and after it the error there."""
+
 
 def connect(cluster: str) -> tuple[Any, bool]:
     """The module of Ray, in contact with a cluster, and whether that contact is ours to end.
@@ -49,7 +54,7 @@ def connect(cluster: str) -> tuple[Any, bool]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is said below, or of what Ray will be one day
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
+            _join(ray, address, log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:
         raise VqaudioError(f"--cluster {cluster}: {_reason(error)}") from None
     try:
@@ -58,6 +63,17 @@ def connect(cluster: str) -> tuple[Any, bool]:
         ray.shutdown()
         raise
     return ray, True
+
+
+def _join(ray: Any, address: str, **how: Any) -> None:
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            ray.init(address, **how)
+        except ConnectionError as error:
+            if not left or NOT_STARTED not in str(error):
+                raise
+        else:
+            return
 
 
 def _found(cluster: str) -> str:
@@ -129,8 +145,9 @@ def _reason(error: Exception) -> str:
         return (
             "asks for another token; put the cluster's into RAY_AUTH_TOKEN, or a file's name into RAY_AUTH_TOKEN_PATH"
         )
-    first = said.strip().partition("\n")[0].rstrip(".") or type(error).__name__
-    return f"cannot be joined ({first}); see whether it runs and can be reached from here"
+    lines = said.strip().splitlines() or [type(error).__name__]
+    line = lines[-1 if NOT_STARTED in said else 0].rstrip(".")
+    return f"cannot be joined ({line}); see whether it runs and can be reached from here"
 
 
 def _check_nodes(ray: Any, cluster: str) -> None:

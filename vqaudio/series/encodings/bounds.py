@@ -169,8 +169,8 @@ def within(one: NDArray[Any], other: NDArray[Any], *, bound: float) -> Bools:
     The rounded difference decides unless it is the bound itself; then the rounding error does, which is a float
     (Knuth, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B).
     """
-    a, b = one.astype(np.float64), other.astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # signalling NaN too are no numbers, of which nothing is said
+        a, b = one.astype(np.float64), other.astype(np.float64)
         difference = a - b
         minus_b = difference - a
         error = (a - (difference - minus_b)) - (b + minus_b)
@@ -194,9 +194,9 @@ def within_share(one: NDArray[Any], other: NDArray[Any], *, share: float) -> Boo
     if other.dtype.kind in "iu":
         size = np.abs(other.astype(np.float64))
         return np.asarray(distances(one, other).astype(np.float64) <= size * share * (1 + 2**-48))
-    a, b = one.astype(np.float64), other.astype(np.float64)
-    scale = np.where(np.abs(b) < 2.0**-900, 2.0**900, 1.0)  # keeps products away from where floats lose digits
     with np.errstate(over="ignore", invalid="ignore"):
+        a, b = one.astype(np.float64), other.astype(np.float64)
+        scale = np.where(np.abs(b) < 2.0**-900, 2.0**900, 1.0)  # keeps products away from where floats lose digits
         off = np.abs(a * scale - b * scale)
         if one.dtype != np.float64:
             off = off + np.spacing(np.abs(one)).astype(np.float64) / 2
