@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import cProfile
 
 import fitting_reference
 import numpy as np
@@ -25,15 +25,16 @@ def test_many_columns():
 
 
 def test_what_a_table_takes_grows_with_its_columns_not_with_their_square():
-    def seconds(n_columns: int) -> float:
-        original = table(*(np.array([number, 2 * number, 5]) / 4 for number in range(n_columns)))
-        started = time.process_time()
-        assert same_tables(original, back(compress(original)))
-        return time.process_time() - started
+    """In calls of functions, of which each takes about as long whatever the table."""
 
-    seconds(10)
-    few, many = min(seconds(250) for _ in range(3)), seconds(2000)
-    assert many < 16 * few  # 8 in proportion; 64 if it were the square
+    def calls(n_columns: int) -> int:
+        original = table(*(np.array([number, 2 * number, 5]) / 4 for number in range(n_columns)))
+        profile = cProfile.Profile()
+        assert same_tables(original, profile.runcall(lambda: back(compress(original))))
+        return sum(entry.callcount for entry in profile.getstats())
+
+    calls(10)
+    assert calls(2000) < 10 * calls(250)  # 8 in proportion; 64 if it were the square
 
 
 def test_other_columns_are_sought_among_the_last_ones():
