@@ -32,7 +32,7 @@ PAGE = 1 << 16
 """Bytes that a memory grows by."""
 ALIGNMENT = 16
 FRESH = 0
-"""What each byte is that kernels are to write, or may work in, before they do: the same at every call."""
+"""What each byte of an output is before its kernel writes it: the same at every call. Scratch is the kernels' own."""
 MOST_KEPT = 1 << 26
 """Bytes of memory that a thread keeps for its next call."""
 DAMAGES = {
@@ -130,7 +130,7 @@ class Instance:
         memory = np.ctypeslib.as_array(self._memory.data_ptr(self._store), (self.size,))
         for argument, place in zip(arguments, passed, strict=True):
             address = int(place)
-            if isinstance(argument, Output | Scratch):
+            if isinstance(argument, Output):
                 memory[address : address + _n_bytes(argument)] = FRESH
             for array in _arrays(argument):
                 memory[address : address + array.nbytes].view(array.dtype)[:] = array.reshape(-1)
