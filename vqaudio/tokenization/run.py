@@ -27,8 +27,8 @@ def tokenize(corpus: Corpus, codec: Codec, how: Tokenizing, *, versions: int, po
     """Write the tokens of a corpus, and of ``versions`` augmented copies of its recordings for training.
 
     Shards that are there are left as they are, but those with recordings that could not be reached are made anew, as
-    wholes. Recordings that cannot be coded are listed in the manifest that is
-    returned and written; so are shards that cannot.
+    wholes. Recordings that cannot be coded are listed in the manifest that is returned and written; so are shards that
+    cannot.
 
     Raises:
         ModelError: OUT holds tokens of another model or source, or made with other settings; the model does not fit.
@@ -43,7 +43,6 @@ def tokenize(corpus: Corpus, codec: Codec, how: Tokenizing, *, versions: int, po
     storage.make_folder(folder)
     there = set(storage.list(folder))
     _count(corpus, versions, manifest, there)
-    _take_back(corpus, versions, manifest)
     manifest.save()
     missing = (task for task in _tasks(corpus, versions, how.shard) if not manifest.counts(task))
     try:
@@ -63,6 +62,8 @@ def _tasks(corpus: Corpus, versions: int, shard: int) -> Iterator[Task]:
 def _count(corpus: Corpus, versions: int, manifest: Manifest, there: set[str]) -> None:
     """Count how many shards there will be, and what those hold that are there but not counted yet.
 
+    Those that may be complete by now count as missing; they stay where they are until others replace them.
+
     Raises:
         ModelError: one is of others. FileError: one cannot be read.
     """
@@ -72,27 +73,18 @@ def _count(corpus: Corpus, versions: int, manifest: Manifest, there: set[str]) -
         removed = removed or (manifest.counts(task) and form.file(str(task)) not in there)
     if removed:  # what was in it is not known: all are counted again
         manifest.forget()
-    if len(there) > manifest.shards:
+    if len(there) > manifest.shards or manifest.unreached:
         for task in _tasks(corpus, versions, manifest.how.shard):
-            if form.file(str(task)) in there and not manifest.counts(task):
-                header = form.header(form.place(manifest.how.out), str(task))
-                check_header(manifest.how, header)
+            if form.file(str(task)) not in there or (manifest.counts(task) and not manifest.may_be_complete(task)):
+                continue
+            header = form.header(form.place(manifest.how.out), str(task))
+            if manifest.counts(task):
+                manifest.take_back(task, header.part)
+                continue
+            check_header(manifest.how, header)
+            if not header.part.unreached:
                 manifest.add(task, header.part)
     manifest.planned = planned + sum(len(parts) for version, parts in manifest.parts.items() if version > versions)
-
-
-def _take_back(corpus: Corpus, versions: int, manifest: Manifest) -> None:
-    """Count those shards as missing that may be complete by now; they stay where they are until others replace them.
-
-    Raises:
-        FileError: one cannot be read.
-    """
-    if not manifest.unreached:
-        return
-    form = FORMATS[manifest.how.format]
-    for task in _tasks(corpus, versions, manifest.how.shard):
-        if manifest.may_be_complete(task):
-            manifest.take_back(task, form.header(form.place(manifest.how.out), str(task)).part)
 
 
 def _run(missing: Iterator[Task], how: Tokenizing, manifest: Manifest, pool: Pool, progress: Progress) -> None:
