@@ -14,9 +14,8 @@ import click
 
 from vqaudio.cli import options
 from vqaudio.cli.converting import Converter, Input, Where, convert_all
+from vqaudio.cli.jobs import files_in
 from vqaudio.cli.program import Command
-from vqaudio.errors import VqaudioError
-from vqaudio.files import files_below
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -93,10 +92,7 @@ def _inputs(paths: tuple[Path, ...]) -> Iterator[Input]:
     from vqaudio.audio.file_source import SUFFIXES  # late: --help does without
 
     for path in paths:
-        files = files_below(path, SUFFIXES) if path.is_dir() else [path]
-        if not files:
-            raise VqaudioError(f"{path}: holds no sound files; expected names ending in {', '.join(sorted(SUFFIXES))}")
-        yield from map(Input, files)
+        yield from map(Input, files_in(path, SUFFIXES, kind="sound files") if path.is_dir() else [path])
 
 
 @dataclass(frozen=True)

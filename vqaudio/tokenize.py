@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,8 +114,6 @@ def main(
     if cluster is not None:  # workers are in folders of their own
         source, out, model = (_absolute(path) for path in (source, out, model))
     corpus = open_corpus(source, corpora=corpora or ())
-    from itertools import islice
-
     from vqaudio.cluster import open_pool
     from vqaudio.codec.codec import load  # after what can be checked without it: networks take long to import
     from vqaudio.errors import ModelError

@@ -133,10 +133,20 @@ def _into(folder: Path, path: Path, suffixes: Collection[str], out_suffix: OutSu
 
     if not path.is_dir():
         return [Job(path, folder / named(path).name, makes_folders=True)]
-    files = files_below(path, suffixes)
-    if not files:
-        raise VqaudioError(f"{path}: holds no files to convert; expected names ending in {', '.join(sorted(suffixes))}")
+    files = files_in(path, suffixes)
     return [Job(file, folder / named(file).relative_to(path), makes_folders=True) for file in files]
+
+
+def files_in(folder: Path, suffixes: Collection[str], *, kind: str = "files to convert") -> list[Path]:
+    """Those in a folder, and in folders in it, whose names end so.
+
+    Raises:
+        VqaudioError: there are none; it says of what ``kind``.
+    """
+    files = files_below(folder, suffixes)
+    if not files:
+        raise VqaudioError(f"{folder}: holds no {kind}; expected names ending in {', '.join(sorted(suffixes))}")
+    return files
 
 
 HERE = Where()

@@ -20,7 +20,6 @@ ANSWER_SECONDS = 5.0
 """So long a cluster may take to say a word."""
 START_SECONDS = 120.0
 """So long a node may take to start a worker, which imports its packages from a slow disk perhaps."""
-
 ATTEMPTS = 3
 """By Ray Client, whose server starts a process for whoever comes, and does without where its machine is busy."""
 NOT_STARTED = "Initialization failure from server"
@@ -66,14 +65,15 @@ def connect(cluster: str) -> tuple[Any, bool]:
 
 
 def _join(ray: Any, address: str, **how: Any) -> None:
-    for left in reversed(range(ATTEMPTS)):
+    """``ray.init``, again where a busy server has refused it."""
+    for _ in range(ATTEMPTS - 1):
         try:
             ray.init(address, **how)
-        except ConnectionError as error:
-            if not left or NOT_STARTED not in str(error):
-                raise
-        else:
             return
+        except ConnectionError as error:
+            if NOT_STARTED not in str(error):
+                raise
+    ray.init(address, **how)
 
 
 def _found(cluster: str) -> str:

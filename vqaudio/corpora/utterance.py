@@ -39,6 +39,11 @@ class Utterance:
     channel: int | None = None
 
 
+def escaped(text: str) -> str:
+    """A text that can be written: what is no letter in it stands as an escape."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def in_unicode(utterance: Utterance) -> tuple[Utterance, str]:
     """An utterance whose texts can be written, and a sentence if they could not.
 
@@ -48,7 +53,7 @@ def in_unicode(utterance: Utterance) -> tuple[Utterance, str]:
     try:
         "".join(texts.values()).encode()
     except UnicodeEncodeError:
-        shown = {name: text.encode(errors="backslashreplace").decode() for name, text in texts.items()}
+        shown = {name: escaped(text) for name, text in texts.items()}
         utterance = Utterance(**(vars(utterance) | shown))
         return utterance, f"{utterance.path}: is no text in UTF-8, or what is known of it is none; correct it"
     return utterance, ""

@@ -151,8 +151,7 @@ def _is_plain(source: str) -> bool:
         return True
     names = (name for _, _, names in os.walk(source) for name in names if not name.startswith("."))
     kinds = (os.path.splitext(name)[1].lower() for name in names)
-    is_other = (Path(source) / "wav.scp").is_file() or not any(kind in SUFFIXES for kind in kinds)
-    return not is_other
+    return not (Path(source) / "wav.scp").is_file() and any(kind in SUFFIXES for kind in kinds)
 
 
 def _in_folder(config: DataConfig, split: str, sample_rate: int, *, shared: bool, title: str) -> Heard:

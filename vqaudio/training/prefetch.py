@@ -59,10 +59,7 @@ class Prefetch:
         self._next = step + 1, rank
         try:
             return next(self._loaded)
-        except (
-            ConnectionError,
-            EOFError,
-        ) as error:  # torch says it thus where it hears of the death, not of the silence
+        except (ConnectionError, EOFError) as error:  # from torch, where it hears of the death, not of the silence
             raise RuntimeError(f"DataLoader worker (pid unknown) is gone: {error}") from None
 
     def _loader(self, step: int, rank: int) -> DataLoader[CropBatch]:

@@ -22,7 +22,7 @@ from vqaudio.audio.recordings import VALID_EVERY
 from vqaudio.corpora import storage
 from vqaudio.corpora.columns import facts_in
 from vqaudio.corpora.reading import cut, opened
-from vqaudio.corpora.utterance import Heard, Part, Utterance, in_unicode, unheard
+from vqaudio.corpora.utterance import Heard, Part, Utterance, escaped, in_unicode, unheard
 from vqaudio.errors import CorpusError, VqaudioError
 from vqaudio.files import Readable, copy_to_temporary
 
@@ -109,7 +109,7 @@ class TarPart(Part):
         if len(sample.sounds) != 1:
             found = ", ".join(sample.sounds) or "none"
             problem = f"{name}: is a sample with the sounds {found}; expected one for each name"
-            return in_unicode(utterance)[0], problem.encode(errors="backslashreplace").decode()
+            return in_unicode(utterance)[0], escaped(problem)
         return in_unicode(utterance)
 
     def _heard(self, sample: _Sample, sample_rate: int, *, again: bool) -> Heard:
