@@ -31,9 +31,11 @@ from clusters import LocalCluster  # (found beside the tests)
 from killing import Tokenizing, kill_midway, shards
 
 from benchmarks.made_corpus import write_tars
+from benchmarks.processes import family, memory
 from vqaudio.tokens.formats import FORMATS
 
 EVERY = 0.5  # seconds between looks at memory
+PEAK = "VmHWM"
 
 
 @dataclass
@@ -133,11 +135,11 @@ def _watched(driver: int, cluster: LocalCluster | None) -> Iterator[Used]:
 
     def look() -> None:
         while not over.wait(EVERY):
-            workers = _children(driver) if cluster is None else cluster.workers()
+            workers = list(family(driver))[1:] if cluster is None else cluster.workers()
             own = set(cluster.processes() if cluster else ()) - {*workers}
-            used.driver = max(used.driver, _peak(driver))
-            used.worker = max([used.worker, *map(_peak, workers)])
-            used.ray = max(used.ray, sum(_bytes(pid, "RssAnon") for pid in own))
+            used.driver = max(used.driver, memory(driver, PEAK))
+            used.worker = max([used.worker, *(memory(pid, PEAK) for pid in workers)])
+            used.ray = max(used.ray, sum(memory(pid, "RssAnon") for pid in own))
             used.times |= {pid: spent for pid in (driver, *workers, *own) if (spent := _processor_time(pid))}
 
     thread = threading.Thread(target=look)
@@ -149,24 +151,6 @@ def _watched(driver: int, cluster: LocalCluster | None) -> Iterator[Used]:
         thread.join()
 
 
-def _children(pid: int) -> list[int]:
-    """The processes below one, where the kernel tells."""
-    try:
-        found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return found + [below for child in found for below in _children(child)]
-
-
-def _bytes(pid: int, name: str) -> int:
-    """What the kernel says of a process's memory, by its name for it; 0 once the process is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{name}:")), 0)
-
-
 def _processor_time(pid: int) -> float:
     """Seconds that a process has run so far; 0 once it is gone."""
     try:
@@ -174,11 +158,6 @@ def _processor_time(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak(pid: int) -> int:
-    """Bytes of resident memory that a process has held at most."""
-    return _bytes(pid, "VmHWM")
 
 
 # --------------------------------------------------------------------------------------------------------- command line
@@ -319,7 +298,7 @@ def _listed(source: str, size: int) -> tuple[int, float, int]:
     started = time.perf_counter()
     corpus = open_corpus(source)
     parts = sum(1 for _ in corpus.parts(size)) if corpus.digest else 0
-    return parts, time.perf_counter() - started, _peak(os.getpid())
+    return parts, time.perf_counter() - started, memory("self", PEAK)
 
 
 if __name__ == "__main__":

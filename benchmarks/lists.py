@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from processes import memory
 
 from vqaudio.cli.program import Command
 from vqaudio.corpora import open_corpus
@@ -60,9 +61,8 @@ def facts_of(path: Path) -> dict[str, Any]:
 
 
 def most_memory() -> float:
-    """The most that this process has held (MB); what getrusage says begins with what its parent held."""
-    text = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(text.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+    """The most that this process has held (MB)."""
+    return memory("self", "VmHWM") / 1e6
 
 
 def rows_of(count: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from types import SimpleNamespace
 import click
 
 from benchmarks.made_corpus import write_files
+from benchmarks.processes import family, memory
 
 CONFIG = "recipes/speech16k/base.yaml"
 LOOK_SECONDS = 0.1
@@ -41,24 +41,9 @@ def settings(folder: Path, workers: int, changes: tuple[str, ...]) -> list[str]:
 # -------------------------------------------------------------------------------------------------------------- memory
 
 
-def family(process: int) -> Iterator[int]:
-    """A process and all that came from it."""
-    yield process
-    try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_text()
-    except OSError:  # it is gone
-        return
-    for child in children.split():
-        yield from family(int(child))
-
-
-def own_memory(process: int) -> float:
+def own_memory(pid: int) -> float:
     """MB that are no other process's and no file's."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("RssAnon")), 0.0)
+    return memory(pid, "RssAnon") / 1e6
 
 
 @dataclass
@@ -87,7 +72,7 @@ def watched(command: list[str]) -> Peaks:
     return peaks
 
 
-def memory(folder: Path, steps: int, workers: int, changes: tuple[str, ...]) -> Peaks:
+def trained(folder: Path, steps: int, workers: int, changes: tuple[str, ...]) -> Peaks:
     """Of a run of some steps, which decodes the corpus first where nobody has."""
     given = [part for each in [*settings(folder, workers, changes), f"steps={steps}"] for part in ("--set", each)]
     return watched([sys.executable, "-m", "vqaudio.train", CONFIG, *given, "--quiet"])
@@ -142,7 +127,7 @@ def main(hours: float, steps: int, rounds: int, workers: int, changes: tuple[str
         print(f"{count} recordings, {seconds / 3600:.1f} hours, {size:.2f} GB as 16-bit integers\n")
         print("| run | processes | the one that trains: peak | others: peak | seconds |\n|---|---:|---:|---:|---:|")
         for title, beside in (("decodes, then trains", 0), ("no workers", 0), (f"{workers} workers", workers)):
-            peaks = memory(folder, steps, beside, changes)
+            peaks = trained(folder, steps, beside, changes)
             other = f"{peaks.other:.0f} MB" if peaks.other else ""
             print(f"| {title} | {peaks.processes} | {peaks.first:.0f} MB | {other} | {peaks.seconds:.0f} |", flush=True)
             shutil.rmtree(folder / "run")

@@ -1,13 +1,14 @@
-"""Corpora that tests make: sounds in a folder, and all utterances that a source has."""
+"""Corpora that tests make: sounds in a folder, all utterances that a source has, and a file that is never whole."""
 
 from __future__ import annotations
 
 import pickle
 from pathlib import Path
 
+import pytest
 from tools import synthetic, wav_bytes
 
-from vqaudio.corpora import open_corpus
+from vqaudio.corpora import open_corpus, storage
 from vqaudio.corpora.utterance import Heard
 
 RATE = 16000
@@ -26,3 +27,15 @@ def make_sounds(folder: Path) -> Path:
     (folder / "deep" / "b.wav").write_bytes(wav_bytes(synthetic(0.4, RATE, 2), RATE))
     (folder / "deep" / "er" / "c.flac").write_bytes(wav_bytes(synthetic(0.3, 8000), 8000, "FLAC", "PCM_16"))
     return folder
+
+
+def break_off_writing(path: str) -> None:
+    """Begin to write a file anew, and be interrupted."""
+
+    def interrupted() -> None:
+        with storage.write_atomically(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()

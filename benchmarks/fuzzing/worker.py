@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from benchmarks.fuzzing.subjects import Subject, subject
+from benchmarks.processes import memory
 from vqaudio.errors import VqaudioError
 
 REFUSED, LOST = "refused", "of a process that ended"
@@ -151,10 +152,8 @@ def _work(
 
 
 def _peak() -> int:
-    """Bytes resident at the most so far; getrusage knows them too, but a child's begin with what its parent had."""
-    with contextlib.suppress(OSError):
-        return int(Path("/proc/self/status").read_text(encoding="ascii").partition("VmHWM:")[2].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Bytes resident at the most so far."""
+    return memory("self", "VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _hangs(number: int, frame: FrameType | None) -> None:
