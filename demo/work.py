@@ -68,7 +68,7 @@ class Job:
         def report(amount: float) -> None:
             nonlocal done
             done += amount
-            self.step(start + (stop - start) * done / total, what)
+            self.step(start + (stop - start) * min(1.0, done / total), what)
 
         self.step(start, what)
         return report

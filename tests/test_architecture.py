@@ -54,6 +54,7 @@ ROOMS_BY_RANK = (
         "score",
         "tokenize",
         "train",
+        "transcribe",
     },
 )
 RANKS = {room: rank for rank, rooms in enumerate(ROOMS_BY_RANK) for room in rooms}

@@ -14,7 +14,7 @@ from vqaudio.cli.options import Seconds
 from vqaudio.cli.outcomes import speed
 from vqaudio.cli.program import Command
 from vqaudio.errors import VqaudioError
-from vqaudio.files import refuse_existing
+from vqaudio.files import open_input, refuse_existing
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 )
 @click.option("--speaker", metavar="NAME", help="in whose voice; --list-speakers names them")
 @click.option("--label", metavar="L", help="of which class, where the model knows any; --list-labels names them")
+@click.option("--text", metavar="TEXT", help="what shall be said, where the model knows text; --list-text: of what")
+@click.option("--text-file", type=options.PATH, metavar="FILE", help="likewise, a text a line, into OUT-1, OUT-2, ...")
 @click.option("--prompt", type=options.PATH, metavar="IN", help="a recording to go on from; it is part of the output")
 @options.codebooks
 @click.option("--temperature", type=float, default=0.9, show_default=True, metavar="T", help="0 for the likeliest")
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 @options.backend
 @click.option("--list-speakers", is_flag=True, help="print the speakers that the prior knows, and stop")
 @click.option("--list-labels", is_flag=True, help="print the classes that the prior knows, and stop")
+@click.option("--list-text", is_flag=True, help="print the words or characters that the prior knows, and stop")
 @options.force
 @options.quiet
 def main(
@@ -70,6 +73,8 @@ def main(
     seconds: float | None,
     speaker: str | None,
     label: str | None,
+    text: str | None,
+    text_file: Path | None,
     prompt: Path | None,
     codebooks: int | None,
     temperature: float,
@@ -84,10 +89,11 @@ def main(
     backend: str | None,
     list_speakers: bool,
     list_labels: bool,
+    list_text: bool,
     force: bool,
     quiet: bool,
 ) -> int:
-    """Sample new sound from a model's prior: of a speaker, of a class, or after a recording.
+    """Sample new sound from a model's prior: of a speaker, of a class, saying a text, or after a recording.
 
     OUT is a WAV, FLAC, W64 or OGG, or - for standard output (default: sample.wav).
     """
@@ -95,9 +101,12 @@ def main(
     from vqaudio.prior.base import NONE
     from vqaudio.prior.sampling import Sampling
 
-    listed = [name for name, asked in (("speaker", list_speakers), ("label", list_labels)) if asked]
+    listed = [
+        name for name, asked in (("speaker", list_speakers), ("label", list_labels), ("text", list_text)) if asked
+    ]
     how = Sampling(temperature, top_k, top_p, guidance, seed)
-    targets = [] if listed else _targets(out, count)
+    texts = [] if listed else _texts(text, text_file, count)
+    targets = [] if listed else _targets(out, len(texts) or count)
     for target in targets:
         refuse_existing(target, force)
         known_suffix(target)
@@ -105,22 +114,63 @@ def main(
 
     codec = load(model, device, prior=prior, backend=backend)
     for name in listed:
-        print("\n".join(codec.prior.fields.get(name, ())) or f"{codec.name} knows no {name}s")
+        print("\n".join(_known(codec, name)) or f"{codec.name} knows no {name if name == 'text' else name + 's'}")
     if listed:
         return 0
     given = {"speaker": speaker, "label": label}
     condition = ",".join(f"{field}={value}" for field, value in given.items() if value is not None) or NONE
     usual = codec.prior.seconds  # this reads the prior, so that the speed does not count it
-    seconds = usual if seconds is None else seconds
     started = time.perf_counter()
-    sounds = _sampled(codec, seconds, codebooks, count, condition, how, prompt, quiet)
+    if texts:
+        sounds = _said(codec, texts, condition, how, quiet)
+    else:
+        sounds = _sampled(codec, usual if seconds is None else seconds, codebooks, count, condition, how, prompt, quiet)
     for target, sound in zip(targets, sounds, strict=True):
         write_array(sound, target, sample_rate=codec.sample_rate)
     if not quiet:
         elapsed = time.perf_counter() - started
         names = f"{targets[0]}" if len(targets) == 1 else f"{targets[0]} to {targets[-1].name}"
-        print(f"{names}: {speed(count * seconds, elapsed)}", file=sys.stderr)
+        made = sum(map(len, sounds)) / codec.sample_rate
+        print(f"{names}: {speed(made, elapsed)}", file=sys.stderr)
     return 0
+
+
+def _texts(text: str | None, text_file: Path | None, count: int) -> list[str]:
+    """What shall be said in each sound; nothing where that is left to the prior.
+
+    Raises:
+        VqaudioError: options that do not go together, a file that cannot be read or is empty.
+    """
+    options.refuse_together("text", "text_file")
+    if text is None and text_file is None:
+        return []
+    options.refuse_given(("seconds", "prompt", "codebooks"), "is not for texts, which take as long as they take")
+    if text_file is None:
+        return [text or ""] * count
+    options.refuse_given(("count",), "is not for a file of texts: each of its lines is said once")
+    with open_input(text_file) as file:
+        try:
+            lines = file.read().decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise VqaudioError(f"{text_file}: is no text in UTF-8 ({error}); save it as such") from None
+    texts = list(filter(None, map(str.strip, lines)))
+    if not texts:
+        raise VqaudioError(f"{text_file}: holds no text; expected one on each line")
+    return texts
+
+
+def _known(codec: Codec, name: str) -> tuple[str, ...]:
+    """The labels that a prior knows in a field, or the symbols of its texts."""
+    if name != "text":
+        return tuple(codec.prior.fields.get(name, ()))
+    return () if codec.prior.alphabet is None else codec.prior.alphabet.symbols
+
+
+def _said(codec: Codec, texts: list[str], condition: str, how: Sampling, quiet: bool) -> list[Window]:
+    from tqdm import tqdm
+
+    with tqdm(desc="sampling", unit="frame", disable=True if quiet else None, leave=False) as bar:
+        return codec.say(texts, condition=condition, sampling=how, done=bar.update)
 
 
 def _targets(out: Path, count: int) -> list[Path]:

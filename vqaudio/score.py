@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 
 from vqaudio.cli import options
 from vqaudio.cli.converting import Converter, Input, Where, convert_all
-from vqaudio.cli.jobs import files_in
+from vqaudio.cli.jobs import sounds_in
 from vqaudio.cli.program import Command
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("sounds", nargs=-1, required=True, type=options.PATH, metavar="IN...")
 @options.codebooks
 @click.option("--condition", default="none", metavar="FIELD=LABEL", help="tell the prior who speaks: speaker=p225")
+@click.option("--text", metavar="TEXT", help="what is said, where the model knows text: what it saves is told as well")
 @options.model(DEFAULT_MODEL)
 @options.own_prior
 @options.device
@@ -37,6 +37,7 @@ def main(
     sounds: tuple[Path, ...],
     codebooks: int | None,
     condition: str,
+    text: str | None,
     model: str,
     prior: Path | None,
     device: str,
@@ -50,11 +51,15 @@ def main(
     They are counted in chunks, as files have them, over all channels of audio files; of folders, of all such files
     below. Sound like that which the prior learned from costs less. Exits with status 1 where a file is cut off or
     damaged; what is there is counted.
+
+    With --text a sound is one piece of its whole length, and its channels are mixed.
     """
+    if text is not None:
+        options.refuse_given(("codebooks",), "is not for texts, which go with all codebooks that the prior knows")
     options.refuse_together("cluster", "jobs")
-    where, inputs = Where(cluster, jobs, device), list(_inputs(sounds))
+    where, inputs = Where(cluster, jobs, device), list(sounds_in(sounds))
     where.refuse_pipes(inputs)
-    how = Scoring(codebooks, condition, model, prior, device, backend)
+    how = Scoring(codebooks, condition, text, model, prior, device, backend)
     (how if cluster is None else replace(how, device="cpu")).check()  # who checks needs no GPU
     found: list[dict[str, Any]] = []
     problems: list[str] = []
@@ -71,6 +76,12 @@ def main(
         print(json.dumps(found, indent=2))
     elif found:
         for one in found:
+            if text is not None:
+                print(
+                    f"{one['file']}: {one['bits_per_token']:.3f} bits per token with its text, "
+                    f"{one['untold_bits_per_token']:.3f} without"
+                )
+                continue
             each = " ".join(f"{bits:.2f}" for bits in one["codebooks"])
             print(
                 f"{one['file']}: {one['bits_per_token']:.3f} bits per token ({each} by codebook), "
@@ -81,18 +92,6 @@ def main(
     if failed and len(inputs) > 1:
         print(f"error: {failed} of {len(inputs)} files could not be scored", file=sys.stderr)
     return 1 if problems or failed else 0
-
-
-def _inputs(paths: tuple[Path, ...]) -> Iterator[Input]:
-    """Files as they are named, and those in folders.
-
-    Raises:
-        VqaudioError: a folder has none.
-    """
-    from vqaudio.audio.file_source import SUFFIXES  # late: --help does without
-
-    for path in paths:
-        yield from map(Input, files_in(path, SUFFIXES, kind="sound files") if path.is_dir() else [path])
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,7 @@ class Scoring(Converter[Input, Score]):
 
     codebooks: int | None
     condition: str
+    text: str | None
     model: str
     prior: Path | None
     device: str
@@ -132,12 +132,16 @@ class Scoring(Converter[Input, Score]):
         self.codec.check_encodes()
         self.codec.check_codebooks(self.codebooks)
         self.codec.prior.labels(self.condition)
+        if self.text is not None:
+            self.codec.prior.known_text().read(self.text)
 
     def __call__(self, job: Input) -> Score:
         import numpy as np  # late: --help does without
 
         from vqaudio.audio.file_source import FileSource
 
+        if self.text is not None:
+            return self._told(job.source, self.text)
         with FileSource(job.source) as sound:
             bits = self.codec.score(sound, n_codebooks=self.codebooks, condition=self.condition)
             seconds = sound.channels * sound.n_samples / sound.sample_rate
@@ -151,6 +155,24 @@ class Scoring(Converter[Input, Score]):
             "codebooks": [round(float(np.mean(part)), 4) if part.size else 0.0 for part in bits],
         }
         return Score(told, seconds / sound.channels, sound.problems)
+
+    def _told(self, path: Path, text: str) -> Score:
+        """A score with a text beside that without."""
+        from vqaudio.audio.file_source import FileSource
+
+        with FileSource(path) as sound:
+            wav, problems, seconds = sound.read(0, sound.n_samples), sound.problems, sound.n_samples / sound.sample_rate
+            found = self.codec.score_text(wav, sound.sample_rate, text, condition=self.condition)
+        told = {
+            "file": str(path),
+            "text": text,
+            "bits_per_token": round(found.told / max(1, found.tokens), 4),
+            "untold_bits_per_token": round(found.untold / max(1, found.tokens), 4),
+            "bits": round(found.told, 2),
+            "untold_bits": round(found.untold, 2),
+            "tokens": found.tokens,
+        }
+        return Score(told, seconds, problems)
 
 
 if __name__ == "__main__":

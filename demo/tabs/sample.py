@@ -19,6 +19,11 @@ MAX_SECONDS = 10
 PROMPT_SECONDS = 10
 """So much of the end of a recording is gone on from: the prior does not look further back than that."""
 ANY = ("any", "")
+WORDS_TOLD = 12
+WORD_SECONDS = 0.5
+"""For progress alone: about so long a word takes."""
+MOST_TEXT = 200
+"""Characters."""
 
 
 def build(page: gr.Blocks) -> None:
@@ -29,6 +34,7 @@ def build(page: gr.Blocks) -> None:
             model = inputs.model(choices)
             with gr.Row():
                 speaker, label = (_field(model.value, field, title) for field, title in FIELDS.items())
+            text = _text(model.value)
             seconds = gr.Slider(1, MAX_SECONDS, 3, step=0.5, label="Seconds", buttons=[])
             count = gr.Slider(1, MAX_COUNT, 2, step=1, label="How many at once", buttons=[])
             with gr.Accordion("How they are sampled", open=False):
@@ -52,14 +58,14 @@ def build(page: gr.Blocks) -> None:
             if not choices:
                 gr.Markdown(_no_prior())
 
-    wanted = [model, speaker, label, seconds, n_codebooks, count, temperature, top_p, seed, prompt]
+    wanted = [model, speaker, label, text, seconds, n_codebooks, count, temperature, top_p, seed, prompt]
     event = go.click(sample, wanted, players, api_name="sample", **work.QUEUE)
     with place_of_stop:
         inputs.stop_button("sample", [event])
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     another.click(lambda: secrets.randbits(31), None, seed, **quiet)
     count.change(lambda n: [gr.Audio(visible=index < n) for index in range(MAX_COUNT)], count, players, **quiet)
-    model.change(describe, model, [speaker, label, n_codebooks], **quiet)
+    model.change(describe, model, [speaker, label, text, n_codebooks], **quiet)
 
 
 FIELDS = {"speaker": "Speaker", "label": "Digit"}
@@ -84,16 +90,32 @@ def _field(model: str | None, field: str, title: str) -> gr.Dropdown:
     )
 
 
+def _text(model: str | None) -> gr.Textbox:
+    """What shall be said; hidden where a model's prior knows no text."""
+    prior = models.prior(model) if model else None
+    alphabet = prior.alphabet if prior else None
+    known = () if alphabet is None else alphabet.symbols
+    words = ", ".join(known[:WORDS_TOLD]) + (", ..." if len(known) > WORDS_TOLD else "")
+    return gr.Textbox(
+        value="",
+        label="Say",
+        placeholder="nothing in particular",
+        info=f"in these words: {words}; it takes as long as it takes",
+        max_lines=2,
+        visible=bool(known),
+    )
+
+
 def _codebooks(model: str | None) -> gr.Slider:
     prior = models.prior(model) if model else None
-    most = len(prior.streams) if prior else 1
+    most = prior.n_codebooks if prior else 1
     return inputs.codebooks(most, most)
 
 
-def describe(model: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Slider]:
+def describe(model: str) -> tuple[gr.Dropdown, gr.Dropdown, gr.Textbox, gr.Slider]:
     """The inputs that depend on the model."""
     speaker, label = (_field(model, field, title) for field, title in FIELDS.items())
-    return speaker, label, _codebooks(model)
+    return speaker, label, _text(model), _codebooks(model)
 
 
 def _no_prior() -> str:
@@ -105,6 +127,7 @@ def sample(
     model: str | None,
     speaker: str,
     label: str,
+    text: str,
     seconds: float,
     n_codebooks: int,
     count: int,
@@ -117,6 +140,8 @@ def sample(
 ) -> list[str | None]:
     """Sample sounds that nobody made, each of so many seconds; with a prompt, they begin with its end.
 
+    With a text they say it, and are as long as that takes; a prompt, and seconds, are then left aside.
+
     Returns as many sounds as were asked for, and None for the players left over.
     """
     with work.Job("sample", request, progress) as job:
@@ -126,6 +151,8 @@ def sample(
             raise VqaudioError(
                 f"{count} sounds of {seconds:g} s asked for: at most {MAX_COUNT} of {MAX_SECONDS} s are sampled at once"
             )
+        if len(text) > MOST_TEXT:
+            raise VqaudioError(f"the text has {len(text)} characters, at most {MOST_TEXT} are said at once")
         how = Sampling(temperature=temperature, top_p=top_p, seed=int(seed))
         sound = None if prompt is None else recordings.read(prompt)
         job.step(0.0, "loading the model")
@@ -133,17 +160,21 @@ def sample(
         before = None if sound is None else sound.mono(codec.sample_rate)[-PROMPT_SECONDS * codec.sample_rate :]
         given = {"speaker": speaker, "label": label}
         condition = ",".join(f"{field}={name}" for field, name in given.items() if name) or NONE
-        n_frames = max(1, round(seconds * codec.frame_rate))
-        report = job.part(0.0, 1.0, n_frames, "sampling codes")
-        wavs = codec.sample(
-            n_frames,
-            n_codebooks=n_codebooks,
-            count=count,
-            condition=condition,
-            sampling=how,
-            prompt=before,
-            done=report,
-        )
+        if text.strip():
+            frames = round(WORD_SECONDS * len(text.split()) * codec.frame_rate)
+            report = job.part(0.0, 1.0, frames, "sampling codes")
+            wavs = codec.say([text] * count, condition=condition, sampling=how, done=report)
+        else:
+            n_frames = max(1, round(seconds * codec.frame_rate))
+            wavs = codec.sample(
+                n_frames,
+                n_codebooks=n_codebooks,
+                count=count,
+                condition=condition,
+                sampling=how,
+                prompt=before,
+                done=job.part(0.0, 1.0, n_frames, "sampling codes"),
+            )
         folder, name = outputs.new_folder(), Path(sound.name).stem if sound else speaker or label or "sample"
         paths = [
             outputs.write_wav(folder / f"{name}-seed-{how.seed}-{number}.wav", wav[None], sample_rate=codec.sample_rate)

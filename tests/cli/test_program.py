@@ -63,7 +63,7 @@ def test_what_may_have_been_meant_is_said(arguments, guess, capsys):
     ("words", "last", "offered"),
     [
         ([], "dec", {"decode", "decompress"}),
-        (["sample"], "--list", {"--list-speakers", "--list-labels"}),
+        (["sample"], "--list", {"--list-speakers", "--list-labels", "--list-text"}),
         (["score", "--model"], "dig", {"digits", "dig"}),
     ],
 )

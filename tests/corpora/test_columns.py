@@ -20,7 +20,9 @@ def listed(**row):
 def test_each_name_of_a_column_is_understood():
     for field, names in NAMES.items():
         for name in names:
-            value = {"begin": 1, "end": 3, "duration": 2, "seconds": 2, "channel": 1}.get(field, "x.wav")
+            value = {"begin": 1, "end": 3, "duration": 2, "seconds": 2, "channel": 1, "starts": (1, 2)}.get(
+                field, "x.wav"
+            )
             row = {name.upper().replace("_", " "): value} if field == "path" else {"path": "a.wav", name: value}
             row |= {"begin": 1.0} if field in ("duration", "end") else {}
             assert not listed(**row).problem
@@ -95,3 +97,29 @@ def test_the_page_on_corpora_names_every_column():
     page = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
     for names in NAMES.values():
         assert set(names) <= set(re.findall(r"`(\w+)`", page))
+
+
+@pytest.mark.parametrize("value", ["0.25 1  2.5", [0.25, 1, 2.5], (0.25, 1.0, 2.5)])
+def test_times_of_symbols_are_numbers_in_a_text_or_a_list(value):
+    assert listed(path="a.wav", starts=value).utterance.starts == (0.25, 1.0, 2.5)
+
+
+@pytest.mark.parametrize("value", ["", None, math.nan, []])
+def test_times_may_be_missing(value):
+    assert listed(path="a.wav", starts=value).utterance.starts == ()
+
+
+def test_one_time_may_stand_alone():
+    assert listed(path="a.wav", starts=0.5).utterance.starts == (0.5,)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("0.2 x", "says x in the column starts, expected a number from 0 on"),
+        ("0.2 -1", "says -1 in the column starts"),
+        ([1.0, 0.5], "expected times that do not go back"),
+    ],
+)
+def test_times_that_cannot_be_are_named(value, said):
+    assert said in listed(path="a.wav", starts=value).problem

@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from priors import BOB, CODEC, tiny_integer_prior, tiny_wavenet
+from text_priors import text_prior
 
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
@@ -41,7 +42,7 @@ def frames(prior: IntegerPrior, condition: str, known: NDArray[np.int64], batch:
     model = step_model(prior, name="tiny")
     onnx.checker.check_model(model)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    alphabet, n_streams = prior.streams[0].alphabet, len(prior.streams)
+    alphabet, n_streams = prior.streams[0].alphabet, prior.n_codebooks
     told = {"condition": prior.labels(condition)} if prior.fields else {}
     codes = np.full((batch, n_streams), -1)
     state = np.full((batch, *description(prior)["state"]), 128, np.uint8)
@@ -53,7 +54,7 @@ def frames(prior: IntegerPrior, condition: str, known: NDArray[np.int64], batch:
 
 
 def assert_same(prior: IntegerPrior, condition: str, n_frames: int, batch: int = 2) -> None:
-    random, n_streams = np.random.default_rng(0), len(prior.streams)
+    random, n_streams = np.random.default_rng(0), prior.n_codebooks
     known = random.integers(prior.streams[0].alphabet, size=(n_frames, batch, n_streams))
     known[::2] = -1
     stepper = NumpyStepper(prior, batch, n_streams, condition=condition)
@@ -71,6 +72,10 @@ def assert_same(prior: IntegerPrior, condition: str, n_frames: int, batch: int =
 @pytest.mark.parametrize("condition", [NONE, BOB])
 def test_a_tiny_prior(condition: str) -> None:
     assert_same(even_prior(), condition, 12)
+
+
+def test_the_text_of_a_tiny_prior_is_left_out() -> None:
+    assert_same(text_prior(), NONE, 12)
 
 
 @pytest.mark.slow

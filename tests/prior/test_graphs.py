@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from priors import BOB, dice_prior, tiny_integer_prior
+from text_priors import text_prior
 
 from vqaudio.intnet.graph import ZERO
 from vqaudio.intnet.grids import INT8
@@ -17,6 +18,7 @@ from vqaudio.prior.entropy import legacy_priors, load_prior, shipped_priors
 from vqaudio.prior.graphs import column_biases, column_model, head_model
 from vqaudio.prior.network import IntegerNetwork
 from vqaudio.prior.stepping import NumpyStepper
+from vqaudio.prior.text import AGES
 
 LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL")
 PATHS = legacy_priors() | shipped_priors()
@@ -46,8 +48,12 @@ def assert_same(
         past = numbers(batch_size, len(network.layers), network.embed.weight.shape[1])
         for index, ring in enumerate(stepper.rings):
             ring[0] = past[:, index]
+        if network.alphabet is not None:
+            stepper.symbol = random.integers(network.streams[-1].alphabet, size=batch_size)
+            stepper.age = random.integers(AGES, size=batch_size)
         given = {"past": (past + ZERO).astype(np.uint8).reshape(batch_size, -1), "embedded": 2 * before}
-        context, seen = column.run(None, given | column_biases(network, stepper.biases))
+        rows = stepper.view if network.alphabet else 0  # those of a prior with text are each sequence's own
+        context, seen = column.run(None, given | column_biases(network, [bias[rows] for bias in stepper.biases]))
         expected = stepper.next_column(2 * before)
         assert np.array_equal(context, expected + ZERO)
         assert np.array_equal(seen, np.concatenate([ring[0] for ring in stepper.rings], axis=1) + ZERO)
@@ -59,7 +65,7 @@ def assert_same(
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("made", [dice_prior, tiny_integer_prior])
+@pytest.mark.parametrize("made", [dice_prior, tiny_integer_prior, text_prior])
 def test_small_networks_give_the_same(made, threads, level):
     for condition in (NONE, BOB):
         assert_same(made(), batch_sizes=(1, 2, 3, 70), condition=condition, threads=threads, level=level)

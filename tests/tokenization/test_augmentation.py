@@ -14,7 +14,7 @@ def test_an_augmented_copy_has_another_speed_start_and_level(gain):
     wav = np.float32(gain) * sound(RATE)[0]
     lengths, levels = [], []
     for seed in range(20):
-        made = augmented(wav, RATE, hop_length=HOP, speed=0.1, random=np.random.default_rng(seed))
+        made, _ = augmented(wav, RATE, hop_length=HOP, speed=0.1, random=np.random.default_rng(seed))
         assert made.dtype == np.float32
         assert np.abs(made).max() <= 1.0
         lengths.append(len(made))
@@ -26,8 +26,23 @@ def test_an_augmented_copy_has_another_speed_start_and_level(gain):
 
 def test_without_a_change_of_speed_only_level_and_start_vary():
     wav = sound(RATE)[0]
-    made = augmented(wav, RATE, hop_length=HOP, speed=0.0, random=np.random.default_rng(3))
+    made, _ = augmented(wav, RATE, hop_length=HOP, speed=0.0, random=np.random.default_rng(3))
     cut = len(wav) - len(made)
     assert 0 <= cut < HOP
     gain = made @ wav[cut:] / (wav[cut:] @ wav[cut:])
     np.testing.assert_allclose(made, gain * wav[cut:], atol=1e-6)
+
+
+def test_times_are_those_of_the_copy():
+    """Clicks are where the times say that they are."""
+    clicks = np.array([0.0, 0.2, 0.75, 0.9])
+    wav = np.zeros(RATE, np.float32)
+    wav[np.round(clicks * RATE).astype(int)] = 1.0
+    for seed in range(10):
+        made, times = augmented(
+            wav, RATE, starts=tuple(clicks), hop_length=HOP, speed=0.1, random=np.random.default_rng(seed)
+        )
+        assert times[0] == 0.0
+        for time in times[1:]:
+            around = np.abs(made[round(time * RATE) - 20 : round(time * RATE) + 21])
+            assert abs(int(around.argmax()) - 20) <= 2

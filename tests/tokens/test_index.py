@@ -28,10 +28,10 @@ def _here(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("origin", "dtype"), [(TWO_LEVELS, np.int32), (FLAT, np.int16)], ids=["int32", "int16"])
 def test_rows_are_those_that_were_written(origin, dtype):
     rows = [
-        row([[3, 15], [7, 1, 0]], corpus="words", speaker="ann", label="one"),
-        row([[4]], split="valid", speaker="bob", corpus="words"),
+        row([[3, 15], [7, 1, 0]], corpus="words", speaker="ann", label="one", text="é one", starts=(0.1, 0.25)),
+        row([[4]], split="valid", speaker="bob", corpus="words", text="two"),
         row([], corpus="words"),
-        row([[1], [2]], version=3, speaker="ann", corpus="digits"),
+        row([[1], [2]], version=3, speaker="ann", corpus="digits", text="three", starts=(0.5,)),
     ]
     tokens.write(Path("tokens/a.parquet"), origin, rows[:3])
     tokens.write(Path("tokens/b.parquet"), origin, rows[3:])
@@ -43,6 +43,8 @@ def test_rows_are_those_that_were_written(origin, dtype):
         assert [part.tolist() for part in codes] == [part.tolist() for part in one.codes]
         assert {part.dtype for part in codes} <= {np.dtype(dtype)}
         assert all(found.text(at, field) == getattr(one, field) for field in index.FIELDS)
+        assert found.said(at) == one.text
+        assert tuple(found.said_at(at)) == one.starts
     assert found.versions.tolist() == [0, 0, 0, 3]
     assert isinstance(found.values, np.memmap)
     assert not found.values.flags.writeable

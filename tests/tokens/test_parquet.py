@@ -38,7 +38,17 @@ def test_what_is_written_is_read():
     """Streams of different strides, a row with fewer codebooks, texts beyond ASCII, and shards in order."""
     rows = [
         row("a.wav", [3, 15], [7, 59999, 0]),
-        row("deep/b.wav", [1], speaker="Zoë", label="sieben", split="valid", id="b", text="sieben, bitte", seconds=0.5),
+        row(
+            "deep/b.wav",
+            [1],
+            speaker="Zoë",
+            label="sieben",
+            split="valid",
+            id="b",
+            text="sieben, bitte",
+            starts=(0.1, 0.3),
+            seconds=0.5,
+        ),
         row("c.wav", [2], [5], version=3),
     ]
     tokens.write(Path("x-00.parquet"), TWO_LEVELS, rows[:2])
@@ -98,7 +108,8 @@ def test_pyarrow_reads_the_columns_of_the_schema(shard):
 
     table = parquet.read_table(shard)
     texts = {"id", "path", "corpus", "speaker", "label", "text", "split", "model"}
-    others = {"version": "int32", "seconds": "double", "codes": "list<element: list<element: int16>>"}
+    others = {"version": "int32", "seconds": "double", "starts": "list<element: double>"}
+    others["codes"] = "list<element: list<element: int16>>"
     assert {field.name: str(field.type) for field in table.schema} == dict.fromkeys(texts, "string") | others
     assert table["codes"].to_pylist() == [[[3, 15], [7, 1, 0, 2], [1, 1, 1, 9]], [[4]]]
     assert table["seconds"].to_pylist() == [0.04, None]

@@ -26,6 +26,7 @@ from vqaudio.prior.context import ContextPrior
 from vqaudio.qat.fake_quantize import FakeQuantize
 from vqaudio.tokens import Origin
 from vqaudio.train import main
+from vqaudio.training import prior as prior_training
 from vqaudio.training.loop import Trainer
 from vqaudio.training.prior import PriorTask, counted_bits
 from vqaudio.wavenet import WaveNet, saved
@@ -128,8 +129,8 @@ def test_the_command_trains_a_prior(toys, tmp_path, capsys):
     assert saved.load(Path(config.out) / "model.safetensors").training["steps"] == 3
 
 
-def test_a_prior_learns_who_speaks(toys, tmp_path):
-    """Each speaker with a code of her own: told the speaker, the prior knows what comes from the first code on."""
+def of_two_speakers(toys: Path, folder: Path) -> tuple[dict[str, Any], list[tokens.Row]]:
+    """Settings of data in which each of two speakers has a code of her own, and its rows."""
     codec = checkpoint.load(toys / "codec.safetensors")
     origin = Origin(codec.fingerprint, codec.model.bottleneck.streams, 500.0)
     rows = [
@@ -137,9 +138,14 @@ def test_a_prior_learns_who_speaks(toys, tmp_path):
         for who in (0, 1)
         for split in ("train", "valid")
     ]
-    (tmp_path / "tokens").mkdir()
-    tokens.write(tmp_path / "tokens" / "a.parquet", origin, rows)
-    data = {"folder": str(tmp_path / "tokens"), "crop_seconds": 0.04, "batch_size": 8}
+    folder.mkdir()
+    tokens.write(folder / "a.parquet", origin, rows)
+    return {"folder": str(folder), "crop_seconds": 0.04, "batch_size": 8}, rows
+
+
+def test_a_prior_learns_who_speaks(toys, tmp_path):
+    """Told the speaker, the prior knows what comes from the first code on."""
+    data, rows = of_two_speakers(toys, tmp_path / "tokens")
     config = prior_config(toys, tmp_path / "run", data=data, fields=["speaker"], steps=30, learning_rate=0.05)
     Trainer(config, progress=False).run()
     exported = integer.load(tmp_path / "run" / "model.int8.safetensors")
@@ -241,6 +247,32 @@ def test_a_run_can_start_from_a_prior_of_fewer_codebooks(finished, toys, tmp_pat
     close(found["heads.2.context.weight"], found["heads.1.context.weight"])
     close(found["active_streams.weight"][2], found["active_streams.weight"][1])
     close(found["embeddings.2"], fresh["embeddings.2"])
+
+
+def test_a_run_can_start_from_a_prior_of_other_labels(toys, tmp_path):
+    """Those that both know are kept, by their names; and so is what stands for none."""
+    data, _ = of_two_speakers(toys, tmp_path / "tokens")
+    settings: dict[str, Any] = {"data": data, "fields": ["speaker"], "steps": 1}
+    fresh = Trainer(prior_config(toys, tmp_path / "fresh", **settings), progress=False).model
+    assert isinstance(fresh, WaveNet)
+    assert fresh.fields == {"speaker": ("ann", "bob")}
+    start = WaveNet(fresh.config, fresh.streams, {"speaker": ("zoe", "bob")})
+    saved.save(start, tmp_path / "other.safetensors", codec="0" * 12)
+    settings["init_from"] = str(tmp_path / "other.safetensors")
+    run = Trainer(prior_config(toys, tmp_path / "run", **settings), progress=False)
+    none, ann, bob = run.model.state_dict()["labels.0.weight"]
+    theirs, own = start.state_dict()["labels.0.weight"], fresh.state_dict()["labels.0.weight"]
+    close = partial(torch.testing.assert_close, rtol=1e-3, atol=1e-3)  # float16 in between
+    close(none, theirs[0])
+    close(ann, own[1])
+    close(bob, theirs[2])
+
+
+def test_a_run_can_start_from_the_prior_of_a_shipped_model(monkeypatch, tmp_path):
+    (tmp_path / "mine.safetensors").touch()
+    monkeypatch.setattr(prior_training, "PRIORS", tmp_path)
+    assert prior_training.network_of("mine") == tmp_path / "mine.safetensors"
+    assert prior_training.network_of("runs/mine.safetensors") == Path("runs/mine.safetensors")
 
 
 def test_tokens_of_another_codec_are_refused(toys, tmp_path, capsys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.converting import Job, Where, convert_all
+from vqaudio.cli.converting import Input, Job, Where, convert_all
 from vqaudio.cli.options import PATH
 from vqaudio.cli.outcomes import Outcome, totals
 from vqaudio.errors import VqaudioError
@@ -147,6 +147,18 @@ def files_in(folder: Path, suffixes: Collection[str], *, kind: str = "files to c
     if not files:
         raise VqaudioError(f"{folder}: holds no {kind}; expected names ending in {', '.join(sorted(suffixes))}")
     return files
+
+
+def sounds_in(paths: Iterable[Path]) -> Iterator[Input]:
+    """Sound files as they are named, and those in folders.
+
+    Raises:
+        VqaudioError: a folder has none.
+    """
+    from vqaudio.audio.file_source import SUFFIXES  # late: --help does without
+
+    for path in paths:
+        yield from map(Input, files_in(path, SUFFIXES, kind="sound files") if path.is_dir() else [path])
 
 
 HERE = Where()

@@ -24,6 +24,7 @@ COMMANDS = {
     "models": "which models there are, and what for",
     "sample": "new sound from a model's prior",
     "score": "bits per token by a model's prior",
+    "transcribe": "what is said, by a model's prior",
     "evaluate": "quality and rate beside other codecs",
     "listen": "a page to hear a model beside other codecs",
     "train": "train a codec or a prior",

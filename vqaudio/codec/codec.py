@@ -33,12 +33,15 @@ from vqaudio.errors import ContainerError, ModelError
 from vqaudio.inference.backends import load_networks
 from vqaudio.inference.base import MOST_AHEAD
 from vqaudio.inference.stored import read_model
+from vqaudio.prior import BEAM
 from vqaudio.prior.base import NONE
 from vqaudio.prior.entropy import coders
 from vqaudio.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from vqaudio.codec.text import TextScore
     from vqaudio.prior.sampling import Sampling
+    from vqaudio.prior.text_search import Hypothesis
 
 
 def load(
@@ -256,6 +259,70 @@ class Codec(PretrainedModel):
         from vqaudio.codec import sampling as prior_sampling  # late, likewise
 
         return prior_sampling.score(self, sound, n_codebooks=n_codebooks, condition=condition)
+
+    # --------------------------------------------------------------------------- with a prior that knows text as well
+
+    def say(
+        self,
+        texts: Sequence[str],
+        *,
+        condition: str = NONE,
+        sampling: Sampling | None = None,
+        done: Callable[[int], object] | None = None,
+    ) -> list[Window]:
+        """New sounds that say each text: what :meth:`say_codes` gives, decoded to float32 ``(samples,)``."""
+        return [
+            self.decode(codes)[0] for codes in self.say_codes(texts, condition=condition, sampling=sampling, done=done)
+        ]
+
+    def say_codes(
+        self,
+        texts: Sequence[str],
+        *,
+        condition: str = NONE,
+        sampling: Sampling | None = None,
+        done: Callable[[int], object] | None = None,
+    ) -> list[Codes]:
+        """Sample codes from the prior that say each text, side by side; each is as long as the prior makes it.
+
+        Args:
+            texts: in words or characters that the prior knows, as ``three one four``.
+            condition: what else it is told, as in ``speaker=theo``.
+            sampling: temperature, seed and the like.
+            done: is called with 1 after each frame.
+
+        Raises:
+            ModelError: no prior, or one that does not know text, the words or the condition.
+        """
+        from vqaudio.codec import text  # late, as sampling is
+
+        return text.say_codes(self, texts, condition=condition, sampling=sampling, done=done)
+
+    def transcribe(self, wav: Any, sample_rate: int, *, condition: str = NONE, beam: int = BEAM) -> list[Hypothesis]:
+        """The texts that make a sound likeliest, the first most of all, each with its bits.
+
+        Args:
+            wav: as for :meth:`encode`; of several channels their mean is heard.
+            sample_rate: Hz.
+            condition: what else the prior is told, as in ``speaker=theo``.
+            beam: how many ways to say texts are followed at a time.
+
+        Raises:
+            AudioError, ModelError: as for :meth:`encode`, and as for :meth:`say_codes`.
+        """
+        from vqaudio.codec import text  # late, likewise
+
+        return text.transcribe(self, wav, sample_rate, condition=condition, beam=beam)
+
+    def score_text(self, wav: Any, sample_rate: int, text: str, *, condition: str = NONE) -> TextScore:
+        """What a sound costs by the prior in bits, with its text known and without.
+
+        Both are of the sound as a whole, from its start; with the text, all moments at which its words may begin are
+        added up. Arguments and errors as for :meth:`transcribe` and :meth:`say_codes`.
+        """
+        from vqaudio.codec import text as texts  # late, likewise
+
+        return texts.score_text(self, wav, sample_rate, text=text, condition=condition)
 
     # ------------------------------------------------------------------------------------------------ bytes and files
 

@@ -84,7 +84,7 @@ class CodeCosts:
         biases = prior.biases(n_streams, condition)
         self.layers = [
             (layer.dilation, _Requantize(layer.input_quantizer), _Linear(layer.gates, bias), _Linear(layer.out))
-            for layer, bias in zip(prior.layers, biases, strict=True)
+            for layer, (bias,) in zip(prior.layers, biases, strict=True)
         ]
         self.context_quantizer = _Requantize(prior.context_quantizer)
         self.heads = [_Head(head) for head in prior.heads[:n_streams]]

@@ -80,12 +80,26 @@ class LoadedModel:
         if self.prior_file is None:
             raise ModelError(f"{self.name} has no prior here: train one (recipes/), and give its file with --prior")
         prior = load_prior(self.prior_file)
-        if prior.codec != self.fingerprint or prior.streams != self.streams:
+        if prior.codec != self.fingerprint or prior.codebooks != self.streams[: prior.n_codebooks]:
             raise ModelError(
                 f"{self.prior_file}: is a prior for the codes of the model {prior.codec}, not of {self.name} "
                 f"({self.fingerprint})"
             )
         return prior
+
+    def prior_for(self, n_codebooks: int | None) -> tuple[IntegerPrior, int]:
+        """The prior, and how many codebooks to use: what is asked for, or all that the prior knows.
+
+        Raises:
+            ModelError: as :attr:`prior` and :meth:`check_codebooks`, or it does not know as many.
+        """
+        prior = self.prior
+        if n_codebooks is None:
+            return prior, prior.n_codebooks
+        count = self.check_codebooks(n_codebooks)
+        if count > prior.n_codebooks:
+            raise ModelError(f"{count} codebooks asked for, but the prior knows the first {prior.n_codebooks} alone")
+        return prior, count
 
     def chunk_frames(self, seconds: float = CHUNK_SECONDS) -> int:
         """Frames of a chunk: a multiple of every stream's stride."""

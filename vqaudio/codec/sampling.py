@@ -30,7 +30,7 @@ def sample_codes(
     done: Callable[[int], object] | None,
 ) -> list[Codes]:
     """See :meth:`vqaudio.Codec.sample_codes`."""
-    n_streams, prior = model.check_codebooks(n_codebooks), model.prior
+    prior, n_streams = model.prior_for(n_codebooks)
     given: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in range(n_streams)]
     levels: tuple[tuple[Level, ...], ...] = ()
     if prompt is not None:
@@ -66,7 +66,7 @@ def sample_codes(
 def score(model: LoadedModel, sound: Source, *, n_codebooks: int | None, condition: str) -> list[NDArray[np.float64]]:
     """See :meth:`vqaudio.Codec.score`."""
     model.check_encodes()
-    n_streams, prior = model.check_codebooks(n_codebooks), model.prior
+    prior, n_streams = model.prior_for(n_codebooks)
     bits: list[list[NDArray[np.float64]]] = [[] for _ in range(n_streams)]
     for block in encode_blocks(
         model.networks, sound, block_frames=model.chunk_frames(), n_streams=n_streams, margin=model.margin

@@ -160,6 +160,6 @@ def entropy_coder(model: LoadedModel, entropy: str, *, n_streams: int, condition
     """
     if entropy == "none":
         return None
-    prior = model.prior if entropy == "prior" else ContextPrior(model.streams)
+    prior = model.prior_for(n_streams)[0] if entropy == "prior" else ContextPrior(model.streams)
     prior.labels(condition)
     return PriorCoder(prior, n_streams, condition=condition)

@@ -40,6 +40,8 @@ class TokenDataConfig(Section):
     label_dropout: float = Field(
         0.5, ge=0, le=1, description="share of crops whose labels are left out, each by itself"
     )
+    text_dropout: float = Field(0.15, ge=0, le=1, description="share of steps without the text, where there is one")
+    lead_seconds: float = Field(0.04, ge=0, le=1, description="how long before its sound a symbol of a text comes")
 
 
 class PriorTrainConfig(RunConfig):
@@ -49,6 +51,13 @@ class PriorTrainConfig(RunConfig):
     codec: str = Field(description="a shipped model's name, or a file: whose tokens they are")
     fields: tuple[Literal["speaker", "label"], ...] = Field((), description="what the prior is conditioned on")
     field_corpora: tuple[str, ...] = Field((), description="whose labels count; none: all that have one")
+    text: Literal["word", "character"] | None = Field(
+        None, description="the symbols of texts, which the prior is to know in step with codes; none: it knows no text"
+    )
+    text_weight: float = Field(
+        0.5, ge=0, description="of the text's bits in the loss, beside the mean of the codebooks'"
+    )
+    codebooks: int | None = Field(None, ge=1, description="learn the first so many alone")
     model: WaveNetConfig = WaveNetConfig()
     data: TokenDataConfig
     quantize_from: float = Field(0.7, ge=0, le=1, description="share of the run after which values are on their grids")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from vqaudio.audio.recordings import NO_CORPUS
@@ -35,6 +36,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "speaker": ("speaker", "speaker_id", "spk", "spk_id", "client_id"),
     "label": ("label",),
     "text": ("text", "transcript", "transcription", "sentence", "normalized_text"),
+    "starts": ("starts",),
     "seconds": ("seconds",),
     "begin": ("begin", "offset", "start", "start_time"),
     "end": ("end", "end_time"),
@@ -101,6 +103,8 @@ class Columns:
                 numbers[field] = number
         if numbers:
             known |= self._place(numbers)
+        if "starts" in self._names:
+            known["starts"] = _starts(row.get(self._names["starts"]), self._names["starts"])
         if "corpus" not in known:
             known["corpus"] = corpus_in(path)
         if "id" not in known:
@@ -147,6 +151,23 @@ def _number(value: Any, column: str) -> float | None:
     if not 0 <= number < math.inf:
         raise CorpusError(f"says {value} in the column {column}, expected a number from 0 on")
     return number
+
+
+def _starts(value: Any, column: str) -> tuple[float, ...]:
+    """Times as they stand in a row: numbers with spaces between them, or a list.
+
+    Raises:
+        CorpusError: they are no such numbers, or one is before the one before it.
+    """
+    values = value.split() if isinstance(value, str) else value
+    if values is None or (isinstance(values, float) and math.isnan(values)):
+        return ()
+    if not isinstance(values, Sequence):
+        values = [values]
+    starts = tuple(number for each in values if (number := _number(each, column)) is not None)
+    if any(later < earlier for earlier, later in pairwise(starts)):
+        raise CorpusError(f"says {value} in the column {column}, expected times that do not go back")
+    return starts
 
 
 def plain_name(name: str) -> str:

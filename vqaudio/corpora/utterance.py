@@ -21,6 +21,8 @@ class Utterance:
         path: as SOURCE has it.
         corpus: what it belongs to. split: ``train``, ``valid``, or another name for what training leaves alone.
         speaker, label, text: who speaks, of what class it is, what is said; empty where not known.
+        starts: when each word or letter of ``text`` begins, in seconds from where the utterance does; empty where not
+            known.
         seconds: how long it is, where SOURCE says so.
         begin: where it begins in the recording, in seconds. duration: how long it lasts from there, or None for all.
         channel: the one that is heard, from 0 on, or None for the mean of all.
@@ -33,6 +35,7 @@ class Utterance:
     speaker: str = ""
     label: str = ""
     text: str = ""
+    starts: tuple[float, ...] = ()
     seconds: float | None = None
     begin: float = 0.0
     duration: float | None = None

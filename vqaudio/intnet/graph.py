@@ -88,9 +88,17 @@ class Graph:
         made = self.add("Floor", self.products(x, layer))
         return made if layer.reach() < layer.limit else self.clip(made, -layer.limit, layer.limit)
 
-    def linear_to_indices(self, x: str, layer: Int8Linear, *, bias: str) -> str:
-        """A whole layer, to int32 from 0 to twice its limit; ``bias`` has the limit as its offset."""
-        made = self.clip(self.products(x, layer, bias=bias), 0, 2 * layer.limit)
+    def linear_to_indices(self, x: str, layer: Int8Linear, *, bias: str, by_row: bool = False) -> str:
+        """A whole layer, to int32 from 0 to twice its limit; ``bias`` has the limit as its offset.
+
+        ``by_row``: it is ``(batch, outputs)``, each row's own.
+        """
+        if by_row:  # the product takes one for all rows alone
+            none = self.constant(np.zeros_like(layer.bias), np.float32)
+            made = self.add("Add", self.products(x, layer, bias=none), bias)
+        else:
+            made = self.products(x, layer, bias=bias)
+        made = self.clip(made, 0, 2 * layer.limit)
         return self.add("Cast", made, to=TensorProto.INT32)
 
     def linear_to_uint8(self, x: str, layer: Int8Linear) -> str:

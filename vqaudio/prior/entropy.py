@@ -115,7 +115,7 @@ def coders(prior: Path | None = None) -> Callable[[SoundHeader], Coder]:
         found = load_prior(at_hand[header.prior])
         if found.fingerprint != header.prior:
             raise ModelError(f"{at_hand[header.prior]}: was replaced by another prior just now; try again")
-        if found.streams[: len(header.streams)] != header.streams:
+        if found.codebooks[: len(header.streams)] != header.streams:
             raise ModelError(f"was coded with the prior {header.prior}, which is for other streams: it is damaged")
         found.labels(header.condition)
         return PriorCoder(found, len(header.streams), condition=header.condition)

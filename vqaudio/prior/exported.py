@@ -26,7 +26,7 @@ from vqaudio.prior.network import IntegerNetwork
 
 
 def step_model(network: IntegerNetwork, *, name: str) -> onnx.ModelProto:
-    """The model of a frame, for codes of all streams.
+    """The model of a frame, for codes of all codebooks; a text in step with them is left out.
 
     Inputs: ``before``, int64 ``(batch, streams)``, the codes of the frame before, -1 where there is none; ``state``,
     uint8 ``(batch, columns, channels)``, at first full of 128; ``noise``, float32 ``(batch, streams, alphabet)``; and
@@ -37,13 +37,14 @@ def step_model(network: IntegerNetwork, *, name: str) -> onnx.ModelProto:
         ModelError: streams of several strides or alphabets.
         ValueError: weights for which float32 would not be exact.
     """
-    if len(set(network.streams)) > 1 or network.streams[0].stride > 1:
+    streams = network.streams[: network.n_codebooks]
+    if len(set(streams)) > 1 or streams[0].stride > 1:
         raise ModelError(f"the prior of {name} is for streams of several rates or alphabets, which no ONNX file holds")
-    graph, n_streams = Graph(), len(network.streams)
+    graph, n_streams = Graph(), len(streams)
     width = network.embed.weight.shape[1]
     before = graph.input("before", np.int64, "batch", n_streams)
     state = graph.input("state", np.uint8, "batch", sum(layer.dilation for layer in network.layers), width)
-    noise = graph.input("noise", np.float32, "batch", n_streams, network.streams[0].alphabet)
+    noise = graph.input("noise", np.float32, "batch", n_streams, streams[0].alphabet)
     tables = [graph.constant(np.pad(table, ((0, 1), (0, 0))), np.float32) for table in network.embeddings]  # -1: zeros
     rows = [graph.add("Gather", table, _part(graph, before, at)) for at, table in enumerate(tables)]
     embedded = _flat(graph, graph.add("Sum", *rows))
@@ -58,7 +59,7 @@ def step_model(network: IntegerNetwork, *, name: str) -> onnx.ModelProto:
 
     logits, codes = [], []
     total = graph.add("Mul", embedded, graph.constant(0, np.float32))
-    for stream, (head, table) in enumerate(zip(network.heads, tables, strict=True)):
+    for stream, (head, table) in enumerate(zip(network.heads, tables, strict=False)):
         steps = _deep(graph, add_logits(graph, head, context, before=total))
         logits.append(graph.add("Mul", steps, graph.constant(2.0 ** -LOGIT[0], np.float32)))
         noisy = graph.add("Add", logits[-1], _part(graph, noise, stream))
@@ -87,8 +88,8 @@ def description(network: IntegerNetwork) -> dict[str, Any]:
 
 
 def _biases(graph: Graph, network: IntegerNetwork) -> list[str]:
-    """What :meth:`IntegerNetwork.biases` and :func:`column_biases` make for all streams, in float64, which is exact."""
-    total = graph.constant(network.active_streams[-1], np.float64)
+    """What :meth:`IntegerNetwork.biases` and :func:`column_biases` make for all codebooks, in float64: it is exact."""
+    total = graph.constant(network.active_streams[network.n_codebooks - 1], np.float64)
     if network.fields:
         condition = graph.input("condition", np.int64, len(network.fields))
         for field, table in enumerate(network.tables):

@@ -21,7 +21,8 @@ def column_model(network: IntegerNetwork) -> bytes:
     """The model of a column.
 
     Inputs: ``embedded``, float32 ``(batch, code_dim)``, the sum of the embeddings of the frame before; ``past``, uint8
-    ``(batch, layers * channels)``, what each layer looks back on; and for each layer a bias: see :func:`column_biases`.
+    ``(batch, layers * channels)``, what each layer looks back on; and for each layer a bias ``(2 * channels,)``, see
+    :func:`column_biases`, or one ``(batch, 2 * channels)`` where the prior knows text.
     Outputs: uint8 ``(batch, skip_channels)``, what heads see of the past; and what layers will look back on, like
     ``past``.
 
@@ -32,15 +33,31 @@ def column_model(network: IntegerNetwork) -> bytes:
     embedded = graph.input("embedded", np.float32, "batch", network.embed.weight.shape[0])
     past = graph.input("past", np.uint8, "batch", len(network.layers) * width)
     pasts = graph.add_several("Split", past, outputs=len(network.layers), axis=1, num_outputs=len(network.layers))
-    biases = [graph.input(f"bias_{index}", np.float32, 2 * width) for index in range(len(network.layers))]
-    context, seen = add_column(graph, network, embedded, pasts=pasts, biases=biases)
+    by_row = network.alphabet is not None  # as rows have symbols of their own in view
+    shape = ("batch", 2 * width) if by_row else (2 * width,)
+    biases = [graph.input(f"bias_{index}", np.float32, *shape) for index in range(len(network.layers))]
+    context, seen = add_column(graph, network, embedded, pasts=pasts, biases=biases, by_row=by_row)
     return graph.model({context: np.uint8, graph.add("Concat", *seen, axis=1): np.uint8})
 
 
 def add_column(
-    graph: Graph, network: IntegerNetwork, embedded: str, *, pasts: Sequence[str], biases: Sequence[str]
+    graph: Graph,
+    network: IntegerNetwork,
+    embedded: str,
+    *,
+    pasts: Sequence[str],
+    biases: Sequence[str],
+    by_row: bool = False,
 ) -> tuple[str, list[str]]:
-    """Add a column to a graph; ``pasts`` are what layers look back on, ``biases`` as :func:`column_biases` makes them.
+    """Add a column to a graph.
+
+    Args:
+        graph: to which it is added.
+        network: whose column.
+        embedded: as for :func:`column_model`.
+        pasts: what layers look back on.
+        biases: as :func:`column_biases` makes them.
+        by_row: these are ``(batch, 2 * channels)``, each row's own.
 
     Returns:
         What heads see of the past; and what each layer will look back on.
@@ -57,7 +74,8 @@ def add_column(
     for layer, before, bias in zip(network.layers, pasts, biases, strict=True):
         scaled_bias(layer.gates, np.full_like(layer.gates.bias, LARGEST_BIAS), GATE[1])  # raises where it is not exact
         seen.append(graph.requantize(graph.columns(sums, 0, width), layer.input_quantizer))
-        gates = graph.linear_to_indices(graph.add("Concat", before, seen[-1], axis=1), layer.gates, bias=bias)
+        columns = graph.add("Concat", before, seen[-1], axis=1)
+        gates = graph.linear_to_indices(columns, layer.gates, bias=bias, by_row=by_row)
         tanh, sigmoid = graph.add_several("Split", gates, outputs=2, axis=1, num_outputs=2)
         row = graph.add("Mul", tanh, graph.constant(2 * GATE[1] + 1, np.int32))
         passed = graph.look_up(units, graph.add("Add", row, sigmoid), width)
@@ -66,7 +84,7 @@ def add_column(
 
 
 def column_biases(network: IntegerNetwork, biases: list[Numbers]) -> dict[str, Numbers]:
-    """Inputs of :func:`column_model`: the layers' biases for some streams and a condition.
+    """Inputs of :func:`column_model`, of what :meth:`IntegerNetwork.biases` gives: a row for each view.
 
     Raises:
         ValueError: float32 does not hold them.

@@ -10,9 +10,10 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from vqaudio.errors import ModelError
@@ -21,6 +22,7 @@ from vqaudio.intnet.linear import Numbers
 from vqaudio.prior.base import NONE, n_frames_of
 from vqaudio.prior.network import IntegerNetwork, cut
 from vqaudio.prior.stepping import IntegerStepper, NumpyStepper
+from vqaudio.prior.text import in_view, view_of
 from vqaudio.registry import fingerprint_of
 
 if TYPE_CHECKING:
@@ -56,7 +58,11 @@ class IntegerPrior(IntegerNetwork):
         found = [(np.zeros_like(known), np.zeros_like(known)) for known in codes]
         batch_size, n_streams = codes[0].shape[0], len(codes)
         sums = self._sums(codes)
-        contexts = self._contexts(sums[-1], self.biases(n_streams, condition))
+        biases = [bias[None] for bias in self.biases(n_streams, condition)]
+        if n_streams > self.n_codebooks:
+            view = view_of(*in_view(later(codes[-1], 1)))
+            biases = [bias[0, view] for bias in biases]
+        contexts = self._contexts(sums[-1], biases)
         for index, (known, stream, before) in enumerate(zip(codes, self.streams, sums, strict=False)):
             context, before = contexts[:, :: stream.stride], before[:, :: stream.stride]
             step = max(1, FRAMES_AT_ONCE // batch_size)
@@ -72,13 +78,16 @@ class IntegerPrior(IntegerNetwork):
         frames = n_frames_of(codes, self.streams)
         total = np.zeros((codes[0].shape[0], frames, self.embeddings[0].shape[1]), np.float32)
         sums = [total]
-        for known, embeddings, stream in zip(codes, self.embeddings, self.streams, strict=False):
+        for known, embeddings, stream in zip(codes[: self.n_codebooks], self.embeddings, self.streams, strict=False):
             total = total + embeddings[known.repeat(stream.stride, axis=1)[:, :frames]]
             sums.append(total)
         return sums
 
     def _contexts(self, sums: Numbers, biases: list[Numbers]) -> Numbers:
-        """What heads see of the past at each frame: ``(batch, frames, skip_channels)``."""
+        """What heads see of the past at each frame: ``(batch, frames, skip_channels)``.
+
+        Biases are ``(batch or 1, frames or 1, 2 * channels)``.
+        """
         x = self.embed(later(cut(sums), 1))
         skipped: Numbers = np.zeros(1, np.float32)
         for layer, bias in zip(self.layers, biases, strict=True):
@@ -88,8 +97,8 @@ class IntegerPrior(IntegerNetwork):
         return self.context(skipped)
 
 
-def later(x: Numbers, frames: int) -> Numbers:
-    """``(batch, frames, width)`` moved on by some frames, zeros before the start."""
+def later(x: NDArray[Any], frames: int) -> NDArray[Any]:
+    """``(batch, frames, ...)`` moved on by some frames, zeros before the start."""
     made = np.zeros_like(x)
     made[:, frames:] = x[:, : max(0, x.shape[1] - frames)]
     return made

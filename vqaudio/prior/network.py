@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vqaudio.container import Stream
+from vqaudio.errors import ModelError
 from vqaudio.intnet.grids import CONDITION, EXACT, GATE, INT8, LARGEST_BIAS, LOGIT, SUM, UNIT
 from vqaudio.intnet.intervals import Integers
 from vqaudio.intnet.linear import Int8Linear, Numbers, Requantize
 from vqaudio.intnet.softmax import Softmax
 from vqaudio.prior.base import Prior
+from vqaudio.prior.text import Alphabet
 
 
 class Layer:
@@ -32,8 +34,8 @@ class Layer:
         self.out = Int8Linear(tensors, f"{name}.out", SUM[1])
 
     def bias(self, condition: Integers) -> Numbers:
-        """The gates' bias under a condition ``(condition_channels,)``."""
-        total = self.gates.bias.astype(np.int64) + self.condition @ condition
+        """The gates' bias under conditions ``(..., condition_channels)``."""
+        total = self.gates.bias.astype(np.int64) + condition @ self.condition.T
         return total.clip(-LARGEST_BIAS, LARGEST_BIAS).astype(np.float32)
 
 
@@ -63,6 +65,7 @@ class IntegerNetwork(Prior):
     Attributes:
         codec: fingerprint of the codec whose codes it knows.
         seconds: length of the crops that it learned from.
+        alphabet: of the text in step with the codes, its last stream; None where it knows no text.
 
     Raises:
         ValueError: sums that float32 may not hold exactly.
@@ -70,14 +73,20 @@ class IntegerNetwork(Prior):
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], config: Mapping[str, Any], *, fingerprint: str = ""):
         self.fingerprint = fingerprint
-        self.streams = tuple(Stream(alphabet, stride) for alphabet, stride in config["streams"])
+        self.alphabet = Alphabet.from_config(config.get("text"))
+        codebooks = tuple(Stream(alphabet, stride) for alphabet, stride in config["streams"])
+        self.streams = codebooks if self.alphabet is None else (*codebooks, self.alphabet.stream)
         self.fields = {name: tuple(labels) for name, labels in config["fields"].items()}
         self.codec, self.seconds = str(config["codec"]), float(config["seconds"])
         exponents = config["see"]
         self.active_streams = tensors["used"].astype(np.int64)
         self.tables = [tensors[f"labels.{field}"].astype(np.int64) for field in self.fields]
         self.condition_shift = CONDITION[0] - int(exponents["condition"])
-        self.embeddings = [tensors[f"entries.{index}"].astype(np.float32) for index in range(len(self.streams))]
+        self.views = None
+        if self.alphabet is not None:
+            symbols, ages = (tensors[name].astype(np.int64) for name in ("symbols", "ages"))
+            self.views = (symbols[:, None] + ages).reshape(-1, symbols.shape[1])  # see vqaudio.prior.text.view_of
+        self.embeddings = [tensors[f"entries.{index}"].astype(np.float32) for index in range(len(codebooks))]
         self.embed = Int8Linear(tensors, "embed", SUM[1])
         self.layers = [
             Layer(tensors, f"layers.{index}", dilation, exponents["layers"][index])
@@ -91,13 +100,39 @@ class IntegerNetwork(Prior):
         self.softmax = Softmax(tensors["exp"])
         self.unit_quantizer = Requantize(UNIT[0], UNIT[1])
 
+    @property
+    def n_codebooks(self) -> int:
+        """Streams of codes: all but that of text."""
+        return len(self.embeddings)
+
+    @property
+    def codebooks(self) -> tuple[Stream, ...]:
+        """The streams of codes."""
+        return self.streams[: self.n_codebooks]
+
+    def known_text(self) -> Alphabet:
+        """What texts are made of.
+
+        Raises:
+            ModelError: the prior knows no text.
+        """
+        if self.alphabet is None:
+            raise ModelError("the prior knows no text: choose a model that was trained with one, such as digits")
+        return self.alphabet
+
     # ------------------------------------------------------------------------------------------- parts of the network
 
     def biases(self, n_streams: int, condition: str) -> list[Numbers]:
-        """Of each layer's gates, with so many streams in use and under a condition."""
-        total = self.active_streams[n_streams - 1].copy()
+        """Of each layer's gates, with so many streams in use and under a condition: ``(views, 2 * channels)``.
+
+        Where the text is in use, there is a view for each symbol and how long ago it may have come; else there is one.
+        """
+        total = self.active_streams[n_streams - 1][None]
         for table, label in zip(self.tables, self.labels(condition), strict=True):
-            total += table[label]
+            total = total + table[label]
+        if n_streams > self.n_codebooks:
+            assert self.views is not None
+            total = total + self.views
         half = 1 << self.condition_shift >> 1
         seen = (total + half >> self.condition_shift).clip(-INT8, INT8)
         return [layer.bias(seen) for layer in self.layers]

@@ -79,11 +79,18 @@ class OnnxStepper(IntegerStepper):
         self.starts = self.dilations.cumsum() - self.dilations
         self.rings = np.full((batch_size, self.dilations.sum(), network.embed.weight.shape[1]), ZERO, np.uint8)
 
+    def select(self, rows: NDArray[np.int64]) -> None:
+        """See :meth:`IntegerStepper.select`."""
+        super().select(rows)
+        self.rings = self.rings[rows]
+
     def next_column(self, embedded: Numbers) -> NDArray[np.uint8]:
         """See :meth:`IntegerStepper.next_column`."""
         places = self.starts + self.frame % self.dilations
         past = self.rings[:, places]
-        inputs = {"embedded": embedded, "past": past.reshape(len(past), -1), **self.biases}
+        view = 0 if self.network.alphabet is None else self.view
+        biases = {name: bias[view] for name, bias in self.biases.items()}
+        inputs = {"embedded": embedded, "past": past.reshape(len(past), -1), **biases}
         context, seen = self.sessions.column.run(None, inputs)
         self.rings[:, places] = seen.reshape(past.shape)
         made: NDArray[np.uint8] = context

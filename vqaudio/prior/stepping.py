@@ -12,6 +12,7 @@ from vqaudio.intnet.intervals import Integers
 from vqaudio.intnet.linear import Numbers
 from vqaudio.prior.base import Stepper
 from vqaudio.prior.network import IntegerNetwork, cut
+from vqaudio.prior.text import AGES, HOLD, view_of
 
 
 class IntegerStepper(Stepper):
@@ -20,7 +21,9 @@ class IntegerStepper(Stepper):
     def __init__(self, network: IntegerNetwork, batch_size: int, n_streams: int):
         self.network, self.frame = network, 0
         dim = network.embeddings[0].shape[1]
-        self.embeddings = np.zeros((n_streams, batch_size, dim), np.float32)  # those in view, of each stream
+        n_codebooks = min(n_streams, network.n_codebooks)
+        self.embeddings = np.zeros((n_codebooks, batch_size, dim), np.float32)  # those in view, of each codebook
+        self.symbol, self.age = np.zeros((2, batch_size), np.int64)  # in view, where the text is in use
         self.column: NDArray[Any] | None = None
 
     @abstractmethod
@@ -47,12 +50,27 @@ class IntegerStepper(Stepper):
     def accept(self, stream: int, codes: Integers) -> None:
         """See :meth:`Stepper.accept`."""
         self.context()
-        self.embeddings[stream] = self.network.embeddings[stream][codes]
+        if stream < self.network.n_codebooks:
+            self.embeddings[stream] = self.network.embeddings[stream][codes]
+        else:
+            self.symbol = np.where(codes == HOLD, self.symbol, codes)
+            self.age = np.where(codes == HOLD, np.minimum(self.age + 1, AGES - 1), 0)
 
     def advance(self) -> None:
         """See :meth:`Stepper.advance`."""
         self.context()
         self.frame, self.column = self.frame + 1, None
+
+    def select(self, rows: Integers) -> None:
+        """Go on with these sequences of the batch in its place, any of them several times."""
+        self.embeddings, self.symbol, self.age = self.embeddings[:, rows], self.symbol[rows], self.age[rows]
+        if self.column is not None:
+            self.column = self.column[rows]
+
+    @property
+    def view(self) -> Integers:
+        """What is in view of the text, as a number for each sequence ``(batch,)``; 0 where it is not in use."""
+        return view_of(self.symbol, self.age)
 
     def context(self) -> NDArray[Any]:
         """What heads see at this frame: made before any of its codes comes into view, asked for or not."""
@@ -70,6 +88,11 @@ class NumpyStepper(IntegerStepper):
         width = network.embed.weight.shape[1]
         self.rings = [np.zeros((layer.dilation, batch_size, width), np.float32) for layer in network.layers]
 
+    def select(self, rows: Integers) -> None:
+        """See :meth:`IntegerStepper.select`."""
+        super().select(rows)
+        self.rings = [ring[:, rows] for ring in self.rings]
+
     def next_column(self, embedded: Numbers) -> Numbers:
         """See :meth:`IntegerStepper.next_column`."""
         network = self.network
@@ -77,7 +100,7 @@ class NumpyStepper(IntegerStepper):
         skipped: Numbers = np.zeros(1, np.float32)
         for layer, ring, bias in zip(network.layers, self.rings, self.biases, strict=True):
             seen, place = layer.input_quantizer(x), self.frame % layer.dilation
-            added, part = network.pass_layer(layer, ring[place], seen, bias)
+            added, part = network.pass_layer(layer, ring[place], seen, bias[self.view])
             ring[place] = seen
             x, skipped = x + added, skipped + part
         return network.context(skipped)

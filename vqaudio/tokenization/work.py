@@ -156,6 +156,7 @@ class _Heard:
 
     utterance: Utterance
     sound: NDArray[np.float32]
+    starts: tuple[float, ...]
     seconds: float
     variants: list[Variant]
 
@@ -212,8 +213,11 @@ def _varied(
     """A recording, or an augmented copy; None for a copy of which nothing is left, as it began a frame later."""
     rate = codec.sample_rate
     random = np.random.default_rng([how.seed, version, *utterance.id.encode()])
+    starts = utterance.starts
     if version:
-        sound = augmented(sound, rate, hop_length=codec.hop_length, speed=how.speed, random=random)
+        sound, starts = augmented(
+            sound, rate, starts=starts, hop_length=codec.hop_length, speed=how.speed, random=random
+        )
     seconds = len(sound) / rate
     sound = np.pad(sound, (0, max(0, round(how.min_seconds * rate) - len(sound))))
     if not len(sound):
@@ -224,7 +228,7 @@ def _varied(
         if version and how.code_costs[1] and random.random() < COSTLY:
             cost = float(np.exp(random.uniform(*np.log(how.code_costs))))
         variants.append(Variant(count, cost))
-    return _Heard(utterance, sound, seconds, variants)
+    return _Heard(utterance, sound, starts, seconds, variants)
 
 
 def _code_batch(batch: list[_Heard], codec: Codec, version: int, coded: Coded) -> None:
@@ -247,6 +251,12 @@ def _code_batch(batch: list[_Heard], codec: Codec, version: int, coded: Coded) -
     for heard, several in zip(batch, found, strict=True):
         known = {name: getattr(heard.utterance, name) for name in ROW_TEXTS}
         coded.rows.extend(
-            Row(**known, version=version, seconds=heard.seconds, codes=[stream[0] for stream in codes.streams])
+            Row(
+                **known,
+                starts=heard.starts,
+                version=version,
+                seconds=heard.seconds,
+                codes=[stream[0] for stream in codes.streams],
+            )
             for codes in several
         )

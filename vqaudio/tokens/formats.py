@@ -161,7 +161,7 @@ def _cut(name: str, row: Row, origin: Origin) -> dict[str, Any]:
         "text": row.text,
         "speaker": row.speaker,
     }
-    custom = {field: getattr(row, field) for field in ("path", "corpus", "label", "split", "version")}
+    custom = {field: getattr(row, field) for field in ("path", "corpus", "label", "split", "starts", "version")}
     return {
         "id": name,
         "start": 0.0,

@@ -43,6 +43,8 @@ class Tokens:
         lengths: int32 ``(rows, streams)``, codes in each stream, 0 in those that a row does not use.
         starts: int64 ``(rows,)``, where a row's codes begin, its streams one after the other.
         values: int16 or int32 ``(codes,)``, see :attr:`Origin.dtype`.
+        texts: uint8, what is said in all rows, in UTF-8. text_ends: int64 ``(rows,)``, where each one's ends in it.
+        times: float64, when each symbol of these texts begins. time_ends: int64 ``(rows,)``, likewise.
     """
 
     origin: Origin
@@ -52,6 +54,10 @@ class Tokens:
     lengths: NDArray[np.int32]
     starts: NDArray[np.int64]
     values: NDArray[np.signedinteger[Any]]
+    texts: NDArray[np.uint8]
+    text_ends: NDArray[np.int64]
+    times: NDArray[np.float64]
+    time_ends: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Rows."""
@@ -67,6 +73,18 @@ class Tokens:
     def text(self, row: int, field: str) -> str:
         """What a row has in one of :data:`FIELDS`."""
         return self.names[field][int(self.columns[field][row])]
+
+    def said(self, row: int) -> str:
+        """What is said in a row."""
+        return _between(self.texts, self.text_ends, row).tobytes().decode()
+
+    def said_at(self, row: int) -> NDArray[np.float64]:
+        """When each symbol of that begins, in seconds; empty where not known."""
+        return _between(self.times, self.time_ends, row)
+
+
+def _between(values: NDArray[Any], ends: NDArray[np.int64], row: int) -> NDArray[Any]:
+    return values[0 if row == 0 else ends[row - 1] : ends[row]]
 
 
 def open_tokens(folder: Path | str, *, cache: Path | None = None) -> Tokens:
@@ -120,7 +138,7 @@ def _build(index: Path, folder: Path, shards: list[Path]) -> None:
         with _Writer(part, origin_of(shards[0])) as writer:
             for shard in shards:
                 origins.add(origin_of(shard))
-                for table in tables_of(shard, ("version", "codes", *FIELDS)):
+                for table in tables_of(shard, ("version", "codes", "text", "starts", *FIELDS)):
                     writer.add(table, shard)
         part.rename(index)
     except BaseException:
@@ -136,10 +154,10 @@ class _Writer:
         self._alphabets = np.array([stream.alphabet for stream in origin.streams])
         self._files: dict[str, IO[bytes]] = {}
         self._names: dict[str, dict[str, int]] = {field: {} for field in FIELDS}
-        self._rows = self._codes = 0
+        self._rows = self._codes = self._bytes = self._times = 0
 
     def __enter__(self) -> Self:
-        names = ("values", "starts", "lengths", "version", *FIELDS)
+        names = ("values", "starts", "lengths", "version", "texts", "text_ends", "times", "time_ends", *FIELDS)
         self._files = {name: (self._folder / name).open("wb") for name in names}
         return self
 
@@ -147,7 +165,14 @@ class _Writer:
         for file in self._files.values():
             file.close()
         names = {field: [*known] for field, known in self._names.items()}
-        facts = {"origin": self._origin.to_json(), "rows": self._rows, "codes": self._codes, "names": names}
+        facts = {
+            "origin": self._origin.to_json(),
+            "rows": self._rows,
+            "codes": self._codes,
+            "bytes": self._bytes,
+            "times": self._times,
+            "names": names,
+        }
         (self._folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
 
     def add(self, table: pyarrow.Table, shard: Path) -> None:
@@ -176,6 +201,14 @@ class _Writer:
         for field, numbers in self._names.items():
             texts = table.column(field).to_pylist()
             self._write(field, np.array([numbers.setdefault(text or "", len(numbers)) for text in texts], np.int32))
+        texts = [(text or "").encode() for text in table.column("text").to_pylist()]
+        times = [starts or [] for starts in table.column("starts").to_pylist()]
+        self._write("texts", np.frombuffer(b"".join(texts), np.uint8))
+        self._write("text_ends", self._bytes + np.cumsum([len(text) for text in texts], dtype=np.int64))
+        self._write("times", np.array([time for starts in times for time in starts], np.float64))
+        self._write("time_ends", self._times + np.cumsum([len(starts) for starts in times], dtype=np.int64))
+        self._bytes += sum(map(len, texts))
+        self._times += sum(map(len, times))
         self._rows += len(table)
         self._codes += len(kept)
 
@@ -203,4 +236,8 @@ def _mapped(index: Path) -> Tokens:
         mapped("lengths", np.int32, rows, len(origin.streams)),
         mapped("starts", np.int64, rows),
         mapped("values", origin.dtype, facts["codes"]),
+        mapped("texts", np.uint8, facts["bytes"]),
+        mapped("text_ends", np.int64, rows),
+        mapped("times", np.float64, facts["times"]),
+        mapped("time_ends", np.int64, rows),
     )

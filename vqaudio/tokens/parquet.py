@@ -3,6 +3,8 @@
 ============================================================== =====================================================
 ``id``, ``path``, ``corpus``, ``speaker``, ``label``           strings, as in the corpus
 ``text``, ``split``
+``starts``                                                     list<float64>: when each word or letter of ``text``
+                                                               begins (s); empty where not known
 ``version``                                                    int32: 0 for a recording, from 1 on for its copies
 ``seconds``                                                    float64: how long the coded sound is
 ``codes``                                                      list<list<int16>>, ``[n_q][frames]``: a list for each
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".parquet"
 TEXTS = ("id", "path", "corpus", "speaker", "label", "text", "split")
-COLUMNS = (*TEXTS, "version", "seconds", "codes")
+COLUMNS = (*TEXTS, "starts", "version", "seconds", "codes")
 
 
 def write(
@@ -153,6 +155,7 @@ def _arrow() -> Any:
 
 def _table_of(pyarrow: Any, origin: Origin, rows: Sequence[Row]) -> pyarrow.Table:
     columns = {name: pyarrow.array([getattr(row, name) for row in rows], pyarrow.string()) for name in TEXTS}
+    columns["starts"] = pyarrow.array([row.starts for row in rows], pyarrow.list_(pyarrow.float64()))
     columns["version"] = pyarrow.array([row.version for row in rows], pyarrow.int32())
     columns["seconds"] = pyarrow.array([row.seconds for row in rows], pyarrow.float64())
     streams = [codes for row in rows for codes in row.codes]
@@ -185,9 +188,9 @@ def _explained(shard: Path | str) -> Iterator[None]:
 
 def _rows(table: pyarrow.Table) -> Iterator[Row]:
     texts = {name: table.column(name).to_pylist() for name in TEXTS}
-    versions, seconds = table.column("version").to_pylist(), table.column("seconds").to_pylist()
+    starts, versions, seconds = (table.column(name).to_pylist() for name in ("starts", "version", "seconds"))
     codes = table.column("codes")
     for at in range(len(table)):
         known = {name: values[at] for name, values in texts.items()}
         streams = [np.asarray(stream.values, dtype=np.int32) for stream in codes[at].values or ()]
-        yield Row(**known, version=versions[at], seconds=seconds[at], codes=streams)
+        yield Row(**known, starts=tuple(starts[at]), version=versions[at], seconds=seconds[at], codes=streams)

@@ -51,7 +51,8 @@ class Row:
         version: 0 for the recording as it is, from 1 on for augmented copies.
         codes: for each stream in use an int32 array ``(codes,)``.
         id: unique in the corpus, by which copies of one recording are told together.
-        text: what is said.
+        text: what is said. starts: when each word or letter of it begins in the sound, in seconds; empty where not
+            known.
         seconds: how long the sound is that was coded, without silence that was put after it; None if not known.
     """
 
@@ -64,4 +65,5 @@ class Row:
     codes: list[NDArray[np.int32]]
     id: str = ""
     text: str = ""
+    starts: tuple[float, ...] = ()
     seconds: float | None = None

@@ -16,7 +16,9 @@ from vqaudio import tokens
 from vqaudio.config.prior import TokenDataConfig
 from vqaudio.container import Stream
 from vqaudio.errors import ModelError
+from vqaudio.prior.text import Unit
 from vqaudio.tokens import Origin, Tokens
+from vqaudio.training.texts import Texts
 
 Rows = NDArray[np.integer[Any]]
 """Numbers of rows."""
@@ -31,7 +33,8 @@ class TokenBatch:
     """Crops side by side.
 
     Attributes:
-        codes: for each stream in use a LongTensor ``(batch, codes)``, zeros after the end of a recording.
+        codes: for each stream in use, that of a text among them, a LongTensor ``(batch, codes)``, zeros after the end
+            of a recording.
         labels: LongTensor ``(batch, fields)``, 0 for none.
         inside: float ``(batch, frames)``, 0 after the end of a recording.
     """
@@ -44,6 +47,9 @@ class TokenBatch:
 class TokenCrops:
     """Batches of crops from the training tokens, each of recordings coded with the same number of codebooks.
 
+    Where texts are learned, most batches have them (``texts``, then not None) as their last stream: all codebooks, and
+    recordings from their start on, as a text has no other.
+
     Codes stay in a file that is mapped (:func:`vqaudio.tokens.open_tokens`); rows are numbers, of which each takes some
     twenty bytes.
 
@@ -52,9 +58,18 @@ class TokenCrops:
     """
 
     def __init__(
-        self, config: TokenDataConfig, origin: Origin, fields: Sequence[str], corpora: Sequence[str], *, seed: int = 0
+        self,
+        config: TokenDataConfig,
+        origin: Origin,
+        fields: Sequence[str],
+        corpora: Sequence[str],
+        *,
+        seed: int = 0,
+        text: Unit | None = None,
+        codebooks: int | None = None,
     ):
-        self.config, self.seed, self.streams = config, seed, origin.streams
+        self.config, self.seed, self.streams = config, seed, origin.streams[:codebooks]
+        self.frame_rate = origin.frame_rate
         found = tokens.open_tokens(Path(config.folder), cache=None if config.cache is None else Path(config.cache))
         if found.origin != origin:
             raise ModelError(
@@ -66,7 +81,7 @@ class TokenCrops:
         self.least = 1 + strides.index(1)  # streams in use: frames are those of the finest one
         self.step = int(np.lcm.reduce(strides))  # frames after which all streams have a code again
         self.frames = max(1, round(config.crop_seconds * origin.frame_rate / self.step)) * self.step
-        self.n_streams = _in_use(found)
+        self.n_streams = np.minimum(_in_use(found), len(self.streams)).astype(np.int8)
         self.train = self._rows_of("train")
         self.valid = self._rows_of("valid")
         self.valid = self.valid[found.versions[self.valid] == 0]
@@ -88,6 +103,17 @@ class TokenCrops:
         self._by_count = {
             count: _Group(found, self.train[self.n_streams[self.train] == count], config) for count in self.counts
         }
+
+        self.texts: Texts | None = None
+        if text is not None:
+            whole = self._coded_whole(self.train)
+            lengths = self._lengths(whole)
+            self.texts = Texts(found, whole, text, lengths=lengths, lead_seconds=config.lead_seconds)
+
+    def _coded_whole(self, rows: Rows) -> Rows:
+        """Those of some rows that have all codebooks."""
+        whole: Rows = rows[self.n_streams[rows] == len(self.streams)]
+        return whole
 
     def _rows_of(self, split: str) -> Rows:
         """Those of a split that hold codes."""
@@ -115,6 +141,8 @@ class TokenCrops:
     def batch(self, step: int, rank: int = 0) -> TokenBatch:
         """The crops of one step, always the same for the same seed, step and rank."""
         random = np.random.default_rng([self.seed, step, rank])
+        if self.texts is not None and random.random() >= self.config.text_dropout:
+            return self._told(self.texts, random)
         every = len(self.streams)
         n_streams = (
             int(random.choice(self.counts)) if random.random() < 0.5 else int(random.integers(self.least, every + 1))
@@ -124,9 +152,26 @@ class TokenCrops:
         cut, labels = [], []
         for row in self._by_count[coded].sample(self.config.batch_size, random):
             cut.append(self._cut(row, n_streams, random))
-            left_out = random.random(len(self.fields)) < self.config.label_dropout
-            labels.append([0 if out else label for label, out in zip(self.labels(row), left_out, strict=True)])
+            labels.append(self._some_labels(row, random))
         return stacked(cut, labels, self.streams[:n_streams], self.frames)
+
+    def _told(self, texts: Texts, random: np.random.Generator) -> TokenBatch:
+        rows = texts.sample(self.config.batch_size * self.frames, self.frames, random)
+        return self.told(texts, rows, [self._some_labels(row, random) for row in rows])
+
+    def told(self, texts: Texts, rows: Sequence[int], labels: Sequence[Sequence[int]]) -> TokenBatch:
+        """The beginnings of rows with their texts, as long as the longest of them."""
+        cut, longest = [], 0
+        for row, n_frames in zip(rows, self._lengths(np.array(rows)).tolist(), strict=True):
+            text = texts.stream(row, n_frames=n_frames, frame_rate=self.frame_rate)
+            cut.append([*self.crop(row, 0, len(self.streams)), text[: self.frames]])
+            longest = max(longest, min(n_frames, self.frames))
+        frames = -(-longest // self.step) * self.step
+        return stacked(cut, labels, (*self.streams, texts.alphabet.stream), frames)
+
+    def _some_labels(self, row: int, random: np.random.Generator) -> list[int]:
+        left_out = random.random(len(self.fields)) < self.config.label_dropout
+        return [0 if out else label for label, out in zip(self.labels(row), left_out, strict=True)]
 
     def _cut(self, row: int, n_streams: int, random: np.random.Generator) -> list[Codes]:
         spare = (int(self._lengths(np.array([row]))[0]) - self.frames) // self.step
@@ -136,7 +181,7 @@ class TokenCrops:
     def _lengths(self, rows: Rows) -> NDArray[np.int64]:
         """Whole frames of rows."""
         strides = np.array([stream.stride for stream in self.streams])
-        codes = self.tokens.lengths[rows]
+        codes = self.tokens.lengths[rows][:, : len(self.streams)]
         whole: NDArray[np.int64] = np.where(codes > 0, codes * strides, np.iinfo(np.int64).max).min(1)
         return whole
 

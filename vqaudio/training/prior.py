@@ -22,10 +22,12 @@ from vqaudio.intnet.intervals import bits_of
 from vqaudio.model import checkpoint
 from vqaudio.prior.base import Prior
 from vqaudio.prior.context import ContextPrior
+from vqaudio.prior.entropy import PRIORS
 from vqaudio.qat.fake_quantize import forget_grids, is_calibrated, quantize, set_quantized
 from vqaudio.tokens import Origin
 from vqaudio.training.crops import Codes, Rows, TokenBatch, TokenCrops, stacked
 from vqaudio.training.task import Batch, Task
+from vqaudio.training.texts import Texts
 from vqaudio.wavenet import export, saved
 from vqaudio.wavenet.network import WaveNet
 
@@ -50,29 +52,62 @@ class PriorTask(Task):
         self.codec, self.frame_rate = codec.fingerprint, codec.model.config.frame_rate
         streams = codec.model.bottleneck.streams
         origin = Origin(codec.fingerprint, streams, self.frame_rate)
-        self.crops = TokenCrops(config.data, origin, config.fields, config.field_corpora, seed=config.seed)
+        self.crops = TokenCrops(
+            config.data,
+            origin,
+            config.fields,
+            config.field_corpora,
+            seed=config.seed,
+            text=config.text,
+            codebooks=config.codebooks,
+        )
         self.hours = self.crops.seconds / 3600.0
         torch.manual_seed(config.seed)
-        self.model = WaveNet(config.model, streams, self.crops.fields)
+        alphabet = None if self.crops.texts is None else self.crops.texts.alphabet
+        self.model = WaveNet(config.model, self.crops.streams, self.crops.fields, alphabet=alphabet)
         books = codec.model.bottleneck.additive_codebooks()
         if len(books) == len(streams) and all(book.shape[1] == config.model.code_dim for book in books):
             self.model.start_from(books)
         if config.init_from is not None:
-            self._start_from(Path(config.init_from))
+            self._start_from(network_of(config.init_from))
         self._baselines: dict[str, float] | None = None
 
     def _start_from(self, path: Path) -> None:
-        """Take another prior's weights; what it lacks for codebooks beyond its own starts as for its last one."""
-        start = saved.load(path).net
-        known, last = start.state_dict(), len(start.heads) - 1
-        for level in range(last + 1, len(self.model.heads)):
-            copied = {f"heads.{level}.{name}": value for name, value in start.heads[last].state_dict().items()}
-            known |= copied | {f"embeddings.{level}": self.model.state_dict()[f"embeddings.{level}"]}
-            known["active_streams.weight"] = torch.cat(
-                [known["active_streams.weight"], known["active_streams.weight"][last : last + 1]]
-            )
+        """Take another prior's weights; what it lacks for codebooks beyond its own starts as for its last one.
+
+        A text and labels that it does not know start from nothing.
+        """
+        start, own = saved.load(path).net, self.model.state_dict()
+        known, last = start.state_dict(), start.n_codebooks - 1
+        in_view = ("symbols_in_view.", "ages_in_view.")
+        of_streams = ("heads.", "embeddings.", "active_streams.", "labels.", *in_view)
+        taken = {name: value for name, value in known.items() if not name.startswith(of_streams)}
+        sources = [min(level, last) for level in range(self.model.n_codebooks)]
+        for level, source in enumerate(sources):
+            taken |= {f"heads.{level}.{name}": value for name, value in start.heads[source].state_dict().items()}
+            name = f"embeddings.{level}"
+            taken[name] = known[name] if level == source else own[name]
+        if self.model.alphabet is not None:
+            same = self.model.alphabet == start.alphabet
+            sources.append(len(start.heads) - 1 if same else last)
+            head = f"heads.{self.model.n_codebooks}."
+            of_text = {name: value for name, value in own.items() if name.startswith((head, *in_view))}
+            if same:
+                of_text |= {f"{head}{name}": value for name, value in start.heads[-1].state_dict().items()}
+                of_text |= {name: value for name, value in known.items() if name.startswith(in_view)}
+            taken |= of_text
+        taken["active_streams.weight"] = known["active_streams.weight"][sources]
+        for index, (field, labels) in enumerate(self.model.fields.items()):
+            name = f"labels.{index}.weight"
+            taken[name] = own[name].clone()
+            if field in start.fields:
+                theirs = known[f"labels.{list(start.fields).index(field)}.weight"]
+                taken[name][0] = theirs[0]
+                for row, label in enumerate(start.fields[field], start=1):
+                    if label in labels:
+                        taken[name][1 + labels.index(label)] = theirs[row]
         try:
-            self.model.load_state_dict(known)
+            self.model.load_state_dict(taken)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
             raise ModelError(f"init_from: {path} does not fit this run's prior ({reason}); copy its config") from None
@@ -108,9 +143,12 @@ class PriorTask(Task):
         """See :meth:`Task.batch`."""
         batch = self._moved(self.crops.batch(step, rank))
         bits = [sums / counts for sums, counts in code_bits(self._logits(network, batch), batch, self.model)]
-        mean = torch.stack(bits).mean()
-        logs = {"loss": mean * math.log(2.0), "bits": mean}
-        logs |= {f"bits_{index + 1}": value for index, value in enumerate(bits)}
+        of_codes, of_text = bits[: self.model.n_codebooks], bits[self.model.n_codebooks :]
+        mean = torch.stack(of_codes).mean()
+        loss = mean + self.config.text_weight * sum(of_text)
+        logs = {"loss": loss * math.log(2.0), "bits": mean}
+        logs |= {f"bits_{index + 1}": value for index, value in enumerate(of_codes)}
+        logs |= dict(zip(("text_bits",), of_text, strict=False))
         return Batch(logs["loss"], logs, float(batch.inside.sum()) / self.frame_rate)
 
     # --------------------------------------------------------------------------------------------------- validation
@@ -126,6 +164,8 @@ class PriorTask(Task):
             for split, rows in self._chosen(count).items():
                 per_stream = self._score(model, rows)
                 scores |= self._named(per_stream, f"{split}_{count}")
+                if self.crops.texts is not None and count == len(self.crops.streams):
+                    scores |= self._score_told(model, self.crops.texts, rows, split)
         model.train(training)
         if self._baselines is None:
             self._baselines = self._counted()
@@ -148,9 +188,26 @@ class PriorTask(Task):
 
     @torch.inference_mode()
     def _score(self, model: WaveNet, rows: Rows) -> NDArray[np.float64]:
-        """Mean bits a code of each stream."""
+        """Mean bits a code of each codebook."""
+        return self._mean_bits(model, self._batches(rows))
+
+    @torch.inference_mode()
+    def _score_told(self, model: WaveNet, texts: Texts, rows: Rows, split: str) -> dict[str, float]:
+        """The same, of the beginnings of rows whose text is known, and of the text in step with them."""
+        known = sorted(filter(texts.knows, rows.tolist()), key=lambda row: int(self.crops.tokens.lengths[row, 0]))
+        if not known:
+            return {}
+        together = (known[begin : begin + VALID_BATCH] for begin in range(0, len(known), VALID_BATCH))
+        batches = (
+            self._moved(self.crops.told(texts, some, [self.crops.labels(row) for row in some])) for some in together
+        )
+        *of_codes, of_text = self._mean_bits(model, batches)
+        return self._named(np.array(of_codes), f"{split}_told") | {f"{split}_text_bits": float(of_text)}
+
+    def _mean_bits(self, model: WaveNet, batches: Iterable[TokenBatch]) -> NDArray[np.float64]:
+        """Mean bits a code of each stream in use."""
         total: NDArray[np.float64] = np.zeros((2, 0))
-        for batch in self._batches(rows):
+        for batch in batches:
             found = code_bits(model(batch.codes, batch.labels), batch, model)
             values = torch.tensor([[float(sums), float(counts)] for sums, counts in found]).double().numpy().T
             total = values if not total.size else total + values
@@ -167,7 +224,7 @@ class PriorTask(Task):
             yield self._moved(stacked(codes, [self.crops.labels(row) for row, _ in some], streams, frames))
 
     def _crop(self, row: int, at: int) -> list[Codes]:
-        return self.crops.crop(row, at, len(self.model.streams))
+        return self.crops.crop(row, at, self.model.n_codebooks)
 
     def _named(self, bits: NDArray[np.float64], name: str) -> dict[str, float]:
         rates = [self.frame_rate / stream.stride for stream in self.model.streams[: len(bits)]]
@@ -206,6 +263,9 @@ class PriorTask(Task):
                 f"{count} codebooks: {valid:.3f} bits a code ({each}), learned from {learned:.3f}, order 0 {zero:.2f}, "
                 f"order 1 {one:.2f}, uniform {uniform:.2f}"
             )
+        if "valid_told_bits" in scores:
+            told = "told the text {valid_told_bits:.3f}, learned from {train_told_bits:.3f}"
+            parts.append((told + ", the text {valid_text_bits:.3f} bits a frame").format(**scores))
         return "; ".join(parts)
 
     def save(self, model: nn.Module, path: Path, *, record: dict[str, Any]) -> None:
@@ -215,6 +275,12 @@ class PriorTask(Task):
         if is_calibrated(model):
             seconds = self.config.data.crop_seconds
             export.save(model, path.with_suffix(INT8_SUFFIX), codec=self.codec, seconds=seconds)
+
+
+def network_of(name_or_path: str) -> Path:
+    """A prior's network in floating point: a path, or that of a shipped model's name, which checkouts alone have."""
+    shipped = PRIORS / f"{name_or_path}.safetensors"
+    return shipped if shipped.is_file() and not Path(name_or_path).exists() else Path(name_or_path)
 
 
 def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> list[tuple[Tensor, Tensor]]:
@@ -228,7 +294,7 @@ def code_bits(logits: Sequence[Tensor], batch: TokenBatch, model: WaveNet) -> li
 
 
 def counted_bits(prior: Prior, crops: Iterable[Sequence[Codes]]) -> NDArray[np.float64]:
-    """Mean bits a code of each stream by a prior that may be slow; crops of one length follow one another."""
+    """Mean bits a code of each stream in use by a prior that may be slow; crops of one length follow one another."""
     sums, counts = np.zeros(len(prior.streams)), np.zeros(len(prior.streams))
     for _, group in groupby(crops, lambda crop: len(crop[0])):
         while some := list(islice(group, VALID_BATCH)):
@@ -236,5 +302,6 @@ def counted_bits(prior: Prior, crops: Iterable[Sequence[Codes]]) -> NDArray[np.f
             for index, (_, frequencies) in enumerate(prior.intervals(known)):
                 sums[index] += bits_of(frequencies).sum()
                 counts[index] += frequencies.size
-    means: NDArray[np.float64] = sums / counts
+    used = counts > 0
+    means: NDArray[np.float64] = sums[used] / counts[used]
     return means

@@ -39,6 +39,9 @@ def quantized_export(net: WaveNet, codec: str, *, seconds: float = 5.0) -> tuple
         "sigmoid": _table(lambda x: 1 / (1 + np.exp(-x))),
         "exp": exp_table(),
     }
+    if net.alphabet is not None:
+        for name, table in (("symbols", net.symbols_in_view), ("ages", net.ages_in_view)):
+            tensors[name] = as_integers(table.weight, CONDITION[0], CONDITION[1], np.int16)
     embedding_exponent, context_exponent = exponent_of(net.embedding_quantizer), exponent_of(net.context_quantizer)
     export_linear(tensors, "embed", net.embed, input_exponent=embedding_exponent, output_exponent=SUM[0])
     for index, layer in enumerate(cast(list[Layer], net.layers)):
@@ -61,7 +64,7 @@ def quantized_export(net: WaveNet, codec: str, *, seconds: float = 5.0) -> tuple
     config = {
         "codec": codec,
         "seconds": seconds,
-        "streams": [[stream.alphabet, stream.stride] for stream in net.streams],
+        "streams": [[stream.alphabet, stream.stride] for stream in net.streams[: net.n_codebooks]],
         "fields": {name: list(labels) for name, labels in net.fields.items()},
         "dilations": list(net.config.dilations),
         "see": {
@@ -71,6 +74,8 @@ def quantized_export(net: WaveNet, codec: str, *, seconds: float = 5.0) -> tuple
             "hidden": [exponent_of(head.hidden_quantizer) for head in cast(list[Head], net.heads)],
         },
     }
+    if net.alphabet is not None:
+        config["text"] = net.alphabet.to_config()
     return tensors, config
 
 

@@ -31,6 +31,7 @@ from vqaudio.config.prior import WaveNetConfig
 from vqaudio.container import Stream
 from vqaudio.intnet.grids import CONDITION, GATE, LOGIT, SUM, UNIT
 from vqaudio.model.layers import full_precision
+from vqaudio.prior.text import AGES, HOLD, Alphabet
 from vqaudio.qat.fake_quantize import FakeQuantize, QuantizedLinear, fake_quantize
 
 
@@ -47,14 +48,14 @@ class Layer(nn.Module):
         self.channels = config.channels
 
     def forward(self, x: Tensor, condition: Tensor, exponent: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` and a condition ``(batch, condition_channels)`` to the next ``x`` and a share of the output.
+        """``x`` and a condition to the next ``x`` and a share of the output.
 
-        ``exponent`` is that of the condition's steps.
+        The condition is ``(batch, 1 or frames, condition_channels)``, and ``exponent`` that of its steps.
         """
         seen = self.input_quantizer(x)
         past = functional.pad(seen, (0, 0, self.dilation, 0))[:, : seen.shape[1]]
         gates = self.gates(torch.cat([past, seen], dim=-1), self.input_quantizer.exponent)
-        gates = gates + functional.linear(condition, self.condition_weight(exponent))[:, None]
+        gates = gates + functional.linear(condition, self.condition_weight(exponent))
         filtered, gate = self._grid(gates, GATE).chunk(2, dim=-1)
         passed = self._grid(self._grid(filtered.tanh(), UNIT) * self._grid(gate.sigmoid(), UNIT), UNIT)
         made = self._grid(self.out(passed, UNIT[0]), SUM)
@@ -108,16 +109,28 @@ class WaveNet(nn.Module):
         config: sizes.
         streams: of the codes.
         fields: what codes may be conditioned on: names of labels by field. Label 0 of each field is "none".
+        alphabet: of a text in step with the codes, which is one more stream then: see :mod:`vqaudio.prior.text`.
     """
 
-    def __init__(self, config: WaveNetConfig, streams: Sequence[Stream], fields: Mapping[str, Sequence[str]]):
+    def __init__(
+        self,
+        config: WaveNetConfig,
+        streams: Sequence[Stream],
+        fields: Mapping[str, Sequence[str]],
+        *,
+        alphabet: Alphabet | None = None,
+    ):
         super().__init__()
-        self.config, self.streams = config, tuple(streams)
+        self.config, self.alphabet = config, alphabet
+        self.streams = tuple(streams) if alphabet is None else (*streams, alphabet.stream)
         self.fields = {name: tuple(labels) for name, labels in fields.items()}
         self.embeddings = nn.ParameterList(
             nn.Parameter(torch.randn(stream.alphabet, config.code_dim) / math.sqrt(len(streams))) for stream in streams
         )
-        self.active_streams = nn.Embedding(len(streams), config.condition_channels)
+        if alphabet is not None:
+            self.symbols_in_view = nn.Embedding(alphabet.stream.alphabet, config.condition_channels)
+            self.ages_in_view = nn.Embedding(AGES, config.condition_channels)
+        self.active_streams = nn.Embedding(len(self.streams), config.condition_channels)
         self.labels = nn.ModuleList(
             nn.Embedding(len(labels) + 1, config.condition_channels) for labels in self.fields.values()
         )
@@ -128,7 +141,7 @@ class WaveNet(nn.Module):
         )
         self.embed = QuantizedLinear(config.code_dim, config.channels)
         self.layers = nn.ModuleList(Layer(config, dilation) for dilation in config.dilations)
-        self.heads = nn.ModuleList(Head(config, stream.alphabet) for stream in streams)
+        self.heads = nn.ModuleList(Head(config, stream.alphabet) for stream in self.streams)
         for part in self.modules():
             if isinstance(part, nn.Embedding):
                 nn.init.normal_(part.weight, std=0.3)
@@ -139,10 +152,15 @@ class WaveNet(nn.Module):
         """Take a codec's codebooks ``(alphabet, code_dim)``, one per stream, for the embeddings to start from."""
         scale = torch.stack([book.square().mean() for book in codebooks]).sum().sqrt()
         with torch.no_grad():
-            for embeddings, head, book in zip(self.embeddings, self.heads, codebooks, strict=True):
+            for embeddings, head, book in zip(self.embeddings, self.heads, codebooks, strict=False):
                 assert isinstance(head, Head)
                 embeddings.copy_(book / scale)
                 head.output_projection.weight.copy_(book / book.std() / math.sqrt(book.shape[1]))
+
+    @property
+    def n_codebooks(self) -> int:
+        """Streams of codes: all but that of text."""
+        return len(self.embeddings)
 
     @property
     def receptive_field(self) -> int:
@@ -164,11 +182,11 @@ class WaveNet(nn.Module):
         with full_precision(self.embeddings[0]) if self.embed.quantized else nullcontext():
             sums = self._sums(codes)
             past = sums[-1] if heard is None else sums[-1] * heard[..., None]
-            condition = self._condition(labels, len(codes), past)
+            condition = self._condition(labels, codes, past)
             context = self._context(functional.pad(past, (0, 0, 1, 0))[:, :-1], condition)
             return [
                 head(context[:, :: stream.stride], before[:, :: stream.stride], self.context_quantizer.exponent)
-                for head, before, stream in zip(self.heads, sums[:-1], self.streams, strict=False)
+                for head, before, stream in zip(self.heads[: len(codes)], sums, self.streams, strict=False)
             ]
 
     def _sums(self, codes: Sequence[Tensor]) -> list[Tensor]:
@@ -179,22 +197,28 @@ class WaveNet(nn.Module):
         frames = min(known.shape[1] * stream.stride for known, stream in zip(codes, self.streams, strict=False))
         total = self.embeddings[0].new_zeros(codes[0].shape[0], frames, self.config.code_dim)
         sums = [total]
-        for known, embeddings, stream in zip(codes, self.embeddings, self.streams, strict=False):
+        for known, embeddings, stream in zip(codes[: self.n_codebooks], self.embeddings, self.streams, strict=False):
             found = functional.embedding(known, self.embedding_quantizer(embeddings))
             total = total + found.repeat_interleave(stream.stride, 1)[:, :frames]
             sums.append(total)
         return [self.embedding_quantizer(one) for one in sums]
 
-    def _condition(self, labels: Tensor | None, n_streams: int, like: Tensor) -> Tensor:
+    def _condition(self, labels: Tensor | None, codes: Sequence[Tensor], like: Tensor) -> Tensor:
+        """What is the same for all frames, and the symbol in view at each: ``(batch, 1 or frames, channels)``."""
         batch = like.shape[0]
         chosen = (
             torch.zeros(batch, len(self.labels), dtype=torch.long, device=like.device) if labels is None else labels
         )
-        parts = [self.active_streams.weight[n_streams - 1].expand(batch, -1)]
+        parts = [self.active_streams.weight[len(codes) - 1].expand(batch, -1)]
         parts += [table(chosen[:, index]) for index, table in enumerate(self.labels)]
+        parts = [part[:, None] for part in parts]
+        if len(codes) > self.n_codebooks:
+            came = functional.pad(codes[-1], (1, 0))[:, : like.shape[1]]
+            symbol, age = in_view(came)
+            parts += [self.symbols_in_view(symbol), self.ages_in_view(age)]
         if self.embed.quantized:
             parts = [fake_quantize(part, *CONDITION) for part in parts]
-        condition: Tensor = self.condition_quantizer(torch.stack(parts).sum(0))
+        condition: Tensor = self.condition_quantizer(sum(parts[1:], parts[0]))
         return condition
 
     def _context(self, past: Tensor, condition: Tensor) -> Tensor:
@@ -207,3 +231,10 @@ class WaveNet(nn.Module):
             skipped.append(part)
         context: Tensor = self.context_quantizer(torch.stack(skipped).sum(0).relu())
         return context
+
+
+def in_view(text: Tensor) -> tuple[Tensor, Tensor]:
+    """As :func:`vqaudio.prior.text.in_view`."""
+    frame = torch.arange(text.shape[1], device=text.device).expand_as(text)
+    last = frame.where(text != HOLD, 0).cummax(1).values
+    return text.gather(1, last), (frame - last).clamp(max=AGES - 1)

@@ -14,6 +14,7 @@ from vqaudio.config.reading import parse
 from vqaudio.container import Stream
 from vqaudio.errors import ConfigError, ModelError
 from vqaudio.files import atomic_write
+from vqaudio.prior.text import Alphabet
 from vqaudio.qat.saved import UNREADABLE, read_tensors
 from vqaudio.wavenet.network import WaveNet
 
@@ -57,9 +58,11 @@ def save(net: WaveNet, path: Path, *, codec: str, training: dict[str, Any] | Non
     described = {
         "codec": codec,
         "config": net.config.model_dump(mode="json"),
-        "streams": [[stream.alphabet, stream.stride] for stream in net.streams],
+        "streams": [[stream.alphabet, stream.stride] for stream in net.streams[: net.n_codebooks]],
         "fields": {name: list(labels) for name, labels in net.fields.items()},
     }
+    if net.alphabet is not None:
+        described["text"] = net.alphabet.to_config()
     metadata = {
         "kind": KIND,
         "config": json.dumps(described, separators=(",", ":")),  # unsorted: the order of fields is that of their tables
@@ -85,7 +88,8 @@ def load(path: Path) -> SavedPrior:
         described = json.loads(metadata["config"])
         streams = [Stream(alphabet, stride) for alphabet, stride in described["streams"]]
         config = parse(WaveNetConfig, described["config"], source=str(path))
-        net = WaveNet(config, streams, described["fields"])
+        alphabet = Alphabet.from_config(described.get("text"))
+        net = WaveNet(config, streams, described["fields"], alphabet=alphabet)
         names = {name_on_disk(name): name for name in net.state_dict()}
         net.load_state_dict({names.get(name, name): tensor.float() for name, tensor in tensors.items()})
         training = json.loads(metadata.get("training", "{}"))
