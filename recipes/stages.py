@@ -42,7 +42,7 @@ from vqaudio.files import atomic_write
 RECIPES = Path(__file__).parent
 DONE = "stages.json"
 """In the folder of a run: the commands that have ended well, by stage."""
-QUICK = {"steps": 6, "warmup_steps": 1}
+QUICK = {"steps": 8, "warmup_steps": 1}
 """What --quick changes in every training that is usually some minutes long."""
 
 

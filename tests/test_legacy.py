@@ -345,6 +345,30 @@ def test_a_model_is_retired_once_the_registry_knows_it(shipped, monkeypatch, cap
     assert np.array_equal(vqaudio.load("old").decompress(data)[0], expected)
 
 
+def test_a_model_may_leave_its_name_to_its_successor(shipped, monkeypatch, capsys):
+    retire = script("retire.py")
+    shutil.copy(MODEL, shipped / "mine.safetensors")
+    folder = in_a_checkout(monkeypatch, shipped.parent / "legacy")
+    mark = tiny_codec().fingerprint
+    monkeypatch.setattr(retire, "last_commit", lambda path: "0123abc")
+    wanted = Retired("mine-v1", "0123abc", "mine", is_kept=True, shipped_as="mine")
+    assert retire.main(["mine", "--as", "mine-v1"]) == 1
+    line = f'in RETIRED: "{mark}": Retired("mine-v1", "0123abc", "mine", is_kept=True, shipped_as="mine")'
+    assert one_line(capsys, "error: mine: add to vqaudio/registry.py, ", line)
+    monkeypatch.setitem(registry.RETIRED, mark, wanted)
+    assert retire.main(["mine", "--as", "mine-v1"]) == 0
+    data = tiny_codec().compress(sound(4000), RATE)
+    shutil.copy(shipped / "new.safetensors", shipped / "mine.safetensors")
+    assert registry.find("mine").parent == shipped
+    assert registry.find_fingerprint(mark) == folder / "mine-v1.safetensors"
+    Path("x.vq").write_bytes(data)
+    assert decompress.main(["x.vq", "x.wav"]) == 0
+    assert "git show 0123abc:vqaudio/models/mine.safetensors > mine.safetensors" in registry.encoder_remedy(mark)
+    (folder / "mine-v1.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"^mine-v1: is not shipped any more, mine replaced it; a checkout "):
+        registry.find("mine-v1")
+
+
 def test_the_demo_plays_files_of_models_that_are_kept(old):
     pytest.importorskip("gradio", reason="the demo needs gradio: pip install '.[demo]'", exc_type=ImportError)
     from demo import models as offered

@@ -169,14 +169,15 @@ def test_what_can_be_sampled_can_be_narrowed(sample):
     assert len({bytes_of(f"{name}.wav") for name in ("cold", "free", "hot")}) == 3
 
 
-def test_the_shipped_digits_are_each_their_own(capsys):
-    for label, speaker in (("7", "jackson"), ("7", "theo"), ("0", "jackson")):
-        wanted = ["--model", "digits", "--label", label, "--speaker", speaker, "--quiet"]
-        assert sample_main([f"{label}-{speaker}.wav", *wanted]) == 0
-    assert {heard(Path(name))[0].shape for name in listing()} == {(1, 8000)}
-    assert len({bytes_of(name) for name in listing()}) == 3
-    assert sample_main(["x.wav", "--model", "digits", "--label", "eleven"]) == 1
-    assert one_line(capsys, "error: label 'eleven' is not known; choose one of 0, 1, 2")
+def test_the_shipped_digits_say_what_they_are_told(capsys):
+    for text, speaker in (("seven", "jackson"), ("seven", "theo"), ("zero", "jackson"), ("one two three", "theo")):
+        wanted = ["--model", "digits", "--text", text, "--speaker", speaker, "--quiet"]
+        assert sample_main([f"{text.replace(' ', '-')}-{speaker}.wav", *wanted]) == 0
+    assert len({bytes_of(name) for name in listing()}) == 4
+    lengths = {name: heard(Path(name))[0].shape[1] for name in listing()}
+    assert lengths.pop("one-two-three-theo.wav") > max(lengths.values())
+    assert sample_main(["x.wav", "--model", "digits", "--text", "eleven"]) == 1
+    assert one_line(capsys, "error: the word 'eleven' is not known; did you mean seven")
 
 
 def test_fewer_codebooks(sample):

@@ -36,23 +36,29 @@ class Retired:
     """A model that is not shipped any more, but whose files are still about.
 
     Attributes:
-        name: what it was called.
+        name: what it is called.
         commit: of the project's repository, one that holds its file.
         successor: the model in its place.
         is_kept: whether ``legacy/`` holds its decoder and its prior, so that a checkout decodes its files as they are.
+        shipped_as: what it was called then, if another model has that name now.
     """
 
     name: str
     commit: str
     successor: str
     is_kept: bool = False
+    shipped_as: str | None = None
+
+    @property
+    def file(self) -> str:
+        """What it was in ``vqaudio/models`` at that commit."""
+        return f"{self.shipped_as or self.name}.safetensors"
 
     def remedy(self, prior: str | None = None) -> str:
         """What to do to decode its files, and those that were coded with the prior of that fingerprint."""
-        file = f"{self.name}.safetensors"
         if not self.is_kept:
-            return recovery(self.commit, file, option="--model ")
-        return _from_checkout(f"--model legacy/{file}", *([] if prior is None else _kept_prior(prior)))
+            return recovery(self.commit, self.file, option="--model ")
+        return _from_checkout(f"--model legacy/{self.name}.safetensors", *([] if prior is None else _kept_prior(prior)))
 
 
 def recovery(commit: str, file: str, *, option: str) -> str:
@@ -79,10 +85,14 @@ RETIRED = {  # by fingerprint; those that are shipped after all are not looked f
     "9ee3f87fea09": Retired("speech-16k", "3a1624f", DEFAULT_MODEL),
     "6ef04329b3e0": Retired("speech-16k-v2", "c84c8f5", DEFAULT_MODEL),
     "22df6220d6a5": Retired("speech-16k-v3", "01c7f2f", DEFAULT_MODEL, is_kept=True),
+    "02a9227c90f4": Retired("digits-v1", "34a284d", "digits", is_kept=True, shipped_as="digits"),
 }
 RETIRED_PRIORS = {"33f7a2c12598": ("95f59d7", "priors/speech-16k-v2.int8.safetensors")}
 """By fingerprint: the commit and the file in ``vqaudio/models``."""
-KEPT_PRIORS = {"91c8d176cae6": "priors/speech-16k-v3.int8.safetensors"}
+KEPT_PRIORS = {
+    "91c8d176cae6": "priors/speech-16k-v3.int8.safetensors",
+    "634577a963c7": "priors/digits-v1.int8.safetensors",
+}
 """By fingerprint: the file in ``legacy/``."""
 
 
@@ -100,7 +110,7 @@ def encoder_remedy(fingerprint: str, option: str = "--model ") -> str:
     if fingerprint not in RETIRED:
         return "use another model"
     model = RETIRED[fingerprint]
-    return f"use {model.successor}; or, {recovery(model.commit, f'{model.name}.safetensors', option=option)}"
+    return f"use {model.successor}; or, {recovery(model.commit, model.file, option=option)}"
 
 
 def shipped_models() -> list[str]:

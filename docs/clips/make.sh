@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 vqaudio() { python -m vqaudio "$@" --force --quiet; }
-vqaudio sample seven-jackson.wav --model digits --label 7 --speaker jackson --seed 1
-vqaudio sample three-theo.wav --model digits --label 3 --speaker theo --seed 1
+vqaudio sample seven-jackson.wav --model digits --text seven --speaker jackson --seed 1
+vqaudio sample three-one-four-theo.wav --model digits --text "three one four" --speaker theo --seed 1
 vqaudio sample speech-p226.wav --seconds 4 --speaker p226 --seed 2
 vqaudio convert speech-p226.wav speech-p226-as-LJ.wav --speaker LJ
 packed=$(mktemp --suffix .vq)

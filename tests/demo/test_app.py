@@ -175,7 +175,7 @@ def test_bad_input_is_one_sentence(client, tmp_path):
         ((upload(tmp_path / "words.csv"), 99, False), "/series", "99"),
         ((upload(VOWELS), 1, False), "/series", ".csv"),
         ((upload(ROOT / "tests" / "golden" / "tiny.vq"),), "/table", "tiny.vq: holds no table"),
-        (("digits", "nobody", "", 1, 1, 1, 1, 1, 0, None), "/sample", "nobody"),
+        (("digits", "nobody", "", "", 1, 1, 1, 1, 1, 0, None), "/sample", "nobody"),
     ):
         said = refusal(client, *arguments, api_name=api_name)
         assert sentence in said
@@ -255,14 +255,18 @@ def test_a_look_inside(client):
 
 @pytest.mark.slow
 def test_new_sound_is_sampled_and_continues_a_recording(client):
-    sampled = client.predict(DEFAULT_MODEL, "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
-    again = client.predict(DEFAULT_MODEL, "p225", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
+    sampled = client.predict(DEFAULT_MODEL, "p225", "", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
+    again = client.predict(DEFAULT_MODEL, "p225", "", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
     assert [path is None for path in sampled] == [False, False, True, True]
     assert [heard(Path(path))[0].shape for path in sampled[:2]] == [(1, 16000)] * 2
     assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in zip(sampled[:2], again[:2], strict=True))
-    digit = client.predict("digits", "jackson", "7", 1, 1, 1, 0.9, 1, 7, None, api_name="/sample")
-    assert heard(Path(digit[0]))[0].size
-    longer = client.predict(DEFAULT_MODEL, "", "", 1, 1, 1, 0.9, 1, 7, upload(VOWELS), api_name="/sample")
+    said = [
+        client.predict("digits", "jackson", "", text, 1, 4, 1, 0.9, 1, 7, None, api_name="/sample")[0]
+        for text in ("seven", "Seven, three four one two!")
+    ]
+    short, long = (heard(Path(path))[0].shape[1] for path in said)
+    assert long > 2 * short > 0
+    longer = client.predict(DEFAULT_MODEL, "", "", "", 1, 1, 1, 0.9, 1, 7, upload(VOWELS), api_name="/sample")
     seconds = heard(Path(longer[0]))[0].shape[1] / 16000
     assert seconds == pytest.approx(1 + soundfile.info(VOWELS).duration, abs=0.05)
 
@@ -270,8 +274,8 @@ def test_new_sound_is_sampled_and_continues_a_recording(client):
 @pytest.mark.slow
 def test_work_waits_its_turn_and_can_be_stopped(client):
     """The second action starts once the first has been stopped, long before that one would have ended."""
-    client.predict(DEFAULT_MODEL, "", "", 1, 1, 1, 1, 1, 0, None, api_name="/sample")  # the model is loaded
-    long = client.submit(DEFAULT_MODEL, "", "", 10, 8, 4, 1, 1, 0, None, api_name="/sample")
+    client.predict(DEFAULT_MODEL, "", "", "", 1, 1, 1, 1, 1, 0, None, api_name="/sample")  # the model is loaded
+    long = client.submit(DEFAULT_MODEL, "", "", "", 10, 8, 4, 1, 1, 0, None, api_name="/sample")
     wait_for(long, "PROGRESS")
     waiting = client.submit(upload(VOWELS), "tiny", 2, api_name="/reconstruct")
     wait_for(waiting, "IN_QUEUE")

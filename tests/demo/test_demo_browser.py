@@ -196,6 +196,21 @@ def test_new_sound_is_sampled(visit):
 
 
 @pytest.mark.slow
+def test_a_text_is_said_by_a_model_that_knows_its_words(visit):
+    visit.open("Sample")
+    assert not visit.tab.get_by_label("Say").is_visible()
+    visit.tab.get_by_label("Model", exact=True).click()
+    visit.page.get_by_role("option", name="digits").click()
+    visit.tab.get_by_label("Say").fill("Three, one!")
+    visit.press("Sample")
+    visit.players(2)
+    visit.shot("say")
+    visit.tab.get_by_label("Say").fill("eleven")
+    visit.press("Sample")
+    visit.page.get_by_text("the word 'eleven' is not known").wait_for()
+
+
+@pytest.mark.slow
 def test_sampling_is_stopped(visit):
     visit.open("Sample")
     for name, value in (("Seconds", 10), ("How many at once", 4)):

@@ -349,7 +349,7 @@ def test_a_model_that_is_shipped_no_more_is_known_by_name_and_by_fingerprint(
 
 def test_the_advice_on_retired_models_is_true(tmp_path: Path) -> None:
     """In a clone that has the project's history; it is decoded by today's code."""
-    known = {mark: (retired.commit, f"{retired.name}.safetensors") for mark, retired in registry.RETIRED.items()}
+    known = {mark: (retired.commit, retired.file) for mark, retired in registry.RETIRED.items()}
     for mark, (commit, file) in (known | registry.RETIRED_PRIORS).items():
         name = f"{commit}:vqaudio/models/{file}"
         found = subprocess.run(["git", "show", name], cwd=Path(__file__).parents[2], capture_output=True, check=False)
