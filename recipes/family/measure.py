@@ -24,7 +24,7 @@ from vqaudio.intnet.intervals import bits_of
 from vqaudio.model.autoencoder import Reconstruction
 from vqaudio.model.bottleneck import Gaussian
 from vqaudio.model.bottleneck.base import score_function
-from vqaudio.prior.base import due
+from vqaudio.prior.base import due, n_frames_of
 from vqaudio.prior.context import ContextPrior
 from vqaudio.registry import fingerprint
 from vqaudio.training.losses import ReconstructionLoss
@@ -117,6 +117,26 @@ def measure(member: Member, clips: Sequence[Wave], learned: Sequence[Wave]) -> F
         costs["trained"] = nats(codec, counted_bits(codec.prior, by_length(whole)))
     for name, cost in costs.items():
         figures |= {f"{name}_kbps": kbps(codec, cost), f"{name}_bound": figures["bound"] - figures["kl"] + cost}
+    return figures
+
+
+def measure_text(member: Member, takes: Sequence[Wave], words: Sequence[str]) -> Figures:
+    """What codes of takes cost by a prior that knows text, without it, with the word that is said, and with another.
+
+    Rates in kb/s. The word comes in the first frame.
+    """
+    codec, alphabet = member.codec, member.codec.prior.known_text()
+    codes = [member.codes(member.whole(take)) for take in takes]
+    others = [*words[1:], words[0]]
+    figures = {"untold_kbps": kbps(codec, nats(codec, counted_bits(codec.prior, by_length(codes))))}
+    for name, texts in (("told", words), ("misled", others)):
+        told = []
+        for streams, word in zip(codes, texts, strict=True):
+            text = np.zeros(n_frames_of(streams, codec.streams), np.int32)
+            text[:1] = alphabet.read(word)
+            told.append([*streams, text])
+        bits = counted_bits(codec.prior, by_length(told))[: len(codec.streams)]
+        figures[f"{name}_kbps"] = kbps(codec, nats(codec, bits))
     return figures
 
 

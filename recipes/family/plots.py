@@ -170,8 +170,7 @@ def samples(
         sounds = [member.sound(member.model.bottleneck.decode(one)) for one in codes]
         rows.append((name, f"{title}, counted codes", rate, sounds))
         if member.codec.prior_file is not None:
-            digits = list(member.codec.prior.fields["label"])[:: max(1, 10 // count)][:count]
-            told = [member.codec.sample(frames, condition=f"label={digit}", sampling=HOW)[0] for digit in digits]
+            digits, told = said(member, frames, count)
             rows.append((f"{name}_prior", f"{title}, prior, {', '.join(digits)}", rate, told))
     figure, axes = new_figure(out, (2.2 * count, 1.5 * len(rows)), len(rows), count)
     for row, (name, title, rate, sounds) in zip(axes, rows, strict=True):
@@ -179,6 +178,16 @@ def samples(
             spectrogram(axis, sound, title)
         save_sound(out / "sounds" / f"sample_{name}.wav", np.concatenate(sounds), rate)
     save_figure(figure, out / "samples.png")
+
+
+def said(member: Member, frames: int, count: int) -> tuple[list[str], list[Wave]]:
+    """Some digits, and what a trained prior makes of them: told as a text where it knows text, else as a label."""
+    codec, alphabet = member.codec, member.codec.prior.alphabet
+    known = codec.prior.fields["label"] if alphabet is None else alphabet.symbols
+    digits = list(known)[:: max(1, len(known) // count)][:count]
+    if alphabet is not None:
+        return digits, codec.say(digits, sampling=HOW)
+    return digits, [codec.sample(frames, condition=f"label={digit}", sampling=HOW)[0] for digit in digits]
 
 
 def decoded(out: Path, members: Sequence[Member], clip: Wave) -> None:

@@ -18,9 +18,19 @@ from typing import Any
 
 from tqdm import tqdm
 
+from recipes.digits.strings import WORDS
 from recipes.family import plots
 from recipes.family.findings import findings
-from recipes.family.measure import Figures, Member, bits_per_sample, denoising, estimators, levels_in_use, measure
+from recipes.family.measure import (
+    Figures,
+    Member,
+    bits_per_sample,
+    denoising,
+    estimators,
+    levels_in_use,
+    measure,
+    measure_text,
+)
 from recipes.family.systems import HERE, SYSTEMS, counted_up, of_split
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
@@ -32,6 +42,7 @@ DENOISERS = ("ae", "dae-25", "dae-50", "dae-75")
 SCATTERED = ("ae", "vae", "vq")
 INTERPOLATED = ("pca", "ae", "vae", "vq")
 PRIORS = ("vq", "vqvae2")
+TEXT = "vq"  # whose prior knows text
 CROPS, DRAWS = 8, 64  # of a second, and of latents for each, to see how much gradients vary
 EMPTY = dict.fromkeys(("kbps", "counted_kbps", "used", "perplexity", "bound", "counted_bound"))  # what some have not
 WEIGHTS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)  # of noise
@@ -60,10 +71,15 @@ def main(argv: list[str] | None = None) -> int:
             write_json(cache, known)
         figures[name] = known[name]
     levels = levels_in_use(members["vqvae2"], clips)
+    spoken = measure_text(
+        members[TEXT],
+        [read_mono(item.path, rate) for item in unseen],
+        [WORDS[int(item.label)] for item in unseen],
+    )
     loss = ReconstructionLoss(members["vae"].system.run(out, options.quick).loss, rate)
     varied = estimators(members["vae"], [clip[:rate] for clip in learned[:CROPS]], loss, 8 if options.quick else DRAWS)
     noise = denoising([members[name] for name in DENOISERS], clips, WEIGHTS)
-    write_json(cache, known | {"levels": levels, "denoising": noise, "estimators": varied})
+    write_json(cache, known | {"levels": levels, "denoising": noise, "estimators": varied, "text": spoken})
     plots.rate_distortion(out, figures)
     plots.denoised(out, noise, {name: figures[name]["title"] for name in DENOISERS})
     sounds = [read_mono(item.path, rate) for item in unseen]
@@ -84,6 +100,7 @@ def main(argv: list[str] | None = None) -> int:
         hop=members["vq"].hop,
         latent_dim=members["vq"].system.latent_dim,
         priors=[figures[name] for name in PRIORS],
+        spoken=spoken | {"takes": len(unseen), "title": figures[TEXT]["title"]},
         findings=list(findings(figures, levels, noise, varied)),
         em_steps=len(mixture["log_likelihood"]) - 1,
         em_first=mixture["log_likelihood"][0],

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from recipes.stages import Command, Recipe, main, module, stage
 
-WITH_PRIOR = ("vq", "vqvae2")
+WITH_PRIOR: dict[str, dict[str, object]] = {"vq": {"text": "word", "fields": "[speaker]"}, "vqvae2": {}}
+"""And what their priors are told."""
 QUICK_PRIOR = {"model.channels": 16, "model.skip_channels": 16, "data.batch_size": 4}
 QUICK_TAKES = (0, 5, 6)
 
@@ -30,12 +31,12 @@ class Family(Recipe):
 
     @stage(makes="vqvae2-prior/model.int8.safetensors", needs=["prepare", "fit"])
     def priors(self) -> Iterator[Command]:
-        """Train a prior over the codes of two of them."""
-        for system in WITH_PRIOR:
+        """Train a prior over the codes of two of them, one with text in the same sequence."""
+        for system, told in WITH_PRIOR.items():
             model, tokens = self.place(system) / "model.safetensors", self.place("tokens") / system
             how = ["--pad-to", 1, "--jobs", self.jobs, "--quiet"]
             yield module("vqaudio.tokenize", self.place("data"), tokens, "--model", model, *how)
-            settings = {"out": self.place(f"{system}-prior"), "data.folder": tokens, "codec": model}
+            settings = told | {"out": self.place(f"{system}-prior"), "data.folder": tokens, "codec": model}
             yield self.train("prior.yaml", "priors", settings=settings | (QUICK_PRIOR if self.quick else {}))
 
     @stage(makes="report.md", needs=["prepare", "fit", "priors"])

@@ -13,7 +13,7 @@ import pytest
 from recipes.stages import RECIPES, Command, Recipe, arguments, main, stage
 from vqaudio.config.runs import load_yaml, override, parse_run
 
-WITH_STAGES = ("digits", "family", "speech16k", "vctk", "voices16k")
+WITH_STAGES = ("digits", "family", "sentences", "speech16k", "vctk", "voices16k")
 
 
 def python(code: str, *arguments: object, keep: Path | None = None) -> Command:

@@ -168,6 +168,8 @@ def test_the_family_goes_from_recordings_to_a_report(data_folder, tmp_path):
     assert shuffled["log_mel"] > own["log_mel"]
     assert figures["estimators"]["score"] > figures["estimators"]["pathwise"] > 0
     assert figures["vqvae2"]["trained_kbps"] > 0
+    assert min(figures["text"][f"{name}_kbps"] for name in ("untold", "told", "misled")) > 0
+    assert "told another word" in report
     pictures = ("rate_distortion", "latents", "denoising", "interpolation", "samples")
     assert all((out / f"{name}.png").stat().st_size > 10_000 and f"({name}.png)" in report for name in pictures)
     assert len(list((out / "sounds").glob("*.wav"))) > 35
