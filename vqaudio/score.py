@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.converting import Converter, Input, Where, convert_all
-from vqaudio.cli.jobs import sounds_in
+from vqaudio.cli.converting import Converter, Input, Where
+from vqaudio.cli.jobs import list_made, sounds_in, tell_lacks
 from vqaudio.cli.program import Command
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -61,17 +61,8 @@ def main(
     where.refuse_pipes(inputs)
     how = Scoring(codebooks, condition, text, model, prior, device, backend)
     (how if cluster is None else replace(how, device="cpu")).check()  # who checks needs no GPU
-    found: list[dict[str, Any]] = []
-    problems: list[str] = []
-    failed = 0
-    for report in convert_all(inputs, how, where=where, quiet=False):
-        sys.stderr.write(report.said)
-        if report.made is None:
-            print(f"error: {report.failure}", file=sys.stderr)
-            failed += 1
-        else:
-            found.append(report.made.bits)
-            problems.extend(report.made.problems)
+    scores, failed = list_made(inputs, how, where=where)
+    found = [score.bits for score in scores]
     if as_json and found:
         print(json.dumps(found, indent=2))
     elif found:
@@ -87,11 +78,8 @@ def main(
                 f"{one['file']}: {one['bits_per_token']:.3f} bits per token ({each} by codebook), "
                 f"{one['bits_per_second'] / 1000:.3f} kb/s"
             )
-    for problem in problems:
-        print(f"warning: {problem}", file=sys.stderr)
-    if failed and len(inputs) > 1:
-        print(f"error: {failed} of {len(inputs)} files could not be scored", file=sys.stderr)
-    return 1 if problems or failed else 0
+    problems = chain.from_iterable(score.problems for score in scores)
+    return tell_lacks(problems, failed, len(inputs), "scored")
 
 
 @dataclass(frozen=True)

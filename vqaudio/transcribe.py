@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.converting import Converter, Input, Where, convert_all
-from vqaudio.cli.jobs import sounds_in
+from vqaudio.cli.converting import Converter, Input, Where
+from vqaudio.cli.jobs import list_made, sounds_in, tell_lacks
 from vqaudio.cli.program import Command
 from vqaudio.prior import BEAM
 
@@ -64,26 +64,16 @@ def main(
     where.refuse_pipes(inputs)
     how = Transcribing(condition, beam, model, prior, device, backend)
     (how if cluster is None else replace(how, device="cpu")).check()  # who checks needs no GPU
-    found: list[dict[str, Any]] = []
-    problems: list[str] = []
-    failed = 0
-    for report in convert_all(inputs, how, where=where, quiet=False):
-        sys.stderr.write(report.said)
-        if report.made is None:
-            print(f"error: {report.failure}", file=sys.stderr)
-            failed += 1
-            continue
-        found.append(report.made.told)
-        problems.extend(report.made.problems)
+
+    def show(one: Transcript) -> None:
         if not as_json:
-            print(f"{report.made.told['file']}: {report.made.told['text']}", flush=True)
+            print(f"{one.told['file']}: {one.told['text']}", flush=True)
+
+    found, failed = list_made(inputs, how, where=where, show=show)
     if as_json and found:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-    for problem in problems:
-        print(f"warning: {problem}", file=sys.stderr)
-    if failed and len(inputs) > 1:
-        print(f"error: {failed} of {len(inputs)} files could not be heard", file=sys.stderr)
-    return 1 if problems or failed else 0
+        print(json.dumps([one.told for one in found], indent=2, ensure_ascii=False))
+    problems = chain.from_iterable(one.problems for one in found)
+    return tell_lacks(problems, failed, len(inputs), "heard")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from vqaudio.cli import options
-from vqaudio.cli.converting import Input, Job, Where, convert_all
+from vqaudio.cli.converting import Converter, Input, Job, Made, Where, convert_all
 from vqaudio.cli.options import PATH
 from vqaudio.cli.outcomes import Outcome, totals
 from vqaudio.errors import VqaudioError
@@ -159,6 +159,40 @@ def sounds_in(paths: Iterable[Path]) -> Iterator[Input]:
 
     for path in paths:
         yield from map(Input, files_in(path, SUFFIXES, kind="sound files") if path.is_dir() else [path])
+
+
+def list_made(
+    inputs: Sequence[Input],
+    how: Converter[Input, Made],
+    *,
+    where: Where,
+    show: Callable[[Made], object] = lambda made: None,
+) -> tuple[list[Made], int]:
+    """What came of inputs that are listed, not written, and how many failed, each of which is told at once.
+
+    ``show`` is called with each as it comes.
+    """
+    found: list[Made] = []
+    failed = 0
+    for report in convert_all(inputs, how, where=where, quiet=False):
+        sys.stderr.write(report.said)
+        if report.made is None:
+            print(f"error: {report.failure}", file=sys.stderr)
+            failed += 1
+        else:
+            found.append(report.made)
+            show(report.made)
+    return found, failed
+
+
+def tell_lacks(problems: Iterable[str], failed: int, of: int, could_not: str) -> int:
+    """Say what inputs lacked, and of several how many of them could not be what; returns the exit status."""
+    problems = list(problems)
+    for problem in problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    if failed and of > 1:
+        print(f"error: {failed} of {of} files could not be {could_not}", file=sys.stderr)
+    return 1 if problems or failed else 0
 
 
 HERE = Where()

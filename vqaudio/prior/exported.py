@@ -37,7 +37,7 @@ def step_model(network: IntegerNetwork, *, name: str) -> onnx.ModelProto:
         ModelError: streams of several strides or alphabets.
         ValueError: weights for which float32 would not be exact.
     """
-    streams = network.streams[: network.n_codebooks]
+    streams = network.codebooks
     if len(set(streams)) > 1 or streams[0].stride > 1:
         raise ModelError(f"the prior of {name} is for streams of several rates or alphabets, which no ONNX file holds")
     graph, n_streams = Graph(), len(streams)

@@ -98,9 +98,10 @@ class NumpyStepper(IntegerStepper):
         network = self.network
         x = network.embed(cut(embedded))
         skipped: Numbers = np.zeros(1, np.float32)
+        view = self.view
         for layer, ring, bias in zip(network.layers, self.rings, self.biases, strict=True):
             seen, place = layer.input_quantizer(x), self.frame % layer.dilation
-            added, part = network.pass_layer(layer, ring[place], seen, bias[self.view])
+            added, part = network.pass_layer(layer, ring[place], seen, bias[view])
             ring[place] = seen
             x, skipped = x + added, skipped + part
         return network.context(skipped)
