@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import vqaudio
+from recipes.speech16k.run import READ
 from vqaudio import tokens
 from vqaudio.audio.recordings import Recording, list_recordings
 from vqaudio.audio.resampling import read_mono
@@ -199,7 +200,9 @@ def speaker_clips(codec: Codec, recordings: Sequence[Recording]) -> tuple[Clips,
     size = round(CLIP_SECONDS * codec.sample_rate)
     by_speaker: dict[str, list[Wave]] = {}
     for item in recordings:
-        if item.speaker in codec.prior.fields["speaker"]:
+        if (
+            item.corpus in READ and item.speaker in codec.prior.fields["speaker"]
+        ):  # elsewhere numbers are other people's
             by_speaker.setdefault(item.speaker, []).append(read_mono(item.path, codec.sample_rate))
     learned, kept = Clips([], []), Clips([], [])
     for speaker, sounds in by_speaker.items():

@@ -146,8 +146,8 @@ class Speech(Recipe):
             yield module("vqaudio.tokenize", self.folder, tokens, *common, "--versions", 1)
         else:
             corpora = {item.corpus for item in list_recordings(self.folder)}
-            for place, versions, chosen in (("read", 4, READ), ("others", 1, corpora - READ)):
-                extent = ["--versions", versions, "--corpora", ",".join(sorted(chosen))]
+            for place, versions, chosen in (("read", 4, READ), ("others", 0, corpora - READ)):
+                extent = ["--versions", versions, "--speed", 0.04, "--corpora", ",".join(sorted(chosen))]
                 yield module("vqaudio.tokenize", self.folder, tokens / place, *common, *extent)
 
     @stage(makes="prior/model.int8.safetensors", needs=["tokens"])

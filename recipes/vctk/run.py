@@ -93,11 +93,11 @@ class Vctk(Recipe):
         arguments = [self.place("data") / "test", *self.models, "--entropy", "none,prior", *results, *extent]
         yield module("vqaudio.evaluate", *arguments, keep=out / "evaluation.md")
 
-    @stage(makes="samples/index.html", needs=["prepare", "codec", "prior"])
+    @stage(makes="samples.html", needs=["prepare", "codec", "prior"])
     def samples(self) -> Iterator[Command]:
         """Reconstruct, sample and convert; write a page to listen to all of it."""
         extent = ["--clips", 1, "--speakers", 2, "--samples", 1] if self.quick else []
-        where = [self.place("data") / "test", self.place("samples")]
+        where = [self.place("data") / "test", self.place("samples.html")]
         yield module("recipes.vctk.samples", *where, *self.models, *extent)
 
 

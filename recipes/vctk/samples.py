@@ -1,77 +1,42 @@
-"""What the models sound like: reconstructions, samples and conversions, as WAV, pictures and a page to listen through.
+"""What the models sound like: reconstructions, samples and conversions, on a page to listen through.
 
     python -m recipes.vctk.samples FOLDER OUT --model CODEC --prior PRIOR
 
-FOLDER holds recordings that nothing was trained on. OUT gets ``index.html``, and each sound as ``.wav`` beside its
-spectrogram, a ``.png``.
+FOLDER holds recordings that nothing was trained on. OUT is the page, one HTML file with all sounds in it.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 import vqaudio
 from vqaudio.audio.resampling import read_mono
-from vqaudio.audio.sink import write_array
 from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
 from vqaudio.evaluation.clips import select
+from vqaudio.evaluation.desk.data import Desk, Take, mel_levels
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
-from vqaudio.evaluation.page import MARK, RANGE_DB, draw_spectrogram, mel_levels, new_folder
-from vqaudio.evaluation.writing import render, write_text
+from vqaudio.evaluation.page import ORIGINAL, Page, inline
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 
-TEMPLATE = Path(__file__).with_name("samples.html.jinja")
+ABOUT = "Mono at 16 kHz. Takes are played as loud as their original, where there is one."
 HOW = Sampling(temperature=0.9, top_p=0.95, guidance=1.5)
 
 
-@dataclass
-class Group:
-    """Sounds side by side, on one scale: what each is, and the stem of its two files."""
-
-    title: str
-    sounds: list[tuple[str, str]] = field(default_factory=list)
-
-
-@dataclass
-class Section:
-    """One part of the page."""
-
-    title: str
-    text: str
-    groups: list[Group] = field(default_factory=list)
-
-
-class Page:
-    """Sections whose sounds and pictures are written into a folder as they come."""
-
-    def __init__(self, folder: Path):
-        self.folder, self.sections = folder, list[Section]()
-
-    def section(self, title: str, text: str) -> None:
-        """Begin a section."""
-        self.sections.append(Section(title, text))
-
-    def group(self, title: str, sounds: Sequence[tuple[str, str, Wave]]) -> None:
-        """Add sounds side by side: for each what it is, the stem of its files, and its samples at 16 kHz."""
-        group = Group(title)
-        loudest = max(float(mel_levels(wave).max()) for _, _, wave in sounds)
-        for label, stem, wave in sounds:
-            write_array(wave, self.folder / f"{stem}.wav", sample_rate=SAMPLE_RATE)
-            draw_spectrogram(wave, self.folder / f"{stem}.png", loudest=loudest)
-            group.sounds.append((label, stem))
-        self.sections[-1].groups.append(group)
-
-    def write(self, codec: Codec) -> None:
-        """Write ``index.html``."""
-        text = render(TEMPLATE, codec=codec, sections=self.sections, range_db=RANGE_DB, mark=MARK)
-        write_text(self.folder / "index.html", text)
+def group(page: Page, title: str, sounds: Sequence[tuple[str, Wave]]) -> None:
+    """Add sounds side by side: for each what it is, and its samples at 16 kHz."""
+    loudest = max(float(mel_levels(wave).max()) for _, wave in sounds)
+    takes = [
+        inline(Take(name, name, "original" if name == ORIGINAL else "own", ""), wave, loudest=loudest)
+        for name, wave in sounds
+    ]
+    reference = ORIGINAL if sounds[0][0] == ORIGINAL else None
+    page.add(Desk(id=title, title=title, takes=tuple(takes), selected=takes[0].key, reference=reference))
 
 
 # ---------------------------------------------------------------------------------------------------------- sections
@@ -83,12 +48,12 @@ def reconstruct(page: Page, codec: Codec, clips: Sequence[Path]) -> None:
     most = codec.n_codebooks
     for path in tqdm(clips, "reconstructing", disable=None):
         wave = read_mono(path, SAMPLE_RATE)
-        sounds = [("original", path.stem, wave)]
+        sounds = [(ORIGINAL, wave)]
         for count in sorted({1, (most + 1) // 2, most}, reverse=True):
             made = codec.decode(codec.encode(wave, SAMPLE_RATE, n_codebooks=count))[0]
             label = f"{count} codebook{'s' if count > 1 else ''}, {codec.kbps(count):.2f} kb/s"
-            sounds.append((label, f"{path.stem}-{count}", made))
-        page.group(path.stem, sounds)
+            sounds.append((label, made))
+        group(page, path.stem, sounds)
 
 
 def sample(page: Page, codec: Codec, speakers: Sequence[str], count: int) -> None:
@@ -99,12 +64,10 @@ def sample(page: Page, codec: Codec, speakers: Sequence[str], count: int) -> Non
     for speaker in tqdm(["", *speakers], "sampling", disable=None):
         condition = f"speaker={speaker}" if speaker else NONE
         sampled = codec.sample_codes(frames, count=count, condition=condition, sampling=HOW)
-        name = speaker or "nobody"
         sounds = [
-            (f"sample {number}", f"sample-{name}-{number}", codec.decode(codes, speaker)[0])
-            for number, codes in enumerate(sampled, start=1)
+            (f"sample {number}", codec.decode(codes, speaker)[0]) for number, codes in enumerate(sampled, start=1)
         ]
-        page.group(f"in the voice of {speaker}" if speaker else "no speaker asked for", sounds)
+        group(page, f"in the voice of {speaker}" if speaker else "no speaker asked for", sounds)
 
 
 def convert(page: Page, codec: Codec, clips: Sequence[Path], speakers: Sequence[str]) -> None:
@@ -117,8 +80,8 @@ def convert(page: Page, codec: Codec, clips: Sequence[Path], speakers: Sequence[
     for path in tqdm(clips, "converting", disable=None):
         wave = read_mono(path, SAMPLE_RATE)
         codes = codec.encode(wave, SAMPLE_RATE, n_codebooks=1)
-        made = [(f"as {name}", f"{path.stem}-as-{name}", codec.decode(codes, name)[0]) for name in speakers]
-        page.group(path.stem, [("original", f"{path.stem}-before", wave), *made])
+        made = [(f"as {name}", codec.decode(codes, name)[0]) for name in speakers]
+        group(page, path.stem, [(ORIGINAL, wave), *made])
 
 
 def spread(names: Sequence[str], count: int) -> list[str]:
@@ -141,13 +104,12 @@ def main(argv: list[str] | None = None) -> int:
     clips = select(options.folder, limit=options.clips, min_seconds=1.0).paths
     codec = vqaudio.load(options.model, prior=options.prior)
     speakers = spread(codec.speakers, options.speakers)
-    with new_folder(options.out) as folder:
-        page = Page(folder)
-        reconstruct(page, codec, clips)
-        sample(page, codec, speakers, options.samples)
-        convert(page, codec, clips, speakers)
-        page.write(codec)
-    print(options.out / "index.html")
+    page = Page(options.out, ABOUT)
+    reconstruct(page, codec, clips)
+    sample(page, codec, speakers, options.samples)
+    convert(page, codec, clips, speakers)
+    page.write(f"{codec.name}: what it sounds like")
+    print(options.out)
     return 0
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 import vqaudio
+from recipes.speech16k.run import READ
 from vqaudio.audio.recordings import Recording, data_folder, list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.audio.sink import write_array
@@ -61,7 +62,9 @@ def main(argv: list[str] | None = None) -> int:
             f"{SAMPLE_RATE} Hz that was trained with speaker_corpora"
         )
     recordings = list_recordings(options.folder)
-    targets = speakers([r for r in recordings if r.split == "train" and r.speaker in codec.speakers], TARGET_SECONDS)
+    # In other corpora the same numbers are other people's.
+    known = [r for r in recordings if r.split == "train" and r.corpus in READ and r.speaker in codec.speakers]
+    targets = speakers(known, TARGET_SECONDS)
     sources = speakers([r for r in recordings if r.split == "valid" and r.corpus in CORPORA], 2 * SHORTEST)
     if options.quick:
         targets, sources = targets[:2], sources[:1]
