@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import html.parser
+import io
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
 from judged import SAMPLE_RATE, speech
-from tools import MODEL
+from tools import MODEL, tiny_codec
 
-from vqaudio.errors import FileError
-from vqaudio.evaluation.page import MARK, new_folder
 from vqaudio.listen import main
 
 HOSTILE = "a <b>\"&' ü.wav"
@@ -50,78 +53,84 @@ def listen(*arguments: object) -> int:
     return main([*map(str, arguments), "--model", str(MODEL), "--peers", "none"])
 
 
+def desks(path: Path) -> list[dict[str, Any]]:
+    """The data of the desks on a page."""
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', text)]
+
+
+def sound(take: dict[str, Any]) -> Any:
+    """The samples and the rate of a take within a page."""
+    return soundfile.read(io.BytesIO(content(take["sound"], "audio/flac")))
+
+
+def content(address: str, kind: str) -> bytes:
+    """What an address holds."""
+    head, data = address.split(",")
+    assert head == f"data:{kind};base64"
+    return base64.b64decode(data)
+
+
 def test_every_clip_can_be_heard_and_seen(folder, tmp_path, capsys):
-    out = tmp_path / "page"
+    out = tmp_path / "page.html"
     assert listen(folder, out, "--codebooks", "1,4") == 0
-    assert capsys.readouterr().out == f"{out / 'index.html'}\n"
-    page = Tags((out / "index.html").read_text(encoding="utf-8"))
-    players, pictures = page.all("audio", "src"), page.all("img", "src")
-    assert len(players) == len(pictures) == len(set(players)) == 2 * 3
-    names = {path.name for path in out.iterdir()}
-    assert names == {"index.html", *players, *pictures}
-    lengths = [soundfile.info(out / name).duration for name in players]
-    assert lengths == [2.2] * 3 + [3.0] * 3
-    for name in pictures:
-        assert (out / name).read_bytes().startswith(b"\x89PNG")
-    first, decoded = (soundfile.read(out / name)[0] for name in players[:2])
-    assert abs(first - speech(2.2)).max() < 1e-4
-    assert abs(first - decoded).max() > 1e-2
+    assert capsys.readouterr().out == f"{out}\n"
+    page = Tags(out.read_text(encoding="utf-8"))
     assert page.all("html", "lang") == ["en"]
-    assert all(page.all("audio", "aria-label"))
-    assert all(page.all("img", "alt"))
-    for text in ("tiny, 1 codebook", "tiny, 4 codebooks", "original", "PESQ-WB", "STOI", "kb/s", "bytes"):
+    for text in ("tiny, 1 codebook", "tiny, 4 codebooks", "PESQ-WB", "STOI", "kb/s"):
         assert text in page.text
+    first, second = desks(out)
+    for desk, seconds in ((first, 2.2), (second, 3.0)):
+        assert [take["group"] for take in desk["takes"]] == ["original", "own", "own"]
+        assert [len(sound(take)[0]) / sound(take)[1] for take in desk["takes"]] == [seconds] * 3
+        pictures = [json.loads(content(take["picture"], "application/json")) for take in desk["takes"]]
+        assert all(picture["mel"]["frames"] for picture in pictures)
+        assert [len(picture["tokens"]["codes"]) for picture in pictures[1:]] == [1, 4]
+    original, _, decoded = first["takes"]
+    assert abs(sound(original)[0] - speech(2.2)).max() < 1e-4
+    assert abs(sound(original)[0] - sound(decoded)[0]).max() > 1e-2
+    data = content(decoded["download"], "application/octet-stream")
+    assert len(data) == decoded["bytes"]
+    assert tiny_codec().decompress(data)[0].shape == (1, round(2.2 * SAMPLE_RATE))
 
 
 def test_names_are_text_and_nothing_else(folder, tmp_path):
-    assert listen(folder, tmp_path / "page", "--codebooks", "1") == 0
-    page = Tags((tmp_path / "page" / "index.html").read_text(encoding="utf-8"))
-    assert HOSTILE in page.text
-    assert f"{HOSTILE}, original" in page.all("audio", "aria-label")
+    out = tmp_path / "page.html"
+    assert listen(folder, out, "--codebooks", "1") == 0
+    page = Tags(out.read_text(encoding="utf-8"))
     assert "b" not in {tag for tag, _ in page.tags}
+    assert desks(out)[0]["title"] == f"{HOSTILE}, 2.2 s"
+
+
+def test_a_page_asks_for_nothing_from_elsewhere(folder, tmp_path):
+    out = tmp_path / "page.html"
+    assert listen(folder, out, "--codebooks", "1") == 0
+    tags = Tags(out.read_text(encoding="utf-8")).tags
+    assert not [attributes for _, attributes in tags if {"src", "href"} & set(attributes)]
 
 
 def test_an_earlier_page_is_replaced_and_nothing_else(folder, tmp_path, capsys):
-    out = tmp_path / "page"
+    out = tmp_path / "page.html"
     assert listen(folder, out, "--codebooks", "1") == 0
     assert listen(folder, out, "--codebooks", "1", "--limit", "1") == 0
-    assert len(list(out.glob("*.flac"))) == 2
-    (out / "index.html").write_text("my own page")
+    assert len(desks(out)) == 1
+    out.write_text("my own page")
     capsys.readouterr()
     assert listen(folder, out) == 1
-    expected = f"error: {out}: is there already and is no earlier page; name a new folder\n"
+    expected = f"error: {out}: is there already and is no earlier page; name another file\n"
     assert capsys.readouterr().err == expected
-    assert (out / "index.html").read_text() == "my own page"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["clips", "page"]
-
-
-def test_a_failure_leaves_what_was_there(tmp_path):
-    out = tmp_path / "page"
-    out.mkdir()
-    (out / "index.html").write_text(MARK)
-
-    def fail():
-        with new_folder(out) as folder:
-            (folder / "index.html").write_text("half")
-            raise ValueError("midway")
-
-    with pytest.raises(ValueError, match="midway"):
-        fail()
-    assert (out / "index.html").read_text() == MARK
-    assert list(tmp_path.iterdir()) == [out]
-
-
-def test_a_page_needs_a_folder_to_stand_in(tmp_path):
-    with pytest.raises(FileError, match="cannot be made"), new_folder(tmp_path / "missing" / "page"):
-        pass
+    assert out.read_text() == "my own page"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clips", "page.html"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("missing", "out"), "missing: no such folder"),
-        (("clips", "out", "--min-seconds", "60"), "all 2 recordings are shorter than 60 s"),
-        (("clips", "out", "--codebooks", "5"), "--codebooks 5: the model tiny has 4"),
+        (("missing", "out.html"), "missing: no such folder"),
+        (("clips", "out.html", "--min-seconds", "60"), "all 2 recordings are shorter than 60 s"),
+        (("clips", "out.html", "--codebooks", "5"), "--codebooks 5: the model tiny has 4"),
+        (("clips", "out"), "out: expected a name that ends in .html"),
+        (("clips", "missing/out.html", "--codebooks", "1", "--quiet"), "missing/out.html: its folder does not exist"),
     ],
 )
 def test_bad_arguments_are_one_line(folder, monkeypatch, capsys, arguments, message):
@@ -131,4 +140,4 @@ def test_bad_arguments_are_one_line(folder, monkeypatch, capsys, arguments, mess
     assert error.startswith("error: ")
     assert message in error
     assert "\n" not in error
-    assert not Path("out").exists()
+    assert not Path("out.html").exists()

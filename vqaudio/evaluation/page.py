@@ -1,154 +1,175 @@
-"""A web page to listen to: each clip as it was and through every system, with spectrograms, rates and scores.
-
-The page is a folder: ``index.html``, and for every sound ``NN-MM.flac`` and ``NN-MM.png`` (clip, system).
-"""
+"""A page to listen to, in one HTML file that needs no server: desks (:mod:`vqaudio.evaluation.desk`) of sounds."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import base64
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import soundfile
 
+from vqaudio.codec.codec import Codec
+from vqaudio.codec.opened import StoredSound, open_vq
 from vqaudio.errors import FileError
-from vqaudio.evaluation import require
-from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave, log_mel
+from vqaudio.evaluation.desk import script, style
+from vqaudio.evaluation.desk.data import Desk, Take, mel_levels, mel_picture, stored_streams, tokens_picture
+from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave
 from vqaudio.evaluation.options import Prepared
 from vqaudio.evaluation.report import cell, summary
-from vqaudio.evaluation.scoring import ClipResult, ClipScore, evaluate
+from vqaudio.evaluation.scoring import ClipResult, evaluate
+from vqaudio.evaluation.systems import OwnCodec
 from vqaudio.evaluation.writing import render, write_text
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 MARK = '<meta name="generator" content="vqaudio listen">'  # by which an earlier page is known
-RANGE_DB = 80.0
+ORIGINAL = "original"
+SCORES = ("pesq_wb", "stoi")
+"""What is shown beside a take."""
+DOWNLOADS = {".vq": "application/octet-stream"}
 
 
 @dataclass
-class Sound:
-    """One player: what the system is called, the stem of its two files, and what it cost (None: the original)."""
+class Section:
+    """One part of a page; ``text`` stands below its title."""
 
-    system: str
-    stem: str
-    score: ClipScore | None = None
-
-    @property
-    def facts(self) -> list[tuple[str, str]]:
-        """Rate, size and scores as they are shown."""
-        if self.score is None:
-            return []
-        scores = [(METRICS[name].title, cell(self.score.metrics[name], METRICS[name])) for name in ("pesq_wb", "stoi")]
-        return [("rate", f"{self.score.kbps:.2f} kb/s"), ("size", f"{self.score.n_bytes:,} bytes"), *scores]
+    title: str = ""
+    text: str = ""
+    desks: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass
-class Clip:
-    """A recording and its players, the original's first."""
+class Page:
+    """Sections with desks, gathered until :meth:`write`; ``text`` stands at its top.
 
-    name: str
-    seconds: float
-    sounds: list[Sound] = field(default_factory=list)
+    Raises:
+        FileError: there is something else than an earlier page at ``path``, or its name does not end in ``.html``.
+    """
+
+    def __init__(self, path: Path, text: str):
+        if path.suffix.lower() != ".html":
+            raise FileError(f"{path}: expected a name that ends in .html, for the page")
+        if path.exists() and not _is_page(path):
+            raise FileError(f"{path}: is there already and is no earlier page; name another file")
+        self.path, self.text = path, text
+        self.sections: list[Section] = []
+
+    def section(self, title: str = "", text: str = "") -> None:
+        """Begin a section."""
+        self.sections.append(Section(title, text))
+
+    def add(self, desk: Desk) -> None:
+        """A desk below the others of its section."""
+        self.sections[-1].desks.append(desk.as_data())
+
+    def write(self, title: str, header: Sequence[str] = (), rows: Sequence[Sequence[str]] = ()) -> None:
+        """Write the page, with a table above the sections where there is one.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        text = render(
+            TEMPLATE,
+            mark=MARK,
+            title=title,
+            text=self.text,
+            sections=self.sections,
+            header=header,
+            rows=rows,
+            style=style(),
+            script=script(),
+        )
+        write_text(self.path, text)
 
 
-class Gallery:
-    """Gathers clips as they are evaluated, and writes their sounds and pictures into a folder at once."""
+def inline(take: Take, wave: Wave, *, loudest: float, tokens: dict[str, Any] | None = None) -> Take:
+    """A take with its sound ``(samples,)`` at 16 kHz and its pictures within the page itself."""
+    file = io.BytesIO()
+    soundfile.write(file, wave, SAMPLE_RATE, "PCM_16", format="FLAC")
+    picture = {"mel": mel_picture(wave, loudest=loudest), "tokens": tokens}
+    return replace(
+        take,
+        sound=address(file.getvalue(), "audio/flac"),
+        picture=address(json.dumps(picture, separators=(",", ":")).encode(), "application/json"),
+    )
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.clips: list[Clip] = []
-        self._last: Path | None = None
+
+def address(data: bytes, kind: str) -> str:
+    """Bytes of a media type as an address that holds them."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _is_page(path: Path) -> bool:
+    return path.is_file() and MARK in path.read_text(encoding="utf-8", errors="replace")[:2000]
+
+
+# -------------------------------------------------------------------------------------------------- clips and systems
+
+
+class Clips:
+    """Gathers clips as they are evaluated, a desk for each."""
+
+    def __init__(self, page: Page, codec: Codec):
+        self.page, self.codec = page, codec
+        self._desk: Desk | None = None
+        self._path: Path | None = None
         self._loudest = 0.0
 
     def add(self, result: ClipResult) -> None:
-        """One clip through one system."""
-        if result.path != self._last:
-            self._last = result.path
-            self._loudest = float(mel_levels(result.clip).max()) if len(result.clip) else 0.0
-            self.clips.append(Clip(result.score.clip, result.score.seconds))
-            self._keep("original", result.clip, None)
-        self._keep(result.system.name, result.coded.decoded, result.score)
+        """One clip through one system; those of a clip come one after the other."""
+        score = result.score
+        if result.path != self._path or self._desk is None:
+            self.finish()
+            self._path = result.path
+            self._loudest = float(mel_levels(result.clip).max())
+            original = Take(ORIGINAL, "Original", "original", "", note="16-bit WAV", bytes=44 + 2 * len(result.clip))
+            self._desk = Desk(
+                id=score.clip,
+                title=f"{score.clip}, {score.seconds:.1f} s",
+                takes=(inline(original, result.clip, loudest=self._loudest),),
+                selected=ORIGINAL,
+                reference=ORIGINAL,
+            )
+        self._desk = replace(self._desk, takes=(*self._desk.takes, self._take(result)))
 
-    def _keep(self, name: str, wave: Wave, score: ClipScore | None) -> None:
-        sounds = self.clips[-1].sounds
-        sound = Sound(name, f"{len(self.clips):02}-{len(sounds):02}", score)
-        sounds.append(sound)
-        soundfile.write(self.folder / f"{sound.stem}.flac", wave, SAMPLE_RATE, "PCM_16")
-        draw_spectrogram(wave, self.folder / f"{sound.stem}.png", loudest=self._loudest)
+    def _take(self, result: ClipResult) -> Take:
+        score, system, data = result.score, result.system, result.coded.data
+        scores = ((METRICS[name].title, cell(score.metrics[name], METRICS[name])) for name in SCORES)
+        own = isinstance(system, OwnCodec)
+        take = Take(
+            key=system.name.lower().replace(" ", "-"),
+            name=f"{score.kbps:.1f} kb/s" if own else system.name,
+            group="own" if own else "peer",
+            sound="",
+            note=f"{score.kbps:.2f} kb/s, {system.name}",
+            bytes=score.n_bytes,
+            facts=(("rate", f"{score.kbps:.2f} kb/s"), *scores),
+        )
+        if data is None or not own:
+            return inline(take, result.coded.decoded, loudest=self._loudest)
+        with open_vq(io.BytesIO(data)) as stored:
+            assert isinstance(stored, StoredSound)
+            tokens = tokens_picture(self.codec, stored_streams(stored), margin=stored.header.margin)
+        take = replace(take, download=address(data, DOWNLOADS[".vq"]), file=f"{Path(score.clip).stem}.vq")
+        return inline(take, result.coded.decoded, loudest=self._loudest, tokens=tokens)
+
+    def finish(self) -> None:
+        """Put the last clip's desk on the page."""
+        if self._desk is not None:
+            self.page.add(self._desk)
+            self._desk = None
 
 
-def draw_spectrogram(wave: Wave, path: Path, *, loudest: float) -> None:
-    """A picture of 80 mel bands over time: 80 dB below ``loudest`` (dB re full scale) up to the brightest colour.
-
-    Raises:
-        EvaluationError: matplotlib is missing.
-    """
-    figure = require("matplotlib.figure").Figure(figsize=(6.0, 1.6), frameon=False)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set_axis_off()
-    levels = mel_levels(wave).T
-    axes.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=loudest - RANGE_DB, vmax=loudest)
-    figure.savefig(path, format="png", dpi=100)
-
-
-def mel_levels(wave: Wave) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """``(samples,)`` at 16 kHz to ``(frames, bands)`` in dB re full scale; one frame for what is shorter than that."""
-    padded = np.pad(wave, (0, max(0, 1024 - len(wave))))
-    return 20.0 * log_mel(padded)
-
-
-def write_page(folder: Path, prepared: Prepared, *, progress: bool = True) -> None:
-    """Run every clip through every system and write the page into an empty ``folder``.
+def write_page(page: Page, prepared: Prepared, *, progress: bool = True) -> None:
+    """Run every clip through every system and write the page.
 
     Raises:
         VqaudioError: a clip cannot be read, a system cannot run, or a package is missing.
     """
-    gallery = Gallery(folder)
-    result = evaluate(prepared.selection, prepared.systems, progress=progress, keep=gallery.add)
-    header, rows = summary(result)
-    page = render(
-        TEMPLATE,
-        codec=prepared.codec,
-        clips=gallery.clips,
-        header=header,
-        rows=rows,
-        range_db=RANGE_DB,
-        mark=MARK,
-    )
-    write_text(folder / "index.html", page)
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to write a page into, which takes its place at ``path`` only when the ``with`` block ends well.
-
-    Raises:
-        FileError: ``path`` is a file or a folder with anything else than an earlier page, or cannot be written beside.
-    """
-    if path.exists() and not (path.is_dir() and (_is_page(path) or not any(path.iterdir()))):
-        raise FileError(f"{path}: is there already and is no earlier page; name a new folder")
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=".vqaudio-", dir=path.absolute().parent))
-    except OSError as error:
-        raise FileError(f"{path}: cannot be made ({error.strerror}); name a folder in one that you may write") from None
-    try:
-        yield temporary
-        temporary.chmod(0o755)  # mkdtemp's folders are for their owner alone
-        if path.exists():
-            old = temporary.with_name(temporary.name + "-old")
-            path.rename(old)
-            temporary.rename(path)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _is_page(folder: Path) -> bool:
-    index = folder / "index.html"
-    return index.is_file() and MARK in index.read_text(encoding="utf-8", errors="replace")[:2000]
+    page.section()
+    clips = Clips(page, prepared.codec)
+    result = evaluate(prepared.selection, prepared.systems, progress=progress, keep=clips.add)
+    clips.finish()
+    page.write(f"{prepared.codec.name}: reconstructions", *summary(result))

@@ -103,11 +103,22 @@ def as_data(evaluation: TableEvaluation) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------------- plot
 
 
-def plot(columns: Sequence[tuple[str, ColumnScore]], path: Path, *, transparent: bool = False) -> None:
-    """Write a PNG: a panel for each of the first eight columns, with its title; decoded over original, residual below.
+def plot(columns: Sequence[tuple[str, ColumnScore]], path: Path) -> None:
+    """Write what :func:`drawn` draws as a PNG.
 
     Raises:
         EvaluationError: matplotlib is missing. FileError: the file cannot be written.
+    """
+    figure = drawn(columns)
+    with atomic_write(path) as file:
+        figure.savefig(file, format="png", dpi=110)
+
+
+def drawn(columns: Sequence[tuple[str, ColumnScore]]) -> Any:
+    """A figure with a panel for each of the first eight columns: decoded over original, and the residual below.
+
+    Raises:
+        EvaluationError: matplotlib is missing.
     """
     panels = columns[:MOST_PANELS]
     width = 1 if len(panels) == 1 else 2
@@ -119,8 +130,7 @@ def plot(columns: Sequence[tuple[str, ColumnScore]], path: Path, *, transparent:
         upper = figure.add_subplot(inner[0])
         _panel(upper, figure.add_subplot(inner[1], sharex=upper), title, column)
     figure.legend(*upper.get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False, labelcolor=INK)
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png", dpi=110, transparent=transparent)
+    return figure
 
 
 def _panel(upper: Any, lower: Any, title: str, column: ColumnScore) -> None:

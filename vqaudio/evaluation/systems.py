@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class Coded:
     """A clip after encoding and decoding: float32 ``(samples,)`` as long as the clip, and the file's size between.
 
-    ``n_packet_bytes``: what of it is not the container's, where the codec has packets in a container.
+    ``n_packet_bytes``: what of it is not the container's, where the codec has packets in a container; ``data``: the
+    file, where it is ours.
     """
 
     decoded: Wave
     n_bytes: int
     n_packet_bytes: int | None = None
+    data: bytes | None = None
 
 
 class System(Protocol):
@@ -72,7 +74,7 @@ class OwnCodec:
             clip[None], SAMPLE_RATE, n_codebooks=self.n_codebooks, entropy=self.entropy, rdo=self.rdo
         )
         decoded, _ = self.codec.decompress(data)
-        return Coded(fit_length(decoded[0], len(clip)), len(data))
+        return Coded(fit_length(decoded[0], len(clip)), len(data), data=data)
 
 
 class Original:
