@@ -2,7 +2,7 @@
 
 ::
 
-    app ─▶ tabs/ (one file each) ─▶ inputs, recordings, work, outputs, pictures, models ─▶ vqaudio
+    app ─▶ bar, tabs/ (one file each), api ─▶ desks, voices, recordings, work, outputs, pictures, models ─▶ vqaudio
 
 What Gradio must know before a page is built is set here: that it sends no statistics, and a temporary folder of our own
 for uploads and results, which goes away with the process.

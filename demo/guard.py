@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+FULL = "Too many people are waiting here already: try again in a minute"
 REFUSAL = "an address was given in place of a file: upload the file itself"
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*:/", re.IGNORECASE)
 _POLICY = (
@@ -48,7 +49,26 @@ class Guard:
                 MutableHeaders(scope=message)["Content-Security-Policy"] = _POLICY
             await send(message)
 
+        if request.url.path.endswith("/queue/join"):
+            return await self.app(scope, receive, in_own_words(with_policy))
         return await self.app(scope, receive, with_policy)
+
+
+def in_own_words(send: Send) -> Send:
+    """What Gradio says where its queue is full (503) as a sentence of ours."""
+    body = json.dumps({"detail": FULL, "error": FULL}).encode()
+    full = False
+
+    async def told(message: Message) -> None:
+        nonlocal full
+        if message["type"] == "http.response.start" and message["status"] == 503:
+            full = True
+            MutableHeaders(scope=message)["content-length"] = str(len(body))
+        elif full and message["type"] == "http.response.body":
+            message = {"type": "http.response.body", "body": body}
+        await send(message)
+
+    return told
 
 
 def names_address(value: Any) -> bool:

@@ -114,6 +114,12 @@ def with_prior() -> list[str]:
     return [name for name in names() if prior(name) is not None]
 
 
+def speakers_of_prior(name: str) -> Sequence[str]:
+    """The speakers in whose voices a model's prior samples."""
+    known = prior(name)
+    return () if known is None else known.fields.get("speaker", ())
+
+
 def speakers(name: str) -> Sequence[str]:
     """The speakers that a model can decode as; most have none."""
     with safe_open(path_of(name), framework="numpy") as file:

@@ -7,7 +7,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import gradio as gr
 from gradio.utils import get_upload_folder
 
 from vqaudio.audio.sink import write_array
@@ -27,12 +26,14 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(dir=results))
 
 
+def kept_folder() -> Path:
+    """A folder whose files stay as long as this process."""
+    kept = Path(get_upload_folder()) / "kept"
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
+
+
 def write_wav(path: Path, wav: Window, *, sample_rate: int) -> str:
     """``(channels, samples)`` as 16-bit WAV; returns the path as components take it."""
     write_array(wav, path, sample_rate=sample_rate)
     return str(path)
-
-
-def player(label: str, visible: bool = True) -> gr.Audio:
-    """A place for a sound."""
-    return gr.Audio(label=label, type="filepath", interactive=False, buttons=["download"], visible=visible)

@@ -61,7 +61,7 @@ def read(path: str | None) -> Recording:
         VqaudioError: none was given. AudioError: it cannot be read, or is longer or wider than is taken here.
     """
     if path is None:
-        raise VqaudioError("There is no recording yet: upload one, record one or pick an example")
+        raise VqaudioError("There is no recording yet: bring one above, or pick an example")
     name = Path(path).name  # never the path: messages are shown to visitors
     with open_input(path) as file, FileSource(file, name, most_seconds=MAX_SECONDS) as sound:
         check_size(sound, name)

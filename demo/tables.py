@@ -11,7 +11,8 @@ from typing import IO
 
 import numpy as np
 
-from demo import inputs, outputs
+from demo import examples as recordings_to_try
+from demo import outputs
 from vqaudio.codec.opened import open_vq
 from vqaudio.errors import SeriesError, VqaudioError
 from vqaudio.files import open_input
@@ -54,7 +55,7 @@ def read_stored(path: str | None) -> StoredTable:
     name = Path(path).name
     with open_vq(path, name=name) as stored:
         if not isinstance(stored, StoredTable):
-            raise VqaudioError(f"{name}: holds no table; a .vq file with sound is heard in the tab Reconstruct")
+            raise VqaudioError(f"{name}: holds no table; bring a .vq file with sound at the top of the page")
     stored = StoredTable(Path(path).read_bytes(), name)
     check_cells(stored.n_rows, len(stored.columns), name=name)
     return stored
@@ -130,7 +131,7 @@ def example(index: int) -> str:
 
 
 def _known(title: str) -> Path:
-    return inputs.data_folder() / "timeseries" / KNOWN[title]
+    return recordings_to_try.data_folder() / "timeseries" / KNOWN[title]
 
 
 def made_up() -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -33,10 +35,12 @@ class StoppedError(Exception):
 class Job:
     """A piece of work of one visitor, to be entered with ``with``; it ends at the next :meth:`step` once stopped."""
 
-    def __init__(self, kind: str, request: gr.Request | None, progress: gr.Progress):
+    def __init__(self, kind: str, request: gr.Request | None, progress: gr.Progress | None = None):
         self.kind, self._progress = kind, progress
         self._session = None if request is None else request.session_hash
         self.stopped = threading.Event()
+        self.replaced = False
+        """Whether it was stopped because other work takes its place, so that nothing of it shall be shown any more."""
 
     def __enter__(self) -> Self:
         with _changing:
@@ -57,9 +61,18 @@ class Job:
         Raises:
             StoppedError: it has been stopped.
         """
+        self.check()
+        if self._progress is not None:
+            self._progress(min(share, 1.0), desc=what)
+
+    def check(self) -> None:
+        """Go on, unless it has been stopped.
+
+        Raises:
+            StoppedError: it has been.
+        """
         if self.stopped.is_set():
             raise StoppedError
-        self._progress(min(share, 1.0), desc=what)
 
     def part(self, start: float, stop: float, total: float, what: str) -> Callable[[float], None]:
         """For what reports amounts: call it with each, and the share goes from ``start`` to ``stop`` by ``total``."""
@@ -74,13 +87,14 @@ class Job:
         return report
 
 
-def stop(kind: str | None = None) -> Callable[[gr.Request], None]:
-    """A handler that stops the visitor's jobs of a kind, or all of them."""
+def stop(kind: str | None = None, *, replaced: bool = False) -> Callable[[gr.Request], None]:
+    """A handler that stops the visitor's jobs of a kind, or all of them; other work may take their place."""
 
     def handler(request: gr.Request) -> None:
         with _changing:
             for job in _running.get(request.session_hash, ()):
                 if kind in (None, job.kind):
+                    job.replaced = replaced
                     job.stopped.set()
 
     return handler
@@ -88,16 +102,44 @@ def stop(kind: str | None = None) -> Callable[[gr.Request], None]:
 
 def reports_errors(handler: Handler) -> Handler:
     """A handler whose expected failures are shown as their sentence; stopped, it leaves the page as it is."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def generating(*arguments: Any) -> Iterator[Any]:
+            with _told():
+                yield from handler(*arguments)
+
+        return generating  # type: ignore[return-value]
 
     @functools.wraps(handler)
-    def wrapped(*arguments: Any) -> Any:
-        try:
+    def returning(*arguments: Any) -> Any:
+        with _told():
             return handler(*arguments)
-        except StoppedError:
-            return gr.skip()
-        except VqaudioError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        except Exception as error:  # a fault of ours: its trace is for the server's log
-            raise gr.Error("Something went wrong here. The server's log says what.") from error
+        return gr.skip()
 
-    return wrapped  # type: ignore[return-value]
+    return returning  # type: ignore[return-value]
+
+
+def answers(function: Callable[[dict[str, Any]], str]) -> Callable[[Any], str]:
+    """What the page's own elements ask the server: an address, or nothing where it cannot be had."""
+
+    @functools.wraps(function)
+    def answering(asked: Any) -> str:
+        try:
+            return function(asked)
+        except (VqaudioError, KeyError, TypeError, ValueError):  # nothing that the page itself asks for
+            return ""
+
+    return answering
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except StoppedError:
+        pass
+    except VqaudioError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    except Exception as error:  # a fault of ours: its trace is for the server's log
+        raise gr.Error("Something went wrong here. The server's log says what.") from error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 TABS = (
-    "reconstruct",
-    "sample",
-    "convert",
+    "compress",
+    "invent",
+    "voice",
     "inside",
-    "series",
+    "tables",
 )
+"""Names of the modules, and of the tabs in the page's address: ``?tab=invent``."""

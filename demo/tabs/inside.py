@@ -1,106 +1,129 @@
-"""What a model makes of a recording: which codes it uses, where they lie, and what each costs by the prior."""
+"""What a model makes of the recording: its tokens and their bits over time, which codes it uses and where they lie."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 import numpy as np
+from numpy.typing import NDArray
 
-from demo import facts, inputs, models, outputs, pictures, recordings, work
+from demo import desks, facts, inputs, models, pictures, recordings, work
+from demo.bar import Current
+from vqaudio.codec.codec import Codec
+from vqaudio.codec.codes import Codes
 from vqaudio.errors import VqaudioError
-
-if TYPE_CHECKING:
-    from vqaudio.codec.codec import Codec
+from vqaudio.evaluation.desk.data import Desk, Take, bits_per_frame, tokens_picture
 
 TITLE = "Look inside"
-WHICH = "Which codebook"
+NAME = "inside"
+EMPTY = "Bring a recording above, and see its tokens."
+Shown = tuple[str, str, int] | None
+"""Which recording, model and codebook is shown."""
 
 
-def build(page: gr.Blocks) -> None:
+def build(page: inputs.Page) -> None:
     """Lay out the tab."""
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
-            recording = inputs.recording()
-        with gr.Column(scale=3, min_width=300):
-            model = inputs.model(models.names())
-            level = inputs.codebooks(1, label=WHICH)
-            with gr.Row():
-                go = gr.Button("Look", variant="primary")
-                place_of_stop = gr.Column(scale=0, min_width=96)
+    with gr.Row():
+        model = inputs.model(models.names())
+        level = _levels(1, 2)
     figures = facts.tiles("Facts")
-    costs = pictures.image("Bits per token over time, by the prior", "picture", "wide")
+    desk = desks.listening("Tokens over time", EMPTY, elem_id="inside-desk")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=280):
-            places = pictures.image("The codebook's embeddings", "picture")
+            places = pictures.place("The codebook's embeddings")
         with gr.Column(min_width=280):
-            usage = pictures.image("How often its codes were used", "picture")
-    results = [figures, costs, places, usage]
-    event = go.click(look, [recording, model, level], results, api_name="look", show_progress_on=[costs], **work.QUEUE)
-    with place_of_stop:
-        inputs.stop_button("look", [event])
-    for trigger in (page.load, model.change):
-        trigger(describe, [model, level], level, queue=False, show_progress="hidden", api_visibility="private")
+            usage = pictures.place("How often its codes were used")
+    shown = gr.State(None)
+    wanted = [page.opened, page.current, model, level, shown]
+    results = [figures, desk, places, usage, shown]
+    for changed in (page.current.change, page.opened.change, level.change):
+        changed(look, wanted, results, show_progress="minimal", api_visibility="private", **work.QUEUE)
+    for trigger in (page.opened.change, model.change):
+        described = trigger(describe, [page.opened, model, level], level, queue=False, **inputs.QUIET)
+        described.then(look, wanted, results, show_progress="minimal", api_visibility="private", **work.QUEUE)
+
+
+def _levels(value: int, most: int) -> gr.Slider:
+    return gr.Slider(1, max(2, most), min(value, most), step=1, label="Codebook", interactive=most > 1, buttons=[])
 
 
 @work.reports_errors
-def describe(model: str, level: int) -> gr.Slider:
+def describe(opened: str, model: str, level: int) -> gr.Slider | object:
     """The slider for a model's codebooks."""
-    return inputs.codebooks(level, models.codec(model).n_codebooks, label=WHICH)
+    return _levels(int(level), models.codec(model).n_codebooks) if opened == NAME else gr.skip()
 
 
 @work.reports_errors
 def look(
-    recording: str | None, model: str, level: int, request: gr.Request, progress: gr.Progress = work.PROGRESS
-) -> tuple[list[facts.Fact], str | None, str | None, str]:
-    """Encode a recording with all codebooks, and look at one of them.
+    opened: str, current: Current | None, model: str, level: int, shown: Shown, request: gr.Request
+) -> tuple[list[facts.Fact], dict[str, Any], str, str, Shown] | object:
+    """Facts, the tokens over time, the codebook's embeddings and how its codes were used; nothing in a closed tab."""
+    wanted = None if current is None else (current.path, model, int(level))
+    if wanted == shown:
+        return gr.skip()
+    if wanted is None or current is None or opened != NAME:
+        return [], desks.nothing(EMPTY), "", "", None
+    with work.Job("look", request) as job:
+        sound = recordings.read(current.path)
+        seen = look_inside(models.codec(model), sound, min(int(level), models.codec(model).n_codebooks))
+        job.check()
+        maker = desks.Maker(sound)
+        decoded = recordings.Recording(sound.name, seen.codec.decode(seen.codes), sound.sample_rate)
+        take = Take("decoded", "Decoded", "own", "", note=f"all {desks.books(seen.codec.n_codebooks)}")
+        tokens = tokens_picture(seen.codec, seen.codes.streams, margin=seen.codes.margin)
+        takes = (maker.original(), maker.finished(take, decoded, tokens=tokens))
+        desk = Desk(maker.folder.name, current.title, takes, selected=take.key, reference=desks.ORIGINAL, model=model)
+        embeddings = seen.codec.networks.quantizer.additive_codebooks()
+        places = pictures.principal_axes(embeddings[seen.level - 1], seen.counts) if embeddings else ""
+        return seen.facts, desk.as_data(), places, pictures.usage(seen.counts), wanted
 
-    Returns facts; bits per token over time, where the model has a prior; the codebook's embeddings along their
-    principal axes, where it has any; and how often each code was used.
+
+@dataclass(frozen=True)
+class Inside:
+    """What a codec makes of a sound.
+
+    Attributes:
+        codec, codes: all tokens, and whose they are.
+        level: the codebook that is looked at, from 1.
+        counts: how often each of its codes was used, ``(alphabet,)``.
     """
-    with work.Job("look", request, progress) as job:
-        sound = recordings.read(recording)
-        job.step(0.05, "loading the model")
-        codec = models.codec(model)
-        if not 1 <= level <= codec.n_codebooks:
-            raise VqaudioError(f"codebook {level} asked for, but {model} has 1 to {codec.n_codebooks}")
-        job.step(0.2, "encoding")
-        codes = codec.encode(sound.wav, sound.sample_rate).streams[level - 1]
-        counts = np.bincount(codes.ravel(), minlength=codec.streams[level - 1].alphabet)
-        folder = outputs.new_folder()
-        found = used(counts)
-        job.step(0.5, "asking the prior")
-        costs = None
-        if codec.prior_file is None:
-            found.append(facts.fact("bits per token", "unknown", "this model has no prior"))
-        else:
-            per_frame = bits_per_frame(codec, sound)
-            flat = float(np.mean([stream.bits for stream in codec.streams]))
-            costs = pictures.bits(per_frame, flat, seconds=sound.seconds, path=folder / "bits.png")
-            note = f"{flat:g} as plain integers: {1 - per_frame.mean() / flat:.0%} saved"
-            found.append(facts.fact("bits per token", f"{per_frame.mean():.2f}", note))
-        job.step(0.8, "drawing")
-        embeddings = codec.networks.quantizer.additive_codebooks()
-        places = None
-        if embeddings:
-            table = embeddings[level - 1]
-            places = pictures.principal_axes(table, counts, path=folder / "embeddings.png")
-        return found, costs, places, pictures.usage(counts, folder / "usage.png")
+
+    codec: Codec
+    codes: Codes
+    level: int
+    counts: NDArray[np.int64]
+
+    @property
+    def facts(self) -> list[facts.Fact]:
+        """How much of the codebook the recording uses, and what a token costs."""
+        counts = self.counts
+        shares = counts[counts > 0] / counts.sum()
+        perplexity = float(np.exp(-np.sum(shares * np.log(shares))))
+        found = [
+            facts.fact(
+                "codes used", f"{len(shares)} of {len(counts)}", f"by {counts.sum():,} tokens of this recording"
+            ),
+            facts.fact("perplexity", f"{perplexity:.0f}", "as many codes, used evenly, would vary as much"),
+            facts.fact("most used code", f"{counts.argmax()}", f"{shares.max():.1%} of the tokens"),
+        ]
+        if self.codec.prior_file is None:
+            return [*found, facts.fact("bits per token", "unknown", "this model has no prior")]
+        plain = float(np.mean([stream.bits for stream in self.codec.streams]))
+        bits = float(bits_per_frame(self.codec, self.codes.streams).mean())
+        note = f"{plain:g} as plain integers: {1 - bits / plain:.0%} saved"
+        return [*found, facts.fact("bits per token", f"{bits:.2f}", note)]
 
 
-def used(counts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[facts.Fact]:
-    """How much of a codebook a recording uses; ``counts``: ``(alphabet,)``."""
-    shares = counts[counts > 0] / counts.sum()
-    perplexity = float(np.exp(-np.sum(shares * np.log(shares))))
-    return [
-        facts.fact("codes used", f"{len(shares)} of {len(counts)}", f"by {counts.sum():,} tokens of this recording"),
-        facts.fact("perplexity", f"{perplexity:.0f}", "as many codes, used evenly, would vary as much"),
-        facts.fact("most used code", f"{counts.argmax()}", f"{shares.max():.1%} of the tokens"),
-    ]
+def look_inside(codec: Codec, sound: recordings.Recording, level: int) -> Inside:
+    """Code a recording with all codebooks, to look at one of them.
 
-
-def bits_per_frame(codec: Codec, sound: recordings.Recording) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Bits per token by the prior at each frame of the finest stream: means over codebooks and channels."""
-    parts = [part.mean(axis=0) for part in codec.score(sound.source)]
-    longest = max(map(len, parts))
-    return np.mean([np.repeat(part, -(-longest // len(part)))[:longest] for part in parts], axis=0)
+    Raises:
+        VqaudioError: the codec has no such codebook.
+    """
+    if not 1 <= level <= codec.n_codebooks:
+        raise VqaudioError(f"codebook {level} asked for, but {codec.name} has 1 to {codec.n_codebooks}")
+    codes = codec.encode(sound.wav, sound.sample_rate)
+    alphabet = codec.streams[level - 1].alphabet
+    return Inside(codec, codes, level, np.bincount(codes.streams[level - 1].ravel(), minlength=alphabet))

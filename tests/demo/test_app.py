@@ -34,7 +34,7 @@ gradio_client = pytest.importorskip("gradio_client")
 httpx = pytest.importorskip("httpx")
 VOWELS = ROOT / "examples" / "vowels.wav"
 ENDPOINTS = {"reconstruct", "measure", "decompress", "sample", "convert", "look", "series", "table"}
-STOPS = {f"stop_{name}" for name in ENDPOINTS - {"measure"}}
+STOPS = {f"stop_{name}" for name in ENDPOINTS}
 
 
 def test_the_demo_is_a_thin_layer_over_public_names():
@@ -110,13 +110,12 @@ def test_all_actions_are_named_endpoints(client):
 
 def test_a_recording_goes_through_the_api(client):
     """The file that is offered holds the sound that is played, and sizes are those of real files."""
-    original, decoded, _, _, facts, _, packed = client.predict(upload(VOWELS), "tiny", 2, api_name="/reconstruct")
+    decoded, packed, facts = client.predict(upload(VOWELS), "tiny", 2, api_name="/reconstruct")
     data = Path(packed).read_bytes()
     wav, rate = tiny_codec().decompress(data)
     played, played_rate = heard(Path(decoded))
     assert rate == played_rate
     assert np.max(np.abs(np.clip(wav, -1, 1) - played)) <= 0.5 / 2**15 + 1e-7
-    assert np.array_equal(heard(Path(original))[0], heard(VOWELS)[0])
     shown = figures(facts)
     assert shown["this file"] == f"{len(data):,} bytes"
     assert shown["16-bit WAV"] == f"{VOWELS.stat().st_size:,} bytes"
@@ -125,7 +124,7 @@ def test_a_recording_goes_through_the_api(client):
     assert Path(again).read_bytes() == Path(decoded).read_bytes()
     assert figures(facts)["file"] == f"{len(data):,} bytes"
 
-    scores = figures(client.predict(upload(original), upload(original), api_name="/measure"))
+    scores = figures(client.predict(upload(VOWELS), upload(VOWELS), api_name="/measure"))
     assert float(scores["STOI"]) > 0.999
     assert float(scores["PESQ-WB"]) > 4.6
 
@@ -135,12 +134,11 @@ def test_a_table_goes_through_the_api(client, tmp_path):
     path = tmp_path / "greenhouse.csv"
     path.write_text(tables.made_up(), encoding="utf-8")
     original = read_table(io.BytesIO(path.read_bytes()), path.name, suffix=".csv")
-    facts, picture, packed, decoded = client.predict(upload(path), 2.0, False, api_name="/series")
+    packed, decoded, facts = client.predict(upload(path), 2.0, False, api_name="/series")
     data = Path(packed).read_bytes()
     assert data == compress(original, MaxError(0.02, relative=True))
     assert figures(facts)["this .vq file"] == f"{len(data):,} bytes"
     assert figures(facts)["the table"] == f"{path.stat().st_size:,} bytes"
-    assert Path(picture).read_bytes().startswith(b"\x89PNG")
     found = read_table(io.BytesIO(Path(decoded).read_bytes()), "decoded", suffix=".csv")
     light, read = original.columns[1].values, found.columns[1].values
     assert 0 < np.abs(light - read).max() <= 0.02 * np.ptp(light)
@@ -150,7 +148,7 @@ def test_a_table_goes_through_the_api(client, tmp_path):
     assert Path(again).read_bytes() == Path(decoded).read_bytes()
     assert figures(facts)["table"] == "2,016 rows"
 
-    facts, _, packed, decoded = client.predict(upload(path), 2.0, True, api_name="/series")
+    packed, decoded, facts = client.predict(upload(path), 2.0, True, api_name="/series")
     assert Path(decoded).read_bytes() == path.read_bytes()
     assert figures(facts)["largest error"] == "none"
 
@@ -237,29 +235,41 @@ def test_a_file_that_is_too_large_is_not_taken(served):
 
 
 def test_a_voice_is_converted(client):
-    original, converted, *pictures = client.predict(upload(VOWELS), "voices", "bob", api_name="/convert")
-    assert heard(Path(converted))[0].shape == heard(Path(original))[0].shape
-    assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    converted = client.predict(upload(VOWELS), "voices", "bob", api_name="/convert")
+    assert heard(Path(converted))[0].shape == heard(VOWELS)[0].shape
+
+
+def test_a_stereo_recording_is_told_the_rate_of_its_file(client, tmp_path):
+    path = written(tmp_path / "wide.wav", 2.0, channels=2)
+    _, packed, facts = client.predict(upload(path), "tiny", 4, api_name="/reconstruct")
+    size = Path(packed).stat().st_size
+    assert {fact["name"]: fact["note"] for fact in facts}["this file"] == f"{8 * size / 2.0 / 1000:.2f} kb/s"
+
+
+def test_all_codebooks_of_the_largest_model_can_be_asked_for(client):
+    most = tiny_codec().n_codebooks
+    assert client.predict(upload(VOWELS), "tiny", most, api_name="/reconstruct")
+    facts = client.predict(upload(VOWELS), DEFAULT_MODEL, 9, api_name="/look")
+    assert 0 < float(figures(facts)["bits per token"]) < 10
+    facts = client.predict(upload(VOWELS), "tiny", 1, api_name="/look")
+    assert figures(facts)["codes used"].endswith(" of 64")
+    assert figures(facts)["bits per token"] == "unknown"  # this model has no prior
 
 
 @pytest.mark.slow
-def test_a_look_inside(client):
-    facts, costs, places, usage = client.predict(upload(VOWELS), "tiny", 1, api_name="/look")
-    assert costs is None  # this model has no prior
-    assert figures(facts)["codes used"].endswith(" of 64")
-    assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in (places, usage))
-    facts, costs, _, _ = client.predict(upload(VOWELS), DEFAULT_MODEL, 8, api_name="/look")
-    assert 0 < float(figures(facts)["bits per token"]) < 10
-    assert Path(costs).read_bytes().startswith(b"\x89PNG")
+def test_fifty_callers_at_once_are_all_served(client):
+    jobs = [client.submit(upload(VOWELS), "tiny", 1 + number % 4, api_name="/reconstruct") for number in range(50)]
+    sizes = [figures(job.result(timeout=240)[2])["this file"] for job in jobs]
+    assert sizes == (sizes[:4] * 13)[:50]
+    assert len(set(sizes)) == 4
 
 
 @pytest.mark.slow
 def test_new_sound_is_sampled_and_continues_a_recording(client):
     sampled = client.predict(DEFAULT_MODEL, "p225", "", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
     again = client.predict(DEFAULT_MODEL, "p225", "", "", 1, 1, 2, 0.9, 0.95, 7, None, api_name="/sample")
-    assert [path is None for path in sampled] == [False, False, True, True]
-    assert [heard(Path(path))[0].shape for path in sampled[:2]] == [(1, 16000)] * 2
-    assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in zip(sampled[:2], again[:2], strict=True))
+    assert [heard(Path(path))[0].shape for path in sampled] == [(1, 16000)] * 2
+    assert all(Path(a).read_bytes() == Path(b).read_bytes() for a, b in zip(sampled, again, strict=True))
     said = [
         client.predict("digits", "jackson", "", text, 1, 4, 1, 0.9, 1, 7, None, api_name="/sample")[0]
         for text in ("seven", "Seven, three four one two!")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import warnings
 
 import pytest
@@ -29,3 +31,23 @@ with warnings.catch_warnings():
 )
 def test_addresses_in_place_of_files_are_found(value, refused):
     assert guard.names_address(value) == refused
+
+
+def test_a_full_queue_is_told_in_our_words():
+    """Whatever Gradio says with status 503; other answers pass as they are."""
+
+    async def answered(status: int) -> list[dict[str, object]]:
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        told = guard.in_own_words(send)
+        await told({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"2")]})
+        await told({"type": "http.response.body", "body": b"{}"})
+        return sent
+
+    start, body = asyncio.run(answered(503))
+    assert json.loads(body["body"]) == {"detail": guard.FULL, "error": guard.FULL}
+    assert (b"content-length", str(len(body["body"])).encode()) in start["headers"]
+    assert asyncio.run(answered(200))[1]["body"] == b"{}"

@@ -46,3 +46,13 @@ def test_failures_are_one_sentence():
         handler(RuntimeError("secret"))
     assert "secret" not in caught.value.message
     assert handler(work.StoppedError()) == gr.skip()
+
+
+def test_what_elements_ask_is_answered_or_not_at_all():
+    @work.answers
+    def handler(asked: dict[str, object]) -> str:
+        if asked["bad"]:
+            raise VqaudioError("no")
+        return "address"
+
+    assert [handler({"bad": False}), handler({"bad": True}), handler({}), handler(None)] == ["address", "", "", ""]
