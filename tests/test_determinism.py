@@ -37,6 +37,7 @@ SHIPPED = {  # by fingerprint, those that a checkout keeps as well: whoever repl
     "634577a963c7": {"payloads": "f99644b87ec917bc17eacc0d6ff817ca", "sampled": "60b6702ae74d7c81eaab88924d2518cf"},
     "5a058acb6e21": {"payloads": "628b28240a920fa6b6937b6c00605c0d", "sampled": "49dfc8d331f03c7309909e2ed5ff0b0d"},
     "5c2c5905bf04": {"payloads": "17c1e87d5ee6209b509318bce1c691d4", "sampled": "5b253909af773b6a6c0ef7fa0f55b004"},
+    "b35da7d04d97": {"payloads": "963400312864d643c3d156c53b61a396", "sampled": "3389bbf38b75df553bf398206a2076e8"},
     "91c8d176cae6": {"payloads": "c02d8eae8279235ebf9b3568c85640ff", "sampled": "10a234eed2d5570ddeaf333052202a19"},
 }
 SHAPES = [(1, 60), (3, 40), (2, 7)]  # sequences and frames of each payload

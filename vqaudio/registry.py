@@ -92,6 +92,7 @@ RETIRED_PRIORS = {"33f7a2c12598": ("95f59d7", "priors/speech-16k-v2.int8.safeten
 KEPT_PRIORS = {
     "91c8d176cae6": "priors/speech-16k-v3.int8.safetensors",
     "634577a963c7": "priors/digits-v1.int8.safetensors",
+    "5c2c5905bf04": "priors/speech-16k-v4-1.int8.safetensors",
 }
 """By fingerprint: the file in ``legacy/``."""
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the clips of the README anew. Codes that are drawn are the same on every machine.
+# Makes the clips of the README anew, and the page to hear them on. Codes that are drawn are the same on every machine.
 set -euo pipefail
 cd "$(dirname "$0")"
 vqaudio() { python -m vqaudio "$@" --force --quiet; }
@@ -11,3 +11,4 @@ packed=$(mktemp --suffix .vq)
 trap 'rm -f "$packed"' EXIT
 vqaudio compress ../../examples/vowels.wav "$packed" --codebooks 3
 vqaudio decompress "$packed" vowels-3-codebooks.wav
+python -m vqaudio listen . ../listen.html --codebooks 1,3,9 --peers opus --min-seconds 0 --quiet
