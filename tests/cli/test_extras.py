@@ -65,7 +65,7 @@ def without_extras(command: str, *arguments: str) -> subprocess.CompletedProcess
         (("tokenize", "sounds", "tokens"), "tables"),
         (("evaluate", "sounds"), "eval"),
         (("evaluate", "table.csv"), "eval"),
-        (("listen", "sounds", "page"), "eval"),
+        (("listen", "sounds", "page.html"), "eval"),
         (("compress", "table.csv", "out.vq"), "tables"),
         (("compress", "table.parquet", "out.vq"), "tables"),
         (("decompress", "table.vq", "out.parquet"), "tables"),
