@@ -226,19 +226,25 @@ def reconstruct(codec: Codec, sound: Wave) -> Wave:
 
 
 def judge_memorization(codec: Codec, rows: Sequence[Row], how: Sampling) -> list[str]:
-    """Whether what is sampled comes nearer to the training recordings than real speech does."""
+    """Whether what is sampled comes nearer to the training recordings than real speech does.
+
+    From the prior as it is, and as ``how`` says: likely codes are nearer, whether they are remembered or not.
+    """
     frames = round(COPY_SECONDS * codec.frame_rate)
     full = [row for row in rows if len(row.codes) == codec.n_codebooks and row.version == 0 and row.corpus != "digits"]
     learned, kept = ([np.stack(row.codes) for row in full if row.split == split] for split in ("train", "valid"))
-    found = codec.sample_codes(20 * frames, count=10, sampling=how)
-    sampled: list[NDArray[np.int32]] = [np.stack([stream[0] for stream in one.streams]) for one in found]
-    near = memorization(spans_of(sampled, frames), spans_of(kept, frames)[:200], training=learned)
-    return [
-        f"Codes that differ from the nearest {COPY_SECONDS:g} s of a training recording: {near.sampled:.0%} in sampled "
-        f"spans, {near.held_out:.0%} in held-out recordings (medians). {near.closer:.0%} of the sampled spans are "
-        "nearer than all but 5 % of the held-out ones.",
-        "",
-    ]
+    lines = []
+    for way in (Sampling(), how):
+        found = codec.sample_codes(20 * frames, count=10, sampling=way)
+        sampled: list[NDArray[np.int32]] = [np.stack([stream[0] for stream in one.streams]) for one in found]
+        near = memorization(spans_of(sampled, frames), spans_of(kept, frames)[:200], training=learned)
+        lines.append(
+            f"Temperature {way.temperature:g}, top-p {way.top_p:g}: codes that differ from the nearest "
+            f"{COPY_SECONDS:g} s of a training recording: {near.sampled:.0%} in sampled spans, {near.held_out:.0%} in "
+            f"held-out recordings (medians). {near.closer:.0%} of the sampled spans are nearer than all but 5 % of the "
+            "held-out ones."
+        )
+    return [*lines, ""]
 
 
 if __name__ == "__main__":
