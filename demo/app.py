@@ -81,11 +81,10 @@ def _name(name: str) -> str:
     return name
 
 
-def _wanted(request: gr.Request) -> tuple[gr.Tabs, str]:
-    """The tab that the address names, else the first one."""
-    name = request.query_params.get("tab", TABS[0])
-    name = name if name in TABS else TABS[0]
-    return gr.Tabs(selected=name), name
+def _wanted(request: gr.Request) -> tuple[gr.Tabs, str] | object:
+    """The tab that the address names; without one, whatever the visitor has opened meanwhile stays open."""
+    name = request.query_params.get("tab")
+    return (gr.Tabs(selected=name), name) if name in TABS else gr.skip()
 
 
 def warm_up() -> None:

@@ -65,7 +65,7 @@ class Visit:
     def go(self, tab: str = "") -> None:
         """Open the page, or one of its tabs by its address."""
         self.page.goto(self.served.url + (f"?tab={tab}" if tab else ""))
-        self.page.get_by_role("tab", name="Compress").wait_for()
+        playwright.expect(self.page.locator(".bar .chosen strong")).not_to_be_empty()
 
     def open(self, name: str) -> None:
         """Click a tab; on a narrow window, the last ones are in a menu."""
