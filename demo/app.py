@@ -69,7 +69,7 @@ def build() -> gr.Blocks:
             for name in TABS:
                 tab = importlib.import_module(f"demo.tabs.{name}")
                 with gr.Tab(tab.TITLE, id=name) as place:
-                    tab.build(inputs.Page(page, current, opened))
+                    tab.build(inputs.Page(current, opened))
                 shown = partial(_name, name)
                 place.select(shown, None, opened, js=f"() => vqaudioTab('{name}')", **inputs.PROMPT)
         page.load(_wanted, None, [tabs, opened], **inputs.PROMPT)

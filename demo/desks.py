@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,13 +16,12 @@ from demo import assets, models, outputs, work
 from demo.recordings import Recording
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.codes import Codes
-from vqaudio.evaluation.desk.data import Desk, Take, mel_levels, mel_picture, tokens_picture
+from vqaudio.evaluation.desk.data import ORIGINAL, Desk, Take, key_of, mel_levels, picture, tokens_picture
 from vqaudio.evaluation.metrics import SAMPLE_RATE
 from vqaudio.evaluation.opus import Opus
 from vqaudio.evaluation.peers import Codec2
 from vqaudio.evaluation.systems import System
 
-ORIGINAL = "original"
 HELD_FRAMES, FADE_SECONDS = 16, 0.02
 PEERS: tuple[Callable[[], System], ...] = (lambda: Opus(6), lambda: Opus(12), lambda: Codec2("1200"))
 
@@ -89,7 +87,7 @@ class Maker:
         packed = self.folder / f"{Path(self.sound.name).stem or 'recording'}-{n_codebooks}-of-{codec.n_codebooks}.vq"
         packed.write_bytes(data)
         take = Take(
-            key=key_of(n_codebooks),
+            key=rate_key(n_codebooks),
             name=f"{kbps:.1f} kb/s",
             group="own",
             sound="",
@@ -106,20 +104,18 @@ class Maker:
         """The sound through another codec, as mono at 16 kHz."""
         coded = system.run(self.wave)
         kbps = 8 * coded.n_bytes / self.sound.seconds / 1000
-        key = system.name.lower().replace(" ", "-")
-        take = Take(key, system.name, "peer", "", note=f"{kbps:.2f} kb/s, mono", bytes=coded.n_bytes)
+        take = Take(key_of(system), system.name, "peer", "", note=f"{kbps:.2f} kb/s, mono", bytes=coded.n_bytes)
         return self.finished(take, Recording(system.name, coded.decoded[None], SAMPLE_RATE))
 
     def finished(self, take: Take, sound: Recording, *, tokens: dict[str, Any] | None = None) -> Take:
         """A take with its sound and its pictures as files."""
-        wav, picture = self.folder / f"{take.key}.wav", self.folder / f"{take.key}.json"
+        wav, seen = self.folder / f"{take.key}.wav", self.folder / f"{take.key}.json"
         outputs.write_wav(wav, sound.wav, sample_rate=sound.sample_rate)
-        mel = mel_picture(sound.mono(SAMPLE_RATE), loudest=self.loudest)
-        picture.write_text(json.dumps({"mel": mel, "tokens": tokens}), encoding="utf-8")
-        return replace(take, sound=address(wav), picture=address(picture))
+        seen.write_text(picture(sound.mono(SAMPLE_RATE), loudest=self.loudest, tokens=tokens), encoding="utf-8")
+        return replace(take, sound=address(wav), picture=address(seen))
 
 
-def key_of(n_codebooks: int) -> str:
+def rate_key(n_codebooks: int) -> str:
     """The key of the take with so many codebooks."""
     return f"codebooks-{n_codebooks}"
 

@@ -21,12 +21,10 @@ class Page:
     """What the tabs share.
 
     Attributes:
-        blocks: the page itself.
         current: the state with the :class:`demo.bar.Current` recording.
         opened: the state with the name of the tab that is open.
     """
 
-    blocks: gr.Blocks
     current: gr.State
     opened: gr.State
 

@@ -12,13 +12,12 @@ import numpy as np
 from demo import desks, inputs, models, recordings, work
 from demo.bar import Current
 from vqaudio.errors import VqaudioError
-from vqaudio.evaluation.desk.data import Desk
+from vqaudio.evaluation.desk.data import ORIGINAL, SCORES, Desk
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave
 
 TITLE = "Compress"
 EMPTY = "Bring a recording above, and hear it at every rate."
 CODING = "The recording is being coded."
-SCORES = ("pesq_wb", "stoi")
 LEAST_SECONDS = 0.5  # below, neither PESQ nor STOI is defined
 Shown = tuple[dict[str, Any], Desk]
 
@@ -54,8 +53,8 @@ def first(current: Current | None, model: str, request: gr.Request) -> Shown | o
             title=f"{current.title}, {sound.seconds:.1f} s",
             takes=(maker.original(current.note if current.packed else "16-bit WAV"), maker.coded(codec, middle)),
             waiting=waiting,
-            selected=desks.key_of(middle),
-            reference=desks.ORIGINAL,
+            selected=desks.rate_key(middle),
+            reference=ORIGINAL,
             model=model,
         )
         return desk.as_data(), desk
@@ -70,7 +69,7 @@ def rest(current: Current | None, model: str, desk: Desk | None, request: gr.Req
         try:
             maker, codec = desks.Maker(recordings.read(current.path)), models.codec(model)
             numbers = desks.rates(codec)
-            places = [desks.ORIGINAL, *map(desks.key_of, numbers)]
+            places = [ORIGINAL, *map(desks.rate_key, numbers)]
             makers = [lambda number=number: maker.coded(codec, number) for number in by_interest(numbers)[1:]]
             makers += [lambda system=system: maker.other(system) for system in desks.peers()]
             for make in makers:
@@ -95,11 +94,11 @@ def by_interest(numbers: list[int]) -> list[int]:
 def measure(desk: Desk | None, event: gr.EventData, request: gr.Request) -> Shown | object:
     """PESQ-WB and STOI of one take."""
     takes = {} if desk is None else {take.key: take for take in desk.takes}
-    if desk is None or event.take not in takes or desks.ORIGINAL not in takes:
+    if desk is None or event.take not in takes or ORIGINAL not in takes:
         return gr.skip()
     take = takes[event.take]
     with work.Job("measure", request) as job:
-        waves = [recordings.read(desks.path_of(one)).mono(SAMPLE_RATE) for one in (takes[desks.ORIGINAL], take)]
+        waves = [recordings.read(desks.path_of(one)).mono(SAMPLE_RATE) for one in (takes[ORIGINAL], take)]
         job.check()
         takes[take.key] = replace(take, facts=(*take.facts, *scores(*waves)))
     desk = replace(desk, takes=tuple(takes.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from demo.bar import Current
 from vqaudio.codec.codec import Codec
 from vqaudio.codec.codes import Codes
 from vqaudio.errors import VqaudioError
-from vqaudio.evaluation.desk.data import Desk, Take, bits_per_frame, tokens_picture
+from vqaudio.evaluation.desk.data import ORIGINAL, Desk, Take, tokens_picture
 
 TITLE = "Look inside"
 NAME = "inside"
@@ -72,9 +73,8 @@ def look(
         maker = desks.Maker(sound)
         decoded = recordings.Recording(sound.name, seen.codec.decode(seen.codes), sound.sample_rate)
         take = Take("decoded", "Decoded", "own", "", note=f"all {desks.books(seen.codec.n_codebooks)}")
-        tokens = tokens_picture(seen.codec, seen.codes.streams, margin=seen.codes.margin)
-        takes = (maker.original(), maker.finished(take, decoded, tokens=tokens))
-        desk = Desk(maker.folder.name, current.title, takes, selected=take.key, reference=desks.ORIGINAL, model=model)
+        takes = (maker.original(), maker.finished(take, decoded, tokens=seen.tokens))
+        desk = Desk(maker.folder.name, current.title, takes, selected=take.key, reference=ORIGINAL, model=model)
         embeddings = seen.codec.networks.quantizer.additive_codebooks()
         places = pictures.principal_axes(embeddings[seen.level - 1], seen.counts) if embeddings else ""
         return seen.facts, desk.as_data(), places, pictures.usage(seen.counts), wanted
@@ -95,6 +95,11 @@ class Inside:
     level: int
     counts: NDArray[np.int64]
 
+    @cached_property
+    def tokens(self) -> dict[str, Any]:
+        """All tokens over time, and what they cost by the prior: both facts and pictures ask."""
+        return tokens_picture(self.codec, self.codes.streams, margin=self.codes.margin)
+
     @property
     def facts(self) -> list[facts.Fact]:
         """How much of the codebook the recording uses, and what a token costs."""
@@ -110,8 +115,7 @@ class Inside:
         ]
         if self.codec.prior_file is None:
             return [*found, facts.fact("bits per token", "unknown", "this model has no prior")]
-        plain = float(np.mean([stream.bits for stream in self.codec.streams]))
-        bits = float(bits_per_frame(self.codec, self.codes.streams).mean())
+        plain, bits = self.tokens["plain"], float(np.mean(self.tokens["bits"]))
         note = f"{plain:g} as plain integers: {1 - bits / plain:.0%} saved"
         return [*found, facts.fact("bits per token", f"{bits:.2f}", note)]
 

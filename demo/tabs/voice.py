@@ -10,7 +10,7 @@ from demo import desks, inputs, models, recordings, work
 from demo.bar import Current
 from demo.voices import cards, faces
 from vqaudio.errors import ModelError
-from vqaudio.evaluation.desk.data import Desk, Take, tokens_picture
+from vqaudio.evaluation.desk.data import ORIGINAL, Desk, Take, tokens_picture
 
 TITLE = "Change voice"
 NAME = "voice"
@@ -97,7 +97,7 @@ def change(
         tokens = tokens_picture(codec, codes.streams, margin=codes.margin)
         takes = (maker.original(), maker.finished(take, made, tokens=tokens))
         title = f"{current.title}, as {speaker}"
-        desk = Desk(maker.folder.name, title, takes, selected=take.key, reference=desks.ORIGINAL)
+        desk = Desk(maker.folder.name, title, takes, selected=take.key, reference=ORIGINAL)
         return desk.as_data(), wanted
 
 

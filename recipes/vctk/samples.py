@@ -18,9 +18,9 @@ from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
 from vqaudio.codec.codec import Codec
 from vqaudio.evaluation.clips import select
-from vqaudio.evaluation.desk.data import Desk, Take, mel_levels
+from vqaudio.evaluation.desk.data import ORIGINAL, Desk, Take, mel_levels
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave
-from vqaudio.evaluation.page import ORIGINAL, Page, inline
+from vqaudio.evaluation.page import Page, inline
 from vqaudio.prior.base import NONE
 from vqaudio.prior.sampling import Sampling
 

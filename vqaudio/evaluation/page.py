@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,17 @@ from vqaudio.codec.codec import Codec
 from vqaudio.codec.opened import StoredSound, open_vq
 from vqaudio.errors import FileError
 from vqaudio.evaluation.desk import script, style
-from vqaudio.evaluation.desk.data import Desk, Take, mel_levels, mel_picture, stored_streams, tokens_picture
+from vqaudio.evaluation.desk.data import (
+    ORIGINAL,
+    SCORES,
+    Desk,
+    Take,
+    key_of,
+    mel_levels,
+    picture,
+    stored_streams,
+    tokens_picture,
+)
 from vqaudio.evaluation.metrics import METRICS, SAMPLE_RATE, Wave
 from vqaudio.evaluation.options import Prepared
 from vqaudio.evaluation.report import cell, summary
@@ -26,10 +35,6 @@ from vqaudio.evaluation.writing import render, write_text
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 MARK = '<meta name="generator" content="vqaudio listen">'  # by which an earlier page is known
-ORIGINAL = "original"
-SCORES = ("pesq_wb", "stoi")
-"""What is shown beside a take."""
-DOWNLOADS = {".vq": "application/octet-stream"}
 
 
 @dataclass
@@ -88,11 +93,11 @@ def inline(take: Take, wave: Wave, *, loudest: float, tokens: dict[str, Any] | N
     """A take with its sound ``(samples,)`` at 16 kHz and its pictures within the page itself."""
     file = io.BytesIO()
     soundfile.write(file, wave, SAMPLE_RATE, "PCM_16", format="FLAC")
-    picture = {"mel": mel_picture(wave, loudest=loudest), "tokens": tokens}
+    shown = picture(wave, loudest=loudest, tokens=tokens)
     return replace(
         take,
         sound=address(file.getvalue(), "audio/flac"),
-        picture=address(json.dumps(picture, separators=(",", ":")).encode(), "application/json"),
+        picture=address(shown.encode(), "application/json"),
     )
 
 
@@ -139,7 +144,7 @@ class Clips:
         scores = ((METRICS[name].title, cell(score.metrics[name], METRICS[name])) for name in SCORES)
         own = isinstance(system, OwnCodec)
         take = Take(
-            key=system.name.lower().replace(" ", "-"),
+            key=key_of(system),
             name=f"{score.kbps:.1f} kb/s" if own else system.name,
             group="own" if own else "peer",
             sound="",
@@ -152,7 +157,7 @@ class Clips:
         with open_vq(io.BytesIO(data)) as stored:
             assert isinstance(stored, StoredSound)
             tokens = tokens_picture(self.codec, stored_streams(stored), margin=stored.header.margin)
-        take = replace(take, download=address(data, DOWNLOADS[".vq"]), file=f"{Path(score.clip).stem}.vq")
+        take = replace(take, download=address(data, "application/octet-stream"), file=f"{Path(score.clip).stem}.vq")
         return inline(take, result.coded.decoded, loudest=self._loudest, tokens=tokens)
 
     def finish(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from vqaudio.codec.opened import StoredSound
 from vqaudio.evaluation.metrics import MEL_BANDS, MEL_HOP, MEL_WINDOW, SAMPLE_RATE, Wave, log_mel
+from vqaudio.evaluation.systems import System
 from vqaudio.intnet.intervals import bits_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ RANGE_DB = 80.0
 """Below the loudest place, what is shown of a spectrogram."""
 TICKS_KHZ = (0.25, 0.5, 1, 2, 4)
 Group = Literal["original", "own", "peer"]
+ORIGINAL = "original"
+"""The key of the take that is the sound as it came."""
+SCORES = ("pesq_wb", "stoi")
+"""What is measured of a take against it, by its name among the metrics."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,11 @@ class Take:
     download: str = ""
     file: str = ""
     facts: tuple[tuple[str, str], ...] = ()
+
+
+def key_of(system: System) -> str:
+    """The key of the take that a codec makes."""
+    return system.name.lower().replace(" ", "-")
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,12 @@ class Desk:
 def mel_levels(wave: Wave) -> NDArray[np.float64]:
     """``(samples,)`` at 16 kHz to ``(frames, bands)`` in dB re full scale; one frame for what is shorter than that."""
     return 20.0 * log_mel(np.pad(wave, (0, max(0, MEL_WINDOW - len(wave)))))
+
+
+def picture(wave: Wave, *, loudest: float, tokens: dict[str, Any] | None) -> str:
+    """All that is shown of a take, as text: :func:`mel_picture`, and what :func:`tokens_picture` made, where it did."""
+    found = {"mel": mel_picture(wave, loudest=loudest), "tokens": tokens}
+    return json.dumps(found, separators=(",", ":"), allow_nan=False)
 
 
 def mel_picture(wave: Wave, *, loudest: float) -> dict[str, Any]:

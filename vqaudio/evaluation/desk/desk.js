@@ -175,7 +175,7 @@ class Desk {
     const { tokens } = this.stack.picture;
     if (!this.asks.token || !this.data.model) return this.player.hold(seconds);
     const { book, column } = this.stack.tokenAt(seconds, share);
-    const codes = tokens.codes.slice(0, book).map((own) => own[Math.floor((column * own.length) / tokens.columns)]);
+    const codes = tokens.codes.slice(0, book).map((_, index) => codeAt(tokens, index, column));
     this.player.pause();
     return vqaudioPlay(await this.asks.token(codes, this.data.model));
   }

@@ -43,6 +43,11 @@ function peaksOf(buffer) {
   return { lows, highs, most };
 }
 
+// The code of a codebook, counted from 0, in a column of the finest one's codes.
+function codeAt({ codes, columns }, book, column) {
+  return codes[book][Math.floor((column * codes[book].length) / columns)];
+}
+
 // A picture as it is sent, with the levels of its spectrogram as bytes.
 function unpacked(picture) {
   if (picture.mel) picture.mel.levels = Uint8Array.from(atob(picture.mel.levels), (letter) => letter.charCodeAt(0));

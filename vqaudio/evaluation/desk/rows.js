@@ -31,8 +31,7 @@ function drawMel(stack, context, row) {
 function drawTokens(stack, context, row) {
   const { codes, alphabets, seconds, start, columns } = stack.picture.tokens;
   stack.images.tokens ??= imageOf(columns, codes.length, (column, book) => {
-    const own = codes[book];
-    const code = own[Math.floor((column * own.length) / columns)];
+    const code = codeAt(stack.picture.tokens, book, column);
     return stack.ramp[Math.round(40 + (215 * code) / Math.max(1, alphabets[book] - 1))];
   });
   stretch(stack, context, stack.images.tokens, { row, start, seconds: columns * seconds, smooth: false });

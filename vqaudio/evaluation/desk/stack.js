@@ -109,7 +109,6 @@ class Stack {
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
     const style = getComputedStyle(this.canvas);
-    this.ink = style.getPropertyValue("--ink").trim();
     this.soft = style.getPropertyValue("--soft").trim();
     this.line = style.getPropertyValue("--line").trim();
     this.tile = style.getPropertyValue("--tile").trim();
@@ -153,8 +152,7 @@ class Stack {
     const { codes, seconds: step, start, columns } = this.picture.tokens;
     const book = Math.min(codes.length - 1, Math.max(0, Math.floor(share * codes.length)));
     const column = Math.min(columns - 1, Math.max(0, Math.floor((seconds - start) / step)));
-    const own = codes[book];
-    return { book: book + 1, column, code: own[Math.floor((column * own.length) / columns)] };
+    return { book: book + 1, column, code: codeAt(this.picture.tokens, book, column) };
   }
 
   // In words, for whoever points there.
