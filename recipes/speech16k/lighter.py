@@ -1,10 +1,10 @@
-"""Makes a model's encoder lighter: fewer hidden channels in its units, the same bottleneck and decoder.
+"""Makes a model's encoder or decoder lighter: fewer hidden channels in its units, the same bottleneck.
 
-    python -m recipes.speech16k.lighter FOLDER MODEL OUT
+    python -m recipes.speech16k.lighter FOLDER MODEL OUT [--stem-expansion 1] [--expansion 2] [--decoder-expansion 2]
 
 Unit by unit, the hidden channels that matter least on training speech are left out, and the layer after them is fitted
 to what the whole unit made there. FOLDER holds recordings; MODEL and OUT are .safetensors files. The codes mean what
-they meant, so OUT keeps MODEL's fingerprint; training goes on with ``frozen: [bottleneck, decoder]``.
+they meant, so OUT keeps MODEL's fingerprint; training goes on with the bottleneck ``frozen``, and what was not pruned.
 
 Source: layer by layer, what remains is fitted to the outputs by least squares as in He, Zhang & Sun, "Channel pruning
 for accelerating very deep neural networks", 2017, eq. 1; channels are chosen by the energy that they bring instead.
@@ -13,8 +13,9 @@ for accelerating very deep neural networks", 2017, eq. 1; channels are chosen by
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from tqdm import tqdm
 from vqaudio.audio.recordings import list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
-from vqaudio.config.model import SpectralEncoderConfig
+from vqaudio.config.model import SpectralDecoderConfig, SpectralEncoderConfig
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
@@ -40,36 +41,57 @@ RIDGE = 1e-4  # of the mean energy of a channel
 @torch.no_grad()
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="lighter.py", description="Make a model's encoder lighter.")
+    parser = argparse.ArgumentParser(prog="lighter.py", description="Make a model's encoder or decoder lighter.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--stem-expansion", type=int, default=1, help="default: %(default)s")
-    parser.add_argument("--expansion", type=int, default=2, help="default: %(default)s")
+    parser.add_argument(
+        "--stem-expansion", type=int, metavar="N", help="hidden channels over others (default: as it is)"
+    )
+    parser.add_argument("--expansion", type=int, metavar="N", help="the same, behind the stem")
+    parser.add_argument("--decoder-expansion", type=int, metavar="N", help="the same, of the decoder")
     parser.add_argument("--recordings", type=int, default=100, help="to look at (default: %(default)s)")
     options = parser.parse_args(argv)
-    if min(options.stem_expansion, options.expansion) < 1:
-        parser.error("expected --stem-expansion and --expansion of 1 or more")
+    asked = {name: getattr(options, name) for name in ("stem_expansion", "expansion", "decoder_expansion")}
+    sizes = {name: size for name, size in asked.items() if size is not None}
+    if not sizes or min(sizes.values()) < 1:
+        parser.error("expected an expansion, of 1 or more: --stem-expansion, --expansion or --decoder-expansion")
     source = checkpoint.load(options.model)
     config = source.model.config
-    if not isinstance(config.encoder, SpectralEncoderConfig):
-        raise ModelError(f"{options.model}: has no spectral encoder")
-    sizes = {"stem_expansion": options.stem_expansion, "expansion": options.expansion}
-    lighter = Autoencoder(config.model_copy(update={"encoder": config.encoder.model_copy(update=sizes)})).eval()
-    lighter.bottleneck.load_state_dict(source.model.bottleneck.state_dict())
-    lighter.decoder.load_state_dict(source.model.decoder.state_dict())
-    layers = lighter.encoder.layers
-    pairs = list(zip(layers, source.model.encoder.layers, strict=True))
-    heard = list(
-        speech(options.folder, config.sample_rate, config.hop_length, options.recordings)
-    )  # then what each layer makes of it
-    for index, (layer, whole) in enumerate(tqdm(pairs, leave=False, disable=None)):
-        if isinstance(whole, ResidualUnit) and layer.expand.out_features < whole.expand.out_features:
-            prune(whole, layer.expand.out_features, products(whole, heard))
-        layers[index] = whole
-        heard = [whole(one) for one in heard]  # what reaches the next layer
+    if not isinstance(config.encoder, SpectralEncoderConfig) or not isinstance(config.decoder, SpectralDecoderConfig):
+        raise ModelError(
+            f"{options.model}: encoder and decoder are {config.encoder.kind} and {config.decoder.kind}, "
+            "expected spectral ones: use another model"
+        )
+    encoder, decoder = source.model.encoder, source.model.decoder
+    decoder_sizes = {"expansion": sizes.pop("decoder_expansion", config.decoder.expansion)}
+    parts = {
+        "encoder": config.encoder.model_copy(update=sizes),
+        "decoder": config.decoder.model_copy(update=decoder_sizes),
+    }
+    lighter = Autoencoder(config.model_copy(update=parts))
+    sounds = list(speech(options.folder, config.sample_rate, config.hop_length, options.recordings))
+    prune_layers(decoder.layers, lighter.decoder.layers, list(latents(source.model, sounds)))
+    prune_layers(encoder.layers, lighter.encoder.layers, sounds)
+    lighter.load_state_dict(source.model.state_dict())
     checkpoint.save(lighter, options.out, training=source.training, codes_of=source)
     return 0
+
+
+def latents(model: Autoencoder, sounds: Iterable[Tensor]) -> Iterator[Tensor]:
+    """What a decoder gets, ``(1, D, frames)`` for each sound: of few codebooks and of many, in turn."""
+    count = len(model.bottleneck.streams)
+    depths = cycle(range(count, 0, -2))
+    for sound in sounds:
+        yield model.bottleneck.decode(model.bottleneck.encode(model.encoder(sound), next(depths)))
+
+
+def prune_layers(layers: nn.Sequential, small: nn.Sequential, heard: Sequence[Tensor]) -> None:
+    """Prune units to the size of those in ``small``. ``heard`` is what reaches the first layer, for each sound."""
+    for layer, like in zip(tqdm(layers, leave=False, disable=None), small, strict=True):
+        if isinstance(layer, ResidualUnit) and like.expand.out_features < layer.expand.out_features:
+            prune(layer, like.expand.out_features, products(layer, heard))
+        heard = [layer(one) for one in heard]  # what reaches the next
 
 
 def speech(folder: Path, sample_rate: int, hop_length: int, count: int) -> Iterator[Tensor]:
@@ -80,7 +102,7 @@ def speech(folder: Path, sample_rate: int, hop_length: int, count: int) -> Itera
         yield torch.from_numpy(sound[: len(sound) // hop_length * hop_length])[None, None]
 
 
-def products(unit: ResidualUnit, heard: list[Tensor]) -> Tensor:
+def products(unit: ResidualUnit, heard: Sequence[Tensor]) -> Tensor:
     """Means over all frames of the products of a unit's hidden channels: ``(hidden, hidden)``, float64.
 
     ``heard`` is what reaches the unit, for each sound ``(1, channels, frames)``.

@@ -91,10 +91,10 @@ class Speech(Recipe):
     @stage(makes="v3/lighter.safetensors", needs=["v3"])
     def lighter(self) -> Iterator[Command]:
         """Give codebooks a code to stop at, and prune the encoder."""
-        few = ["--recordings", 4] if self.quick else []
+        few, sizes = ["--recordings", 4] if self.quick else [], ["--stem-expansion", 1, "--expansion", 2]
         model, ended = self.place("v3/model.safetensors"), self.place("v3/ended.safetensors")
         yield self.script("stop_codes", self.folder, model, ended, *few)
-        yield self.script("lighter", self.folder, ended, self.place("v3/lighter.safetensors"), *few)
+        yield self.script("lighter", self.folder, ended, self.place("v3/lighter.safetensors"), *sizes, *few)
 
     @stage(makes="encoder/model.safetensors", needs=["lighter"])
     def encoder(self) -> Iterator[Command]:

@@ -20,6 +20,9 @@ Indices = NDArray[np.intp]
 
 GROUP = 32
 """Codes of which only the one that costs least is compared with those of other groups."""
+WIDE = range(1, 4)
+"""Streams behind which the beam is as wide as it gets. Half of it costs others nothing: few codes of the first stream
+lead far, and late ones change little."""
 
 
 @dataclass
@@ -48,11 +51,13 @@ class FrameSearch:
         codebooks: ``(alphabet, D)`` each, whose embeddings add up to latents.
         costs: what their codes cost.
         batch: sequences.
-        beam_width: paths that are kept of a sequence.
+        beam_width: paths that are kept of a sequence, at most: half as many behind streams that are not ``WIDE``.
     """
 
     def __init__(self, codebooks: Sequence[Floats], costs: CodeCosts, *, batch: int, beam_width: int):
-        self.codebooks, self.costs, self.beam_width = codebooks, costs, beam_width
+        self.codebooks, self.costs = codebooks, costs
+        self.widths = [beam_width if stream in WIDE else -(-beam_width // 2) for stream in range(len(codebooks))]
+        self.widths[-1] = 1  # the best is what is wanted
         self.factors = [np.concatenate([book, np.square(book).sum(1)[:, None]], 1).T.copy() for book in codebooks]
         self.stepper = costs.begin(batch)
         self.batch = np.arange(batch)
@@ -72,7 +77,7 @@ class FrameSearch:
         for stream, codebook in enumerate(self.codebooks):
             last = stream + 1 == len(self.codebooks)
             costs, logits, base = self._compared(stream, paths, share)
-            rows, codes, found = smallest(costs, base, paths.table, count=1 if last else self.beam_width)
+            rows, codes, found = smallest(costs, base, paths.table, count=self.widths[stream])
             kept = found < np.inf
             row, code = rows[kept], codes[kept]
             counts = kept.sum(1)

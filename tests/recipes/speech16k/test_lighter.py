@@ -1,4 +1,4 @@
-"""An encoder is pruned, and makes nearly the same features."""
+"""Encoder and decoder are pruned, and make nearly the same."""
 
 from __future__ import annotations
 
@@ -8,31 +8,53 @@ import pytest
 import soundfile
 import torch
 from tiny_models import HOP, RATE, sound, tiny_model
+from torch import nn
 
 from recipes.speech16k import lighter
 from vqaudio.model import checkpoint
 from vqaudio.model.layers import ResidualUnit
 
 
-def test_a_lighter_encoder_makes_nearly_the_same_features(tmp_path):
-    start, out, sounds = tmp_path / "start.safetensors", tmp_path / "lighter.safetensors", tmp_path / "sounds"
-    model = tiny_model()
-    checkpoint.save(model, start)
+@pytest.fixture
+def folder(tmp_path):
+    sounds = tmp_path / "sounds"
     sounds.mkdir()
     for index in range(3):
         soundfile.write(sounds / f"{index}.wav", sound(2 * RATE, seed=index)[0], RATE)
-    sizes = ["--stem-expansion", "1", "--expansion", "1"]
-    assert lighter.main([str(sounds), str(start), str(out), *sizes]) == 0
-    made, before = checkpoint.load(out), checkpoint.load(start)
+    return sounds
+
+
+def units(part: nn.Module) -> list[ResidualUnit]:
+    return [layer for layer in part.layers if isinstance(layer, ResidualUnit)]
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_a_lighter_part_makes_nearly_the_same(part, folder, tmp_path):
+    start, out = tmp_path / "start.safetensors", tmp_path / "lighter.safetensors"
+    checkpoint.save(tiny_model(), start)
+    before = checkpoint.load(start)
+    sizes = {"encoder": ["--stem-expansion", "1", "--expansion", "1"], "decoder": ["--decoder-expansion", "1"]}[part]
+    assert lighter.main([str(folder), str(start), str(out), *sizes]) == 0
+    made = checkpoint.load(out)
     assert made.fingerprint == before.fingerprint
-    units = [[layer for layer in one.encoder.layers if isinstance(layer, ResidualUnit)] for one in (made.model, model)]
-    assert all(2 * few.expand.out_features == many.expand.out_features for few, many in zip(*units, strict=True))
-    unseen = torch.from_numpy(sound(50 * HOP, seed=9))[None]
-    worse = copy.deepcopy(made.model.encoder)
-    for layer in worse.layers:
-        if isinstance(layer, ResidualUnit):
-            layer.contract.weight.data.zero_()
-    features, found, without = (part(unseen) for part in (before.model.encoder, made.model.encoder, worse))
-    assert (found - features).square().mean() < 0.1 * (without - features).square().mean()
+    other = {"encoder": "decoder", "decoder": "encoder"}[part]
+    state, whole = getattr(made.model, other).state_dict(), getattr(before.model, other).state_dict()
+    assert all(torch.equal(state[name], whole[name]) for name in whole)
+    small, large = getattr(made.model, part), getattr(before.model, part)
+    sizes = [
+        few.expand.out_features / many.expand.out_features for few, many in zip(units(small), units(large), strict=True)
+    ]
+    assert max(sizes) < 1.0
+    features = before.model.encoder(torch.from_numpy(sound(50 * HOP, seed=9))[None])  # unseen
+    heard = torch.from_numpy(sound(50 * HOP, seed=9))[None] if part == "encoder" else features
+    without = copy.deepcopy(small)
+    for unit in units(without):
+        unit.contract.weight.data.zero_()
+    wanted, found, worse = (network(heard) for network in (large, small, without))
+    assert (found - wanted).square().mean() < 0.1 * (worse - wanted).square().mean()
+
+
+@pytest.mark.parametrize("sizes", [[], ["--expansion", "0"]])
+def test_a_size_is_needed(sizes, folder, tmp_path):
     with pytest.raises(SystemExit):
-        lighter.main([str(sounds), str(start), str(out), "--expansion", "0"])
+        lighter.main([str(folder), "start.safetensors", str(tmp_path / "out.safetensors"), *sizes])
