@@ -1,10 +1,12 @@
 """Makes a model's encoder or decoder lighter: fewer hidden channels in its units, the same bottleneck.
 
-    python -m recipes.speech16k.lighter FOLDER MODEL OUT [--stem-expansion 1] [--expansion 2] [--decoder-expansion 2]
+    python -m recipes.speech16k.lighter FOLDER MODEL OUT --stem-expansion 1 --expansion 2
+    python -m recipes.speech16k.lighter FOLDER MODEL OUT --decoder-hidden 1024,768,...
 
 Unit by unit, the hidden channels that matter least on training speech are left out, and the layer after them is fitted
-to what the whole unit made there. FOLDER holds recordings; MODEL and OUT are .safetensors files. The codes mean what
-they meant, so OUT keeps MODEL's fingerprint; training goes on with the bottleneck ``frozen``, and what was not pruned.
+to what the whole unit made there; how far off that is, is printed. FOLDER holds recordings; MODEL and OUT are
+.safetensors files. The codes mean what they meant, so OUT keeps MODEL's fingerprint; training goes on with the
+bottleneck ``frozen``, and what was not pruned.
 
 Source: layer by layer, what remains is fitted to the outputs by least squares as in He, Zhang & Sun, "Channel pruning
 for accelerating very deep neural networks", 2017, eq. 1; channels are chosen by the energy that they bring instead.
@@ -13,6 +15,7 @@ for accelerating very deep neural networks", 2017, eq. 1; channels are chosen by
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
@@ -27,7 +30,9 @@ from tqdm import tqdm
 from vqaudio.audio.recordings import list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
-from vqaudio.config.model import SpectralDecoderConfig, SpectralEncoderConfig
+from vqaudio.config.model import ModelConfig, SpectralDecoderConfig, SpectralEncoderConfig
+from vqaudio.config.reading import parse
+from vqaudio.config.runs import merged
 from vqaudio.errors import ModelError
 from vqaudio.model import checkpoint
 from vqaudio.model.autoencoder import Autoencoder
@@ -49,13 +54,13 @@ def main(argv: list[str] | None = None) -> int:
         "--stem-expansion", type=int, metavar="N", help="hidden channels over others (default: as it is)"
     )
     parser.add_argument("--expansion", type=int, metavar="N", help="the same, behind the stem")
-    parser.add_argument("--decoder-expansion", type=int, metavar="N", help="the same, of the decoder")
+    parser.add_argument("--decoder-hidden", type=counts, metavar="N,...", help="hidden channels of the decoder's units")
     parser.add_argument("--recordings", type=int, default=100, help="to look at (default: %(default)s)")
     options = parser.parse_args(argv)
-    asked = {name: getattr(options, name) for name in ("stem_expansion", "expansion", "decoder_expansion")}
+    asked = {name: getattr(options, name) for name in ("stem_expansion", "expansion")}
     sizes = {name: size for name, size in asked.items() if size is not None}
-    if not sizes or min(sizes.values()) < 1:
-        parser.error("expected an expansion, of 1 or more: --stem-expansion, --expansion or --decoder-expansion")
+    if not sizes and options.decoder_hidden is None:
+        parser.error("nothing to prune: expected --stem-expansion, --expansion or --decoder-hidden")
     source = checkpoint.load(options.model)
     config = source.model.config
     if not isinstance(config.encoder, SpectralEncoderConfig) or not isinstance(config.decoder, SpectralDecoderConfig):
@@ -63,19 +68,21 @@ def main(argv: list[str] | None = None) -> int:
             f"{options.model}: encoder and decoder are {config.encoder.kind} and {config.decoder.kind}, "
             "expected spectral ones: use another model"
         )
+    hidden = {} if options.decoder_hidden is None else {"hidden": options.decoder_hidden}
+    smaller = merged(config.model_dump(mode="json"), {"encoder": sizes, "decoder": hidden})
+    lighter = Autoencoder(parse(ModelConfig, smaller))
     encoder, decoder = source.model.encoder, source.model.decoder
-    decoder_sizes = {"expansion": sizes.pop("decoder_expansion", config.decoder.expansion)}
-    parts = {
-        "encoder": config.encoder.model_copy(update=sizes),
-        "decoder": config.decoder.model_copy(update=decoder_sizes),
-    }
-    lighter = Autoencoder(config.model_copy(update=parts))
     sounds = list(speech(options.folder, config.sample_rate, config.hop_length, options.recordings))
-    prune_layers(decoder.layers, lighter.decoder.layers, list(latents(source.model, sounds)))
-    prune_layers(encoder.layers, lighter.encoder.layers, sounds)
+    prune_layers(decoder.layers, lighter.decoder.layers, list(latents(source.model, sounds)), name="decoder")
+    prune_layers(encoder.layers, lighter.encoder.layers, sounds, name="encoder")
     lighter.load_state_dict(source.model.state_dict())
     checkpoint.save(lighter, options.out, training=source.training, codes_of=source)
     return 0
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """``1024,768`` as numbers."""
+    return tuple(int(number) for number in text.split(","))
 
 
 def latents(model: Autoencoder, sounds: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -86,11 +93,13 @@ def latents(model: Autoencoder, sounds: Iterable[Tensor]) -> Iterator[Tensor]:
         yield model.bottleneck.decode(model.bottleneck.encode(model.encoder(sound), next(depths)))
 
 
-def prune_layers(layers: nn.Sequential, small: nn.Sequential, heard: Sequence[Tensor]) -> None:
+def prune_layers(layers: nn.Sequential, small: nn.Sequential, heard: Sequence[Tensor], *, name: str) -> None:
     """Prune units to the size of those in ``small``. ``heard`` is what reaches the first layer, for each sound."""
-    for layer, like in zip(tqdm(layers, leave=False, disable=None), small, strict=True):
-        if isinstance(layer, ResidualUnit) and like.expand.out_features < layer.expand.out_features:
-            prune(layer, like.expand.out_features, products(layer, heard))
+    for place, (layer, like) in enumerate(zip(tqdm(layers, leave=False, disable=None), small, strict=True)):
+        if isinstance(layer, ResidualUnit) and like.expand.out_features < (size := layer.expand.out_features):
+            kept = like.expand.out_features
+            off = prune(layer, kept, products(layer, heard))
+            tqdm.write(f"{name}, layer {place}: {kept} of {size} hidden channels, off by {10 * math.log10(off):.1f} dB")
         heard = [layer(one) for one in heard]  # what reaches the next
 
 
@@ -131,18 +140,26 @@ def hidden_of(unit: ResidualUnit) -> Iterator[list[Tensor]]:
     handle.remove()
 
 
-def prune(unit: ResidualUnit, kept: int, products: Tensor) -> None:
-    """Keep so many hidden channels of a unit; its last layer makes of them what it made of all, as nearly as it can."""
+def prune(unit: ResidualUnit, kept: int, products: Tensor) -> float:
+    """Keep so many hidden channels of a unit; its last layer makes of them what it made of all, as nearly as it can.
+
+    Returns:
+        The energy of what it makes wrong over that of what it made, biases left out.
+    """
     weight = unit.contract.weight.double()
     energy = products.diagonal() * weight.square().sum(0)
     chosen = energy.argsort(descending=True)[:kept].sort().values
     within = products[chosen][:, chosen]
     within = within + RIDGE * within.diagonal().mean() * torch.eye(kept, dtype=torch.float64)
     fitted = torch.linalg.solve(within, products[chosen] @ weight.T).T
+    missed = weight.clone()
+    missed[:, chosen] -= fitted
     expand, contract = nn.Linear(unit.expand.in_features, kept), nn.Linear(kept, unit.contract.out_features)
     expand.load_state_dict({"weight": unit.expand.weight[chosen], "bias": unit.expand.bias[chosen]})
     contract.load_state_dict({"weight": fitted.float(), "bias": unit.contract.bias})
     unit.expand, unit.contract = expand, contract
+    made, wrong = ((part @ products * part).sum(1) @ unit.scale.double().square() for part in (weight, missed))
+    return float(wrong / made)
 
 
 if __name__ == "__main__":

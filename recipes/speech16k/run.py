@@ -13,6 +13,8 @@ from vqaudio.audio.recordings import list_recordings
 QUICK = {"data.corpora": "[vctk]", "data.weights": "{}", "data.batch_size": 2, "data.valid_seconds": 2}
 QUICK_OF = {"base": {"quantize_after": 2}, "decoder": {"adversarial.pretrain_steps": 1}}
 QUICK_PRIOR = {"data.weights": "{}", "field_corpora": "[vctk]", "data.batch_size": 2}
+HIDDEN = "1024,1152,1152,1152,896,896,320,320,320"
+"""Channels of the decoder's units that are worth their time."""
 READ = {"librispeech", "vctk", "ljspeech"}
 """Read English, which is heard more often than it lasts."""
 
@@ -111,15 +113,22 @@ class Speech(Recipe):
         """Train encoder and codebooks of v4."""
         yield self.step("v4-codes.yaml", "codes", begins_at="encoder-all/model.safetensors")
 
-    @stage(makes="decoder/model.safetensors", needs=["codes"])
-    def decoder(self) -> Iterator[Command]:
-        """Train its decoder on those codes, against discriminators."""
-        yield self.step("v4-decoder.yaml", "decoder", begins_at="codes/model.safetensors")
+    @stage(makes="codes/lighter.safetensors", needs=["codes"])
+    def lighter_decoder(self) -> Iterator[Command]:
+        """Prune its decoder."""
+        models = self.place("codes/model.safetensors"), self.place("codes/lighter.safetensors")
+        few = ["--recordings", 4] if self.quick else []
+        yield self.script("lighter", self.folder, *models, "--decoder-hidden", HIDDEN, *few)
 
-    @stage(makes="v4/model.safetensors", needs=["codes", "decoder"])
+    @stage(makes="decoder/model.safetensors", needs=["lighter-decoder"])
+    def decoder(self) -> Iterator[Command]:
+        """Train the decoder on those codes, against discriminators."""
+        yield self.step("v4-decoder.yaml", "decoder", begins_at="codes/lighter.safetensors")
+
+    @stage(makes="v4/model.safetensors", needs=["lighter-decoder", "decoder"])
     def mix(self) -> Iterator[Command]:
         """Make the model: a decoder 0.7 of the way from before to after."""
-        models = self.place("codes/model.safetensors"), self.place("decoder/model.safetensors")
+        models = self.place("codes/lighter.safetensors"), self.place("decoder/model.safetensors")
         yield self.script("mix", *models, 0.7, self.place("v4/model.safetensors"))
 
     @stage(makes="v4/report.json", needs=["mix"])

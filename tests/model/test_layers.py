@@ -38,7 +38,7 @@ def test_normalisation_looks_at_one_frame_only() -> None:
 
 
 def test_unit_is_residual_and_spans_its_kernel() -> None:
-    unit = ResidualUnit(6, 5, expansion=2, depth=3)
+    unit = ResidualUnit(6, 5, hidden=12, depth=3)
     assert unit.span == Span(2, 2)
     x = torch.randn(1, 6, 11, requires_grad=True)
     unit(x)[0, :, 5].square().sum().backward()
@@ -49,7 +49,7 @@ def test_unit_is_residual_and_spans_its_kernel() -> None:
 
 @pytest.mark.parametrize("look_ahead", [0, 1, 2, 4])
 def test_a_unit_sees_as_far_ahead_as_it_is_told(look_ahead: int) -> None:
-    unit = ResidualUnit(6, 5, expansion=2, depth=3, look_ahead=look_ahead)
+    unit = ResidualUnit(6, 5, hidden=12, depth=3, look_ahead=look_ahead)
     assert unit.span == Span(4 - look_ahead, look_ahead)
     x = torch.randn(1, 6, 13, requires_grad=True)
     made = unit(x)
@@ -59,7 +59,7 @@ def test_a_unit_sees_as_far_ahead_as_it_is_told(look_ahead: int) -> None:
 
 
 def test_half_a_kernel_ahead_is_the_default_to_the_bit() -> None:
-    plain, told = ResidualUnit(6, 5, expansion=2, depth=3), ResidualUnit(6, 5, expansion=2, depth=3, look_ahead=2)
+    plain, told = ResidualUnit(6, 5, hidden=12, depth=3), ResidualUnit(6, 5, hidden=12, depth=3, look_ahead=2)
     told.load_state_dict(plain.state_dict())
     x = torch.randn(2, 6, 9)
     assert torch.equal(plain(x), told(x))

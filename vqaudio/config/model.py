@@ -102,6 +102,20 @@ class SpectralDecoderConfig(Section):
     units: int = Field(6, ge=1)
     kernel_size: int = Field(7, ge=1)
     expansion: int = Field(3, ge=1)
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="channels between the dense layers of each unit; none: expansion × channels"
+    )
+
+    @property
+    def hidden_channels(self) -> tuple[int, ...]:
+        """Of each unit, between its dense layers."""
+        return self.hidden or (self.expansion * self.channels,) * self.units
+
+    @model_validator(mode="after")
+    def _hidden_fits(self) -> SpectralDecoderConfig:
+        if self.hidden and len(self.hidden) != self.units:
+            raise ValueError(f"hidden has {len(self.hidden)} numbers, but there are {self.units} units: give each one")
+        return self
 
 
 class StridedDecoderConfig(Section):

@@ -48,13 +48,13 @@ def _spectral(layers: Layers, x: str, model: ModelConfig, config: SpectralDecode
     channels, kernel_size = config.channels, config.kernel_size
     x = layers.convolution(x, "decoder.layers.0", inputs=model.latent_dim, outputs=channels, kernel_size=kernel_size)
     x = layers.norm(x, "decoder.layers.1", channels)
-    for place in range(2, 2 + config.units):
+    for place, hidden in enumerate(config.hidden_channels, 2):
         x = layers.unit(
             x,
             f"decoder.layers.{place}",
             channels=channels,
             kernel_size=kernel_size,
-            expansion=config.expansion,
+            hidden=hidden,
             condition=condition,
             condition_dim=model.speaker_dim,
         )
@@ -78,7 +78,7 @@ def _strided(layers: Layers, x: str, model: ModelConfig, config: StridedDecoderC
                 f"decoder.layers.{place}",
                 channels=narrower,
                 kernel_size=config.kernel_size,
-                expansion=config.expansion,
+                hidden=config.expansion * narrower,
                 condition=condition,
                 condition_dim=model.speaker_dim,
             )

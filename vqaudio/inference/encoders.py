@@ -52,7 +52,7 @@ def _spectral(layers: Layers, x: str, config: SpectralEncoderConfig, latent_dim:
             f"encoder.layers.{place}",
             channels=stem,
             kernel_size=config.kernel_size,
-            expansion=config.stem_expansion or config.expansion,
+            hidden=(config.stem_expansion or config.expansion) * stem,
             look_ahead=look_ahead,
         )
         place += 1
@@ -72,7 +72,7 @@ def _spectral(layers: Layers, x: str, config: SpectralEncoderConfig, latent_dim:
             f"encoder.layers.{place}",
             channels=channels,
             kernel_size=config.kernel_size,
-            expansion=config.expansion,
+            hidden=config.expansion * channels,
             look_ahead=look_ahead,
         )
         place += 1
@@ -100,7 +100,7 @@ def _strided(layers: Layers, x: str, config: StridedEncoderConfig, latent_dim: i
                 f"encoder.layers.{place}",
                 channels=width,
                 kernel_size=config.kernel_size,
-                expansion=config.expansion,
+                hidden=config.expansion * width,
             )
             place += 1
     x = layers.norm(x, f"encoder.layers.{place}", width)

@@ -89,7 +89,7 @@ class Layers:
         *,
         channels: int,
         kernel_size: int,
-        expansion: int,
+        hidden: int,
         look_ahead: int | None = None,
         condition: str = "",
         condition_dim: int = 0,
@@ -98,7 +98,7 @@ class Layers:
 
         The learned scale of its result is taken into the weights of the layer before.
         """
-        add, weight, wide = self.graph.add, self.graph.weight, expansion * channels
+        add, weight = self.graph.add, self.graph.weight
         span = unit_span(kernel_size, look_ahead)
         mixed = self._convolved(
             add("Transpose", x, perm=[0, 2, 1]),
@@ -110,8 +110,8 @@ class Layers:
         mixed = self.norm(add("Transpose", mixed, perm=[0, 2, 1]), f"{name}.norm", channels, epsilon=1e-6)
         if condition:
             mixed = self._conditioned(mixed, name, channels, condition=condition, condition_dim=condition_dim)
-        mixed = self.activated(self.dense(mixed, f"{name}.expand", inputs=channels, outputs=wide))
-        kernel = {f"{name}.contract.weight": (channels, wide), f"{name}.scale": (channels,)}
+        mixed = self.activated(self.dense(mixed, f"{name}.expand", inputs=channels, outputs=hidden))
+        kernel = {f"{name}.contract.weight": (channels, hidden), f"{name}.scale": (channels,)}
         bias = {f"{name}.contract.bias": (channels,), f"{name}.scale": (channels,)}
         mixed = add("MatMul", mixed, weight(kernel, lambda kernel, scale: (kernel * scale[:, None]).T))
         mixed = add("Add", mixed, weight(bias, np.multiply))

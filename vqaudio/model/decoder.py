@@ -77,12 +77,12 @@ class SpectralDecoder(Decoder):
             ResidualUnit(
                 channels,
                 config.kernel_size,
-                expansion=config.expansion,
+                hidden=hidden,
                 depth=config.units,
                 activation=activation,
                 condition_dim=speaker_dim if n_speakers else 0,
             )
-            for _ in range(config.units)
+            for hidden in config.hidden_channels
         ]
         self.layers = nn.Sequential(first, ChannelNorm(channels), *units, ChannelNorm(channels))
         self.head = nn.Linear(channels, 2 * self.bins)
@@ -126,7 +126,7 @@ class StridedDecoder(Decoder):
                 ResidualUnit(
                     narrower,
                     config.kernel_size,
-                    expansion=config.expansion,
+                    hidden=config.expansion * narrower,
                     depth=depth,
                     activation=activation,
                     condition_dim=speaker_dim if n_speakers else 0,

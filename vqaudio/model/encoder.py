@@ -54,7 +54,7 @@ class SpectralEncoder(Encoder):
             return ResidualUnit(
                 width,
                 config.kernel_size,
-                expansion=expansion,
+                hidden=expansion * width,
                 depth=depth,
                 activation=activation,
                 look_ahead=next(ahead),
@@ -88,7 +88,9 @@ class StridedEncoder(Encoder):
             wider = min(2 * width, config.max_channels)
             layers += [Activation(activation), SameConv1d(width, wider, kernel_size=2 * stride, stride=stride)]
             layers += [
-                ResidualUnit(wider, config.kernel_size, expansion=config.expansion, depth=depth, activation=activation)
+                ResidualUnit(
+                    wider, config.kernel_size, hidden=config.expansion * wider, depth=depth, activation=activation
+                )
                 for _ in range(config.units)
             ]
             width = wider

@@ -37,7 +37,7 @@ class ResidualUnit(nn.Module):
     """A residual unit: depthwise convolution over time, then two dense layers over channels.
 
     Source: Liu et al., "A ConvNet for the 2020s", 2022, fig. 4, in one dimension as in Vocos (Siuzdak, 2023).
-    Shapes: ``(batch, channels, frames)`` in and out.
+    Shapes: ``(batch, channels, frames)`` in and out, ``hidden`` channels between the dense layers.
 
     With ``condition_dim`` a condition scales and shifts each channel after its normalisation (FiLM: Perez et al.,
     "FiLM: Visual reasoning with a general conditioning layer", 2018, eq. 2).
@@ -50,7 +50,7 @@ class ResidualUnit(nn.Module):
         channels: int,
         kernel_size: int,
         *,
-        expansion: int,
+        hidden: int,
         depth: int,
         activation: str = "gelu",
         condition_dim: int = 0,
@@ -61,8 +61,8 @@ class ResidualUnit(nn.Module):
         self.look_ahead = look_ahead
         self.mix_time = nn.Conv1d(channels, channels, kernel_size, groups=channels)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
-        self.expand = nn.Linear(channels, expansion * channels)
-        self.contract = nn.Linear(expansion * channels, channels)
+        self.expand = nn.Linear(channels, hidden)
+        self.contract = nn.Linear(hidden, channels)
         self.scale = nn.Parameter(torch.full((channels,), 1.0 / depth))
         nn.init.trunc_normal_(self.expand.weight, std=0.02)
         nn.init.trunc_normal_(self.contract.weight, std=0.02)

@@ -29,12 +29,15 @@ def units(part: nn.Module) -> list[ResidualUnit]:
 
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
-def test_a_lighter_part_makes_nearly_the_same(part, folder, tmp_path):
+def test_a_lighter_part_makes_nearly_the_same(part, folder, tmp_path, capsys):
     start, out = tmp_path / "start.safetensors", tmp_path / "lighter.safetensors"
     checkpoint.save(tiny_model(), start)
     before = checkpoint.load(start)
-    sizes = {"encoder": ["--stem-expansion", "1", "--expansion", "1"], "decoder": ["--decoder-expansion", "1"]}[part]
+    sizes = {"encoder": ["--stem-expansion", "1", "--expansion", "1"], "decoder": ["--decoder-hidden", "16,24"]}[part]
     assert lighter.main([str(folder), str(start), str(out), *sizes]) == 0
+    told = [float(line.split("off by ")[1].split()[0]) for line in capsys.readouterr().out.splitlines()]
+    assert len(told) == 2
+    assert max(told) < -10.0
     made = checkpoint.load(out)
     assert made.fingerprint == before.fingerprint
     other = {"encoder": "decoder", "decoder": "encoder"}[part]
@@ -54,7 +57,21 @@ def test_a_lighter_part_makes_nearly_the_same(part, folder, tmp_path):
     assert (found - wanted).square().mean() < 0.1 * (worse - wanted).square().mean()
 
 
-@pytest.mark.parametrize("sizes", [[], ["--expansion", "0"]])
-def test_a_size_is_needed(sizes, folder, tmp_path):
-    with pytest.raises(SystemExit):
-        lighter.main([str(folder), "start.safetensors", str(tmp_path / "out.safetensors"), *sizes])
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ([], "nothing to prune"),
+        (["--expansion", "0"], "expansion"),
+        (["--decoder-hidden", "16"], "hidden has 1 numbers"),
+    ],
+)
+def test_sizes_must_be_given_and_fit(sizes, told, folder, tmp_path, capsys):
+    start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
+    checkpoint.save(tiny_model(), start)
+    try:
+        status = lighter.main([str(folder), str(start), str(out), *sizes])
+    except SystemExit as stop:  # argparse's own
+        status = stop.code
+    assert status
+    assert told in capsys.readouterr().err
+    assert not out.exists()

@@ -113,7 +113,7 @@ class Downsample(nn.Module):
     def __init__(self, config: HierarchicalConfig, dim: int):
         super().__init__()
         self.halve = SameConv1d(dim, dim, kernel_size=4, stride=2)
-        self.unit = ResidualUnit(dim, config.kernel_size, expansion=config.expansion, depth=1)
+        self.unit = ResidualUnit(dim, config.kernel_size, hidden=config.expansion * dim, depth=1)
         with torch.no_grad():
             self.halve.weight.mul_(0.1)[..., 1:3] += 0.5 * torch.eye(dim)[..., None]
 
@@ -129,7 +129,7 @@ class Level(nn.Module):
     def __init__(self, config: HierarchicalConfig, dim: int):
         super().__init__()
         self.book = VQ(config, dim)
-        self.up = ResidualUnit(dim, config.kernel_size, expansion=config.expansion, depth=1)
+        self.up = ResidualUnit(dim, config.kernel_size, hidden=config.expansion * dim, depth=1)
         self.ask, self.join = (SameConv1d(2 * dim, dim, kernel_size=1) for _ in range(2))
         with torch.no_grad():
             same = torch.eye(dim)
