@@ -123,7 +123,7 @@ def test_golden_digests():
     assert digests(dice_prior(), BOB) == digests(in_numpy(dice_prior()), BOB) == DIGESTS
 
 
-@pytest.mark.parametrize("way", [None, in_numpy])
+@pytest.mark.parametrize("way", [None, pytest.param(in_numpy, marks=pytest.mark.slow)])
 def test_golden_digests_of_the_shipped_priors(way):
     priors = {name: load_prior(path) for name, path in here().items()}
     assert all(isinstance(prior.begin(1, 1), OnnxStepper) for prior in priors.values())

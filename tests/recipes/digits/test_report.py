@@ -40,6 +40,7 @@ def heard_by(judge: Judge, draw: Draw, steps: int) -> None:
         train(judge, draw, steps=steps, batch_size=8)
 
 
+@pytest.mark.slow
 def test_a_judge_learns_which_digits_follow_one_another():
     strings = [string_of(digits) for digits in ("3", "14", "159", "26", "7")]
     judge = DigitJudge(sample_rate=RATE, channels=64)

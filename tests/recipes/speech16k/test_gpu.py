@@ -16,6 +16,7 @@ from tiny_models import RATE, sound
 from recipes.speech16k import pack
 from recipes.stages import RECIPES
 from vqaudio.audio.recordings import list_recordings
+from vqaudio.config.runs import load_yaml
 from vqaudio.model import checkpoint
 from vqaudio.registry import DEFAULT_MODEL
 
@@ -67,7 +68,10 @@ def test_shards_hold_every_recording_and_a_manifest_that_joins(tmp_path):
 def test_both_stages_run_from_shards_to_pieces_of_weights(tmp_path):
     environment = os.environ | {"PYTHON": sys.executable, "ACCELERATOR": "cpu", "STORE": str(tmp_path / "store")}
     environment |= {"BATCH": "2", "CROP": "0.64", "OMP_NUM_THREADS": "1"}
-    settings = "--set data.weights={} --set data.valid_seconds=2 --set adversarial.pretrain_steps=1"
+    decoder_config = load_yaml(RECIPES / "speech16k" / "v4-decoder.yaml")["model"]["decoder"]  # what is shipped fits it
+    hidden = ",".join(map(str, decoder_config["hidden"]))
+    common = f"--set data.weights={{}} --set data.valid_seconds=2 --set model.decoder.hidden=[{hidden}]"
+    settings = f"{common} --set adversarial.pretrain_steps=1"
 
     def run(*arguments: str, **more: str) -> None:
         command = ["bash", str(SCRIPT), *arguments]
@@ -79,7 +83,7 @@ def test_both_stages_run_from_shards_to_pieces_of_weights(tmp_path):
     with tarfile.open(tmp_path / "shards" / "0" / "shard.tgz") as tar:
         tar.extractall(tmp_path / "store" / "speech", filter="data")
     codes, decoder = tmp_path / "codes.safetensors", tmp_path / "decoder.safetensors"
-    run("train", "codes", "0.1", str(tmp_path / "out"), SET=settings.rsplit(" --set", 1)[0], INIT=DEFAULT_MODEL)
+    run("train", "codes", "0.1", str(tmp_path / "out"), SET=common, INIT=DEFAULT_MODEL)
     run("join", str(tmp_path / "out"), str(codes))
     run("train", "decoder", "0.1", str(tmp_path / "more"), SET=settings, INIT=str(codes), OPTIMIZER="adamw")
     run("join", str(tmp_path / "more"), str(decoder))

@@ -51,6 +51,9 @@ def files(draw) -> bytes:
     return (text.removesuffix(newline) if draw(st.booleans()) else text).encode()
 
 
+UNKNOWN_LINES: dict[str, object] = {"blank_lines": [], "ends": True}
+
+
 def pieces_of(data: bytes, rows: int, *, block: int, **options):
     with blocks_of(block):
         reader = CsvReader(io.BytesIO(data), "in.csv", **options)
@@ -62,6 +65,10 @@ def pieces_of(data: bytes, rows: int, *, block: int, **options):
 @example(b"a;b\n1,5;2\n\n\n7;\n", 1, 16)
 @example(b"a,b\n\n1,1\n,\n1,1\n\n1,1\n\n1,1\n\n", 1, 16)  # blank lines that pieces of a row describe, and the whole not
 @example(b"c0,c1\n" + b'\n2020-01-01,"0,5"\n' * 6 + b",\n" + b'2020-01-01,"0,5"\n\n' * 5, 1, 16)  # likewise
+@example(b'c0,c1\n\n"0,5","0,5"\n,' + b'\n"0,5","0,5"\n' * 9, 1, 16)  # likewise
+@example(
+    b'c0,c1\n\n"0,5","0,5"\n,\n"0,5","0,5"' + b'\n\n"0,5","0,5"' * 8, 1, 16
+)  # likewise, and its last line does not end
 @settings(max_examples=25, deadline=None)
 def test_blocks_and_pieces_are_the_whole(data, rows, block):
     _, (whole,) = pieces_of(data, 1 << 20, block=1 << 20)
@@ -77,8 +84,8 @@ def test_blocks_and_pieces_are_the_whole(data, rows, block):
     assert same_tables(together, whole)
     if reader.remarks == whole.remarks:
         assert together.origin == whole.origin
-    else:  # pieces know of blank lines then, of which the whole says that they are lost
-        assert {**together.origin, "blank_lines": []} == {**whole.origin, "blank_lines": []}
+    else:  # pieces know of blank lines then, and of the last line's end, of which the whole says that they are lost
+        assert {**together.origin, **UNKNOWN_LINES} == {**whole.origin, **UNKNOWN_LINES}
     for one, other in zip(together.columns, whole.columns, strict=True):
         assert one.texts.equals(other.texts)
     file = io.BytesIO()
