@@ -14,7 +14,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,14 +25,15 @@ from torch.nn import functional
 
 from vqaudio.audio.recordings import data_folder
 from vqaudio.audio.resampling import read_mono
+from vqaudio.config.runs import load_yaml
 from vqaudio.evaluation.clips import select
 from vqaudio.evaluation.metrics import SAMPLE_RATE, Wave, score
 from vqaudio.model import checkpoint
 
 SOAP = ["optimizer=soap", "betas=[0.9,0.95]"]
 FASTER = [*SOAP, "learning_rate=1.5e-3", "data.batch_size=8"]
-LOOK_AHEAD = "model.encoder={kind: spectral, stem_expansion: 1, expansion: 2}"
-READ_ENGLISH = "{librispeech: 0.55, vctk: 0.09, ljspeech: 0.06, commands: 0.19, words: 0.08, digits: 0.03}"
+HERE = Path(__file__).parent
+V3_DATA = load_yaml(HERE / "v3.yaml")["data"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,6 @@ class Changes:
         common: settings of all rows.
         rows: settings of each, by its name.
         depths: codebooks that are scored.
-        lengths: of rows that are not as long as others, times as many steps or minutes.
     """
 
     config: str
@@ -53,7 +53,6 @@ class Changes:
     common: Sequence[str]
     rows: Mapping[str, Sequence[str]]
     depths: tuple[int, ...]
-    lengths: Mapping[str, float] = field(default_factory=dict)
 
 
 SETS = {
@@ -78,21 +77,15 @@ SETS = {
         common=["data.batch_size=8", "model.decoder.units=6", "precision=32-true", "warmup_steps=30"],
         rows={
             "v4": [],
-            "half": [],
-            "read-english": [
-                "data.corpora=[librispeech, vctk, ljspeech, commands, words, digits]",
-                f"data.weights={READ_ENGLISH}",
-            ],
+            "read-english": [f"data.{key}={V3_DATA[key]}" for key in ("corpora", "weights")],
             "as-recorded": ["data.equalised=0", "data.reverberant=0", "data.noisy=0"],
             "short-crops": ["data.crop_seconds=1.28", "data.batch_size=16"],
             "units-9": ["model.decoder.units=9"],
-            "look-ahead": [LOOK_AHEAD],
+            "look-ahead": ["model.encoder.look_ahead=null"],
         },
         depths=(1, 3, 9),
-        lengths={"half": 0.5},
     ),
 }
-HERE = Path(__file__).parent
 
 
 def main() -> None:
@@ -100,9 +93,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("rows", nargs="*", metavar="ROW", help="which (default: all of the set)")
     parser.add_argument("--set", choices=SETS, default="finetune", help="of rows (default: %(default)s)")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, default=8.0, help="length of each run (default: %(default)g)")
-    length.add_argument("--steps", type=int, help="instead of minutes")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--minutes", type=float, default=8.0, help="length of each run (default: %(default)g)")
+    either.add_argument("--steps", type=int, help="instead of minutes")
     parser.add_argument("--start", help="model that runs begin at (default: the set's)")
     options = parser.parse_args()
     changes = SETS[options.set]
@@ -111,11 +104,9 @@ def main() -> None:
     paths = select(data_folder(), min_seconds=2.0).paths
     depths: dict[str, int | None] = {**{str(depth): depth for depth in changes.depths}, "unquantized": None}
     print("| run | " + " | ".join(depths) + " |\n|---|" + "---|" * len(depths))
+    by_steps = ["--set", f"steps={options.steps}"]
+    length = ["--minutes", str(options.minutes)] if options.steps is None else by_steps
     for row in options.rows or changes.rows:
-        times = changes.lengths.get(row, 1.0)
-        length = ["--minutes", str(times * options.minutes)]
-        if options.steps is not None:
-            length = ["--set", f"steps={round(times * options.steps)}"]
         model = train(changes, row, start=options.start or changes.start, length=length)
         with get_context("spawn").Pool() as pool:
             scores = pool.map(partial(score_clip, model, depths), paths)

@@ -30,7 +30,7 @@ from tqdm import tqdm
 from vqaudio.audio.recordings import list_recordings
 from vqaudio.audio.resampling import read_mono
 from vqaudio.cli import command
-from vqaudio.config.model import ModelConfig, SpectralDecoderConfig, SpectralEncoderConfig
+from vqaudio.config.model import ModelConfig
 from vqaudio.config.reading import parse
 from vqaudio.config.runs import merged
 from vqaudio.errors import ModelError
@@ -57,25 +57,26 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--decoder-hidden", type=counts, metavar="N,...", help="hidden channels of the decoder's units")
     parser.add_argument("--recordings", type=int, default=100, help="to look at (default: %(default)s)")
     options = parser.parse_args(argv)
-    asked = {name: getattr(options, name) for name in ("stem_expansion", "expansion")}
-    sizes = {name: size for name, size in asked.items() if size is not None}
-    if not sizes and options.decoder_hidden is None:
+    sizes = {
+        "encoder": {"stem_expansion": options.stem_expansion, "expansion": options.expansion},
+        "decoder": {"hidden": options.decoder_hidden},
+    }
+    given = {part: {name: size for name, size in asked.items() if size is not None} for part, asked in sizes.items()}
+    smaller = {part: asked for part, asked in given.items() if asked}
+    if not smaller:
         parser.error("nothing to prune: expected --stem-expansion, --expansion or --decoder-hidden")
     source = checkpoint.load(options.model)
-    config = source.model.config
-    if not isinstance(config.encoder, SpectralEncoderConfig) or not isinstance(config.decoder, SpectralDecoderConfig):
-        raise ModelError(
-            f"{options.model}: encoder and decoder are {config.encoder.kind} and {config.decoder.kind}, "
-            "expected spectral ones: use another model"
-        )
-    hidden = {} if options.decoder_hidden is None else {"hidden": options.decoder_hidden}
-    smaller = merged(config.model_dump(mode="json"), {"encoder": sizes, "decoder": hidden})
-    lighter = Autoencoder(parse(ModelConfig, smaller))
-    encoder, decoder = source.model.encoder, source.model.decoder
+    model, config = source.model, source.model.config
+    for part in smaller:
+        if getattr(config, part).kind != "spectral":
+            raise ModelError(f"{options.model}: has no spectral {part}; use another model")
+    lighter = Autoencoder(parse(ModelConfig, merged(config.model_dump(mode="json"), smaller)))
     sounds = list(speech(options.folder, config.sample_rate, config.hop_length, options.recordings))
-    prune_layers(decoder.layers, lighter.decoder.layers, list(latents(source.model, sounds)), name="decoder")
-    prune_layers(encoder.layers, lighter.encoder.layers, sounds, name="encoder")
-    lighter.load_state_dict(source.model.state_dict())
+    if "decoder" in smaller:  # while the encoder is whole
+        prune_layers(model.decoder.layers, lighter.decoder.layers, list(latents(model, sounds)), name="decoder")
+    if "encoder" in smaller:
+        prune_layers(model.encoder.layers, lighter.encoder.layers, sounds, name="encoder")
+    lighter.load_state_dict(model.state_dict())
     checkpoint.save(lighter, options.out, training=source.training, codes_of=source)
     return 0
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 
-from recipes.stages import Command, Recipe, main, module, stage
+from recipes.stages import RECIPES, Command, Recipe, main, module, stage
 from vqaudio.audio.recordings import list_recordings
+from vqaudio.config.runs import load_yaml
 
 QUICK = {"data.corpora": "[vctk]", "data.weights": "{}", "data.batch_size": 2, "data.valid_seconds": 2}
 QUICK_OF = {"base": {"quantize_after": 2}, "decoder": {"adversarial.pretrain_steps": 1}}
 QUICK_PRIOR = {"data.weights": "{}", "field_corpora": "[vctk]", "data.batch_size": 2}
-HIDDEN = "1024,1152,1152,1152,896,896,320,320,320"
-"""Channels of the decoder's units that are worth their time."""
 READ = {"librispeech", "vctk", "ljspeech"}
 """Read English, which is heard more often than it lasts."""
 
@@ -65,6 +64,11 @@ class Speech(Recipe):
         """A script of this folder."""
         return module(f"recipes.speech16k.{name}", *arguments)
 
+    @property
+    def few(self) -> list[object]:
+        """For scripts that look at recordings: at a few, if it is to be quick."""
+        return ["--recordings", 4] if self.quick else []
+
     @stage(makes="base/model.safetensors")
     def base(self) -> Iterator[Command]:
         """The first run: a short-time spectrum in, an inverse STFT out."""
@@ -93,10 +97,10 @@ class Speech(Recipe):
     @stage(makes="v3/lighter.safetensors", needs=["v3"])
     def lighter(self) -> Iterator[Command]:
         """Give codebooks a code to stop at, and prune the encoder."""
-        few, sizes = ["--recordings", 4] if self.quick else [], ["--stem-expansion", 1, "--expansion", 2]
+        sizes = ["--stem-expansion", 1, "--expansion", 2]
         model, ended = self.place("v3/model.safetensors"), self.place("v3/ended.safetensors")
-        yield self.script("stop_codes", self.folder, model, ended, *few)
-        yield self.script("lighter", self.folder, ended, self.place("v3/lighter.safetensors"), *sizes, *few)
+        yield self.script("stop_codes", self.folder, model, ended, *self.few)
+        yield self.script("lighter", self.folder, ended, self.place("v3/lighter.safetensors"), *sizes, *self.few)
 
     @stage(makes="encoder/model.safetensors", needs=["lighter"])
     def encoder(self) -> Iterator[Command]:
@@ -115,10 +119,10 @@ class Speech(Recipe):
 
     @stage(makes="codes/lighter.safetensors", needs=["codes"])
     def lighter_decoder(self) -> Iterator[Command]:
-        """Prune its decoder."""
+        """Prune its decoder, to the size that the next stage trains."""
         models = self.place("codes/model.safetensors"), self.place("codes/lighter.safetensors")
-        few = ["--recordings", 4] if self.quick else []
-        yield self.script("lighter", self.folder, *models, "--decoder-hidden", HIDDEN, *few)
+        hidden = load_yaml(RECIPES / "speech16k" / "v4-decoder.yaml")["model"]["decoder"]["hidden"]
+        yield self.script("lighter", self.folder, *models, "--decoder-hidden", ",".join(map(str, hidden)), *self.few)
 
     @stage(makes="decoder/model.safetensors", needs=["lighter-decoder"])
     def decoder(self) -> Iterator[Command]:

@@ -66,9 +66,7 @@ def pieces_of(data: bytes, rows: int, *, block: int, **options):
 @example(b"a,b\n\n1,1\n,\n1,1\n\n1,1\n\n1,1\n\n", 1, 16)  # blank lines that pieces of a row describe, and the whole not
 @example(b"c0,c1\n" + b'\n2020-01-01,"0,5"\n' * 6 + b",\n" + b'2020-01-01,"0,5"\n\n' * 5, 1, 16)  # likewise
 @example(b'c0,c1\n\n"0,5","0,5"\n,' + b'\n"0,5","0,5"\n' * 9, 1, 16)  # likewise
-@example(
-    b'c0,c1\n\n"0,5","0,5"\n,\n"0,5","0,5"' + b'\n\n"0,5","0,5"' * 8, 1, 16
-)  # likewise, and its last line does not end
+@example(b'c0,c1\n\n"0,5","0,5"\n,\n"0,5","0,5"' + b'\n\n"0,5","0,5"' * 8, 1, 16)  # and the last line does not end
 @settings(max_examples=25, deadline=None)
 def test_blocks_and_pieces_are_the_whole(data, rows, block):
     _, (whole,) = pieces_of(data, 1 << 20, block=1 << 20)

@@ -62,7 +62,7 @@ class _Downsample:
     def __init__(self, config: HierarchicalConfig, weights: Weights, dim: int):
         self.halve = Convolution(weights.within("halve"), dim, dim, kernel_size=4, stride=2)
         self.unit = ResidualUnit(
-            weights.within("unit"), dim, kernel_size=config.kernel_size, expansion=config.expansion
+            weights.within("unit"), dim, kernel_size=config.kernel_size, hidden=config.expansion * dim
         )
 
     def __call__(self, x: Floats) -> Floats:
@@ -74,7 +74,7 @@ class _Level:
 
     def __init__(self, config: HierarchicalConfig, weights: Weights, dim: int):
         self.book = _codebook(config, weights.within("book"), dim)
-        self.up = ResidualUnit(weights.within("up"), dim, kernel_size=config.kernel_size, expansion=config.expansion)
+        self.up = ResidualUnit(weights.within("up"), dim, kernel_size=config.kernel_size, hidden=config.expansion * dim)
         self.ask = Convolution(weights.within("ask"), 2 * dim, dim, kernel_size=1)
         self.join = Convolution(weights.within("join"), 2 * dim, dim, kernel_size=1)
 

@@ -38,8 +38,7 @@ class Convolution:
 class ResidualUnit:
     """See :class:`vqaudio.model.layers.ResidualUnit`, with GELU and without a condition."""
 
-    def __init__(self, weights: Weights, channels: int, *, kernel_size: int, expansion: int):
-        hidden = expansion * channels
+    def __init__(self, weights: Weights, channels: int, *, kernel_size: int, hidden: int):
         self.kernel = weights.get("mix_time.weight", channels, 1, kernel_size)[:, 0]
         self.kernel_bias = weights.get("mix_time.bias", channels)
         self.norm = weights.get("norm.weight", channels), weights.get("norm.bias", channels)
